@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* base/err.h — the one error enum of the engine.  Functions return 0 (or a count >= 0)
+ * on success and one of these negative values on failure.  Which HTTP status a value
+ * turns into is http/status.h's business. */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include "base/compiler.h" /* MUST_USE */
+
+/* ERR(name, text): `text` completes the sentence "refused: ..." or "closed: ..." in a
+ * log line; it is one line, lower case, without a full stop. */
+#define ERR_LIST(ERR)                                                                  \
+    /* Values, not accidents. */                                                       \
+    ERR(AGAIN, "more bytes are needed")                                                \
+    ERR(EOF, "the peer has sent its last byte")                                        \
+    /* The machine and the transport. */                                               \
+    ERR(NOMEM, "out of memory")                                                        \
+    ERR(IO, "an input or output error")                                                \
+    ERR(CLOSED, "the connection is closed")                                            \
+    ERR(RESET, "the peer has reset the connection")                                    \
+    ERR(ADDRESS, "not an address")                                                     \
+    ERR(ADDRESS_IN_USE, "the address is in use")                                       \
+    ERR(ADDRESS_DENIED, "no permission to use the address")                            \
+    ERR(FD_LIMIT, "no file descriptor is left")                                        \
+    ERR(CONNECTION_LIMIT, "too many connections")                                      \
+    /* A request head that is refused. */                                              \
+    ERR(REQUEST_LINE, "a malformed request line")                                      \
+    ERR(METHOD, "a malformed method")                                                  \
+    ERR(TARGET, "a malformed request target")                                          \
+    ERR(TARGET_TOO_LONG, "a request line over the limit")                              \
+    ERR(VERSION, "an HTTP version that is not spoken here")                            \
+    ERR(BARE_CR, "a CR without LF in a head")                                          \
+    ERR(BARE_LF, "an LF without CR in a head")                                         \
+    ERR(FIELD_NAME, "a malformed field name")                                          \
+    ERR(FIELD_VALUE, "a control character in a field value")                           \
+    ERR(FIELD_FOLDED, "a folded field line")                                           \
+    ERR(HEAD_TOO_LARGE, "a head over the limit")                                       \
+    ERR(TOO_MANY_FIELDS, "more fields than the limit")                                 \
+    ERR(HOST_MISSING, "no Host field")                                                 \
+    ERR(HOST_REPEATED, "more than one Host field")                                     \
+    ERR(HOST_MALFORMED, "a malformed Host field")                                      \
+    ERR(CONTENT_LENGTH, "a malformed Content-Length")                                  \
+    ERR(CONTENT_LENGTH_REPEATED, "Content-Length fields that disagree")                \
+    ERR(LENGTH_AND_ENCODING, "Transfer-Encoding together with Content-Length")         \
+    ERR(TRANSFER_ENCODING, "a Transfer-Encoding that does not end in one chunked")     \
+    ERR(TRANSFER_CODING_UNKNOWN, "a transfer coding that is not known here")           \
+    ERR(ENCODING_IN_1_0, "Transfer-Encoding in an HTTP/1.0 request")                   \
+    ERR(EXPECTATION, "an expectation that cannot be met")                              \
+    /* A request body that is refused. */                                              \
+    ERR(CHUNK_SIZE, "a malformed chunk size")                                          \
+    ERR(CHUNK_DATA, "chunk data that does not end in CR LF")                           \
+    ERR(CHUNK_OVERHEAD, "chunk extensions over the limit")                             \
+    ERR(TRAILER, "a malformed trailer")                                                \
+    ERR(TRAILER_TOO_LARGE, "trailers over the limit")                                  \
+    ERR(BODY_TOO_LARGE, "a body over the limit")                                       \
+    ERR(BODY_UNREAD, "an unread body over the limit")                                  \
+    /* Time that has run out. */                                                       \
+    ERR(HEAD_TIMEOUT, "the head did not arrive in time")                               \
+    ERR(BODY_TIMEOUT, "the body stalled")                                              \
+    ERR(BODY_TOO_SLOW, "the body came slower than the minimum rate")                   \
+    ERR(SEND_TIMEOUT, "the peer took no bytes in time")                                \
+    ERR(IDLE_TIMEOUT, "the connection was idle")                                       \
+    ERR(SHUTDOWN, "the server is stopping")                                            \
+    /* What the application did. */                                                    \
+    ERR(APP_FAILED, "the application failed before it answered")                       \
+    ERR(APP_INCOMPLETE, "the application did not complete its answer")                 \
+    ERR(RESPONSE_STATUS, "a response status that is not 200 to 599 or 1xx allowed")    \
+    ERR(RESPONSE_FIELD_NAME, "a response field name that is not a token")              \
+    ERR(RESPONSE_FIELD_VALUE, "a response field value with CR, LF or NUL")             \
+    ERR(RESPONSE_LENGTH, "a malformed or repeated response Content-Length")            \
+    ERR(RESPONSE_TOO_LONG, "more body than the response Content-Length")               \
+    ERR(RESPONSE_TOO_SHORT, "less body than the response Content-Length")
+
+enum err {
+    ERR_NONE = 0,
+#define ERR_COUNT_UP(name, text) ERR_POSITIVE_##name,
+    ERR_LIST(ERR_COUNT_UP)
+#undef ERR_COUNT_UP
+        ERR_POSITIVE_END,
+#define ERR_NEGATE(name, text) ERR_##name = -ERR_POSITIVE_##name,
+    ERR_LIST(ERR_NEGATE)
+#undef ERR_NEGATE
+};
+
+/* The sentence part that belongs to `err`; a static string, never NULL. */
+const char *err_text(int err);
+
+/* Turns an errno into the enum: EAGAIN and EWOULDBLOCK to ERR_AGAIN, EPIPE, ECONNRESET
+ * and ETIMEDOUT to ERR_RESET, ENOMEM and ENOBUFS to ERR_NOMEM, EMFILE and ENFILE to
+ * ERR_FD_LIMIT, EADDRINUSE to ERR_ADDRESS_IN_USE, EACCES and EPERM to ERR_ADDRESS_DENIED,
+ * EADDRNOTAVAIL to ERR_ADDRESS, anything else to ERR_IO. */
+MUST_USE int err_from_errno(int number);
+
+#endif

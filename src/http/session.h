@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* http/session.h — the seam between a connection and the protocol spoken on it.  The
+ * connection lends a struct wire; the protocol promises struct session_ops.  No protocol
+ * sees the connection, no application sees a session. */
+#ifndef HTTP_SESSION_H
+#define HTTP_SESSION_H
+
+#include "base/buf.h"      /* struct buf */
+#include "base/clock.h"    /* struct clock */
+#include "base/compiler.h" /* MUST_USE */
+#include "base/log.h"      /* struct log */
+#include "base/outq.h"     /* struct outq */
+#include "http/head.h"     /* struct http_head */
+#include "http/limits.h"   /* struct http_limits */
+#include "http/peer.h"     /* struct peer */
+#include "http/stream.h"   /* struct stream_handler */
+
+struct wire;
+
+/* What all sessions of one server share.  Borrowed by every wire; the server owns it. */
+struct service {
+    struct http_limits limits;
+    struct clock clock;     /* read once a turn */
+    struct log log;
+    const struct stream_handler *handler;
+    void *handler_arg;      /* goes to stream->handler_arg */
+    struct slice fields_sent; /* whole field lines added to every response: "Server: ..."
+                                 and the user's own; may be empty */
+    bool sends_date;        /* a Date field is added where the application gave none */
+    bool sends_server;      /* "server: bolide" is added where the application gave none */
+    bool is_draining;       /* keep-alive is over: answers carry "connection: close" */
+    bool logs_access;       /* the access log wants a line per exchange */
+    struct pool streams;    /* of struct stream and what the protocol puts behind it */
+    struct http_field *fields; /* scratch for one head: limits.fields elements */
+    uint64_t nrequests;     /* begun so far */
+    /* An exchange is over and the access log wants its line; `s` is still whole.  */
+    void (*on_exchange)(struct service *service, const struct stream *s,
+                        struct slice request_line);
+};
+
+/* What the connection does for its session. */
+struct wire_ops {
+    /* Something was queued, or could be fed again: the connection looks at this wire at
+     * the end of the turn. */
+    void (*touch)(struct wire *wire);
+    /* Writes at once what is ready, as far as the transport takes it. */
+    void (*flush)(struct wire *wire);
+    /* Closes after what is queued has gone out; `why` (enum err or 0) goes to the log.
+     * Nothing more is fed. */
+    void (*finish)(struct wire *wire, int why);
+    /* Closes now, what is queued is dropped; the peer sees a reset. */
+    void (*abort)(struct wire *wire, int why);
+};
+
+/* What a connection lends: its bytes both ways, its peer, one deadline. */
+struct wire {
+    const struct wire_ops *ops;
+    struct service *service; /* borrowed */
+    struct buf in;           /* received, not consumed by the last feed */
+    struct outq out;
+    struct peer peer;
+    uint64_t read_due_ms; /* when session_ops.on_deadline is called; TIMER_NEVER: not at
+                             all.  The session sets it at will. */
+    bool wants_read;      /* the session sets it: false stops the reading */
+    bool at_eof;          /* the peer has sent its last byte */
+};
+
+struct session_ops {
+    /* Takes what it can off the front of *in (fresh bytes, or wire->in again after touch)
+     * and leaves the rest, which the connection keeps in wire->in. */
+    void (*feed)(struct wire *wire, void *session, struct slice *in);
+    /* The peer has sent its last byte; what it sent before has been fed. */
+    void (*on_eof)(struct wire *wire, void *session);
+    /* The connection is about to write: what was held back becomes ready. */
+    void (*before_flush)(struct wire *wire, void *session);
+    /* Unsent output fell to HTTP_OUT_LOW_BYTES or less after it was above
+     * HTTP_OUT_HIGH_BYTES. */
+    void (*on_drained)(struct wire *wire, void *session);
+    /* wire->read_due_ms has come. */
+    void (*on_deadline)(struct wire *wire, void *session);
+    /* The server stops: finish when nothing runs, else after the running exchange. */
+    void (*drain)(struct wire *wire, void *session);
+    /* The grace is over: running exchanges hear on_close(ERR_SHUTDOWN); with
+     * `only_streaming` only those whose response head is out and that wait for the peer. */
+    void (*notify)(struct wire *wire, void *session, bool only_streaming);
+    /* The connection is gone: every exchange hears on_close(why); frees the session. */
+    void (*fini)(struct wire *wire, void *session, int why);
+};
+
+/* A protocol: how a connection begins to speak it. */
+struct protocol {
+    const char *name;
+    const struct session_ops *ops;
+    /* Makes a session on `wire`; NULL when there is no memory. */
+    void *(*begin)(struct wire *wire);
+};
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* http/stream.h — one exchange: a request and its response, or one WebSocket.
+ * The wire below and the application above know each other only through this file.
+ *
+ * A stream belongs to its protocol's session, which makes it, calls the handler's
+ * callbacks, and frees it after on_close.  Everything happens on one thread.  A handler
+ * may call any stream_* function from inside any callback but on_close. */
+#ifndef HTTP_STREAM_H
+#define HTTP_STREAM_H
+
+#include <stdbool.h> /* bool */
+#include <stdint.h>  /* uint64_t */
+
+#include "base/compiler.h" /* MUST_USE */
+#include "base/outq.h"     /* struct lender */
+#include "base/slice.h"    /* struct slice */
+#include "http/head.h"     /* struct http_head */
+#include "http/peer.h"     /* struct peer */
+
+struct stream;
+
+/* A response head.  Names may be in any case; the order is kept. */
+struct http_response {
+    int status;                /* 200 to 999 */
+    struct http_field *fields; /* [0, nfields); borrowed for the call; `id` is filled in by
+                                  stream_send_head */
+    uint32_t nfields;
+};
+
+/* Body bytes.  They are borrowed for the call; a protocol that wants to keep them retains
+ * `owner` through `lender`.  lender NULL: they are copied. */
+struct chunk {
+    struct slice bytes;
+    const struct lender *lender;
+    void *owner;
+};
+
+/* Downwards: what a protocol does for the handler; one const table per protocol.  The
+ * handler does not call these but the stream_* functions below, which keep the rules that
+ * all protocols share. */
+struct stream_ops {
+    int (*send_head)(struct stream *s, const struct http_response *res);
+    int (*send_body)(struct stream *s, const struct chunk *body, bool last);
+    int (*pull_body)(struct stream *s);
+    void (*fail)(struct stream *s, int why);
+};
+
+/* Upwards: what the handler hears.  `arg` is stream->handler_arg. */
+struct stream_handler {
+    /* A request has come; `head` is borrowed for the call.  The handler sets s->app and
+     * may already answer.  Not 0: the request is answered with 500 and on_close follows. */
+    int (*on_request)(struct stream *s, const struct http_head *head);
+
+    /* The answer to one stream_pull_body: `bytes` (borrowed for the call; empty only with
+     * `last`), and whether the body ends with them.  Never without a pull. */
+    void (*on_body)(struct stream *s, struct slice bytes, bool last);
+
+    /* Output has drained after stream_send_body said ERR_AGAIN. */
+    void (*on_writable)(struct stream *s);
+
+    /* The exchange is over, exactly once and last: 0 when the response was completed, else
+     * the enum err why it was not (ERR_CLOSED, ERR_EOF or ERR_RESET: the peer has gone).
+     * A pull that was waiting gets no on_body any more. */
+    void (*on_close)(struct stream *s, int why);
+
+    /* The connection of `peer` ends; peer->app is the handler's to release. */
+    void (*on_peer_gone)(struct peer *peer);
+};
+
+/* Response states, in order and never back. */
+enum stream_state {
+    STREAM_OPEN = 0,  /* no response head yet */
+    STREAM_HEAD_SENT, /* the head was accepted; the body is not complete */
+    STREAM_ENDED,     /* the response is complete */
+    STREAM_CLOSED,    /* on_close was called, or is about to be: every call fails */
+};
+
+struct stream {
+    const struct stream_ops *ops;
+    const struct stream_handler *handler;
+    void *handler_arg;  /* borrowed; the handler's own for the whole server */
+    void *session;      /* borrowed; opaque to the handler */
+    struct peer *peer;  /* borrowed from the connection */
+    void *app;          /* the handler's own for this exchange; NULL at first */
+
+    /* Request */
+    uint64_t body_received; /* bytes handed up */
+    bool is_head;           /* the method is HEAD: the response has no body bytes */
+    bool te_trailers;       /* the request had TE: trailers */
+    bool body_ended;        /* on_body(last) was called, or there was no body */
+    bool pulling;           /* a stream_pull_body waits for its on_body */
+    bool expect_continue;   /* 100 Continue is owed before the body is read */
+    uint8_t version;        /* enum http_version */
+
+    /* Response */
+    uint8_t state;           /* enum stream_state */
+    bool waits_for_writable; /* send_body has said ERR_AGAIN, on_writable is owed */
+    uint16_t status;         /* 0 before the head */
+    uint64_t body_promised;  /* bytes by Content-Length, or HTTP_LENGTH_NONE */
+    uint64_t body_sent;      /* bytes accepted from the handler */
+    uint64_t started_ns;     /* clock_now_ns at the request's head; 0 when nobody asks */
+};
+
+/* Sends a response head.  It may be held back until the body's first bytes, so that its
+ * length is known.  Transfer-Encoding and Connection options that belong to the wire are
+ * the protocol's: a Transfer-Encoding field is dropped (ASGI E24), "Connection: close" is
+ * honoured.  Returns 0, or with nothing sent and the stream as it was:
+ *   ERR_RESPONSE_STATUS, ERR_RESPONSE_FIELD_NAME, ERR_RESPONSE_FIELD_VALUE,
+ *   ERR_RESPONSE_LENGTH (Content-Length not a number, or twice), ERR_NOMEM,
+ *   ERR_CLOSED (the peer has gone). */
+MUST_USE int stream_send_head(struct stream *s, struct http_response *res);
+
+/* Sends body bytes (none is fine) behind the head; `last` completes the response.  For
+ * HEAD, 204 and 304 the bytes are counted and dropped.  Returns
+ *   0                       taken
+ *   ERR_AGAIN               taken, but more than HTTP_OUT_HIGH_BYTES wait: go on after
+ *                           on_writable (never with `last`)
+ *   ERR_RESPONSE_TOO_LONG   over the Content-Length: nothing was taken
+ *   ERR_RESPONSE_TOO_SHORT  `last` under the Content-Length: the connection will be closed
+ *                           so that the peer can tell; the exchange is over
+ *   ERR_NOMEM, ERR_CLOSED   the exchange is over */
+MUST_USE int stream_send_body(struct stream *s, const struct chunk *body, bool last);
+
+/* Asks for the next body bytes: one on_body follows, possibly before this returns.  The
+ * first pull sends 100 Continue where it is owed.  After the body has ended a pull waits
+ * for the end of the connection: on_close follows when the peer goes.  Returns 0, or
+ * ERR_CLOSED when the peer has already gone: on_close has been called or will be. */
+MUST_USE int stream_pull_body(struct stream *s);
+
+/* The handler has failed, or stops without a complete response: a head that is still held
+ * back is replaced by a plain 500; one that is out is followed by a visible truncation.
+ * Does nothing once the response is complete. */
+void stream_fail(struct stream *s, int why);
+
+/* Marks the stream closed and calls on_close; for protocols.  Does nothing the second
+ * time. */
+void stream_close(struct stream *s, int why);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* http1/framing.h — what the fields of a head say about its body and its connection, and
+ * which combinations are refused because they are how requests are smuggled. */
+#ifndef HTTP1_FRAMING_H
+#define HTTP1_FRAMING_H
+
+#include "base/compiler.h" /* MUST_USE */
+#include "http/head.h"     /* struct http_head */
+
+/* Looks at the fields (with their ids) and fills content_length, chunked, keep_alive,
+ * expect_continue, upgrade and te_trailers; splits the target as well.  Returns 0 or
+ *   ERR_TARGET                                             -> 400
+ *   ERR_HOST_MISSING, ERR_HOST_REPEATED, ERR_HOST_MALFORMED (RFC 9112 3.2)     -> 400
+ *   ERR_CONTENT_LENGTH, ERR_CONTENT_LENGTH_REPEATED (RFC 9112 6.3)             -> 400
+ *   ERR_LENGTH_AND_ENCODING, ERR_TRANSFER_ENCODING, ERR_ENCODING_IN_1_0 (6.1)  -> 400
+ *   ERR_TRANSFER_CODING_UNKNOWN (RFC 9112 6.1)             -> 501
+ *   ERR_EXPECTATION (RFC 9110 10.1.1)                      -> 417 */
+MUST_USE int h1_frame_request(struct http_head *head);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* http1/parse.h — reads one HTTP/1.x request head out of received bytes.
+ * Pure: no I/O, no allocation, no clock.  Bodies are chunked.h's and framing.h's. */
+#ifndef HTTP1_PARSE_H
+#define HTTP1_PARSE_H
+
+#include <sys/types.h> /* ssize_t */
+
+#include "base/compiler.h" /* MUST_USE */
+#include "base/slice.h"    /* struct slice */
+#include "http/head.h"     /* struct http_head */
+#include "http/limits.h"   /* struct http_limits */
+#include "http1/scan.h"    /* struct h1_scan */
+
+/* How far an unfinished head has been looked at.  All zero before the first byte of a
+ * head; belongs to the caller. */
+struct h1_progress {
+    uint32_t lines_bytes; /* whole lines that were checked, from the front of the head */
+    uint32_t seen_bytes;  /* bytes in which no further line end is; >= lines_bytes */
+    uint32_t nlines;      /* whole lines that were checked */
+};
+
+/* Reads the head at the front of `in`.
+ *
+ *   in        the unconsumed bytes, from the head's first byte on (or the one empty line
+ *             that RFC 9112 2.2 lets stand before it).
+ *   progress  what earlier calls with a shorter `in` have found; updated on ERR_AGAIN,
+ *             zeroed otherwise.  A head that arrives byte by byte then costs O(n).
+ *   head      fields and nfields_max are the caller's array; everything else but the
+ *             framing members is filled on success and undefined otherwise.
+ *
+ * Only whole lines are judged, so the verdict does not depend on how the bytes arrive.
+ *
+ * Returns the length of the head, its empty line included (> 0), or
+ *   ERR_AGAIN                                the empty line has not come yet
+ *   ERR_TARGET_TOO_LONG                      the request line is over the limit -> 414
+ *   ERR_HEAD_TOO_LARGE, ERR_TOO_MANY_FIELDS  the head is over a limit           -> 431
+ *   ERR_VERSION                              HTTP, but not 1.0 or 1.1           -> 505
+ *   ERR_REQUEST_LINE, ERR_METHOD, ERR_TARGET, ERR_BARE_CR, ERR_BARE_LF,
+ *   ERR_FIELD_NAME, ERR_FIELD_VALUE, ERR_FIELD_FOLDED
+ *                                            not a request by RFC 9112          -> 400
+ *
+ * Lifetime: `head` borrows from `in`; it dies when the bytes are consumed or moved. */
+MUST_USE ssize_t h1_parse_head(const struct h1_scan *scan,
+                               const struct http_limits *limits, struct slice in,
+                               struct h1_progress *progress, struct http_head *head);
+
+#endif

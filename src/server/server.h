@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* server/server.h — one worker's engine: listeners, connections, timers, and the turns in
+ * which they are looked at.  It is a guest of somebody else's event loop: that loop
+ * watches server_fd for reading and calls server_turn; nothing here ever waits. */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "base/compiler.h" /* MUST_USE */
+#include "base/log.h"      /* log_sink */
+#include "http/limits.h"   /* struct http_limits */
+#include "http/stream.h"   /* struct stream_handler */
+
+struct server; /* owns everything below it */
+
+/* How far a graceful stop has come. */
+enum server_stage {
+    SERVER_SERVING = 0,
+    SERVER_DRAINING,  /* no new connections; running exchanges finish; streaming ones that
+                         wait for the peer have heard on_close(ERR_SHUTDOWN) */
+    SERVER_NOTIFIED,  /* 2/3 of the grace are over: all exchanges have heard it */
+    SERVER_CANCELLED, /* 5/6 of the grace are over: the owner cancels what still runs */
+    SERVER_CLOSED,    /* the grace is over: what was left is closed */
+};
+
+struct server_config {
+    struct http_limits limits;
+    uint32_t graceful_ms; /* 30000; the longest graceful stop */
+    bool sends_date;
+    bool sends_server;
+    struct slice fields_sent; /* whole field lines with CR LF for each response; copied */
+    int access_log_fd;        /* borrowed; -1: no access log */
+
+    log_sink *log_sink; /* with log_arg */
+    void *log_arg;
+
+    const struct stream_handler *handler;
+    void *handler_arg;
+
+    /* Asks the owner to call server_flush soon, once, from its loop: output was queued
+     * outside a turn.  Called at most once until server_flush runs. */
+    void (*schedule)(void *owner);
+    /* The stage has changed, or while stopping the last connection has gone.  Called from
+     * server_turn, server_flush or server_stop; the owner looks at server_stage and
+     * server_connections. */
+    void (*on_stage)(void *owner);
+    void *owner;
+};
+
+/* Makes a server; *out is the caller's, for server_free.  Returns 0, ERR_NOMEM,
+ * ERR_FD_LIMIT or ERR_IO. */
+MUST_USE int server_new(const struct server_config *config, struct server **out);
+
+/* Closes everything at once (exchanges hear on_close(ERR_SHUTDOWN)) and frees; NULL is
+ * fine.  Not from inside a turn. */
+void server_free(struct server *server);
+
+/* The descriptor to watch for reading; the server owns it. */
+int server_fd(const struct server *server);
+
+/* Takes over a bound, listening socket and begins to accept.  Returns 0, ERR_NOMEM or
+ * ERR_IO; on failure the descriptor stays the caller's. */
+MUST_USE int server_listen(struct server *server, int fd);
+
+/* One turn: looks at what is ready, a bounded amount of it, runs due timers, writes what
+ * was queued.  When more is ready, the descriptor stays readable.  A call from inside a
+ * turn does nothing. */
+void server_turn(struct server *server);
+
+/* What schedule asked for: writes what was queued outside a turn and goes on with
+ * connections whose exchange has ended. */
+void server_flush(struct server *server);
+
+/* Begins a graceful stop: closes the listeners, closes idle connections, lets the others
+ * finish within graceful_ms by the stages above.  Calling again does nothing. */
+void server_stop(struct server *server);
+
+/* Ends a graceful stop at once: everything left is closed (SERVER_CLOSED). */
+void server_close(struct server *server);
+
+enum server_stage server_stage(const struct server *server);
+unsigned server_connections(const struct server *server);
+uint64_t server_requests(const struct server *server);
+
+#endif
