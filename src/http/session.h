@@ -63,10 +63,17 @@ struct wire {
                              all.  The session sets it at will. */
     bool wants_read;      /* the session sets it: false stops the reading */
     bool at_eof;          /* the peer has sent its last byte */
+    bool is_dead;         /* nothing can be written any more; fini follows */
+    bool lingers;         /* set before finish: the peer may still be sending, so what it
+                             sends is swallowed for a while, or our answer would be lost
+                             to a reset (RFC 9112 9.6) */
+    bool ends_with_reset; /* set before finish: an orderly end would pass for a complete
+                             answer */
 };
 
 struct session_ops {
-    /* Takes what it can off the front of *in (fresh bytes, or wire->in again after touch)
+    /* Goes on with the connection: settles an exchange that has ended, then takes what it
+     * can off the front of *in (fresh bytes, or wire->in again after touch; may be empty)
      * and leaves the rest, which the connection keeps in wire->in. */
     void (*feed)(struct wire *wire, void *session, struct slice *in);
     /* The peer has sent its last byte; what it sent before has been fed. */

@@ -65,6 +65,10 @@ struct stream_handler {
 
     /* The connection of `peer` ends; peer->app is the handler's to release. */
     void (*on_peer_gone)(struct peer *peer);
+
+    /* A listener goes, after its last connection; endpoint->app is the handler's to
+     * release. */
+    void (*on_endpoint_gone)(struct endpoint *endpoint);
 };
 
 /* Response states, in order and never back. */

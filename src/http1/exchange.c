@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/* http1/exchange.c — see exchange.h for the contract. */
+#include "http1/exchange.h"
+
+#include <assert.h> /* assert */
+
+#include "base/err.h"
+#include "base/timer.h"
+#include "http/status.h"
+
+static struct h1_exchange *
+exchange_of(struct stream *s)
+{
+    return container_of(s, struct h1_exchange, stream);
+}
+
+static struct h1_session *
+session_of(struct stream *s)
+{
+    return s->session;
+}
+
+bool
+h1_exchange_has_unread(const struct h1_exchange *x)
+{
+    return x->is_chunked ? !x->chunked.ended : x->body_left > 0;
+}
+
+/* Whether the rest of the body is little enough to swallow after the answer, so that the
+ * connection can go on.  A peer that waits for 100 Continue may never send its body. */
+static bool
+can_swallow_rest(const struct h1_session *h, const struct h1_exchange *x)
+{
+    if (!h1_exchange_has_unread(x))
+        return true;
+    return !x->stream.expect_continue &&
+           (x->is_chunked || x->body_left <= h->wire->service->limits.drain_bytes);
+}
+
+static bool
+has_no_body(const struct stream *s)
+{
+    return s->is_head || status_has_no_body(s->status);
+}
+
+static int
+send_head(struct stream *s, const struct http_response *res)
+{
+    struct h1_session *h = session_of(s);
+    struct h1_exchange *x = exchange_of(s);
+
+    if (h->wire->is_dead)
+        return ERR_CLOSED;
+    if (h->wire->service->is_draining || !can_swallow_rest(h, x))
+        x->writer.keeps_alive = false;
+    return h1_write_head(&x->writer, &h->wire->out, res);
+}
+
+static int
+send_body(struct stream *s, const struct chunk *body, bool last)
+{
+    struct h1_session *h = session_of(s);
+    struct h1_exchange *x = exchange_of(s);
+    struct wire *wire = h->wire;
+
+    if (wire->is_dead)
+        return ERR_CLOSED;
+    int err = h1_write_body(&x->writer, &wire->out, wire->service, body, last,
+                            has_no_body(s));
+    if (err != 0) {
+        wire->ops->abort(wire, err);
+        return err;
+    }
+    wire->ops->touch(wire);
+    if (last || wire->out.bytes <= HTTP_OUT_HIGH_BYTES)
+        return 0;
+    wire->ops->flush(wire);
+    if (s->state == STREAM_CLOSED || wire->is_dead)
+        return ERR_CLOSED;
+    if (wire->out.bytes <= HTTP_OUT_HIGH_BYTES)
+        return 0;
+    s->waits_for_writable = true;
+    return ERR_AGAIN;
+}
+
+/* Takes the next decoded bytes off *in, gathering the chunks at hand into one piece: their
+ * data is moved together inside the received bytes, which are ours to change. */
+static int
+gather_chunks(struct h1_exchange *x, const struct http_limits *limits, struct slice *in,
+              struct slice *data)
+{
+    int err = h1_chunked_decode(&x->chunked, limits, in, data);
+    while (err == 0 && data->len > 0 && in->len > 0) {
+        struct slice more = {NULL, 0};
+        err = h1_chunked_decode(&x->chunked, limits, in, &more);
+        if (err == ERR_AGAIN)
+            return 0;
+        if (err != 0 || more.len == 0)
+            break;
+        memmove((char *)data->ptr + data->len, more.ptr, more.len);
+        data->len += more.len;
+    }
+    return err;
+}
+
+/* Takes what body bytes there are off *in.  Returns 0 with *data (empty only at the end
+ * of the body), ERR_AGAIN, or why the body is refused. */
+static int
+take_body(struct h1_session *h, struct slice *in, struct slice *data)
+{
+    struct h1_exchange *x = h->exchange;
+    const struct http_limits *limits = &h->wire->service->limits;
+
+    if (x->is_chunked) {
+        int err = gather_chunks(x, limits, in, data);
+        if (err == 0 && limits->body_bytes != 0 && x->chunked.body_bytes > limits->body_bytes)
+            return ERR_BODY_TOO_LARGE;
+        return err;
+    }
+    if (in->len == 0 && x->body_left > 0)
+        return ERR_AGAIN;
+    size_t n = in->len < x->body_left ? in->len : (size_t)x->body_left;
+    *data = slice_first(*in, n);
+    *in = slice_skip(*in, n);
+    x->body_left -= n;
+    return 0;
+}
+
+/* The rate counts only the time in which the handler waited for the peer. */
+static bool
+is_too_slow(const struct h1_session *h, const struct h1_exchange *x)
+{
+    const struct http_limits *limits = &h->wire->service->limits;
+    return limits->body_rate != 0 && x->waited_ms > limits->body_stall_ms &&
+           x->stream.body_received * 1000 / x->waited_ms < limits->body_rate;
+}
+
+static void
+begin_wait(struct h1_session *h)
+{
+    struct wire *wire = h->wire;
+    struct h1_exchange *x = h->exchange;
+
+    x->wait_began_ms = wire->service->clock.ms;
+    if (wire->service->limits.body_stall_ms != 0)
+        wire->read_due_ms = x->wait_began_ms + wire->service->limits.body_stall_ms;
+}
+
+static void
+end_wait(struct h1_session *h)
+{
+    struct h1_exchange *x = h->exchange;
+    if (x->wait_began_ms == 0)
+        return;
+    x->waited_ms += h->wire->service->clock.ms - x->wait_began_ms;
+    x->wait_began_ms = 0;
+    h->wire->read_due_ms = TIMER_NEVER;
+}
+
+void
+h1_exchange_feed(struct h1_session *h, struct slice *in)
+{
+    struct h1_exchange *x = h->exchange;
+
+    while (x->stream.pulling && !x->stream.body_ended) {
+        struct slice data = {"", 0};
+        int err = take_body(h, in, &data);
+        if (err == ERR_AGAIN) {
+            if (h->wire->at_eof)
+                h1_exchange_break(h, ERR_EOF);
+            else
+                begin_wait(h);
+            return;
+        }
+        end_wait(h);
+        x->stream.body_received += data.len;
+        if (err == 0 && is_too_slow(h, x))
+            err = ERR_BODY_TOO_SLOW;
+        if (err != 0) {
+            h1_exchange_break(h, err);
+            return;
+        }
+        x->stream.pulling = false;
+        x->stream.body_ended = !h1_exchange_has_unread(x);
+        x->stream.handler->on_body(&x->stream, data, x->stream.body_ended);
+        if (x->stream.state == STREAM_CLOSED)
+            return;
+    }
+}
+
+int
+h1_exchange_swallow(struct h1_session *h, struct slice *in)
+{
+    struct slice data;
+
+    while (h1_exchange_has_unread(h->exchange)) {
+        data = slice_new("", 0);
+        int err = take_body(h, in, &data);
+        if (err != 0)
+            return err;
+        if (data.len > h->unread_left)
+            return ERR_BODY_UNREAD;
+        h->unread_left -= (uint32_t)data.len;
+    }
+    return 0;
+}
+
+/* RFC 9110 10.1.1: the peer may be waiting for this before it sends the body. */
+static int
+send_continue(struct h1_session *h, struct stream *s)
+{
+    s->expect_continue = false;
+    if (s->state != STREAM_OPEN)
+        return 0;
+    if (outq_copy(&h->wire->out, slice_of("HTTP/1.1 100 Continue\r\n\r\n")) != 0)
+        return ERR_NOMEM;
+    h->wire->ops->touch(h->wire);
+    return 0;
+}
+
+static void
+pull_from_buffer(struct h1_session *h)
+{
+    struct wire *wire = h->wire;
+    struct slice in = buf_bytes(&wire->in);
+    size_t had = in.len;
+
+    h->feeding = &in;
+    h1_exchange_feed(h, &in);
+    h->feeding = NULL;
+    if (had > in.len)
+        buf_consume(&wire->in, had - in.len);
+    if (wire->in.len < HTTP_IN_HIGH_BYTES)
+        wire->wants_read = true;
+    wire->ops->touch(wire);
+}
+
+static int
+pull_body(struct stream *s)
+{
+    struct h1_session *h = session_of(s);
+
+    if (h->wire->is_dead)
+        return ERR_CLOSED;
+    if (s->body_ended) {
+        if (!h->wire->at_eof)
+            return 0;
+        h1_exchange_break(h, ERR_EOF);
+        return ERR_CLOSED;
+    }
+    if (s->expect_continue && send_continue(h, s) != 0) {
+        h->wire->ops->abort(h->wire, ERR_NOMEM);
+        return ERR_CLOSED;
+    }
+    if (h->feeding != NULL)
+        h1_exchange_feed(h, h->feeding);
+    else
+        pull_from_buffer(h);
+    return s->state == STREAM_CLOSED ? ERR_CLOSED : 0;
+}
+
+/* Whether nothing of the answer has been committed to the wire. */
+static bool
+can_answer_anew(const struct h1_exchange *x)
+{
+    return x->stream.state == STREAM_OPEN ||
+           (x->stream.state == STREAM_HEAD_SENT && x->writer.framing == H1_UNDECIDED);
+}
+
+/* Ends what has begun so that the peer can tell that it is not complete: a chunked body
+ * gets no last chunk, a length is not reached; where the end of the connection is the end
+ * of the body, that end has to be a reset. */
+static void
+truncate_answer(struct h1_session *h, struct h1_exchange *x, int why)
+{
+    if (h1_write_release(&x->writer, &h->wire->out) != 0) {
+        h->wire->ops->abort(h->wire, ERR_NOMEM);
+        return;
+    }
+    x->writer.keeps_alive = false;
+    h->wire->ends_with_reset = x->writer.framing == H1_CLOSE;
+    h->phase = H1_OVER;
+    h->wire->ops->finish(h->wire, why);
+}
+
+static void
+fail(struct stream *s, int why)
+{
+    struct h1_session *h = session_of(s);
+    struct h1_exchange *x = exchange_of(s);
+    struct wire *wire = h->wire;
+    struct h1_notice notice = {
+        .status = 500,
+        .text = slice_of("Internal Server Error"),
+        .is_head = s->is_head,
+    };
+
+    if (!can_answer_anew(x)) {
+        truncate_answer(h, x, why);
+        s->state = STREAM_ENDED;
+        return;
+    }
+    outq_take_back(&wire->out);
+    x->writer.keeps_alive = x->writer.keeps_alive && !wire->service->is_draining &&
+                            can_swallow_rest(h, x);
+    notice.keeps_alive = x->writer.keeps_alive;
+    if (h1_write_notice(&wire->out, wire->service, &notice) != 0) {
+        wire->ops->abort(wire, ERR_NOMEM);
+        return;
+    }
+    s->status = 500;
+    s->body_sent = s->is_head ? 0 : notice.text.len + 1;
+    s->state = STREAM_ENDED;
+    wire->ops->touch(wire);
+}
+
+static const struct stream_ops exchange_ops = {
+    .send_head = send_head,
+    .send_body = send_body,
+    .pull_body = pull_body,
+    .fail = fail,
+};
+
+void
+h1_exchange_break(struct h1_session *h, int why)
+{
+    struct h1_exchange *x = h->exchange;
+    bool anew = can_answer_anew(x);
+    bool is_head = x->stream.is_head;
+
+    if (x->stream.state >= STREAM_ENDED)
+        return;
+    if (anew)
+        outq_take_back(&h->wire->out);
+    else
+        truncate_answer(h, x, why);
+    stream_close(&x->stream, why);
+    if (anew && h->phase != H1_OVER)
+        h1_refuse(h, why, is_head);
+    h->wire->ops->touch(h->wire);
+}
+
+/* Keeps "GET /path HTTP/1.1" for the access log. */
+static void
+keep_line(struct h1_exchange *x, const struct http_head *head)
+{
+    const struct slice parts[] = {
+        head->method,
+        {" ", 1},
+        head->target,
+        slice_of(head->version == HTTP_1_0 ? " HTTP/1.0" : " HTTP/1.1"),
+    };
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        size_t n = H1_LOG_LINE_BYTES - x->line_bytes;
+        n = parts[i].len < n ? parts[i].len : n;
+        memcpy(x->line + x->line_bytes, parts[i].ptr, n);
+        x->line_bytes = (uint16_t)(x->line_bytes + n);
+    }
+}
+
+int
+h1_exchange_begin(struct h1_session *h, const struct http_head *head)
+{
+    struct service *service = h->wire->service;
+    struct h1_exchange *x = pool_take(&service->streams);
+    if (x == NULL)
+        return ERR_NOMEM;
+
+    memset(x, 0, offsetof(struct h1_exchange, line));
+    x->is_chunked = head->chunked;
+    x->body_left = head->content_length == HTTP_LENGTH_NONE ? 0 : head->content_length;
+    x->writer.keeps_alive = head->keep_alive;
+    x->writer.is_1_0 = head->version == HTTP_1_0;
+    x->stream = (struct stream){
+        .ops = &exchange_ops,
+        .handler = service->handler,
+        .handler_arg = service->handler_arg,
+        .session = h,
+        .peer = &h->wire->peer,
+        .is_head = slice_equal(head->method, slice_of("HEAD")),
+        .te_trailers = head->te_trailers,
+        .body_ended = !h1_exchange_has_unread(x),
+        .expect_continue = head->expect_continue,
+        .version = (uint8_t)head->version,
+        .body_promised = HTTP_LENGTH_NONE,
+    };
+    if (service->logs_access) {
+        x->stream.started_ns = clock_now_ns();
+        keep_line(x, head);
+    }
+    h->exchange = x;
+    h->phase = H1_EXCHANGE;
+    service->nrequests++;
+    int err = service->handler->on_request(&x->stream, head);
+    if (err != 0)
+        stream_fail(&x->stream, err);
+    return 0;
+}
+
+void
+h1_exchange_end(struct h1_session *h, int why)
+{
+    struct h1_exchange *x = h->exchange;
+    struct service *service = h->wire->service;
+
+    assert(x != NULL);
+    if (service->logs_access && service->on_exchange != NULL)
+        service->on_exchange(service, &x->stream, slice_new(x->line, x->line_bytes));
+    stream_close(&x->stream, why);
+    h->exchange = NULL;
+    pool_give(&service->streams, x);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/* http1/session.c — see session.h for the contract.
+ *
+ * feed is the only place where an exchange begins or is settled; everything that an
+ * application does from elsewhere marks the stream and touches the wire, and the
+ * connection calls feed again. */
+#include "http1/session.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/timer.h"
+#include "http/status.h"
+#include "http1/exchange.h"
+#include "http1/framing.h"
+
+static uint64_t
+due_in(const struct wire *wire, uint32_t ms)
+{
+    return wire->service->clock.ms + ms;
+}
+
+static void *
+begin(struct wire *wire)
+{
+    struct h1_session *h = mem_calloc(1, sizeof *h);
+    if (h == NULL)
+        return NULL;
+    h->wire = wire;
+    h->scan = h1_scan_best();
+    wire->wants_read = true;
+    wire->read_due_ms = due_in(wire, wire->service->limits.keep_alive_ms);
+    return h;
+}
+
+static void
+finish(struct h1_session *h, int why)
+{
+    h->phase = H1_OVER;
+    h->wire->read_due_ms = TIMER_NEVER;
+    h->wire->ops->finish(h->wire, why);
+}
+
+/* "Bad Request: a malformed Host field" */
+static struct slice
+refusal_text(int status, int err, char *text, size_t cap)
+{
+    struct slice reason = slice_skip(status_line(status), 4);
+    struct slice detail = slice_of(err_text(err));
+    memcpy(text, reason.ptr, reason.len);
+    memcpy(text + reason.len, ": ", 2);
+    size_t room = cap - reason.len - 2;
+    size_t n = detail.len < room ? detail.len : room;
+    memcpy(text + reason.len + 2, detail.ptr, n);
+    return slice_new(text, reason.len + 2 + n);
+}
+
+void
+h1_refuse(struct h1_session *h, int err, bool is_head)
+{
+    char text[160];
+    struct h1_notice notice = {.status = status_of_err(err), .is_head = is_head};
+
+    h->wire->lingers = true;
+    if (notice.status != 0) {
+        notice.text = refusal_text(notice.status, err, text, sizeof text);
+        if (h1_write_notice(&h->wire->out, h->wire->service, &notice) != 0) {
+            h->phase = H1_OVER;
+            h->wire->ops->abort(h->wire, ERR_NOMEM);
+            return;
+        }
+    }
+    finish(h, err);
+}
+
+/* The connection goes on, or ends after this answer. */
+static void
+next_or_finish(struct h1_session *h, bool keeps_alive)
+{
+    struct wire *wire = h->wire;
+
+    if (!keeps_alive || wire->service->is_draining || wire->at_eof ||
+        wire->service->limits.keep_alive_ms == 0) {
+        finish(h, 0);
+        return;
+    }
+    h->phase = H1_IDLE;
+    wire->read_due_ms = due_in(wire, wire->service->limits.keep_alive_ms);
+}
+
+/* The answer is complete: swallows the rest of the request where that is little, and lets
+ * the next one begin. */
+static void
+settle(struct h1_session *h, struct slice *in)
+{
+    struct h1_exchange *x = h->exchange;
+    bool keeps_alive = x->writer.keeps_alive;
+    bool unread = h1_exchange_has_unread(x);
+
+    if (unread && keeps_alive && h->phase == H1_EXCHANGE) {
+        h->phase = H1_UNREAD;
+        h->unread_left = h->wire->service->limits.drain_bytes;
+        h->wire->read_due_ms = due_in(h->wire, h->wire->service->limits.linger_ms);
+        stream_close(&x->stream, 0);
+    }
+    if (h->phase == H1_UNREAD) {
+        int err = h1_exchange_swallow(h, in);
+        if (err == ERR_AGAIN && !h->wire->at_eof)
+            return;
+        unread = err != 0;
+        keeps_alive = keeps_alive && !unread;
+    }
+    h1_exchange_end(h, 0);
+    h->wire->lingers = unread;
+    if (h->phase != H1_OVER)
+        next_or_finish(h, keeps_alive);
+}
+
+/* The exchange was closed from outside an answer: nothing goes on here. */
+static void
+discard(struct h1_session *h)
+{
+    h1_exchange_end(h, ERR_CLOSED);
+    if (h->phase != H1_OVER)
+        finish(h, 0);
+}
+
+static void
+wait_for_head(struct h1_session *h)
+{
+    if (h->phase == H1_HEAD)
+        return;
+    h->phase = H1_HEAD;
+    h->wire->read_due_ms = due_in(h->wire, h->wire->service->limits.head_ms);
+}
+
+/* Reads the next head and begins its exchange.  Returns 0, or an error to refuse with. */
+static int
+begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
+{
+    struct service *service = h->wire->service;
+    struct http_head head = {
+        .fields = service->fields,
+        .nfields_max = service->limits.fields,
+    };
+
+    ssize_t n = h1_parse_head(h->scan, &service->limits, *in, &h->progress, &head);
+    if (n < 0)
+        return (int)n;
+    *in = slice_skip(*in, (size_t)n);
+    *is_head = slice_equal(head.method, slice_of("HEAD"));
+    int err = h1_frame_request(&head);
+    if (err != 0)
+        return err;
+    if (service->limits.body_bytes != 0 && head.content_length != HTTP_LENGTH_NONE &&
+        head.content_length > service->limits.body_bytes)
+        return ERR_BODY_TOO_LARGE;
+    h->wire->read_due_ms = TIMER_NEVER;
+    return h1_exchange_begin(h, &head);
+}
+
+/* One step: settles what has ended, or begins or goes on with what is there.  Returns
+ * whether another step can follow at once. */
+static bool
+step(struct h1_session *h, struct slice *in)
+{
+    bool is_head = false;
+
+    if (h->exchange != NULL) {
+        struct stream *s = &h->exchange->stream;
+        if (h->phase == H1_UNREAD || s->state == STREAM_ENDED) {
+            settle(h, in);
+            return h->exchange == NULL;
+        }
+        if (s->state == STREAM_CLOSED) {
+            discard(h);
+            return true;
+        }
+        h1_exchange_feed(h, in);
+        return s->state >= STREAM_ENDED;
+    }
+    if (h->phase == H1_OVER) {
+        *in = slice_skip(*in, in->len);
+        return false;
+    }
+    if (in->len == 0 || h->wire->out.bytes > HTTP_OUT_HIGH_BYTES)
+        return false;
+    int err = begin_exchange(h, in, &is_head);
+    if (err == ERR_AGAIN) {
+        wait_for_head(h);
+        return false;
+    }
+    if (err != 0)
+        h1_refuse(h, err, is_head);
+    return true;
+}
+
+static void
+feed(struct wire *wire, void *session, struct slice *in)
+{
+    struct h1_session *h = session;
+
+    (void)wire;
+    if (h->feeding != NULL)
+        return;
+    h->feeding = in;
+    while (step(h, in))
+        continue;
+    h->feeding = NULL;
+}
+
+static void
+on_eof(struct wire *wire, void *session)
+{
+    struct h1_session *h = session;
+
+    if (h->exchange == NULL || h->phase == H1_UNREAD) {
+        if (h->phase == H1_HEAD)
+            h1_refuse(h, ERR_EOF, false);
+        else if (h->phase != H1_OVER)
+            finish(h, 0);
+        return;
+    }
+    h->exchange->writer.keeps_alive = false;
+    if (h->exchange->stream.pulling)
+        h1_exchange_break(h, ERR_EOF);
+    wire->ops->touch(wire);
+}
+
+static void
+before_flush(struct wire *wire, void *session)
+{
+    struct h1_session *h = session;
+
+    if (h->exchange != NULL && h->exchange->writer.framing == H1_HELD &&
+        h1_write_release(&h->exchange->writer, &wire->out) != 0)
+        wire->ops->abort(wire, ERR_NOMEM);
+}
+
+static void
+on_drained(struct wire *wire, void *session)
+{
+    struct h1_session *h = session;
+
+    if (h->exchange != NULL && h->exchange->stream.waits_for_writable) {
+        struct stream *s = &h->exchange->stream;
+        s->waits_for_writable = false;
+        s->handler->on_writable(s);
+    }
+    wire->ops->touch(wire);
+}
+
+static void
+on_deadline(struct wire *wire, void *session)
+{
+    struct h1_session *h = session;
+
+    wire->read_due_ms = TIMER_NEVER;
+    switch (h->phase) {
+    case H1_HEAD:
+        h1_refuse(h, ERR_HEAD_TIMEOUT, false);
+        break;
+    case H1_EXCHANGE:
+        h1_exchange_break(h, ERR_BODY_TIMEOUT);
+        break;
+    case H1_IDLE:
+    case H1_UNREAD:
+        finish(h, 0);
+        break;
+    default:
+        break;
+    }
+}
+
+static void
+drain(struct wire *wire, void *session)
+{
+    struct h1_session *h = session;
+
+    if (h->phase == H1_IDLE)
+        finish(h, 0);
+    else if (h->exchange != NULL)
+        h->exchange->writer.keeps_alive = false;
+    (void)wire;
+}
+
+static void
+notify(struct wire *wire, void *session, bool only_streaming)
+{
+    struct h1_session *h = session;
+    struct stream *s = h->exchange != NULL ? &h->exchange->stream : NULL;
+
+    (void)wire;
+    if (s == NULL || s->state >= STREAM_ENDED)
+        return;
+    if (only_streaming && !(s->state == STREAM_HEAD_SENT && s->pulling))
+        return;
+    h1_exchange_break(h, ERR_SHUTDOWN);
+}
+
+static void
+fini(struct wire *wire, void *session, int why)
+{
+    struct h1_session *h = session;
+
+    (void)wire;
+    h->phase = H1_OVER;
+    if (h->exchange != NULL)
+        h1_exchange_end(h, why);
+    mem_free(h);
+}
+
+static const struct session_ops session_ops = {
+    .feed = feed,
+    .on_eof = on_eof,
+    .before_flush = before_flush,
+    .on_drained = on_drained,
+    .on_deadline = on_deadline,
+    .drain = drain,
+    .notify = notify,
+    .fini = fini,
+};
+
+const struct protocol h1_protocol = {
+    .name = "HTTP/1.1",
+    .ops = &session_ops,
+    .begin = begin,
+};

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* http1/session.h — HTTP/1.0 and 1.1 on one connection: one request after the other, in
+ * order, each answered before the next one begins. */
+#ifndef HTTP1_SESSION_H
+#define HTTP1_SESSION_H
+
+#include "http/session.h"   /* struct wire, struct protocol */
+#include "http1/chunked.h"  /* struct h1_chunked */
+#include "http1/parse.h"    /* struct h1_progress */
+#include "http1/write.h"    /* struct h1_writer */
+
+/* How much of a request line is kept for the access log. */
+#define H1_LOG_LINE_BYTES 512
+
+/* One exchange; a block of service->streams. */
+struct h1_exchange {
+    struct stream stream;
+    struct h1_writer writer;
+    struct h1_chunked chunked; /* the decoder of a chunked request body */
+    uint64_t body_left;        /* bytes of a Content-Length body that are to come */
+    uint64_t wait_began_ms;    /* a pull has waited for the peer since then */
+    uint64_t waited_ms;        /* how long earlier pulls have waited */
+    bool is_chunked;           /* the request body is chunked */
+    uint16_t line_bytes;       /* of `line`; 0 when nothing logs */
+    char line[H1_LOG_LINE_BYTES]; /* the request line, cut to fit; last, so that what is
+                                     not used is not touched */
+};
+
+/* Where a connection stands when no exchange runs, or beside the one that runs. */
+enum h1_phase {
+    H1_IDLE = 0, /* no byte of the next head has come */
+    H1_HEAD,     /* a part of it has */
+    H1_EXCHANGE, /* an exchange runs */
+    H1_UNREAD,   /* the answer is out, the rest of the request body is swallowed */
+    H1_OVER,     /* nothing more is read */
+};
+
+struct h1_session {
+    struct wire *wire;            /* borrowed: the connection owns both */
+    const struct h1_scan *scan;
+    struct h1_exchange *exchange; /* owns; NULL but in H1_EXCHANGE and H1_UNREAD */
+    struct slice *feeding;        /* the bytes at hand during feed; NULL outside of it */
+    struct h1_progress progress;
+    uint32_t unread_left;         /* H1_UNREAD: bytes that may still be swallowed */
+    uint8_t phase;                /* enum h1_phase */
+};
+
+/* The protocol for server/conn.c. */
+extern const struct protocol h1_protocol;
+
+/* For exchange.c: answers with the status that belongs to `err` where it has one, tells
+ * the peer no more and finishes the connection. */
+void h1_refuse(struct h1_session *h, int err, bool is_head);
+
+#endif

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* http1/write.c — see write.h for the contract. */
+#include "http1/write.h"
+
+#include <assert.h> /* assert */
+#include <stdio.h>  /* snprintf */
+
+#include "base/err.h"
+#include "http/status.h"
+
+/* Bodies of this size and more are lent, not copied: below it a copy is cheaper than the
+ * node, the reference and the extra iovec. */
+#define LEND_BYTES 2048u
+
+/* Heads up to this size are written in one piece. */
+#define HEAD_PIECE_BYTES (OUTQ_BLOCK_BYTES / 2)
+
+/* The longest status line, and the longest end of a head without the fields_sent. */
+#define STATUS_LINE_BYTES 80u
+#define HEAD_END_BYTES 160u
+
+static char *
+put(char *at, struct slice text)
+{
+    memcpy(at, text.ptr, text.len);
+    return at + text.len;
+}
+
+#define PUT_LITERAL(at, text) put((at), slice_new((text), sizeof(text) - 1))
+
+/* Decimal digits, without a terminating NUL. */
+static char *
+put_number(char *at, uint64_t number)
+{
+    char digits[20];
+    size_t n = 0;
+    do {
+        digits[n++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    while (n > 0)
+        *at++ = digits[--n];
+    return at;
+}
+
+/* Hexadecimal digits and CR LF: a chunk's size line. */
+static char *
+put_chunk_size(char *at, uint64_t number)
+{
+    int shift = 60;
+    while (shift > 0 && (number >> shift) == 0)
+        shift -= 4;
+    for (; shift >= 0; shift -= 4)
+        *at++ = "0123456789abcdef"[(number >> shift) & 15];
+    return PUT_LITERAL(at, "\r\n");
+}
+
+static char *
+put_status(char *at, int status)
+{
+    at = PUT_LITERAL(at, "HTTP/1.1 ");
+    struct slice line = status_line(status);
+    if (line.len == 0)
+        at = PUT_LITERAL(put_number(at, (uint64_t)status), " ");
+    else
+        at = put(at, line);
+    return PUT_LITERAL(at, "\r\n");
+}
+
+static bool
+has_close(struct slice list)
+{
+    struct slice element;
+    while (field_list_next(&list, &element)) {
+        if (slice_equal_folded(element, slice_of("close")))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the application's field goes out; what the field tells is noted. */
+static bool
+admit_field(struct h1_writer *w, int status, const struct http_field *field)
+{
+    switch (field->id) {
+    case FIELD_TRANSFER_ENCODING: /* ASGI E24: the framing is ours. */
+        return false;
+    case FIELD_CONNECTION:
+        if (has_close(field->value))
+            w->keeps_alive = false;
+        return false;
+    case FIELD_CONTENT_LENGTH:
+        if (status < 200 || status == 204) /* RFC 9110 8.6 */
+            return false;
+        w->has_length = true;
+        return true;
+    case FIELD_DATE:
+        w->has_date = true;
+        return true;
+    case FIELD_SERVER:
+        w->has_server = true;
+        return true;
+    default:
+        return true;
+    }
+}
+
+static char *
+put_field(char *at, const struct http_field *field)
+{
+    at = put(at, field->name);
+    at = PUT_LITERAL(at, ": ");
+    at = put(at, field->value);
+    return PUT_LITERAL(at, "\r\n");
+}
+
+static size_t
+field_bytes(const struct http_field *field)
+{
+    return field->name.len + field->value.len + 4;
+}
+
+/* A head that is too large for one block goes out line by line. */
+static int
+write_large_field(struct outq *q, const struct http_field *field)
+{
+    if (outq_copy(q, field->name) != 0 || outq_copy(q, slice_of(": ")) != 0 ||
+        outq_copy(q, field->value) != 0 || outq_copy(q, slice_of("\r\n")) != 0)
+        return ERR_NOMEM;
+    return 0;
+}
+
+static int
+write_large_head(struct h1_writer *w, struct outq *q, const struct http_response *res)
+{
+    char line[STATUS_LINE_BYTES];
+    char *end = put_status(line, res->status);
+    int err = outq_copy(q, slice_new(line, (size_t)(end - line)));
+    for (uint32_t i = 0; err == 0 && i < res->nfields; i++) {
+        if (admit_field(w, res->status, &res->fields[i]))
+            err = write_large_field(q, &res->fields[i]);
+    }
+    return err;
+}
+
+int
+h1_write_head(struct h1_writer *w, struct outq *q, const struct http_response *res)
+{
+    size_t bytes = STATUS_LINE_BYTES;
+    for (uint32_t i = 0; i < res->nfields; i++)
+        bytes += field_bytes(&res->fields[i]);
+
+    outq_hold(q);
+    if (bytes > HEAD_PIECE_BYTES) {
+        int err = write_large_head(w, q, res);
+        if (err != 0)
+            outq_take_back(q);
+        return err;
+    }
+    char *start = outq_reserve(q, bytes);
+    if (start == NULL) {
+        outq_take_back(q);
+        return ERR_NOMEM;
+    }
+    char *at = put_status(start, res->status);
+    for (uint32_t i = 0; i < res->nfields; i++) {
+        if (admit_field(w, res->status, &res->fields[i]))
+            at = put_field(at, &res->fields[i]);
+    }
+    outq_commit(q, (size_t)(at - start));
+    return 0;
+}
+
+/* The fields that are the server's to add, the Connection field included. */
+static char *
+put_own_fields(char *at, const struct h1_writer *w, struct service *service)
+{
+    if (service->sends_date && !w->has_date) {
+        at = PUT_LITERAL(at, "date: ");
+        at = put(at, clock_date(&service->clock));
+        at = PUT_LITERAL(at, "\r\n");
+    }
+    if (service->sends_server && !w->has_server)
+        at = PUT_LITERAL(at, "server: bolide\r\n");
+    if (!w->keeps_alive)
+        at = PUT_LITERAL(at, "connection: close\r\n");
+    else if (w->is_1_0)
+        at = PUT_LITERAL(at, "connection: keep-alive\r\n");
+    return at;
+}
+
+/* Ends the head: own fields, `framing` (whole lines) and the empty line. */
+static int
+write_head_end(const struct h1_writer *w, struct outq *q, struct service *service,
+               uint64_t length)
+{
+    if (service->fields_sent.len > 0 && outq_copy(q, service->fields_sent) != 0)
+        return ERR_NOMEM;
+    char *start = outq_reserve(q, HEAD_END_BYTES);
+    if (start == NULL)
+        return ERR_NOMEM;
+    char *at = put_own_fields(start, w, service);
+    if (length != HTTP_LENGTH_NONE) {
+        at = PUT_LITERAL(at, "content-length: ");
+        at = put_number(at, length);
+        at = PUT_LITERAL(at, "\r\n");
+    }
+    at = PUT_LITERAL(at, "\r\n");
+    outq_commit(q, (size_t)(at - start));
+    return 0;
+}
+
+static int
+write_bytes(struct outq *q, const struct chunk *body)
+{
+    if (body->bytes.len == 0)
+        return 0;
+    if (body->lender != NULL && body->bytes.len >= LEND_BYTES)
+        return outq_lend(q, body->bytes, body->lender, body->owner);
+    return outq_copy(q, body->bytes);
+}
+
+/* Holds back the first body bytes, behind a gap for what will tell their length. */
+static int
+begin_held(struct h1_writer *w, struct outq *q, struct service *service)
+{
+    char *start;
+
+    if (service->fields_sent.len > 0 && outq_copy(q, service->fields_sent) != 0)
+        return ERR_NOMEM;
+    start = outq_reserve(q, HEAD_END_BYTES);
+    if (start == NULL)
+        return ERR_NOMEM;
+    outq_commit(q, (size_t)(put_own_fields(start, w, service) - start));
+    w->gap = outq_gap(q);
+    if (w->gap == NULL)
+        return ERR_NOMEM;
+    w->framing = H1_HELD;
+    return 0;
+}
+
+/* The first body message decides how the body is framed. */
+static int
+write_first(struct h1_writer *w, struct outq *q, struct service *service,
+            const struct chunk *body, bool last, bool no_body)
+{
+    uint64_t length = HTTP_LENGTH_NONE;
+
+    if (!no_body && !w->has_length) {
+        if (last) {
+            length = body->bytes.len;
+        } else if (w->is_1_0) {
+            w->keeps_alive = false;
+            w->framing = H1_CLOSE;
+        } else {
+            return begin_held(w, q, service);
+        }
+    }
+    if (w->framing == H1_UNDECIDED)
+        w->framing = H1_LENGTH;
+    int err = write_head_end(w, q, service, length);
+    outq_unhold(q);
+    return err;
+}
+
+static void
+fill_gap(struct h1_writer *w, struct outq *q, const char *text, const char *end)
+{
+    outq_fill(q, w->gap, slice_new(text, (size_t)(end - text)));
+    w->gap = NULL;
+    outq_unhold(q);
+}
+
+int
+h1_write_release(struct h1_writer *w, struct outq *q)
+{
+    char text[OUTQ_GAP_BYTES];
+
+    if (w->framing != H1_HELD)
+        return 0;
+    w->framing = H1_CHUNKED;
+    char *at = PUT_LITERAL(text, "transfer-encoding: chunked\r\n\r\n");
+    if (w->held_bytes > 0)
+        at = put_chunk_size(at, w->held_bytes);
+    fill_gap(w, q, text, at);
+    return w->held_bytes > 0 ? outq_copy(q, slice_of("\r\n")) : 0;
+}
+
+/* Everything fits: the answer goes out with its length. */
+static void
+release_whole(struct h1_writer *w, struct outq *q)
+{
+    char text[OUTQ_GAP_BYTES];
+    char *at = PUT_LITERAL(text, "content-length: ");
+    at = put_number(at, w->held_bytes);
+    at = PUT_LITERAL(at, "\r\n\r\n");
+    w->framing = H1_LENGTH;
+    fill_gap(w, q, text, at);
+}
+
+static int
+write_held(struct h1_writer *w, struct outq *q, const struct chunk *body, bool last)
+{
+    int err = write_bytes(q, body);
+    if (err != 0)
+        return err;
+    w->held_bytes += (uint32_t)body->bytes.len;
+    if (last)
+        release_whole(w, q);
+    else if (w->held_bytes > HTTP_OUT_HELD_BYTES)
+        err = h1_write_release(w, q);
+    return err;
+}
+
+static int
+write_chunk(struct outq *q, const struct chunk *body, bool last)
+{
+    if (body->bytes.len > 0) {
+        char *start = outq_reserve(q, 20);
+        if (start == NULL)
+            return ERR_NOMEM;
+        outq_commit(q, (size_t)(put_chunk_size(start, body->bytes.len) - start));
+        if (write_bytes(q, body) != 0)
+            return ERR_NOMEM;
+        return outq_copy(q, slice_of(last ? "\r\n0\r\n\r\n" : "\r\n"));
+    }
+    return last ? outq_copy(q, slice_of("0\r\n\r\n")) : 0;
+}
+
+int
+h1_write_body(struct h1_writer *w, struct outq *q, struct service *service,
+              const struct chunk *body, bool last, bool no_body)
+{
+    if (w->framing == H1_UNDECIDED) {
+        int err = write_first(w, q, service, body, last, no_body);
+        if (err != 0)
+            return err;
+    }
+    switch (w->framing) {
+    case H1_HELD:
+        return write_held(w, q, body, last);
+    case H1_CHUNKED:
+        return write_chunk(q, body, last);
+    default:
+        assert(w->framing == H1_LENGTH || w->framing == H1_CLOSE);
+        return write_bytes(q, body);
+    }
+}
+
+int
+h1_write_notice(struct outq *q, struct service *service, const struct h1_notice *notice)
+{
+    struct h1_writer w = {.keeps_alive = notice->keeps_alive};
+    struct http_field type = {
+        .name = slice_of("content-type"),
+        .value = slice_of("text/plain; charset=utf-8"),
+        .id = FIELD_CONTENT_TYPE,
+    };
+    struct http_response res = {.status = notice->status, .fields = &type, .nfields = 1};
+
+    int err = h1_write_head(&w, q, &res);
+    if (err != 0)
+        return err;
+    err = write_head_end(&w, q, service, notice->text.len + 1);
+    outq_unhold(q);
+    if (err != 0 || notice->is_head)
+        return err;
+    err = outq_copy(q, notice->text);
+    return err != 0 ? err : outq_copy(q, slice_of("\n"));
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* http1/write.h — turns a response into bytes of a queue: head, framing, body, and the
+ * short answers to requests that are refused.  Knows nothing of connections. */
+#ifndef HTTP1_WRITE_H
+#define HTTP1_WRITE_H
+
+#include "base/compiler.h" /* MUST_USE */
+#include "base/outq.h"     /* struct outq */
+#include "http/session.h"  /* struct service */
+#include "http/stream.h"   /* struct http_response, struct chunk */
+
+/* How the end of a body is told (RFC 9112 6). */
+enum h1_framing {
+    H1_UNDECIDED = 0, /* the head is held back until the body's first bytes */
+    H1_HELD,          /* body bytes are held back as well, behind a gap for the framing */
+    H1_LENGTH,        /* by Content-Length, or there is no body */
+    H1_CHUNKED,
+    H1_CLOSE,         /* by the end of the connection: HTTP/1.0 */
+};
+
+/* The state of one response; all zero at its start. */
+struct h1_writer {
+    struct outq_node *gap; /* H1_HELD: where the framing goes; borrowed from the queue */
+    uint32_t held_bytes;   /* H1_HELD: body bytes behind the gap */
+    uint8_t framing;       /* enum h1_framing */
+    bool has_length;       /* the head carries a Content-Length */
+    bool has_date;
+    bool has_server;
+    bool keeps_alive;      /* the connection goes on; set before the head is written, and
+                              cleared by a "connection: close" in it */
+    bool is_1_0;           /* the request's version */
+};
+
+/* Queues the status line and the fields of `res`, held (outq_hold), without the empty
+ * line.  Drops Transfer-Encoding, Connection (after looking for "close"), and for 204 and
+ * 1xx Content-Length.  Returns 0, or ERR_NOMEM with the queue as it was. */
+MUST_USE int h1_write_head(struct h1_writer *w, struct outq *q,
+                           const struct http_response *res);
+
+/* Queues body bytes and, before the first ones, the rest of the head with the framing:
+ * Content-Length when `last` comes while everything is held back, else chunked, else for
+ * HTTP/1.0 the end of the connection (keeps_alive becomes false).  `no_body`: the answer
+ * has none whatever its fields say (HEAD, 204, 304).  Returns 0 or ERR_NOMEM. */
+MUST_USE int h1_write_body(struct h1_writer *w, struct outq *q, struct service *service,
+                           const struct chunk *body, bool last, bool no_body);
+
+/* Gives up holding body bytes back: the answer becomes chunked and is ready to be written.
+ * Does nothing unless the framing is H1_HELD.  Returns 0 or ERR_NOMEM. */
+MUST_USE int h1_write_release(struct h1_writer *w, struct outq *q);
+
+/* Queues a whole short answer: `status` with its reason and `text` as a plain body (no
+ * body bytes for `is_head`), and "connection: close" unless `keeps_alive`.
+ * Returns 0 or ERR_NOMEM. */
+struct h1_notice {
+    int status;
+    struct slice text; /* one line, without a line end */
+    bool keeps_alive;
+    bool is_head;
+};
+MUST_USE int h1_write_notice(struct outq *q, struct service *service,
+                             const struct h1_notice *notice);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/* server/conn.c — see conn.h for the contract.
+ *
+ * Bytes come up by conn_on_event -> read_some -> session feed; bytes go down into
+ * wire.out, the session touches the wire, and conn_serve writes.  Whatever happened, each
+ * entry ends in update(), which sets the timer and what the poller watches. */
+#include "server/conn.h"
+
+#include <netinet/in.h> /* struct sockaddr_in, struct sockaddr_in6 */
+
+#include "base/err.h"
+#include "http/status.h"
+#include "server/turn.h"
+
+/* Pieces of output in one writev. */
+#define WRITE_PIECES 64
+
+/* A connection with bytes left over reads behind them, this much at a time. */
+#define READ_BEHIND_BYTES (16u * 1024)
+
+static struct conn *
+conn_of(struct wire *wire)
+{
+    return container_of(wire, struct conn, wire);
+}
+
+static uint64_t
+now_ms(const struct conn *conn)
+{
+    return conn->turn->service.clock.ms;
+}
+
+static void
+update_timer(struct conn *conn)
+{
+    uint64_t due = conn->wire.read_due_ms;
+
+    if (conn->send_due_ms < due)
+        due = conn->send_due_ms;
+    if (due == conn->timer.due_ms)
+        return;
+    timer_set(&conn->turn->wheel, &conn->timer, due);
+    turn_note_due(conn->turn, due);
+}
+
+static void
+update_watch(struct conn *conn)
+{
+    const struct wire *wire = &conn->wire;
+    unsigned events = conn->wants_write ? POLLER_WRITE : 0;
+
+    if (!wire->at_eof &&
+        (conn->state == CONN_LINGERING ||
+         (conn->state == CONN_OPEN && wire->wants_read &&
+          wire->in.len < HTTP_IN_HIGH_BYTES)))
+        events |= POLLER_READ;
+    if (events == conn->watched)
+        return;
+    if (poller_set(conn->turn->poller, conn->io.fd, events, conn, true) != 0)
+        conn_abort(conn, ERR_IO);
+    conn->watched = (uint8_t)events;
+}
+
+static void
+update(struct conn *conn)
+{
+    if (conn->state == CONN_DEAD)
+        return;
+    update_timer(conn);
+    update_watch(conn);
+}
+
+/* Tells once per reason and address why a peer was refused or let go. */
+static void
+complain(struct conn *conn, int why)
+{
+    char host[PEER_HOST_BYTES];
+    uint32_t dropped;
+    struct service *service = &conn->turn->service;
+
+    if (why == 0 || why == ERR_EOF || why == ERR_RESET || why == ERR_CLOSED ||
+        why == ERR_SHUTDOWN)
+        return;
+    size_t n = peer_host(&conn->wire.peer, host);
+    if (!log_may_complain(&service->log, why, slice_new(host, n), service->clock.ms,
+                          &dropped))
+        return;
+    log_line(&service->log, LOG_WARNING, "%s:%u: %s (status %d; %u more since)",
+             n > 0 ? host : "unix", conn->wire.peer.port, err_text(why),
+             status_of_err(why), (unsigned)dropped);
+}
+
+static void
+close_now(struct conn *conn, bool reset)
+{
+    struct turn *turn = conn->turn;
+
+    conn->state = CONN_DEAD;
+    conn->wire.is_dead = true;
+    poller_del(turn->poller, conn->io.fd);
+    conn->io.ops->close(&conn->io, reset);
+    timer_remove(&turn->wheel, &conn->timer);
+    turn_bury(turn, conn);
+}
+
+void
+conn_abort(struct conn *conn, int why)
+{
+    if (conn->state == CONN_DEAD)
+        return;
+    complain(conn, why);
+    close_now(conn, why != ERR_RESET);
+}
+
+/* Everything is out: ends the connection in order. */
+static void
+end(struct conn *conn)
+{
+    struct wire *wire = &conn->wire;
+
+    if (!wire->lingers || wire->ends_with_reset || wire->at_eof) {
+        close_now(conn, wire->ends_with_reset);
+        return;
+    }
+    conn->io.ops->shutdown(&conn->io);
+    conn->state = CONN_LINGERING;
+    conn->linger_left = 16 * HTTP_IN_HIGH_BYTES;
+    conn->send_due_ms = TIMER_NEVER;
+    wire->read_due_ms = now_ms(conn) + conn->turn->service.limits.linger_ms;
+    buf_release(&wire->in);
+}
+
+/* Writes until everything is out or the transport takes no more. */
+static int
+write_out(struct conn *conn)
+{
+    struct outq *out = &conn->wire.out;
+    struct iovec iov[WRITE_PIECES];
+    int n;
+
+    while ((n = outq_iov(out, iov, WRITE_PIECES)) > 0) {
+        size_t offered = 0;
+        for (int i = 0; i < n; i++)
+            offered += iov[i].iov_len;
+        ssize_t sent = conn->io.ops->writev(&conn->io, iov, n);
+        if (sent < 0)
+            return (int)sent;
+        outq_sent(out, (size_t)sent);
+        conn->send_due_ms = TIMER_NEVER;
+        if ((size_t)sent < offered)
+            return ERR_AGAIN;
+    }
+    return 0;
+}
+
+static void
+set_send_due(struct conn *conn)
+{
+    uint32_t stall_ms = conn->turn->service.limits.send_stall_ms;
+    if (stall_ms != 0 && conn->send_due_ms == TIMER_NEVER)
+        conn->send_due_ms = now_ms(conn) + stall_ms;
+}
+
+static void
+flush(struct conn *conn)
+{
+    struct wire *wire = &conn->wire;
+
+    if (outq_ready(&wire->out) == 0 && wire->out.held == 0)
+        return;
+    int err = write_out(conn);
+    conn->wants_write = err == ERR_AGAIN;
+    if (err == ERR_AGAIN) {
+        set_send_due(conn);
+        conn->was_high = conn->was_high || wire->out.bytes > HTTP_OUT_LOW_BYTES;
+    } else if (err != 0) {
+        conn_abort(conn, err);
+    }
+}
+
+static void
+drained(struct conn *conn)
+{
+    if (!conn->was_high || conn->wire.out.bytes > HTTP_OUT_LOW_BYTES)
+        return;
+    conn->was_high = false;
+    conn->protocol->ops->on_drained(&conn->wire, conn->session);
+}
+
+/* Lets the session take what is kept, or just settle. */
+static void
+feed_kept(struct conn *conn)
+{
+    struct wire *wire = &conn->wire;
+    struct slice in = buf_bytes(&wire->in);
+    size_t had = in.len;
+
+    conn->protocol->ops->feed(wire, conn->session, &in);
+    if (had > in.len)
+        buf_consume(&wire->in, had - in.len);
+}
+
+void
+conn_serve(struct conn *conn)
+{
+    if (conn->state == CONN_DEAD)
+        return;
+    conn->protocol->ops->before_flush(&conn->wire, conn->session);
+    if (conn->state != CONN_DEAD)
+        flush(conn);
+    if (conn->state != CONN_DEAD)
+        drained(conn);
+    if (conn->state == CONN_OPEN || conn->state == CONN_FINISHING)
+        feed_kept(conn);
+    if (conn->state == CONN_FINISHING && conn->wire.out.bytes == 0)
+        end(conn);
+    update(conn);
+}
+
+/* Feeds `n` bytes that were read into the shared memory; what is left over is kept. */
+static int
+feed_scratch(struct conn *conn, size_t n)
+{
+    struct slice in = slice_new(conn->turn->scratch, n);
+
+    conn->protocol->ops->feed(&conn->wire, conn->session, &in);
+    if (in.len == 0 || conn->state == CONN_DEAD)
+        return 0;
+    return buf_append(&conn->wire.in, in);
+}
+
+static ssize_t
+read_behind(struct conn *conn)
+{
+    char *at;
+    int err = buf_reserve(&conn->wire.in, READ_BEHIND_BYTES, &at);
+    if (err != 0)
+        return err;
+    ssize_t n = conn->io.ops->read(&conn->io, at, READ_BEHIND_BYTES);
+    if (n > 0)
+        buf_commit(&conn->wire.in, (size_t)n);
+    return n;
+}
+
+static void
+read_some(struct conn *conn)
+{
+    struct wire *wire = &conn->wire;
+    ssize_t n;
+
+    if (wire->in.len == 0) {
+        n = conn->io.ops->read(&conn->io, conn->turn->scratch, TURN_SCRATCH_BYTES);
+        if (n > 0)
+            n = feed_scratch(conn, (size_t)n);
+    } else {
+        n = read_behind(conn);
+        if (n > 0)
+            feed_kept(conn);
+    }
+    if (n >= 0 || n == ERR_AGAIN || conn->state == CONN_DEAD)
+        return;
+    if (n != ERR_EOF) {
+        conn_abort(conn, (int)n);
+        return;
+    }
+    wire->at_eof = true;
+    conn->protocol->ops->on_eof(wire, conn->session);
+}
+
+static void
+swallow(struct conn *conn)
+{
+    ssize_t n = conn->io.ops->read(&conn->io, conn->turn->scratch, TURN_SCRATCH_BYTES);
+
+    if (n == ERR_AGAIN)
+        return;
+    if (n < 0 || (size_t)n > conn->linger_left) {
+        close_now(conn, false);
+        return;
+    }
+    conn->linger_left -= (uint32_t)n;
+}
+
+void
+conn_on_event(struct conn *conn, unsigned events)
+{
+    if (conn->state == CONN_DEAD)
+        return;
+    if ((events & POLLER_DEAD) != 0) {
+        conn_abort(conn, ERR_RESET);
+        return;
+    }
+    if ((events & POLLER_READ) != 0) {
+        if (conn->state == CONN_LINGERING)
+            swallow(conn);
+        else if (conn->state == CONN_OPEN)
+            read_some(conn);
+    }
+    if ((events & POLLER_WRITE) != 0)
+        turn_touch(conn->turn, conn);
+    update(conn);
+}
+
+void
+conn_on_timer(struct conn *conn)
+{
+    if (conn->state == CONN_DEAD)
+        return;
+    if (conn->send_due_ms <= now_ms(conn))
+        conn_abort(conn, ERR_SEND_TIMEOUT);
+    else if (conn->state == CONN_LINGERING)
+        close_now(conn, false);
+    else if (conn->wire.read_due_ms <= now_ms(conn))
+        conn->protocol->ops->on_deadline(&conn->wire, conn->session);
+    update(conn);
+}
+
+static void
+wire_touch(struct wire *wire)
+{
+    struct conn *conn = conn_of(wire);
+    turn_touch(conn->turn, conn);
+}
+
+static void
+wire_flush(struct wire *wire)
+{
+    struct conn *conn = conn_of(wire);
+
+    if (conn->state == CONN_DEAD || conn->wants_write)
+        return;
+    flush(conn);
+    update(conn);
+}
+
+static void
+wire_finish(struct wire *wire, int why)
+{
+    struct conn *conn = conn_of(wire);
+
+    if (conn->state != CONN_OPEN)
+        return;
+    complain(conn, why);
+    conn->state = CONN_FINISHING;
+    turn_touch(conn->turn, conn);
+}
+
+static void
+wire_abort(struct wire *wire, int why)
+{
+    conn_abort(conn_of(wire), why);
+}
+
+static const struct wire_ops wire_ops = {
+    .touch = wire_touch,
+    .flush = wire_flush,
+    .finish = wire_finish,
+    .abort = wire_abort,
+};
+
+static void
+set_peer(struct peer *peer, const struct addr *addr)
+{
+    const struct sockaddr *any = (const struct sockaddr *)&addr->data;
+
+    if (addr->len == 0 || (any->sa_family != AF_INET && any->sa_family != AF_INET6))
+        return;
+    if (any->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)any;
+        peer->kind = PEER_IPV4;
+        memcpy(peer->address, &in->sin_addr, sizeof in->sin_addr);
+        peer->port = ntohs(in->sin_port);
+    } else {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)any;
+        peer->kind = PEER_IPV6;
+        memcpy(peer->address, &in6->sin6_addr, sizeof in6->sin6_addr);
+        peer->port = ntohs(in6->sin6_port);
+    }
+}
+
+int
+conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *endpoint,
+          const struct protocol *protocol)
+{
+    int err = ERR_NOMEM;
+    struct io io;
+    io_plain_init(&io, fd);
+    struct conn *conn = pool_take(&turn->conn_pool);
+    if (conn == NULL)
+        goto fail;
+
+    *conn = (struct conn){
+        .wire = {.ops = &wire_ops, .service = &turn->service},
+        .io = io,
+        .turn = turn,
+        .protocol = protocol,
+        .send_due_ms = TIMER_NEVER,
+        .watched = POLLER_READ,
+    };
+    buf_init(&conn->wire.in);
+    outq_init(&conn->wire.out, &turn->out_pools);
+    conn->wire.peer.endpoint = endpoint;
+    set_peer(&conn->wire.peer, peer);
+    list_init(&conn->dirty);
+    timer_init(&conn->timer);
+    conn->session = protocol->begin(&conn->wire);
+    if (conn->session == NULL)
+        goto fail;
+    err = poller_set(turn->poller, fd, POLLER_READ, conn, false);
+    if (err != 0)
+        goto fail;
+    list_append(&turn->conns, &conn->link);
+    turn->nconns++;
+    update_timer(conn);
+    return 0;
+
+fail:
+    if (conn != NULL && conn->session != NULL)
+        protocol->ops->fini(&conn->wire, conn->session, err);
+    pool_give(&turn->conn_pool, conn);
+    io.ops->close(&io, true);
+    return err;
+}
+
+void
+conn_bury(struct conn *conn)
+{
+    struct turn *turn = conn->turn;
+
+    conn->protocol->ops->fini(&conn->wire, conn->session, ERR_CLOSED);
+    turn->service.handler->on_peer_gone(&conn->wire.peer);
+    outq_clear(&conn->wire.out);
+    buf_release(&conn->wire.in);
+    list_remove(&conn->link);
+    turn->nconns--;
+    pool_give(&turn->conn_pool, conn);
+    turn->on_conn_gone(turn);
+}

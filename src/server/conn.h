@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* server/conn.h — one connection: its transport, its bytes both ways, its deadline, and
+ * the session that speaks a protocol on it.  Closing marks; the end of the turn frees. */
+#ifndef SERVER_CONN_H
+#define SERVER_CONN_H
+
+#include "base/list.h"    /* struct list_node */
+#include "base/timer.h"   /* struct timer */
+#include "http/session.h" /* struct wire */
+#include "net/addr.h"     /* struct addr */
+#include "net/io.h"       /* struct io */
+
+struct turn;
+
+enum conn_state {
+    CONN_OPEN = 0,
+    CONN_FINISHING, /* what is queued goes out, then the connection ends */
+    CONN_LINGERING, /* our side is shut; what the peer still sends is swallowed */
+    CONN_DEAD,      /* the descriptor is closed; freed at the end of the turn */
+};
+
+struct conn {
+    struct wire wire;               /* lent to the session */
+    struct io io;
+    struct turn *turn;              /* borrowed; outlives the connection */
+    const struct protocol *protocol;
+    void *session;                  /* owned; freed by protocol->ops->fini */
+    struct list_node link;          /* in turn->conns */
+    struct list_node dirty;         /* in turn->dirty or turn->dead, or in no list */
+    struct timer timer;
+    uint64_t send_due_ms;           /* when the peer must have taken bytes; TIMER_NEVER */
+    uint32_t linger_left;           /* CONN_LINGERING: bytes that may still be swallowed */
+    uint8_t state;                  /* enum conn_state */
+    uint8_t watched;                /* what the poller watches, of enum poller_event */
+    bool wants_write;               /* the transport took less than was offered */
+    bool was_high;                  /* on_drained is owed */
+};
+
+/* Opens a connection over `fd`, which it owns from now on, whatever happens.  Returns 0,
+ * or an error after which nothing is left of it. */
+MUST_USE int conn_open(struct turn *turn, int fd, const struct addr *peer,
+                       struct endpoint *endpoint, const struct protocol *protocol);
+
+/* The poller says that `events` (enum poller_event) are there. */
+void conn_on_event(struct conn *conn, unsigned events);
+
+/* The timer has fired. */
+void conn_on_timer(struct conn *conn);
+
+/* Writes what is ready and lets the session go on; for connections that were touched. */
+void conn_serve(struct conn *conn);
+
+/* Closes at once; everything queued is dropped, the exchange hears `why`. */
+void conn_abort(struct conn *conn, int why);
+
+/* Frees a dead connection; its exchange hears on_close first. */
+void conn_bury(struct conn *conn);
+
+#endif

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+/* server/server.c — see server.h for the contract. */
+#include "server/server.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "http1/session.h"
+#include "net/listener.h"
+#include "server/access.h"
+#include "server/conn.h"
+#include "server/turn.h"
+
+#define LISTENERS_MAX 16      /* listening sockets of one server */
+#define ACCEPTS_PER_TURN 64   /* connections taken from one listener in one turn */
+#define ACCEPT_REST_MS 500u   /* how long accepting rests when descriptors ran out */
+#define POOL_KEPT_STREAMS 256 /* free blocks kept for reuse */
+#define POOL_KEPT_BLOCKS 256
+#define POOL_KEPT_CONNS 1024
+
+struct door {
+    struct listener listener;
+    struct endpoint endpoint; /* what its connections call the server */
+    bool is_open;             /* the poller watches it */
+};
+
+struct server {
+    struct turn turn;
+    struct server_config config; /* fields_sent points into own memory */
+    struct door doors[LISTENERS_MAX];
+    int ndoors;
+    struct access_log *access; /* owned; NULL: no access log */
+    enum server_stage stage;
+    bool gone_told;            /* the owner knows that the last connection has gone */
+    uint64_t stop_began_ms;
+    uint64_t stage_due_ms;     /* when the next stage comes */
+    uint64_t accept_due_ms;    /* when accepting goes on after a rest */
+    char *fields;              /* owned copy of config.fields_sent */
+};
+
+static struct server *
+server_of_turn(struct turn *turn)
+{
+    return container_of(turn, struct server, turn);
+}
+
+static void
+on_exchange(struct service *service, const struct stream *s, struct slice request_line)
+{
+    struct turn *turn = container_of(service, struct turn, service);
+    struct server *server = server_of_turn(turn);
+
+    access_log_add(server->access, &service->clock, s, request_line);
+    turn_note_due(turn, server->access->due_ms);
+}
+
+static void
+on_conn_gone(struct turn *turn)
+{
+    struct server *server = server_of_turn(turn);
+
+    if (server->accept_due_ms != TIMER_NEVER && server->stage == SERVER_SERVING) {
+        server->accept_due_ms = turn->service.clock.ms;
+        turn_note_due(turn, turn->service.clock.ms + 1);
+    }
+}
+
+static int
+copy_fields(struct server *server)
+{
+    struct slice given = server->config.fields_sent;
+
+    if (given.len == 0)
+        return 0;
+    server->fields = mem_alloc(given.len);
+    if (server->fields == NULL)
+        return ERR_NOMEM;
+    memcpy(server->fields, given.ptr, given.len);
+    server->config.fields_sent = slice_new(server->fields, given.len);
+    return 0;
+}
+
+static void
+init_service(struct server *server)
+{
+    const struct server_config *config = &server->config;
+    struct service *service = &server->turn.service;
+
+    service->limits = config->limits;
+    clock_init(&service->clock);
+    log_init(&service->log, config->log_sink, config->log_arg, LOG_DEBUG);
+    service->handler = config->handler;
+    service->handler_arg = config->handler_arg;
+    service->fields_sent = config->fields_sent;
+    service->sends_date = config->sends_date;
+    service->sends_server = config->sends_server;
+    service->logs_access = server->access != NULL;
+    service->on_exchange = on_exchange;
+    pool_init(&service->streams, sizeof(struct h1_exchange), POOL_KEPT_STREAMS);
+}
+
+static void
+init_turn(struct server *server)
+{
+    struct turn *turn = &server->turn;
+
+    timer_wheel_init(&turn->wheel, turn->service.clock.ms);
+    list_init(&turn->conns);
+    list_init(&turn->dirty);
+    list_init(&turn->dead);
+    outq_pools_init(&turn->out_pools, POOL_KEPT_BLOCKS);
+    pool_init(&turn->conn_pool, sizeof(struct conn), POOL_KEPT_CONNS);
+    turn->next_due_ms = TIMER_NEVER;
+    turn->armed_ms = TIMER_NEVER;
+    turn->schedule = server->config.schedule;
+    turn->owner = server->config.owner;
+    turn->on_conn_gone = on_conn_gone;
+}
+
+int
+server_new(const struct server_config *config, struct server **out)
+{
+    int err = ERR_NOMEM;
+    struct server *server = mem_calloc(1, sizeof *server);
+    if (server == NULL)
+        return ERR_NOMEM;
+
+    server->config = *config;
+    server->stage_due_ms = TIMER_NEVER;
+    server->accept_due_ms = TIMER_NEVER;
+    if (copy_fields(server) != 0)
+        goto fail;
+    if (config->access_log_fd >= 0) {
+        server->access = access_log_new(config->access_log_fd);
+        if (server->access == NULL)
+            goto fail;
+    }
+    init_service(server);
+    init_turn(server);
+    server->turn.scratch = mem_alloc(TURN_SCRATCH_BYTES);
+    server->turn.service.fields =
+        mem_calloc(config->limits.fields, sizeof(struct http_field));
+    if (server->turn.scratch == NULL || server->turn.service.fields == NULL)
+        goto fail;
+    err = poller_new(&server->turn.poller);
+    if (err != 0)
+        goto fail;
+    *out = server;
+    return 0;
+
+fail:
+    server_free(server);
+    return err;
+}
+
+static void
+close_door(struct server *server, struct door *door)
+{
+    if (door->listener.fd == -1)
+        return;
+    poller_del(server->turn.poller, door->listener.fd);
+    listener_close(&door->listener);
+}
+
+static void
+abort_all(struct server *server, int why)
+{
+    struct list_node *node, *next;
+
+    for (node = server->turn.conns.next; node != &server->turn.conns; node = next) {
+        next = node->next;
+        conn_abort(container_of(node, struct conn, link), why);
+    }
+}
+
+void
+server_free(struct server *server)
+{
+    if (server == NULL)
+        return;
+    if (server->turn.poller != NULL) {
+        server->turn.is_running = true;
+        for (int i = 0; i < server->ndoors; i++)
+            close_door(server, &server->doors[i]);
+        abort_all(server, ERR_SHUTDOWN);
+        turn_end(&server->turn);
+        for (int i = 0; i < server->ndoors; i++)
+            server->config.handler->on_endpoint_gone(&server->doors[i].endpoint);
+        pool_fini(&server->turn.conn_pool);
+        outq_pools_fini(&server->turn.out_pools);
+        pool_fini(&server->turn.service.streams);
+    }
+    access_log_free(server->access);
+    poller_free(server->turn.poller);
+    mem_free(server->turn.scratch);
+    mem_free(server->turn.service.fields);
+    mem_free(server->fields);
+    mem_free(server);
+}
+
+int
+server_fd(const struct server *server)
+{
+    return poller_fd(server->turn.poller);
+}
+
+static void
+watch_doors(struct server *server, bool open)
+{
+    for (int i = 0; i < server->ndoors; i++) {
+        struct door *door = &server->doors[i];
+        if (door->is_open == open || door->listener.fd == -1)
+            continue;
+        if (poller_set(server->turn.poller, door->listener.fd, open ? POLLER_READ : 0,
+                       door, true) == 0)
+            door->is_open = open;
+    }
+}
+
+int
+server_listen(struct server *server, int fd)
+{
+    if (server->ndoors == LISTENERS_MAX)
+        return ERR_NOMEM;
+    struct door *door = &server->doors[server->ndoors];
+    int err = listener_init(&door->listener, fd);
+    if (err != 0)
+        return err;
+    err = poller_set(server->turn.poller, fd, POLLER_READ, door, false);
+    if (err != 0)
+        return err;
+    addr_host(&door->listener.local, door->endpoint.host);
+    door->endpoint.port = addr_port(&door->listener.local);
+    door->is_open = true;
+    server->ndoors++;
+    return 0;
+}
+
+/* Accepting rests until a connection closes or a while has passed. */
+static void
+rest(struct server *server, int why)
+{
+    struct turn *turn = &server->turn;
+
+    watch_doors(server, false);
+    server->accept_due_ms = turn->service.clock.ms + ACCEPT_REST_MS;
+    turn_note_due(turn, server->accept_due_ms);
+    if (log_may_complain(&turn->service.log, why, slice_of(""), turn->service.clock.ms,
+                         &(uint32_t){0}))
+        log_line(&turn->service.log, LOG_WARNING, "accepting rests: %s (%u open)",
+                 err_text(why), turn->nconns);
+}
+
+static void
+accept_some(struct server *server, struct door *door)
+{
+    struct addr peer;
+
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        if (server->turn.nconns >= server->config.limits.connections) {
+            rest(server, ERR_CONNECTION_LIMIT);
+            return;
+        }
+        int fd = listener_accept(&door->listener, &peer);
+        if (fd == ERR_FD_LIMIT || fd == ERR_NOMEM) {
+            rest(server, fd);
+            return;
+        }
+        if (fd < 0)
+            return;
+        int err = conn_open(&server->turn, fd, &peer, &door->endpoint, &h1_protocol);
+        if (err != 0)
+            log_line(&server->turn.service.log, LOG_ERROR, "a connection was dropped: %s",
+                     err_text(err));
+    }
+}
+
+static bool
+is_door(const struct server *server, const void *arg)
+{
+    return (const char *)arg >= (const char *)server->doors &&
+           (const char *)arg < (const char *)(server->doors + LISTENERS_MAX);
+}
+
+static void
+tell_owner(struct server *server)
+{
+    server->config.on_stage(server->config.owner);
+}
+
+static void
+notify_all(struct server *server, bool only_streaming)
+{
+    struct list_node *node, *next;
+
+    for (node = server->turn.conns.next; node != &server->turn.conns; node = next) {
+        next = node->next;
+        struct conn *conn = container_of(node, struct conn, link);
+        if (conn->state == CONN_OPEN)
+            conn->protocol->ops->notify(&conn->wire, conn->session, only_streaming);
+    }
+}
+
+static void
+drain_all(struct server *server)
+{
+    struct list_node *node, *next;
+
+    for (node = server->turn.conns.next; node != &server->turn.conns; node = next) {
+        next = node->next;
+        struct conn *conn = container_of(node, struct conn, link);
+        if (conn->state == CONN_OPEN)
+            conn->protocol->ops->drain(&conn->wire, conn->session);
+    }
+}
+
+/* When `stage` begins, counted from the start of the stop. */
+static uint64_t
+stage_begins_ms(const struct server *server, enum server_stage stage)
+{
+    uint64_t grace = server->config.graceful_ms;
+
+    switch (stage) {
+    case SERVER_NOTIFIED:
+        return grace * 2 / 3;
+    case SERVER_CANCELLED:
+        return grace * 5 / 6;
+    default:
+        return grace;
+    }
+}
+
+static void
+enter_stage(struct server *server, enum server_stage stage)
+{
+    server->stage = stage;
+    if (stage == SERVER_DRAINING) {
+        server->turn.service.is_draining = true;
+        drain_all(server);
+        notify_all(server, true);
+    } else if (stage == SERVER_NOTIFIED) {
+        notify_all(server, false);
+    } else if (stage == SERVER_CLOSED) {
+        abort_all(server, ERR_SHUTDOWN);
+    }
+    server->stage_due_ms = TIMER_NEVER;
+    if (stage != SERVER_CLOSED) {
+        server->stage_due_ms =
+            server->stop_began_ms + stage_begins_ms(server, stage + 1);
+        turn_note_due(&server->turn, server->stage_due_ms);
+    }
+    tell_owner(server);
+}
+
+static void
+look_whether_done(struct server *server)
+{
+    if (server->stage == SERVER_SERVING || server->turn.nconns > 0 || server->gone_told)
+        return;
+    server->gone_told = true;
+    if (server->access != NULL)
+        access_log_write(server->access);
+    tell_owner(server);
+}
+
+/* What is due besides the connections' timers. */
+static void
+expire_own(struct server *server)
+{
+    uint64_t now = server->turn.service.clock.ms;
+
+    if (server->stage_due_ms <= now)
+        enter_stage(server, server->stage + 1);
+    if (server->stage_due_ms != TIMER_NEVER)
+        turn_note_due(&server->turn, server->stage_due_ms);
+    if (server->accept_due_ms <= now) {
+        server->accept_due_ms = TIMER_NEVER;
+        watch_doors(server, true);
+    } else {
+        turn_note_due(&server->turn, server->accept_due_ms);
+    }
+    if (server->access == NULL)
+        return;
+    if (server->access->due_ms <= now)
+        access_log_write(server->access);
+    else
+        turn_note_due(&server->turn, server->access->due_ms);
+}
+
+static void
+begin_turn(struct server *server)
+{
+    server->turn.is_running = true;
+    clock_read(&server->turn.service.clock);
+}
+
+static void
+end_turn(struct server *server)
+{
+    turn_end(&server->turn);
+    server->turn.is_running = false;
+    look_whether_done(server);
+}
+
+void
+server_turn(struct server *server)
+{
+    struct poller_ready ready[TURN_EVENTS];
+    bool alarm = false;
+
+    if (server->turn.is_running)
+        return;
+    begin_turn(server);
+    int n = poller_poll(server->turn.poller, ready, TURN_EVENTS, &alarm);
+    for (int i = 0; i < n; i++) {
+        if (is_door(server, ready[i].arg)) {
+            accept_some(server, ready[i].arg);
+            continue;
+        }
+        conn_on_event(ready[i].arg, ready[i].events);
+        if (server->turn.ndirty >= TURN_FLUSH_EVERY)
+            turn_serve(&server->turn);
+    }
+    if (alarm) {
+        server->turn.armed_ms = TIMER_NEVER;
+        turn_expire(&server->turn);
+        expire_own(server);
+    }
+    end_turn(server);
+}
+
+void
+server_flush(struct server *server)
+{
+    server->turn.is_scheduled = false;
+    if (server->turn.is_running)
+        return;
+    begin_turn(server);
+    end_turn(server);
+}
+
+void
+server_stop(struct server *server)
+{
+    if (server->stage != SERVER_SERVING)
+        return;
+    bool nested = server->turn.is_running;
+    begin_turn(server);
+    for (int i = 0; i < server->ndoors; i++)
+        close_door(server, &server->doors[i]);
+    server->stop_began_ms = server->turn.service.clock.ms;
+    enter_stage(server, SERVER_DRAINING);
+    if (!nested)
+        end_turn(server);
+}
+
+void
+server_close(struct server *server)
+{
+    if (server->stage == SERVER_SERVING)
+        server_stop(server);
+    if (server->stage == SERVER_CLOSED)
+        return;
+    bool nested = server->turn.is_running;
+    begin_turn(server);
+    enter_stage(server, SERVER_CLOSED);
+    if (!nested)
+        end_turn(server);
+}
+
+enum server_stage
+server_stage(const struct server *server)
+{
+    return server->stage;
+}
+
+unsigned
+server_connections(const struct server *server)
+{
+    return server->turn.nconns;
+}
+
+uint64_t
+server_requests(const struct server *server)
+{
+    return server->turn.service.nrequests;
+}

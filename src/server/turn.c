@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* server/turn.c — see turn.h for the contract. */
+#include "server/turn.h"
+
+#include "server/conn.h"
+
+void
+turn_touch(struct turn *turn, struct conn *conn)
+{
+    if (conn->state == CONN_DEAD || !list_is_empty(&conn->dirty))
+        return;
+    list_append(&turn->dirty, &conn->dirty);
+    turn->ndirty++;
+    if (!turn->is_running && !turn->is_scheduled) {
+        turn->is_scheduled = true;
+        turn->schedule(turn->owner);
+    }
+}
+
+void
+turn_bury(struct turn *turn, struct conn *conn)
+{
+    if (!list_is_empty(&conn->dirty))
+        turn->ndirty--;
+    list_remove(&conn->dirty);
+    list_append(&turn->dead, &conn->dirty);
+    if (!turn->is_running && !turn->is_scheduled) {
+        turn->is_scheduled = true;
+        turn->schedule(turn->owner);
+    }
+}
+
+void
+turn_serve(struct turn *turn)
+{
+    struct list_node batch, *node;
+
+    list_init(&batch);
+    list_move_all(&batch, &turn->dirty);
+    turn->ndirty = 0;
+    while ((node = list_take_first(&batch)) != NULL)
+        conn_serve(container_of(node, struct conn, dirty));
+}
+
+void
+turn_expire(struct turn *turn)
+{
+    struct timer *timer;
+
+    while ((timer = timer_wheel_expire(&turn->wheel, turn->service.clock.ms)) != NULL)
+        conn_on_timer(container_of(timer, struct conn, timer));
+    int64_t wait = timer_wheel_wait_ms(&turn->wheel, turn->service.clock.ms);
+    if (wait >= 0)
+        turn_note_due(turn, turn->service.clock.ms + (uint64_t)wait);
+}
+
+/* The alarm is a system call: it is set when it has to ring earlier, and otherwise left to
+ * ring too early. */
+static void
+set_alarm(struct turn *turn)
+{
+    uint64_t now = turn->service.clock.ms;
+
+    if (turn->next_due_ms < turn->armed_ms) {
+        uint64_t due = turn->next_due_ms;
+        poller_alarm(turn->poller, due > now ? (int64_t)(due - now) : 1);
+        turn->armed_ms = due;
+    }
+    turn->next_due_ms = TIMER_NEVER;
+}
+
+void
+turn_end(struct turn *turn)
+{
+    struct list_node *node;
+
+    /* Serving lets pipelined requests begin, whose answers are to leave now as well; a
+     * connection gets at most a few rounds, the rest belongs to the next turn. */
+    for (int round = 0; round < 4 && !list_is_empty(&turn->dirty); round++)
+        turn_serve(turn);
+    while ((node = list_take_first(&turn->dead)) != NULL)
+        conn_bury(container_of(node, struct conn, dirty));
+    if (!list_is_empty(&turn->dirty) && !turn->is_scheduled) {
+        turn->is_scheduled = true;
+        turn->schedule(turn->owner);
+    }
+    set_alarm(turn);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* server/turn.h — what the connections of one server share, and one turn of the loop: read
+ * and run, a bounded number at a time; then write, back to back; then free what has died. */
+#ifndef SERVER_TURN_H
+#define SERVER_TURN_H
+
+#include "base/list.h"    /* struct list_node */
+#include "base/outq.h"    /* struct outq_pools */
+#include "base/pool.h"    /* struct pool */
+#include "base/timer.h"   /* struct timer_wheel */
+#include "http/session.h" /* struct service */
+#include "net/poller.h"   /* struct poller */
+
+struct conn;
+
+/* Bytes that one read may bring; all connections of a server read into the same memory,
+ * and only what is left over is kept by a connection. */
+#define TURN_SCRATCH_BYTES (128u * 1024)
+
+/* Events looked at in one turn. */
+#define TURN_EVENTS 64
+
+/* Connections with answers that are written back to back, before more requests are read:
+ * answers leave together, and none waits for the whole batch. */
+#define TURN_FLUSH_EVERY 16
+
+struct turn {
+    struct service service;    /* lent to all sessions */
+    struct poller *poller;     /* owned */
+    struct timer_wheel wheel;
+    struct list_node conns;    /* all that are not dead */
+    struct list_node dirty;    /* touched since they were served */
+    struct list_node dead;     /* to be freed at the end of the turn */
+    struct outq_pools out_pools;
+    struct pool conn_pool;
+    char *scratch;             /* owned; TURN_SCRATCH_BYTES */
+    uint64_t next_due_ms;      /* the earliest deadline that was set since the last look */
+    uint64_t armed_ms;         /* when the poller's alarm rings; TIMER_NEVER: it is off */
+    unsigned nconns;           /* in `conns` */
+    unsigned ndirty;           /* in `dirty` */
+    bool is_running;           /* inside a turn */
+    bool is_scheduled;         /* a flush was asked for */
+    void (*schedule)(void *owner); /* see server.h */
+    void *owner;
+    void (*on_conn_gone)(struct turn *turn); /* the server looks whether it is done */
+};
+
+/* The connection wants to be served at the end of the turn; outside a turn one is asked
+ * for.  Does nothing when it is dead or waits already. */
+void turn_touch(struct turn *turn, struct conn *conn);
+
+/* The connection has died: it is freed at the end of the turn. */
+void turn_bury(struct turn *turn, struct conn *conn);
+
+/* A deadline was set: the alarm will ring in time for it. */
+static inline void
+turn_note_due(struct turn *turn, uint64_t due_ms)
+{
+    if (due_ms < turn->next_due_ms)
+        turn->next_due_ms = due_ms;
+}
+
+/* Serves all dirty connections, and those that become dirty meanwhile, once. */
+void turn_serve(struct turn *turn);
+
+/* Calls conn_on_timer for what is due. */
+void turn_expire(struct turn *turn);
+
+/* Ends a turn: serves, frees the dead, sets the alarm. */
+void turn_end(struct turn *turn);
+
+#endif
