@@ -26,6 +26,8 @@
     /* A request head that is refused. */                                              \
     ERR(REQUEST_LINE, "a malformed request line")                                      \
     ERR(METHOD, "a malformed method")                                                  \
+    ERR(METHOD_UNKNOWN, "a method that is not in upper case")                          \
+    ERR(METHOD_REFUSED, "a method that is not served here")                            \
     ERR(TARGET, "a malformed request target")                                          \
     ERR(TARGET_TOO_LONG, "a request line over the limit")                              \
     ERR(VERSION, "an HTTP version that is not spoken here")                            \
@@ -40,7 +42,7 @@
     ERR(HOST_REPEATED, "more than one Host field")                                     \
     ERR(HOST_MALFORMED, "a malformed Host field")                                      \
     ERR(CONTENT_LENGTH, "a malformed Content-Length")                                  \
-    ERR(CONTENT_LENGTH_REPEATED, "Content-Length fields that disagree")                \
+    ERR(CONTENT_LENGTH_REPEATED, "more than one Content-Length field")                 \
     ERR(LENGTH_AND_ENCODING, "Transfer-Encoding together with Content-Length")         \
     ERR(TRANSFER_ENCODING, "a Transfer-Encoding that does not end in one chunked")     \
     ERR(TRANSFER_CODING_UNKNOWN, "a transfer coding that is not known here")           \
@@ -49,7 +51,7 @@
     /* A request body that is refused. */                                              \
     ERR(CHUNK_SIZE, "a malformed chunk size")                                          \
     ERR(CHUNK_DATA, "chunk data that does not end in CR LF")                           \
-    ERR(CHUNK_OVERHEAD, "chunk extensions over the limit")                             \
+    ERR(CHUNK_OVERHEAD, "chunk framing over the limit")                                \
     ERR(TRAILER, "a malformed trailer")                                                \
     ERR(TRAILER_TOO_LARGE, "trailers over the limit")                                  \
     ERR(BODY_TOO_LARGE, "a body over the limit")                                       \

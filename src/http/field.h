@@ -5,6 +5,8 @@
 #define HTTP_FIELD_H
 
 #include <stdbool.h> /* bool */
+#include <stddef.h>  /* size_t */
+#include <stdint.h>  /* uint64_t */
 
 #include "base/compiler.h" /* MUST_USE */
 #include "base/slice.h"    /* struct slice */
@@ -76,7 +78,7 @@ enum field_id {
 struct http_field {
     struct slice name;  /* as sent, a token */
     struct slice value; /* without the white space around it */
-    enum field_id id;   /* FIELD_OTHER when the name is not known, or was not looked up */
+    enum field_id id; /* FIELD_OTHER when the name is not known, or was not looked up */
 };
 
 /* The number of `name`, whatever the case of its letters; FIELD_OTHER when it is not in
@@ -86,22 +88,30 @@ enum field_id field_lookup(struct slice name);
 /* The name of `id` in lower case, FIELD_OTHER < id < FIELD_END; static. */
 struct slice field_name(enum field_id id);
 
+/* How many of the first bytes of p[0, n) are token bytes (RFC 9110 5.6.2). */
+size_t token_span(const char *p, size_t n);
+
+/* How many of the first bytes of p[0, n) may stand in a field value: tab, 0x20-0x7E and
+ * 0x80-0xFF (RFC 9110 5.5). */
+size_t field_value_span(const char *p, size_t n);
+
 /* Whether `byte` may stand in a token (RFC 9110 5.6.2). */
 bool is_token_byte(unsigned char byte);
 
 /* Whether `s` is a token: not empty, token bytes only. */
 bool is_token(struct slice s);
 
-/* Whether `s` may be sent as a field value: no CR, LF or NUL, no other control character
- * but tab (RFC 9110 5.5). */
+/* Whether `s` may be sent as a field value: no CR, LF or NUL, no other control
+ * character but tab (RFC 9110 5.5). */
 bool is_field_value(struct slice s);
 
 /* Takes the next element of a comma separated list off the front of `rest` (RFC 9110
- * 5.6.1), trimmed, empty elements skipped.  Returns false when there is none left. */
-bool field_list_next(struct slice *rest, struct slice *element);
+ * 5.6.1), trimmed, empty elements skipped.  Quoted strings are not looked into: the
+ * lists that the engine reads hold tokens.  Returns false when there is none left. */
+MUST_USE bool field_list_next(struct slice *rest, struct slice *element);
 
-/* Reads decimal digits only; returns false when `s` is empty, has any other byte, or does
- * not fit into 63 bits. */
+/* Reads decimal digits only; returns false when `s` is empty, has any other byte, or
+ * does not fit into 63 bits. */
 MUST_USE bool field_to_number(struct slice s, uint64_t *number);
 
 #endif

@@ -4,6 +4,9 @@
 #ifndef HTTP_HEAD_H
 #define HTTP_HEAD_H
 
+#include <stdbool.h> /* bool */
+#include <stdint.h>  /* uint32_t, uint64_t, UINT64_MAX */
+
 #include "base/slice.h" /* struct slice */
 #include "http/field.h" /* struct http_field */
 
@@ -34,8 +37,8 @@ struct http_head {
     uint64_t content_length; /* bytes, or HTTP_LENGTH_NONE */
     bool chunked;            /* the body is chunked; content_length is NONE then */
     bool keep_alive;         /* the connection may go on after this exchange */
-    bool expect_continue;    /* Expect: 100-continue, HTTP/1.1 */
-    bool upgrade;            /* Connection: upgrade with an Upgrade field */
+    bool expect_continue;    /* Expect: 100-continue, HTTP/1.1, and a body is to come */
+    bool upgrade;            /* Connection: upgrade with an Upgrade field, HTTP/1.1 */
     bool te_trailers;        /* TE: trailers */
 };
 

@@ -7,31 +7,33 @@
 #include <stdint.h> /* uint32_t, uint64_t */
 
 /* Water marks and pieces that are not configurable. */
-#define HTTP_OUT_HIGH_BYTES (64u * 1024) /* send() waits above this much unsent output */
+#define HTTP_OUT_HIGH_BYTES (64u * 1024) /* unsent output above this: send() waits */
 #define HTTP_OUT_LOW_BYTES (16u * 1024)  /* ... and goes on below this much */
-#define HTTP_OUT_HELD_BYTES (16u * 1024) /* a body is held back this far for its length */
-#define HTTP_IN_HIGH_BYTES (64u * 1024)  /* reading stops above this much unused input */
+#define HTTP_OUT_HELD_BYTES (16u * 1024) /* of a body wait for its length, no more */
+#define HTTP_IN_HIGH_BYTES (64u * 1024)  /* unused input above this: no more reading */
 
 /* The configurable ones.  0 switches a limit off where the comment says so. */
 struct http_limits {
-    uint32_t request_line_bytes;  /* 16384; method, target and version */
-    uint32_t head_bytes;          /* 65536; request line, fields and the empty line */
-    uint32_t fields;              /* 128; field lines of one head */
-    uint32_t trailer_bytes;       /* 8192; all trailer lines of one chunked body */
-    uint32_t trailer_fields;      /* 64; trailer lines of one chunked body */
-    uint32_t chunk_overhead_bytes; /* 16384; chunk framing bytes beyond 16 a chunk and
-                                      beyond the body bytes, in one body */
-    uint64_t body_bytes;          /* 0 = unlimited; bytes of one request body */
-    uint32_t drain_bytes;         /* 65536; unread body bytes swallowed after an answer */
-    uint32_t connections;         /* 16384; open connections of one worker */
+    uint32_t request_line_bytes; /* 16384; method, target and version, without CR LF */
+    uint32_t head_bytes;         /* 65536; request line, fields and the empty line */
+    uint32_t fields;             /* 128; field lines of one head */
+    uint32_t trailer_bytes;      /* 8192; all trailer lines of one chunked body */
+    uint32_t trailer_fields;     /* 64; trailer lines of one chunked body */
+    uint32_t chunk_overhead_bytes; /* 65536; chunk framing bytes (sizes, extensions,
+                                      line ends) beyond the body bytes, in one body */
+    uint64_t body_bytes;           /* 0 = unlimited; bytes of one request body */
+    uint32_t drain_bytes; /* 65536; unread body bytes swallowed after an answer */
+    uint32_t connections; /* 16384; open connections of one worker */
 
     uint32_t head_ms;       /* 10000; from a head's first byte to its last, absolute */
-    uint32_t keep_alive_ms; /* 5000; between an answer and the next head's first byte, and
-                               between accept and the first byte; 0 closes after each
-                               answer */
-    uint32_t body_stall_ms; /* 30000; without a byte of a body that is waited for; 0 off */
-    uint32_t body_rate;     /* 256; bytes/s that a body must bring, averaged from its start
-                               and looked at once body_stall_ms have passed; 0 off */
+    uint32_t keep_alive_ms; /* 5000; between an answer and the next head's first byte,
+                               and between accept and the first byte; 0 closes after
+                               each answer */
+    uint32_t body_stall_ms; /* 30000; without a byte of a body that is waited for; 0
+                               off */
+    uint32_t body_rate;     /* 256; bytes/s that a body must bring, averaged from its
+                               start and looked at once body_stall_ms have passed; 0
+                               off */
     uint32_t send_stall_ms; /* 30000; without the peer taking a byte of waiting output;
                                0 off */
     uint32_t linger_ms;     /* 2000; for the peer to read a refusal and close */
@@ -45,7 +47,7 @@ struct http_limits {
         .fields = 128,                                                                 \
         .trailer_bytes = 8192,                                                         \
         .trailer_fields = 64,                                                          \
-        .chunk_overhead_bytes = 16384,                                                 \
+        .chunk_overhead_bytes = 65536,                                                 \
         .body_bytes = 0,                                                               \
         .drain_bytes = 65536,                                                          \
         .connections = 16384,                                                          \

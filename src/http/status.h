@@ -8,8 +8,8 @@
 
 #include "base/slice.h" /* struct slice */
 
-/* "200 OK": code and reason phrase of a registered code (RFC 9110 15, IANA), or an empty
- * slice when `code` is not registered.  Static. */
+/* "200 OK": code and reason phrase of a registered code (RFC 9110 15, IANA), or an
+ * empty slice when `code` is not registered.  Static. */
 struct slice status_line(int code);
 
 /* Whether an answer with `code` never has a body: 1xx, 204, 304 (RFC 9110 6.4.1). */
@@ -19,9 +19,10 @@ status_has_no_body(int code)
     return code < 200 || code == 204 || code == 304;
 }
 
-/* The status that answers a request refused with `err` (base/err.h): 400, 408, 413, 414,
- * 417, 431, 500, 501, 503 or 505; 0 when nothing is answered (the peer is gone, or has not
- * begun to ask). */
+/* The status that answers a request refused with `err` (base/err.h): 400, 405 (which
+ * needs an Allow field, RFC 9110 15.5.6), 408, 413, 414, 417, 431, 500, 501, 503 or
+ * 505; 0 when nothing is answered (the peer is gone, or has not begun to ask, or has
+ * its answer). */
 int status_of_err(int err);
 
 #endif

@@ -12,8 +12,8 @@
 /* Splits head->target by head->method into head->path and head->query: origin form,
  * absolute form (http and https only, path "/" when it is empty), authority form for
  * CONNECT only (the path is the authority then), asterisk form for OPTIONS only.
- * Returns 0, or ERR_TARGET for anything else, a fragment included.  *authority becomes the
- * authority of an absolute form, else empty. */
+ * Returns 0, or ERR_TARGET for anything else, a fragment included.  *authority becomes
+ * the authority of an absolute form, else empty. */
 MUST_USE int target_split(struct http_head *head, struct slice *authority);
 
 /* Decodes %XX in `raw` into out[0, raw.len]; anything that is no escape stays as it is.
@@ -24,7 +24,8 @@ size_t target_decode(struct slice raw, char *out);
 bool target_is_plain(struct slice raw);
 
 /* Whether `host` is a valid Host field value: uri-host [":" port], or empty (RFC 9110
- * 7.2; RFC 3986 3.2.2: registered name, IPv4, bracketed IPv6 or IPvFuture; no user info). */
+ * 7.2; RFC 3986 3.2.2: registered name, IPv4, bracketed IPv6 or IPvFuture; a port
+ * within 16 bits, which may be empty; no user info). */
 bool target_is_host(struct slice host);
 
 #endif

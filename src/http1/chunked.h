@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http1/chunked.h — decodes a chunked body (RFC 9112 7.1), resumable at any byte, without
- * a copy.  Trailers are checked, counted and dropped. */
+/* http1/chunked.h — decodes a chunked body (RFC 9112 7.1), resumable at any byte,
+ * without a copy.  Trailers are checked, counted and dropped. */
 #ifndef HTTP1_CHUNKED_H
 #define HTTP1_CHUNKED_H
 
@@ -16,16 +16,21 @@ struct h1_chunked {
     uint64_t body_bytes;     /* data bytes decoded so far */
     uint64_t framing_bytes;  /* all other bytes so far, trailers not counted */
     uint32_t trailer_bytes;  /* so far */
-    uint16_t trailer_fields; /* so far */
+    uint32_t trailer_fields; /* so far */
     uint8_t state;           /* private to chunked.c */
     bool ended;              /* the last chunk and the trailers' empty line were seen */
-    uint64_t nchunks;        /* chunk headers read so far */
 };
 
-/* Takes bytes off the front of *in: skips framing and, at the first data, sets *data to
+/* How many bytes of framing (chunk sizes, extensions, line ends) a body may have beyond
+ * its data is limits->chunk_overhead_bytes: one-byte chunks without end and long
+ * extensions are refused by the same count.  Chunk extensions must be well formed (RFC
+ * 9112 7.1.1, without bad white space) and are skipped.
+ *
+ * Takes bytes off the front of *in: skips framing and, at the first data, sets *data to
  * the data bytes at hand (borrowed from in) and takes them off as well.
  * Returns 0 with data->len > 0; or 0 with data->len == 0 and c->ended: the body is over
  * and *in begins with what follows it; or ERR_AGAIN with *in empty: more is needed; or
+ * as soon as the byte is there that makes it so
  * ERR_CHUNK_SIZE, ERR_CHUNK_DATA, ERR_CHUNK_OVERHEAD, ERR_TRAILER (-> 400),
  * ERR_TRAILER_TOO_LARGE (-> 431). */
 MUST_USE int h1_chunked_decode(struct h1_chunked *c, const struct http_limits *limits,

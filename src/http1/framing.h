@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http1/framing.h — what the fields of a head say about its body and its connection, and
- * which combinations are refused because they are how requests are smuggled. */
+/* http1/framing.h — what the fields of a head say about its body and its connection,
+ * and which combinations are refused because they are how requests are smuggled. */
 #ifndef HTTP1_FRAMING_H
 #define HTTP1_FRAMING_H
 
@@ -8,13 +8,20 @@
 #include "http/head.h"     /* struct http_head */
 
 /* Looks at the fields (with their ids) and fills content_length, chunked, keep_alive,
- * expect_continue, upgrade and te_trailers; splits the target as well.  Returns 0 or
- *   ERR_TARGET                                             -> 400
+ * expect_continue, upgrade and te_trailers; splits the target as well.  Where the
+ * target has an authority (absolute form), the value of the Host field in `fields` is
+ * replaced by it (RFC 9112 3.2.2); the field as sent must still be there and valid.
+ *
+ * Returns 0 or
+ *   ERR_TARGET                                                                 -> 400
+ *   ERR_METHOD_REFUSED     CONNECT and TRACE                                   -> 405
+ *   ERR_METHOD_UNKNOWN     a method with letters in lower case (ASGI B15)      -> 501
  *   ERR_HOST_MISSING, ERR_HOST_REPEATED, ERR_HOST_MALFORMED (RFC 9112 3.2)     -> 400
  *   ERR_CONTENT_LENGTH, ERR_CONTENT_LENGTH_REPEATED (RFC 9112 6.3)             -> 400
  *   ERR_LENGTH_AND_ENCODING, ERR_TRANSFER_ENCODING, ERR_ENCODING_IN_1_0 (6.1)  -> 400
- *   ERR_TRANSFER_CODING_UNKNOWN (RFC 9112 6.1)             -> 501
- *   ERR_EXPECTATION (RFC 9110 10.1.1)                      -> 417 */
+ *   ERR_TRANSFER_CODING_UNKNOWN (RFC 9112 6.1)  a coding before chunked        -> 501
+ *   ERR_EXPECTATION (RFC 9110 10.1.1)                                          -> 417
+ * After an error the head is not to be used and the connection is to be closed. */
 MUST_USE int h1_frame_request(struct http_head *head);
 
 #endif

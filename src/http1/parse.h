@@ -15,23 +15,27 @@
 /* How far an unfinished head has been looked at.  All zero before the first byte of a
  * head; belongs to the caller. */
 struct h1_progress {
-    uint32_t lines_bytes; /* whole lines that were checked, from the front of the head */
-    uint32_t seen_bytes;  /* bytes in which no further line end is; >= lines_bytes */
-    uint32_t nlines;      /* whole lines that were checked */
+    uint32_t lines_bytes; /* of whole lines that were checked, from the front of `in` */
+    uint32_t seen_bytes;  /* in which no further line end is; >= lines_bytes */
+    uint32_t nlines;      /* that were checked, the request line being the first */
 };
+
+#define H1_EMPTY_LINES_MAX 2 /* skipped before a request line (RFC 9112 2.2) */
 
 /* Reads the head at the front of `in`.
  *
- *   in        the unconsumed bytes, from the head's first byte on (or the one empty line
- *             that RFC 9112 2.2 lets stand before it).
+ *   in        the unconsumed bytes, from the head's first byte on, or from the first of
+ *             up to H1_EMPTY_LINES_MAX empty lines before it.
  *   progress  what earlier calls with a shorter `in` have found; updated on ERR_AGAIN,
  *             zeroed otherwise.  A head that arrives byte by byte then costs O(n).
+ *   limits    request_line_bytes without its CR LF; head_bytes with all lines; fields.
  *   head      fields and nfields_max are the caller's array; everything else but the
  *             framing members is filled on success and undefined otherwise.
  *
- * Only whole lines are judged, so the verdict does not depend on how the bytes arrive.
+ * Only whole lines are judged, and unfinished ones by their length and by a first byte
+ * that begins no method, so the verdict does not depend on how the bytes arrive.
  *
- * Returns the length of the head, its empty line included (> 0), or
+ * Returns the length of the head with the empty lines around it (> 0), or
  *   ERR_AGAIN                                the empty line has not come yet
  *   ERR_TARGET_TOO_LONG                      the request line is over the limit -> 414
  *   ERR_HEAD_TOO_LARGE, ERR_TOO_MANY_FIELDS  the head is over a limit           -> 431

@@ -6,19 +6,19 @@
 
 #include <stddef.h> /* size_t */
 
-/* Each function returns the index of the first byte in p[0, n) that is not of its kind, n
- * when all are.  None reads outside [p, p + n). */
+/* Each function returns the index of the first byte in p[0, n) that is not of its kind,
+ * n when all are.  None reads outside [p, p + n). */
 struct h1_scan {
-    const char *name;                            /* "scalar", "sse4.2", "avx2", "neon" */
-    size_t (*token)(const char *p, size_t n);    /* token bytes (RFC 9110 5.6.2) */
-    size_t (*target)(const char *p, size_t n);   /* 0x21-0x7E and 0x80-0xFF */
-    size_t (*value)(const char *p, size_t n);    /* tab, 0x20-0x7E and 0x80-0xFF */
+    const char *name;                          /* "scalar", "sse4.2", "avx2", "neon" */
+    size_t (*token)(const char *p, size_t n);  /* token bytes (RFC 9110 5.6.2) */
+    size_t (*target)(const char *p, size_t n); /* 0x21-0x7E, what a URI may have */
+    size_t (*value)(const char *p, size_t n);  /* tab, 0x20-0x7E and 0x80-0xFF */
 };
 
 /* The fastest way that this processor offers; static. */
 const struct h1_scan *h1_scan_best(void);
 
-/* The i-th way that this processor offers, the scalar one at 0; NULL behind the last. */
+/* The i-th way that this processor offers, scalar at 0; NULL behind the last. */
 const struct h1_scan *h1_scan_nth(int i);
 
 #endif

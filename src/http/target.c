@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/* http/target.c — see target.h for the contract. */
+#include "http/target.h"
+
+#include <stdint.h> /* uint8_t, uint64_t */
+
+#include "base/err.h" /* ERR_TARGET */
+
+#define PORT_MAX 65535u
+
+/* 0 to 15, or 16 when `byte` is no hexadecimal digit. */
+static unsigned
+hex_digit(char byte)
+{
+    unsigned digit = (uint8_t)byte - (unsigned)'0';
+    if (digit <= 9)
+        return digit;
+    unsigned letter = ((uint8_t)byte | 0x20u) - (unsigned)'a';
+    return letter <= 5 ? letter + 10 : 16;
+}
+
+/* ---- Hosts ---------------------------------------------------------------------- */
+
+/* RFC 3986 2.2 and 2.3: unreserved and sub-delims, what a registered name is made of:
+ * letters, digits and -._~!$&'()*+,;= as one bit each. */
+static const uint64_t name_bits[4] = {0x2BFF7FD200000000, 0x47FFFFFE87FFFFFE, 0, 0};
+
+static inline bool
+is_name_byte(uint8_t byte)
+{
+    return (name_bits[byte >> 6] >> (byte & 63) & 1) != 0;
+}
+
+/* reg-name (RFC 3986 3.2.2), an IPv4 address being one as well. */
+static bool
+is_name(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '%') {
+            if (s.len - i < 3 || hex_digit(s.ptr[i + 1]) > 15 ||
+                hex_digit(s.ptr[i + 2]) > 15)
+                return false;
+            i += 2;
+        } else if (!is_name_byte((uint8_t)s.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* *DIGIT (RFC 3986 3.2.3), within what TCP has. */
+static bool
+is_port(struct slice s)
+{
+    unsigned port = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned digit = (uint8_t)s.ptr[i] - (unsigned)'0';
+        if (digit > 9)
+            return false;
+        port = port * 10 + digit;
+        if (port > PORT_MAX)
+            return false;
+    }
+    return true;
+}
+
+/* IPv4address: four dec-octets without leading zeros. */
+static bool
+is_ipv4(struct slice s)
+{
+    unsigned ndots = 0, octet = 0, ndigits = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned digit = (uint8_t)s.ptr[i] - (unsigned)'0';
+        if (s.ptr[i] == '.' && ndigits > 0) {
+            ndots++;
+            octet = ndigits = 0;
+            continue;
+        }
+        if (digit > 9 || (ndigits > 0 && octet == 0))
+            return false;
+        octet = octet * 10 + digit;
+        ndigits++;
+        if (octet > 255)
+            return false;
+    }
+    return ndots == 3 && ndigits > 0;
+}
+
+/* How many bytes of `s` are 1 to 4 hexadecimal digits; 0 when none is or too many are.
+ */
+static size_t
+h16_span(struct slice s)
+{
+    size_t n = 0;
+    while (n < s.len && hex_digit(s.ptr[n]) < 16)
+        n++;
+    return n <= 4 ? n : 0;
+}
+
+/* IPv6address: eight groups of 16 bits, the last two may be an IPv4 address, one run of
+ * zero groups may be "::". */
+static bool
+is_ipv6(struct slice s)
+{
+    unsigned ngroups = 0;
+    bool has_gap = false;
+
+    if (s.len >= 2 && s.ptr[0] == ':' && s.ptr[1] == ':') {
+        has_gap = true;
+        s = slice_skip(s, 2);
+    }
+    while (s.len > 0) {
+        size_t n = h16_span(s);
+        if (n < s.len && n > 0 && s.ptr[n] == '.')
+            return is_ipv4(s) && (has_gap ? ngroups <= 5 : ngroups == 6);
+        if (n == 0)
+            return false;
+        ngroups++;
+        s = slice_skip(s, n);
+        if (s.len == 0)
+            break;
+        if (s.ptr[0] != ':' || s.len == 1)
+            return false;
+        s = slice_skip(s, 1);
+        if (s.ptr[0] == ':') {
+            if (has_gap)
+                return false;
+            has_gap = true;
+            s = slice_skip(s, 1);
+        }
+    }
+    return has_gap ? ngroups <= 7 : ngroups == 8;
+}
+
+/* IPvFuture: "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" ). */
+static bool
+is_ip_future(struct slice s)
+{
+    size_t i = 1;
+    if (s.len == 0 || byte_lower((uint8_t)s.ptr[0]) != 'v')
+        return false;
+    while (i < s.len && hex_digit(s.ptr[i]) < 16)
+        i++;
+    if (i == 1 || i + 1 >= s.len || s.ptr[i] != '.')
+        return false;
+    for (i++; i < s.len; i++) {
+        if (s.ptr[i] != ':' && !is_name_byte((uint8_t)s.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Splits uri-host [":" port] (RFC 9110 7.2); the colon is not in either part. */
+static bool
+host_split(struct slice s, struct slice *name, struct slice *port)
+{
+    const char *end;
+    bool has_brackets = s.len > 0 && s.ptr[0] == '[';
+    if (has_brackets) {
+        end = memchr(s.ptr, ']', s.len);
+        if (end == NULL)
+            return false;
+        end++;
+    } else {
+        end = s.len > 0 ? memchr(s.ptr, ':', s.len) : NULL;
+    }
+    size_t n = end == NULL ? s.len : (size_t)(end - s.ptr);
+    *name = slice_first(s, n);
+    *port = slice_skip(s, n);
+    if (port->len == 0)
+        return true;
+    if (port->ptr[0] != ':')
+        return false;
+    *port = slice_skip(*port, 1);
+    return true;
+}
+
+static bool
+is_host_name(struct slice name)
+{
+    if (name.len == 0)
+        return false;
+    if (name.ptr[0] != '[')
+        return is_name(name);
+    struct slice inner = slice_cut(name, 1, name.len - 1);
+    return is_ipv6(inner) || is_ip_future(inner);
+}
+
+bool
+target_is_host(struct slice host)
+{
+    struct slice name, port;
+    if (host.len == 0)
+        return true;
+    return host_split(host, &name, &port) && is_host_name(name) && is_port(port);
+}
+
+/* ---- Targets -------------------------------------------------------------------- */
+
+/* Splits at the first "?".  A backslash in a path is read as "/" by some and not by
+ * others, so it is refused there; browsers send it in queries. */
+static int
+split_path(struct http_head *head, struct slice rest)
+{
+    const char *mark = memchr(rest.ptr, '?', rest.len);
+    size_t n = mark == NULL ? rest.len : (size_t)(mark - rest.ptr);
+    head->path = slice_first(rest, n);
+    head->query = slice_skip(rest, mark == NULL ? n : n + 1);
+    if (memchr(rest.ptr, '#', rest.len) != NULL || memchr(rest.ptr, '\\', n) != NULL)
+        return ERR_TARGET;
+    return 0;
+}
+
+/* The length of "http://" or "https://" at the front of `s`, whatever its case; else 0.
+ */
+static size_t
+scheme_span(struct slice s)
+{
+    if (s.len >= 7 && slice_equal_folded(slice_first(s, 7), slice_of("http://")))
+        return 7;
+    if (s.len >= 8 && slice_equal_folded(slice_first(s, 8), slice_of("https://")))
+        return 8;
+    return 0;
+}
+
+/* RFC 9112 3.2.2.  An http URI has a host, and user info in one is refused (RFC 9110
+ * 4.2.1, 4.2.4). */
+static int
+split_absolute(struct http_head *head, struct slice *authority)
+{
+    size_t nscheme = scheme_span(head->target);
+    if (nscheme == 0)
+        return ERR_TARGET;
+
+    struct slice rest = slice_skip(head->target, nscheme);
+    size_t n = 0;
+    while (n < rest.len && rest.ptr[n] != '/' && rest.ptr[n] != '?')
+        n++;
+    *authority = slice_first(rest, n);
+    if (n == 0 || !target_is_host(*authority))
+        return ERR_TARGET;
+
+    int err = split_path(head, slice_skip(rest, n));
+    if (head->path.len == 0)
+        head->path = slice_of("/");
+    return err;
+}
+
+/* RFC 9112 3.2.3: host and port, both there. */
+static int
+split_authority(struct http_head *head)
+{
+    struct slice name, port;
+    head->path = head->target;
+    if (!host_split(head->target, &name, &port) || !is_host_name(name) ||
+        port.len == 0 || !is_port(port))
+        return ERR_TARGET;
+    return 0;
+}
+
+int
+target_split(struct http_head *head, struct slice *authority)
+{
+    *authority = head->query = slice_new("", 0);
+    if (UNLIKELY(slice_equal(head->method, slice_of("CONNECT"))))
+        return split_authority(head);
+    if (LIKELY(head->target.len > 0 && head->target.ptr[0] == '/'))
+        return split_path(head, head->target);
+    if (slice_equal(head->target, slice_of("*"))) {
+        head->path = head->target;
+        return slice_equal(head->method, slice_of("OPTIONS")) ? 0 : ERR_TARGET;
+    }
+    return split_absolute(head, authority);
+}
+
+size_t
+target_decode(struct slice raw, char *out)
+{
+    char *end = out;
+    while (raw.len > 0) {
+        const char *mark = memchr(raw.ptr, '%', raw.len);
+        size_t n = mark == NULL ? raw.len : (size_t)(mark - raw.ptr);
+        memmove(end, raw.ptr, n);
+        end += n;
+        raw = slice_skip(raw, n);
+        if (raw.len == 0)
+            break;
+
+        unsigned high = raw.len >= 3 ? hex_digit(raw.ptr[1]) : 16;
+        unsigned low = raw.len >= 3 ? hex_digit(raw.ptr[2]) : 16;
+        bool is_escape = high < 16 && low < 16;
+        *end++ = is_escape ? (char)(high << 4 | low) : '%';
+        raw = slice_skip(raw, is_escape ? 3 : 1);
+    }
+    return (size_t)(end - out);
+}
+
+/* Whether a byte of `word` is "%" or above 0x7F.  The borrow of a byte can only reach
+ * bytes above it, so a false "yes" comes with a true one. */
+static inline bool
+word_is_marked(uint64_t word)
+{
+    uint64_t zeros = word ^ 0x2525252525252525u; /* 0x25 is "%" */
+    return (((zeros - 0x0101010101010101u) | word) & 0x8080808080808080u) != 0;
+}
+
+bool
+target_is_plain(struct slice raw)
+{
+    uint64_t word;
+    size_t i = 0;
+    for (; i + sizeof word <= raw.len; i += sizeof word) {
+        memcpy(&word, raw.ptr + i, sizeof word);
+        if (word_is_marked(word))
+            return false;
+    }
+    for (; i < raw.len; i++) {
+        if (raw.ptr[i] == '%' || (uint8_t)raw.ptr[i] > 0x7F)
+            return false;
+    }
+    return true;
+}
