@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* awaitable/state.c — finds what an interpreter owns; see pyawaitable.h.
+ *
+ * The interpreter's dict holds the state in a capsule, under a key that is this copy's
+ * alone.  When the interpreter ends, the capsule lets go of the state. */
+#include "object.h"
+
+#include <stdatomic.h>
+
+/* RULE ZERO: two file-scope variables, because PyAwaitable_New() has no argument that
+ * leads to the state, and a look into the interpreter's dict costs more than the object.
+ * Each thread remembers the state of the interpreter it ran in last.  The epoch counts
+ * the states the process has let go of: a later interpreter at the same address is told
+ * from its forerunner by the count. */
+static atomic_uint state_epoch;
+static _Thread_local struct {
+    PyInterpreterState *interp; /* compared, never followed */
+    PyAwaitable_State *st;      /* borrowed; valid while `epoch` is the current one */
+    unsigned epoch;
+} state_last;
+
+static const char state_capsule[] = "pyawaitable.state";
+
+void
+pyawaitable_state_unref(PyAwaitable_State *st)
+{
+    if (--st->refs != 0)
+        return;
+    Py_XDECREF(st->str_throw);
+    Py_XDECREF(st->str_close);
+    PyMem_RawFree(st);
+}
+
+static void
+state_close(PyAwaitable_State *st)
+{
+    atomic_fetch_add(&state_epoch, 1);
+    pyawaitable_free_list_clear(st);
+    st->free_len = FREE_LIST_MAX;
+    Py_CLEAR(st->type);
+    pyawaitable_state_unref(st);
+}
+
+static void
+state_capsule_free(PyObject *capsule)
+{
+    state_close(PyCapsule_GetPointer(capsule, state_capsule));
+}
+
+static PyAwaitable_State *
+state_new(void)
+{
+    PyAwaitable_State *st = PyMem_RawCalloc(1, sizeof *st);
+    if (st == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    st->refs = 1;
+    st->str_throw = PyUnicode_InternFromString("throw");
+    st->str_close = PyUnicode_InternFromString("close");
+    if (st->str_throw == NULL || st->str_close == NULL)
+        goto fail;
+    st->type = (PyTypeObject *)PyType_FromSpec(&pyawaitable_type_spec);
+    if (st->type == NULL)
+        goto fail;
+    return st;
+
+fail:
+    state_close(st);
+    return NULL;
+}
+
+/* The new reference of the key under which this copy keeps its state.  The address of a
+ * variable of the copy tells copies apart; an object's layout never crosses them. */
+static PyObject *
+state_key(void)
+{
+    return PyUnicode_FromFormat("%s:%p", state_capsule, (void *)&state_epoch);
+}
+
+/* Puts a new state into `dict`, unless another thread has been quicker, and returns the
+ * one that is there. */
+static PyAwaitable_State *
+state_add(PyObject *dict, PyObject *key)
+{
+    PyAwaitable_State *st = state_new();
+    if (st == NULL)
+        return NULL;
+    PyObject *capsule = PyCapsule_New(st, state_capsule, state_capsule_free);
+    if (capsule == NULL) {
+        state_close(st);
+        return NULL;
+    }
+    PyObject *there = PyDict_SetDefault(dict, key, capsule); /* borrowed */
+    st = there == NULL ? NULL : PyCapsule_GetPointer(there, state_capsule);
+    Py_DECREF(capsule);
+    return st;
+}
+
+static PyAwaitable_State *
+state_find(PyInterpreterState *interp)
+{
+    PyObject *dict = PyInterpreterState_GetDict(interp); /* borrowed */
+    if (dict == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter is ending");
+        return NULL;
+    }
+    PyObject *key = state_key();
+    if (key == NULL)
+        return NULL;
+
+    unsigned epoch = atomic_load(&state_epoch);
+    PyAwaitable_State *st = NULL;
+    PyObject *capsule = PyDict_GetItemWithError(dict, key); /* borrowed */
+    if (capsule != NULL)
+        st = PyCapsule_GetPointer(capsule, state_capsule);
+    else if (!PyErr_Occurred())
+        st = state_add(dict, key);
+    Py_DECREF(key);
+
+    if (st != NULL) {
+        state_last.interp = interp;
+        state_last.st = st;
+        state_last.epoch = epoch;
+    }
+    return st;
+}
+
+PyAwaitable_State *
+PyAwaitable_GetState(void)
+{
+    PyInterpreterState *interp = PyInterpreterState_Get();
+    if (state_last.interp == interp &&
+        state_last.epoch == atomic_load_explicit(&state_epoch, memory_order_acquire))
+        return state_last.st;
+    return state_find(interp);
+}
+
+int
+PyAwaitable_Init(void)
+{
+    return PyAwaitable_GetState() == NULL ? -1 : 0;
+}
+
+PyTypeObject *
+PyAwaitable_GetType(void)
+{
+    PyAwaitable_State *st = PyAwaitable_GetState();
+    return st == NULL ? NULL : st->type;
+}
+
+PyObject *
+PyAwaitable_New(void)
+{
+    PyAwaitable_State *st = PyAwaitable_GetState();
+    return st == NULL ? NULL : PyAwaitable_NewWithState(st);
+}
