@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* net/addr.h — socket addresses: parse, format, compare. */
+/* net/addr.h — socket addresses: what they say. */
 #ifndef NET_ADDR_H
 #define NET_ADDR_H
 
 #include <sys/socket.h> /* struct sockaddr_storage, socklen_t */
 
-#include "base/compiler.h" /* MUST_USE */
 #include "base/slice.h"    /* struct slice */
 
 /* Room for any formatted host: an IPv6 address with a scope, or a Unix path; with NUL. */
@@ -24,11 +23,7 @@ size_t addr_host(const struct addr *addr, char out[ADDR_HOST_BYTES]);
 /* The port, 0 to 65535; -1 for a Unix socket or none. */
 int addr_port(const struct addr *addr);
 
-/* Whether both are the same host (ports are not looked at). */
-bool addr_same_host(const struct addr *a, const struct addr *b);
-
-/* The local or the peer's address of a connected or listening socket; len 0 on failure. */
+/* The local address of a connected or listening socket; len 0 on failure. */
 void addr_of_socket(int fd, struct addr *out);
-void addr_of_peer(int fd, struct addr *out);
 
 #endif

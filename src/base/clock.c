@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* base/clock.c — see clock.h for the contract. */
+#include "base/clock.h"
+
+#include <stdio.h> /* snprintf */
+#include <time.h>  /* clock_gettime */
+
+#define MS_PER_S 1000u
+#define NS_PER_MS 1000000u
+
+/* How long a Date is believed without asking the wall clock, which may be set. */
+#define DATE_TRUST_MS 100u
+
+void
+clock_read(struct clock *clock)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    clock->ms = (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
+}
+
+void
+clock_init(struct clock *clock)
+{
+    *clock = (struct clock){.date_s = -1};
+    clock_read(clock);
+}
+
+/* Written by hand: strftime's names depend on the locale. */
+static void
+write_date(struct clock *clock, time_t now)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct tm tm;
+
+    gmtime_r(&now, &tm);
+    snprintf(clock->date, sizeof clock->date, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
+             days + tm.tm_wday * 3, (unsigned)tm.tm_mday % 100u, months + tm.tm_mon * 3,
+             (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)tm.tm_hour % 100u,
+             (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u);
+}
+
+struct slice
+clock_date(struct clock *clock)
+{
+    if (clock->date_s == -1 || clock->ms >= clock->date_due_ms) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME_COARSE, &now);
+        if (now.tv_sec != clock->date_s)
+            write_date(clock, now.tv_sec);
+        clock->date_s = now.tv_sec;
+        clock->date_due_ms = clock->ms + DATE_TRUST_MS;
+    }
+    return slice_new(clock->date, CLOCK_DATE_BYTES);
+}
+
+void
+clock_log_time(char out[27])
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t now = time(NULL);
+    struct tm tm;
+
+    localtime_r(&now, &tm);
+    long minutes = tm.tm_gmtoff / 60;
+    unsigned ahead = (unsigned)(minutes < 0 ? -minutes : minutes);
+    snprintf(out, 27, "%02u/%.3s/%04u:%02u:%02u:%02u %c%02u%02u",
+             (unsigned)tm.tm_mday % 100u, months + tm.tm_mon * 3,
+             (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)tm.tm_hour % 100u,
+             (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u,
+             minutes < 0 ? '-' : '+', ahead / 60 % 100u, ahead % 60);
+}
+
+uint64_t
+clock_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * MS_PER_S * NS_PER_MS + (uint64_t)now.tv_nsec;
+}

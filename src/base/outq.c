@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* base/outq.c — see outq.h for the contract. */
+#include "base/outq.h"
+
+#include <assert.h> /* assert */
+
+#include "base/err.h"
+
+#define BLOCK_ROOM (OUTQ_BLOCK_BYTES - sizeof(struct outq_node))
+
+void
+outq_pools_init(struct outq_pools *pools, size_t kept_blocks)
+{
+    pool_init(&pools->blocks, OUTQ_BLOCK_BYTES, kept_blocks);
+    pool_init(&pools->lent, sizeof(struct outq_node), kept_blocks);
+}
+
+void
+outq_pools_fini(struct outq_pools *pools)
+{
+    pool_fini(&pools->blocks);
+    pool_fini(&pools->lent);
+}
+
+void
+outq_init(struct outq *q, struct outq_pools *pools)
+{
+    *q = (struct outq){.pools = pools};
+}
+
+static void
+free_node(struct outq *q, struct outq_node *node)
+{
+    if (node->lender != NULL) {
+        node->lender->release(node->owner);
+        pool_give(&q->pools->lent, node);
+    } else {
+        pool_give(&q->pools->blocks, node);
+    }
+}
+
+/* Frees `node` and all behind it. */
+static void
+free_from(struct outq *q, struct outq_node *node)
+{
+    while (node != NULL) {
+        struct outq_node *next = node->next;
+        free_node(q, node);
+        node = next;
+    }
+}
+
+void
+outq_clear(struct outq *q)
+{
+    struct outq_node *node = q->head;
+    outq_init(q, q->pools);
+    free_from(q, node);
+}
+
+static void
+append(struct outq *q, struct outq_node *node)
+{
+    node->next = NULL;
+    if (q->tail == NULL)
+        q->head = node;
+    else
+        q->tail->next = node;
+    q->tail = node;
+}
+
+static void
+count(struct outq *q, size_t n)
+{
+    q->bytes += n;
+    if (q->holding)
+        q->held += n;
+}
+
+static struct outq_node *
+append_block(struct outq *q)
+{
+    struct outq_node *node = pool_take(&q->pools->blocks);
+    if (node == NULL)
+        return NULL;
+    node->ptr = (const char *)(node + 1);
+    node->len = 0;
+    node->room = BLOCK_ROOM;
+    node->lender = NULL;
+    append(q, node);
+    return node;
+}
+
+char *
+outq_reserve(struct outq *q, size_t n)
+{
+    struct outq_node *node = q->tail;
+
+    assert(n <= BLOCK_ROOM);
+    if (node == NULL || node->room < n) {
+        node = append_block(q);
+        if (node == NULL)
+            return NULL;
+    }
+    return (char *)node->ptr + node->len;
+}
+
+void
+outq_commit(struct outq *q, size_t n)
+{
+    assert(q->tail != NULL && n <= q->tail->room);
+    q->tail->len += n;
+    q->tail->room -= (uint32_t)n;
+    count(q, n);
+}
+
+/* Drops what is behind the first `keep` bytes. */
+static void
+cut(struct outq *q, size_t keep)
+{
+    struct outq_node *node = q->head, *before = NULL;
+    size_t left = keep;
+
+    while (node != NULL && left >= node->len && left > 0) {
+        left -= node->len;
+        before = node;
+        node = node->next;
+    }
+    if (left > 0) {
+        if (node->lender == NULL)
+            node->room += (uint32_t)(node->len - left);
+        node->len = left;
+        before = node;
+        node = node->next;
+    }
+    if (before == NULL)
+        q->head = NULL;
+    else
+        before->next = NULL;
+    q->tail = before;
+    q->bytes = keep;
+    free_from(q, node);
+}
+
+int
+outq_copy(struct outq *q, struct slice bytes)
+{
+    size_t bytes_before = q->bytes, held_before = q->held;
+
+    while (bytes.len > 0) {
+        struct outq_node *node = q->tail;
+        if (node == NULL || node->room == 0)
+            node = append_block(q);
+        if (node == NULL) {
+            cut(q, bytes_before);
+            q->held = held_before;
+            return ERR_NOMEM;
+        }
+        size_t n = bytes.len < node->room ? bytes.len : node->room;
+        memcpy((char *)node->ptr + node->len, bytes.ptr, n);
+        outq_commit(q, n);
+        bytes = slice_skip(bytes, n);
+    }
+    return 0;
+}
+
+int
+outq_lend(struct outq *q, struct slice bytes, const struct lender *lender, void *owner)
+{
+    struct outq_node *node = pool_take(&q->pools->lent);
+    if (node == NULL)
+        return ERR_NOMEM;
+    lender->retain(owner);
+    *node = (struct outq_node){
+        .ptr = bytes.ptr,
+        .len = bytes.len,
+        .lender = lender,
+        .owner = owner,
+    };
+    append(q, node);
+    count(q, bytes.len);
+    return 0;
+}
+
+struct outq_node *
+outq_gap(struct outq *q)
+{
+    struct outq_node *node = append_block(q);
+    if (node == NULL)
+        return NULL;
+    node->ptr += OUTQ_GAP_BYTES;
+    node->room -= OUTQ_GAP_BYTES;
+    return node;
+}
+
+void
+outq_fill(struct outq *q, struct outq_node *gap, struct slice text)
+{
+    assert(text.len <= OUTQ_GAP_BYTES);
+    gap->ptr -= text.len;
+    memcpy((char *)gap->ptr, text.ptr, text.len);
+    gap->len += text.len;
+    count(q, text.len);
+}
+
+void
+outq_hold(struct outq *q)
+{
+    assert(!q->holding);
+    q->holding = true;
+}
+
+void
+outq_unhold(struct outq *q)
+{
+    q->holding = false;
+    q->held = 0;
+}
+
+void
+outq_take_back(struct outq *q)
+{
+    size_t keep = q->bytes - q->held;
+    outq_unhold(q);
+    cut(q, keep);
+}
+
+int
+outq_iov(const struct outq *q, struct iovec *iov, int max)
+{
+    size_t left = outq_ready(q);
+    int n = 0;
+
+    for (struct outq_node *node = q->head; left > 0 && n < max; node = node->next) {
+        if (node->len == 0)
+            continue;
+        size_t len = node->len < left ? node->len : left;
+        iov[n++] = (struct iovec){.iov_base = (void *)node->ptr, .iov_len = len};
+        left -= len;
+    }
+    return n;
+}
+
+void
+outq_sent(struct outq *q, size_t n)
+{
+    assert(n <= outq_ready(q));
+    q->bytes -= n;
+    while (n > 0) {
+        struct outq_node *node = q->head;
+        if (n < node->len) {
+            node->ptr += n;
+            node->len -= n;
+            return;
+        }
+        n -= node->len;
+        q->head = node->next;
+        if (q->head == NULL)
+            q->tail = NULL;
+        free_node(q, node);
+    }
+    /* An empty queue gives its last block back, so that idle connections hold none. */
+    if (q->bytes == 0 && q->head != NULL && !q->holding)
+        outq_clear(q);
+}

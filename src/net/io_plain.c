@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* net/io_plain.c — the transport of io.h over a plain socket. */
+#include <errno.h>      /* errno */
+#include <sys/socket.h> /* recv, sendmsg */
+#include <unistd.h>     /* close */
+
+#include "base/err.h"
+#include "net/io.h"
+
+static ssize_t
+plain_read(struct io *io, char *at, size_t n)
+{
+    for (;;) {
+        ssize_t got = recv(io->fd, at, n, 0);
+        if (got > 0)
+            return got;
+        if (got == 0)
+            return ERR_EOF;
+        if (errno != EINTR)
+            return err_from_errno(errno);
+    }
+}
+
+static ssize_t
+plain_writev(struct io *io, const struct iovec *iov, int n)
+{
+    const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+
+    for (;;) {
+        ssize_t sent = n == 1 ? send(io->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                              : sendmsg(io->fd, &message, MSG_NOSIGNAL);
+        if (sent >= 0)
+            return sent;
+        if (errno != EINTR)
+            return err_from_errno(errno);
+    }
+}
+
+static void
+plain_shutdown(struct io *io)
+{
+    shutdown(io->fd, SHUT_WR);
+}
+
+static void
+plain_close(struct io *io, bool reset)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    if (reset)
+        (void)setsockopt(io->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(io->fd);
+    io->fd = -1;
+}
+
+static const struct io_ops plain_ops = {
+    .read = plain_read,
+    .writev = plain_writev,
+    .shutdown = plain_shutdown,
+    .close = plain_close,
+};
+
+void
+io_plain_init(struct io *io, int fd)
+{
+    io->ops = &plain_ops;
+    io->fd = fd;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/c/fake_wire.h — a connection in memory: what a session is lent, with everything
+ * that it does written down.  Header only, so that each test stays one file. */
+#ifndef TESTS_FAKE_WIRE_H
+#define TESTS_FAKE_WIRE_H
+
+#include <stdio.h> /* snprintf */
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/timer.h"
+#include "http/session.h"
+#include "http1/session.h"
+
+struct fake {
+    struct wire wire;
+    struct service service;
+    struct outq_pools pools;
+    struct http_field fields[128];
+    void *session;
+    int finished;      /* how often finish was called */
+    int finish_why;
+    int aborted;       /* how often abort was called */
+    bool touched;
+    char out[1 << 16]; /* all that was written, with a NUL */
+    size_t nout;
+    size_t takes;      /* bytes that the next flushes take; SIZE_MAX: all */
+};
+
+static struct fake *
+fake_of(struct wire *wire)
+{
+    return container_of(wire, struct fake, wire);
+}
+
+/* Writes what is ready into fake->out. */
+static void
+fake_flush(struct wire *wire)
+{
+    struct fake *fake = fake_of(wire);
+    struct iovec iov[8];
+    int n;
+
+    while (fake->takes > 0 && (n = outq_iov(&wire->out, iov, 8)) > 0) {
+        size_t len = iov[0].iov_len < fake->takes ? iov[0].iov_len : fake->takes;
+        if (fake->nout + len < sizeof fake->out) {
+            memcpy(fake->out + fake->nout, iov[0].iov_base, len);
+            fake->nout += len;
+            fake->out[fake->nout] = '\0';
+        }
+        outq_sent(&wire->out, len);
+        if (fake->takes != SIZE_MAX)
+            fake->takes -= len;
+    }
+}
+
+static void
+fake_touch(struct wire *wire)
+{
+    fake_of(wire)->touched = true;
+}
+
+static void
+fake_finish(struct wire *wire, int why)
+{
+    fake_of(wire)->finished++;
+    fake_of(wire)->finish_why = why;
+}
+
+static void
+fake_abort(struct wire *wire, int why)
+{
+    (void)why;
+    wire->is_dead = true;
+    fake_of(wire)->aborted++;
+}
+
+static const struct wire_ops fake_ops = {
+    .touch = fake_touch,
+    .flush = fake_flush,
+    .finish = fake_finish,
+    .abort = fake_abort,
+};
+
+/* Begins a session of HTTP/1 on `fake`.  Returns whether there was memory. */
+static bool
+fake_init(struct fake *fake, const struct stream_handler *handler, void *arg)
+{
+    memset(fake, 0, sizeof *fake);
+    fake->service.limits = HTTP_LIMITS_DEFAULT;
+    fake->service.handler = handler;
+    fake->service.handler_arg = arg;
+    fake->service.fields = fake->fields;
+    clock_init(&fake->service.clock);
+    log_init(&fake->service.log, NULL, NULL, LOG_ERROR);
+    pool_init(&fake->service.streams, sizeof(struct h1_exchange), 4);
+    outq_pools_init(&fake->pools, 4);
+    fake->wire.ops = &fake_ops;
+    fake->wire.service = &fake->service;
+    buf_init(&fake->wire.in);
+    outq_init(&fake->wire.out, &fake->pools);
+    fake->takes = SIZE_MAX;
+    fake->session = h1_protocol.begin(&fake->wire);
+    return fake->session != NULL;
+}
+
+static void
+fake_fini(struct fake *fake)
+{
+    if (fake->session != NULL)
+        h1_protocol.ops->fini(&fake->wire, fake->session, ERR_CLOSED);
+    outq_clear(&fake->wire.out);
+    buf_release(&fake->wire.in);
+    pool_fini(&fake->service.streams);
+    outq_pools_fini(&fake->pools);
+}
+
+/* What the connection does at the end of a turn: write, then feed what is kept. */
+static void
+fake_serve(struct fake *fake)
+{
+    for (int round = 0; round < 8; round++) {
+        fake->touched = false;
+        h1_protocol.ops->before_flush(&fake->wire, fake->session);
+        fake_flush(&fake->wire);
+        struct slice in = buf_bytes(&fake->wire.in);
+        size_t had = in.len;
+        h1_protocol.ops->feed(&fake->wire, fake->session, &in);
+        if (had > in.len)
+            buf_consume(&fake->wire.in, had - in.len);
+        if (!fake->touched)
+            return;
+    }
+}
+
+/* Feeds bytes as the connection would, without the end of the turn.  Returns whether
+ * there was memory to keep what was left over. */
+static bool
+fake_feed(struct fake *fake, struct slice bytes)
+{
+    if (buf_append(&fake->wire.in, bytes) != 0)
+        return false;
+    struct slice in = buf_bytes(&fake->wire.in);
+    size_t had = in.len;
+    h1_protocol.ops->feed(&fake->wire, fake->session, &in);
+    if (had > in.len)
+        buf_consume(&fake->wire.in, had - in.len);
+    return true;
+}
+
+#endif
