@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/callable.c — see callable.h for the contract. */
+#include "asgi/callable.h"
+
+#include <structmember.h> /* T_PYSSIZET, READONLY */
+
+PyObject *
+callable_new(PyTypeObject *type, vectorcallfunc call, RequestObject *request)
+{
+    PyObject *op = freelist_take(&request->host->st->free_callables, type);
+    if (op == NULL)
+        return NULL;
+    CallableObject *self = (CallableObject *)op;
+    self->vectorcall = call;
+    self->request = (RequestObject *)Py_NewRef((PyObject *)request);
+    PyObject_GC_Track(op);
+    return op;
+}
+
+PyObject *
+callable_defer(RequestObject *request, PyObject *name, PyAwaitable_Defer step)
+{
+    PyObject *aw = PyAwaitable_NewWithState(request->host->st->awaitables);
+    if (aw == NULL)
+        return NULL;
+    if (PyAwaitable_SaveValues(aw, 1, request) < 0 ||
+        PyAwaitable_SetName(aw, name) < 0 || PyAwaitable_DeferAwait(aw, step) < 0) {
+        Py_DECREF(aw);
+        return NULL;
+    }
+    return aw;
+}
+
+static int
+callable_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(((CallableObject *)op)->request);
+    return 0;
+}
+
+/* The request stays until the end: it leads to the free list. Cycles through it are
+ * broken by its own tp_clear. */
+static void
+callable_dealloc(PyObject *op)
+{
+    RequestObject *request = ((CallableObject *)op)->request;
+
+    PyObject_GC_UnTrack(op);
+    freelist_give(&request->host->st->free_callables, op);
+    Py_DECREF(request);
+}
+
+static PyMemberDef callable_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(CallableObject, vectorcall), READONLY,
+     NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyType_Slot callable_slots[] = {
+    {Py_tp_dealloc, callable_dealloc},
+    {Py_tp_traverse, callable_traverse},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_members, callable_members},
+    {0, NULL},
+};

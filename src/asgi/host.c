@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/host.c — see host.h for the contract. */
+#include "asgi/host.h"
+
+#include "asgi/raise.h"
+#include "asgi/request.h"
+
+static int
+fill_asgi(struct host *host)
+{
+    module_state *st = host->st;
+
+    host->asgi = PyDict_New();
+    if (host->asgi == NULL)
+        return -1;
+    if (PyDict_SetItem(host->asgi, st->str_version, st->str_text_3_0) < 0)
+        return -1;
+    return PyDict_SetItem(host->asgi, st->str_spec_version, st->str_text_2_5);
+}
+
+int
+host_init(struct host *host, PyObject *app, PyObject *loop, PyObject *root_path,
+          PyObject *log, PyObject *log_exception)
+{
+    list_init(&host->running);
+    host->app = Py_NewRef(app);
+    host->loop = Py_NewRef(loop);
+    host->root_path = Py_NewRef(root_path);
+    host->log = Py_NewRef(log);
+    host->log_exception = Py_NewRef(log_exception);
+    host->create_future = PyObject_GetAttr(loop, host->st->str_create_future);
+    host->state = PyDict_New();
+    if (host->create_future == NULL || host->state == NULL)
+        return -1;
+    return fill_asgi(host);
+}
+
+/* Every key is there from the start, in its final order, so that a copy never grows. */
+static int
+fill_scope(struct host *host)
+{
+    module_state *st = host->st;
+    PyObject *scope = PyDict_New();
+    if (scope == NULL)
+        return -1;
+    const struct {
+        PyObject *key, *value;
+    } items[] = {
+        {st->str_type, st->str_http},
+        {st->str_asgi, Py_None},
+        {st->str_http_version, st->str_text_1_1},
+        {st->str_method, st->str_GET},
+        {st->str_scheme, st->str_http},
+        {st->str_path, st->str_slash},
+        {st->str_raw_path, Py_None},
+        {st->str_query_string, st->empty_bytes},
+        {st->str_root_path, host->root_path},
+        {st->str_headers, Py_None},
+        {st->str_client, Py_None},
+        {st->str_server, Py_None},
+        {st->str_state, Py_None},
+        {st->str_extensions, Py_None},
+    };
+    for (size_t i = 0; i < COUNT(items); i++) {
+        if (PyDict_SetItem(scope, items[i].key, items[i].value) < 0) {
+            Py_DECREF(scope);
+            return -1;
+        }
+    }
+    Py_XSETREF(host->scope, scope);
+    return 0;
+}
+
+int
+host_open(struct host *host)
+{
+    module_state *st = host->st;
+    PyObject *factory = PyObject_CallMethodNoArgs(host->loop, st->str_get_task_factory);
+    if (factory == NULL) {
+        /* A loop need not have task factories. */
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError) &&
+            !PyErr_ExceptionMatches(PyExc_NotImplementedError))
+            return -1;
+        PyErr_Clear();
+    } else if (factory != Py_None) {
+        Py_XSETREF(host->create_task,
+                   PyObject_GetAttr(host->loop, st->str_create_task));
+    }
+    bool failed = PyErr_Occurred() != NULL;
+    Py_XDECREF(factory);
+    return failed ? -1 : fill_scope(host);
+}
+
+int
+host_visit(struct host *host, visitproc visit, void *arg)
+{
+    Py_VISIT(host->app);
+    Py_VISIT(host->loop);
+    Py_VISIT(host->create_future);
+    Py_VISIT(host->create_task);
+    Py_VISIT(host->log);
+    Py_VISIT(host->log_exception);
+    Py_VISIT(host->scope);
+    Py_VISIT(host->asgi);
+    Py_VISIT(host->state);
+    Py_VISIT(host->interrupt);
+    for (int id = 0; id < FIELD_END; id++)
+        Py_VISIT(host->fields[id]);
+    return 0;
+}
+
+void
+host_clear(struct host *host)
+{
+    Py_CLEAR(host->app);
+    Py_CLEAR(host->loop);
+    Py_CLEAR(host->create_future);
+    Py_CLEAR(host->create_task);
+    Py_CLEAR(host->log);
+    Py_CLEAR(host->log_exception);
+    Py_CLEAR(host->scope);
+    Py_CLEAR(host->asgi);
+    Py_CLEAR(host->state);
+    Py_CLEAR(host->root_path);
+    Py_CLEAR(host->interrupt);
+    for (int id = 0; id < FIELD_END; id++)
+        Py_CLEAR(host->fields[id]);
+    for (int i = 0; i < HOST_PATHS; i++) {
+        Py_CLEAR(host->paths[i].raw);
+        Py_CLEAR(host->paths[i].text);
+    }
+}
+
+PyObject *
+host_create_task(struct host *host, PyObject *aw)
+{
+    if (host->create_task != NULL)
+        return PyObject_CallOneArg(host->create_task, aw);
+    PyObject *args[] = {NULL, aw, host->loop, Py_True};
+    return PyObject_Vectorcall(host->st->Task, args + 1,
+                               1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                               host->st->kwnames_task);
+}
+
+void
+host_cancel_running(struct host *host)
+{
+    PyObject *tasks = PyList_New(0);
+
+    /* Cancelling may run code that ends other calls, so the list is copied first. */
+    for (struct list_node *node = host->running.next;
+         tasks != NULL && node != &host->running; node = node->next) {
+        RequestObject *request = container_of(node, RequestObject, link);
+        if (request->task != NULL && PyList_Append(tasks, request->task) < 0)
+            Py_CLEAR(tasks);
+    }
+    for (Py_ssize_t i = 0; tasks != NULL && i < PyList_GET_SIZE(tasks); i++) {
+        PyObject *task = PyList_GET_ITEM(tasks, i);
+        PyObject *result = PyObject_CallMethodNoArgs(task, host->st->str_cancel);
+        if (result == NULL)
+            PyErr_WriteUnraisable(task);
+        Py_XDECREF(result);
+    }
+    if (tasks == NULL)
+        PyErr_WriteUnraisable(host->owner);
+    Py_XDECREF(tasks);
+}
+
+void
+host_log(struct host *host, enum host_level level, struct slice line)
+{
+    if (host->log == NULL)
+        return;
+    PyObject *before = raise_take();
+    PyObject *log = Py_NewRef(host->log);
+    PyObject *result = NULL;
+    PyObject *number = PyLong_FromLong(level);
+    PyObject *text = PyUnicode_DecodeUTF8(line.ptr, (Py_ssize_t)line.len, "replace");
+    if (number != NULL && text != NULL) {
+        PyObject *args[] = {NULL, number, text};
+        result = PyObject_Vectorcall(log, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                     NULL);
+    }
+    if (result == NULL)
+        host_keep_interrupt(host, log);
+    Py_XDECREF(result);
+    Py_XDECREF(text);
+    Py_XDECREF(number);
+    Py_DECREF(log);
+    raise_again(before);
+}
+
+void
+host_log_exception(struct host *host, const char *message, PyObject *exc)
+{
+    if (host->log_exception == NULL)
+        return;
+    PyObject *log = Py_NewRef(host->log_exception);
+    PyObject *result = PyObject_CallFunction(log, "sO", message, exc);
+    if (result == NULL)
+        host_keep_interrupt(host, log);
+    Py_XDECREF(result);
+    Py_DECREF(log);
+}
+
+void
+host_keep_interrupt(struct host *host, PyObject *where)
+{
+    PyObject *exc = raise_take();
+
+    if (exc != NULL && raise_is_exit(exc)) {
+        Py_XSETREF(host->interrupt, exc);
+        return;
+    }
+    raise_again(exc);
+    PyErr_WriteUnraisable(where);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/host.h — what the application calls of one server share: the application, the
+ * event loop, what scopes are copied from, the calls that run.  It is the handler_arg
+ * of the server's streams and a part of the Server object; it knows no engine but
+ * streams. */
+#ifndef ASGI_HOST_H
+#define ASGI_HOST_H
+
+#include <Python.h>
+
+#include <stdbool.h> /* bool */
+
+#include "asgi/state.h"    /* module_state */
+#include "base/compiler.h" /* MUST_USE */
+#include "base/list.h"     /* struct list_node */
+#include "base/slice.h"    /* struct slice */
+#include "http/field.h"    /* FIELD_END */
+
+/* Levels of Python's logging module, for host_log. */
+enum host_level {
+    HOST_DEBUG = 10,
+    HOST_INFO = 20,
+    HOST_WARNING = 30,
+    HOST_ERROR = 40,
+};
+
+/* Paths that are remembered with their text (a power of two). */
+#define HOST_PATHS 64
+#define HOST_PATH_BYTES_MAX 128 /* a longer one is not remembered */
+
+struct host_path {
+    PyObject *raw;  /* bytes, or NULL: free */
+    PyObject *text; /* str, without the root path */
+};
+
+struct host {
+    module_state *st; /* borrowed from the owner's type */
+    PyObject *owner;  /* borrowed: the Server object that this is a part of */
+
+    PyObject *app;           /* the application, a callable */
+    PyObject *loop;          /* asyncio.AbstractEventLoop */
+    PyObject *create_future; /* loop.create_future */
+    PyObject *create_task;   /* loop.create_task where the loop has a task factory, or
+                                NULL: asyncio.Task itself */
+    PyObject *log;           /* callable(level, line) */
+    PyObject *log_exception; /* callable(message, exception) */
+
+    PyObject *scope; /* the dict that each scope is a copy of; NULL before host_open */
+    PyObject *asgi;  /* ... and its "asgi" */
+    PyObject *state; /* the lifespan's state, a dict */
+    PyObject *root_path; /* str, empty or beginning with "/" */
+
+    /* What clients that stay say again and again: the last (name, value) by enum
+     * field_id, and paths by a hash. */
+    PyObject *fields[FIELD_END];
+    struct host_path paths[HOST_PATHS];
+
+    struct list_node running; /* of RequestObject.link: application calls that run */
+    bool is_stopping;         /* a CancelledError out of an application is no error */
+    PyObject *interrupt; /* KeyboardInterrupt or SystemExit that must leave the loop as
+                            soon as the engine's turn is over, or NULL */
+
+    /* The last running call has ended while is_stopping.  May be NULL. */
+    void (*on_idle)(struct host *host);
+};
+
+/* Fills a zeroed host whose st and owner are set.  `root_path` is a str.  0, or -1 with
+ * an exception; host_clear accepts what there is. */
+MUST_USE int host_init(struct host *host, PyObject *app, PyObject *loop,
+                       PyObject *root_path, PyObject *log, PyObject *log_exception);
+
+/* Prepares for requests, once the lifespan has started: looks for a task factory and
+ * makes the template scope. */
+MUST_USE int host_open(struct host *host);
+
+int host_visit(struct host *host, visitproc visit, void *arg);
+
+/* Drops all references but keeps st and owner; twice is fine.  No stream of the host's
+ * may be left. */
+void host_clear(struct host *host);
+
+/* A Task of `aw` on the loop, its first step taken where the Python can (3.12): new
+ * reference, or NULL with an exception. */
+PyObject *host_create_task(struct host *host, PyObject *aw);
+
+/* Cancels the Task of every application call that runs. */
+void host_cancel_running(struct host *host);
+
+/* Says one line to the log callable.  Keeps an exception that is set; the callable's
+ * own errors go to sys.unraisablehook. */
+void host_log(struct host *host, enum host_level level, struct slice line);
+
+/* Gives `exc` with its traceback to the log_exception callable.  No exception may be
+ * set. */
+void host_log_exception(struct host *host, const char *message, PyObject *exc);
+
+/* Keeps the exception that is set, when it is KeyboardInterrupt or SystemExit, as
+ * host->interrupt, else writes it to sys.unraisablehook; `where` says whose it is. */
+void host_keep_interrupt(struct host *host, PyObject *where);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/raise.c — see raise.h for the contract. */
+#include "asgi/raise.h"
+
+#include "base/err.h"
+
+/* How deep groups and contexts are followed; deeper ones are no disconnects. */
+#define RAISE_DEPTH_MAX 16
+
+static PyObject *
+class_of_err(module_state *st, int err)
+{
+    switch (err) {
+    case ERR_CLOSED:
+    case ERR_EOF:
+    case ERR_RESET:
+    case ERR_SHUTDOWN:
+    case ERR_SEND_TIMEOUT:
+        return st->ClientDisconnected;
+    case ERR_RESPONSE_STATUS:
+    case ERR_RESPONSE_FIELD_NAME:
+    case ERR_RESPONSE_FIELD_VALUE:
+    case ERR_RESPONSE_LENGTH:
+        return PyExc_ValueError;
+    case ERR_IO:
+    case ERR_FD_LIMIT:
+    case ERR_ADDRESS:
+    case ERR_ADDRESS_IN_USE:
+    case ERR_ADDRESS_DENIED:
+        return PyExc_OSError;
+    default:
+        return PyExc_RuntimeError;
+    }
+}
+
+PyObject *
+raise_err(module_state *st, int err)
+{
+    if (err == ERR_NOMEM)
+        return PyErr_NoMemory();
+    PyErr_SetString(class_of_err(st, err), err_text(err));
+    return NULL;
+}
+
+#if PY_VERSION_HEX >= 0x030c0000
+PyObject *
+raise_take(void)
+{
+    return PyErr_GetRaisedException();
+}
+
+void
+raise_again(PyObject *exc)
+{
+    PyErr_SetRaisedException(exc);
+}
+#else
+PyObject *
+raise_take(void)
+{
+    PyObject *type, *exc, *traceback;
+
+    PyErr_Fetch(&type, &exc, &traceback);
+    if (type == NULL)
+        return NULL;
+    PyErr_NormalizeException(&type, &exc, &traceback);
+    if (traceback != NULL)
+        (void)PyException_SetTraceback(exc, traceback);
+    Py_DECREF(type);
+    Py_XDECREF(traceback);
+    return exc;
+}
+
+void
+raise_again(PyObject *exc)
+{
+    PyObject *type = NULL, *traceback = NULL;
+
+    if (exc != NULL) {
+        type = Py_NewRef((PyObject *)Py_TYPE(exc));
+        traceback = PyException_GetTraceback(exc);
+    }
+    PyErr_Restore(type, exc, traceback);
+}
+#endif
+
+static bool is_disconnect(module_state *st, PyObject *exc, int depth);
+
+static bool
+is_group_of_disconnects(module_state *st, PyObject *group, int depth)
+{
+    PyObject *members = PyObject_GetAttr(group, st->str_exceptions);
+    if (members == NULL || !PyTuple_Check(members)) {
+        PyErr_Clear();
+        Py_XDECREF(members);
+        return false;
+    }
+    bool all = true;
+    for (Py_ssize_t i = 0; all && i < PyTuple_GET_SIZE(members); i++)
+        all = is_disconnect(st, PyTuple_GET_ITEM(members, i), depth);
+    Py_DECREF(members);
+    return all;
+}
+
+static bool
+is_disconnect(module_state *st, PyObject *exc, int depth)
+{
+    if (depth >= RAISE_DEPTH_MAX)
+        return false;
+    if (PyErr_GivenExceptionMatches(exc, st->ClientDisconnected))
+        return true;
+    if (PyErr_GivenExceptionMatches(exc, PyExc_BaseExceptionGroup))
+        return is_group_of_disconnects(st, exc, depth + 1);
+    if (!PyType_HasFeature(Py_TYPE(exc), Py_TPFLAGS_HEAPTYPE))
+        return false;
+    PyObject *before = PyException_GetCause(exc); /* new */
+    if (before == NULL)
+        before = PyException_GetContext(exc); /* new */
+    bool found = before != NULL && is_disconnect(st, before, depth + 1);
+    Py_XDECREF(before);
+    return found;
+}
+
+bool
+raise_is_disconnect(module_state *st, PyObject *exc)
+{
+    return is_disconnect(st, exc, 0);
+}
+
+bool
+raise_is_exit(PyObject *exc)
+{
+    return PyErr_GivenExceptionMatches(exc, PyExc_KeyboardInterrupt) ||
+           PyErr_GivenExceptionMatches(exc, PyExc_SystemExit);
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/scope.c — see scope.h for the contract. */
+#include "asgi/scope.h"
+
+#include "http/target.h"
+
+/* Text of bytes that are ASCII. */
+static PyObject *
+text_of_ascii(struct slice bytes)
+{
+    PyObject *text = PyUnicode_New((Py_ssize_t)bytes.len, 127);
+    if (text != NULL)
+        memcpy(PyUnicode_1BYTE_DATA(text), bytes.ptr, bytes.len);
+    return text;
+}
+
+static PyObject *
+bytes_of(struct slice bytes)
+{
+    return PyBytes_FromStringAndSize(bytes.ptr, (Py_ssize_t)bytes.len);
+}
+
+/* A token in upper case (ASGI B15). */
+static PyObject *
+text_of_token(struct slice token)
+{
+    PyObject *text = text_of_ascii(token);
+    if (text == NULL)
+        return NULL;
+    Py_UCS1 *byte = PyUnicode_1BYTE_DATA(text);
+    for (size_t i = 0; i < token.len; i++)
+        byte[i] = Py_TOUPPER(byte[i]);
+    return text;
+}
+
+static PyObject *
+method_text(module_state *st, struct slice method)
+{
+#define KNOWN(name)                                                                    \
+    if (method.len == sizeof #name - 1 &&                                              \
+        memcmp(method.ptr, #name, sizeof #name - 1) == 0)                              \
+        return Py_NewRef(st->str_##name);
+    KNOWN(GET)
+    KNOWN(POST)
+    KNOWN(HEAD)
+    KNOWN(PUT)
+    KNOWN(DELETE)
+    KNOWN(OPTIONS)
+    KNOWN(PATCH)
+    KNOWN(CONNECT)
+    KNOWN(TRACE)
+#undef KNOWN
+    return text_of_token(method);
+}
+
+static PyObject *
+version_text(module_state *st, enum http_version version)
+{
+    switch (version) {
+    case HTTP_1_0:
+        return st->str_text_1_0;
+    case HTTP_2:
+        return st->str_text_2;
+    case HTTP_3:
+        return st->str_text_3;
+    case HTTP_1_1:
+    default:
+        return st->str_text_1_1;
+    }
+}
+
+/* Paths */
+
+static PyObject *
+decode_path(struct slice raw)
+{
+    if (target_is_plain(raw))
+        return text_of_ascii(raw);
+    char *decoded = PyMem_Malloc(raw.len);
+    if (decoded == NULL)
+        return PyErr_NoMemory();
+    size_t n = target_decode(raw, decoded);
+    PyObject *text = PyUnicode_DecodeUTF8(decoded, (Py_ssize_t)n, "replace");
+    PyMem_Free(decoded);
+    return text;
+}
+
+static int
+make_path(struct host *host, struct slice raw, struct host_path *path)
+{
+    path->raw = bytes_of(raw);
+    path->text = decode_path(raw);
+    /* The root path is a part of the path (ASGI B35); "*" is no path. */
+    if (path->text != NULL && PyUnicode_GET_LENGTH(host->root_path) > 0 &&
+        raw.len > 0 && raw.ptr[0] == '/')
+        Py_SETREF(path->text, PyUnicode_Concat(host->root_path, path->text));
+    if (path->raw == NULL || path->text == NULL) {
+        Py_CLEAR(path->raw);
+        Py_CLEAR(path->text);
+        return -1;
+    }
+    return 0;
+}
+
+static bool
+is_path(const struct host_path *path, struct slice raw)
+{
+    return path->raw != NULL && (size_t)PyBytes_GET_SIZE(path->raw) == raw.len &&
+           memcmp(PyBytes_AS_STRING(path->raw), raw.ptr, raw.len) == 0;
+}
+
+/* Clients ask for the same few paths: the last of each slot is kept.  A slot is found
+ * by the length and the last bytes, which differ most. */
+static struct host_path *
+path_slot(struct host *host, struct slice raw)
+{
+    unsigned key = (unsigned)raw.len;
+
+    if (raw.len > HOST_PATH_BYTES_MAX || raw.len == 0)
+        return NULL;
+    key = key * 31 + (unsigned char)raw.ptr[raw.len - 1];
+    key = key * 31 + (unsigned char)raw.ptr[raw.len / 2];
+    key ^= key >> 6;
+    return &host->paths[key % HOST_PATHS];
+}
+
+static int
+set_path(struct host *host, PyObject *scope, struct slice raw)
+{
+    module_state *st = host->st;
+    struct host_path *slot = path_slot(host, raw);
+    struct host_path path;
+
+    if (slot != NULL && is_path(slot, raw)) {
+        path.raw = Py_NewRef(slot->raw);
+        path.text = Py_NewRef(slot->text);
+    } else {
+        if (make_path(host, raw, &path) < 0)
+            return -1;
+        if (slot != NULL) {
+            Py_XSETREF(slot->raw, Py_NewRef(path.raw));
+            Py_XSETREF(slot->text, Py_NewRef(path.text));
+        }
+    }
+    int result = PyDict_SetItem(scope, st->str_path, path.text);
+    if (result == 0)
+        result = PyDict_SetItem(scope, st->str_raw_path, path.raw);
+    Py_DECREF(path.raw);
+    Py_DECREF(path.text);
+    return result;
+}
+
+/* Headers */
+
+static PyObject *
+lowered_name(struct slice name)
+{
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)name.len);
+    if (bytes == NULL)
+        return NULL;
+    char *out = PyBytes_AS_STRING(bytes);
+    for (size_t i = 0; i < name.len; i++)
+        out[i] = (char)byte_lower((uint8_t)name.ptr[i]);
+    return bytes;
+}
+
+static PyObject *
+new_header(module_state *st, const struct http_field *field)
+{
+    PyObject *pair = PyTuple_New(2);
+    if (pair == NULL)
+        return NULL;
+    PyObject *name = field->id != FIELD_OTHER ? Py_NewRef(st->field_names[field->id])
+                                              : lowered_name(field->name);
+    PyObject *value = bytes_of(field->value);
+    if (name == NULL || value == NULL) {
+        Py_XDECREF(name);
+        Py_XDECREF(value);
+        Py_DECREF(pair);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(pair, 0, name);
+    PyTuple_SET_ITEM(pair, 1, value);
+    return pair;
+}
+
+/* What is secret is not kept beyond its request. */
+static bool
+may_keep(enum field_id id)
+{
+    return id != FIELD_OTHER && id != FIELD_AUTHORIZATION && id != FIELD_COOKIE;
+}
+
+/* One browser sends the same fields with every request: a pair that was seen last is
+ * given again, nothing in it can be changed. */
+static PyObject *
+header(struct host *host, const struct http_field *field)
+{
+    PyObject *last = host->fields[field->id];
+
+    if (last != NULL) {
+        PyObject *value = PyTuple_GET_ITEM(last, 1);
+        if ((size_t)PyBytes_GET_SIZE(value) == field->value.len &&
+            memcmp(PyBytes_AS_STRING(value), field->value.ptr, field->value.len) == 0)
+            return Py_NewRef(last);
+    }
+    PyObject *pair = new_header(host->st, field);
+    if (pair != NULL && may_keep(field->id))
+        Py_XSETREF(host->fields[field->id], Py_NewRef(pair));
+    return pair;
+}
+
+static PyObject *
+headers_list(struct host *host, const struct http_head *head)
+{
+    PyObject *list = PyList_New((Py_ssize_t)head->nfields);
+    if (list == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < head->nfields; i++) {
+        PyObject *pair = header(host, &head->fields[i]);
+        if (pair == NULL) {
+            Py_DECREF(list);
+            return NULL;
+        }
+        PyList_SET_ITEM(list, (Py_ssize_t)i, pair);
+    }
+    return list;
+}
+
+/* Addresses */
+
+static PyObject *
+client_of(struct peer *peer)
+{
+    char host[PEER_HOST_BYTES];
+
+    if (peer->kind == PEER_NONE)
+        return Py_None;
+    if (peer->app == NULL) {
+        size_t len = peer_host(peer, host);
+        peer->app = Py_BuildValue("(s#i)", host, (Py_ssize_t)len, (int)peer->port);
+    }
+    return peer->app;
+}
+
+static PyObject *
+server_of(struct endpoint *endpoint)
+{
+    if (endpoint->app == NULL) {
+        if (endpoint->port < 0)
+            endpoint->app = Py_BuildValue(
+                "(NO)", PyUnicode_DecodeFSDefault(endpoint->host), Py_None);
+        else
+            endpoint->app = Py_BuildValue("(si)", endpoint->host, endpoint->port);
+    }
+    return endpoint->app;
+}
+
+void
+scope_drop_peer(struct peer *peer)
+{
+    PyObject *client = peer->app;
+
+    peer->app = NULL;
+    Py_XDECREF(client);
+}
+
+void
+scope_drop_endpoint(struct endpoint *endpoint)
+{
+    PyObject *server = endpoint->app;
+
+    endpoint->app = NULL;
+    Py_XDECREF(server);
+}
+
+/* The scope */
+
+/* Sets a new reference, which it steals; NULL passes its exception on. */
+static int
+set_new(PyObject *scope, PyObject *key, PyObject *value)
+{
+    if (value == NULL)
+        return -1;
+    int result = PyDict_SetItem(scope, key, value);
+    Py_DECREF(value);
+    return result;
+}
+
+static int
+set_borrowed(PyObject *scope, PyObject *key, PyObject *value)
+{
+    return value == NULL ? -1 : PyDict_SetItem(scope, key, value);
+}
+
+static int
+fill_connection(struct host *host, PyObject *scope, struct peer *peer)
+{
+    module_state *st = host->st;
+    struct endpoint *endpoint = peer->endpoint;
+
+    if (endpoint->secure && set_borrowed(scope, st->str_scheme, st->str_https) < 0)
+        return -1;
+    if (set_borrowed(scope, st->str_client, client_of(peer)) < 0)
+        return -1;
+    return set_borrowed(scope, st->str_server, server_of(endpoint));
+}
+
+static int
+fill_own(struct host *host, PyObject *scope)
+{
+    module_state *st = host->st;
+
+    if (set_new(scope, st->str_asgi, PyDict_Copy(host->asgi)) < 0 ||
+        set_new(scope, st->str_state, PyDict_Copy(host->state)) < 0)
+        return -1;
+    return set_new(scope, st->str_extensions, PyDict_New());
+}
+
+/* The template says GET, HTTP/1.1, no query. */
+static int
+fill_request(struct host *host, PyObject *scope, const struct http_head *head)
+{
+    module_state *st = host->st;
+
+    if (set_new(scope, st->str_method, method_text(st, head->method)) < 0 ||
+        set_path(host, scope, head->path) < 0)
+        return -1;
+    if (head->version != HTTP_1_1 &&
+        set_borrowed(scope, st->str_http_version, version_text(st, head->version)) < 0)
+        return -1;
+    if (head->query.len > 0 &&
+        set_new(scope, st->str_query_string, bytes_of(head->query)) < 0)
+        return -1;
+    return set_new(scope, st->str_headers, headers_list(host, head));
+}
+
+PyObject *
+scope_new(struct host *host, struct peer *peer, const struct http_head *head)
+{
+    PyObject *scope = PyDict_Copy(host->scope);
+    if (scope == NULL)
+        return NULL;
+    if (fill_own(host, scope) < 0 || fill_connection(host, scope, peer) < 0 ||
+        fill_request(host, scope, head) < 0) {
+        Py_DECREF(scope);
+        return NULL;
+    }
+    return scope;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/state.c — see state.h for the contract. */
+#include "asgi/state.h"
+
+static int
+fill_names(module_state *st)
+{
+#define NAME(id, text)                                                                 \
+    st->str_##id = PyUnicode_InternFromString(text);                                   \
+    if (st->str_##id == NULL)                                                          \
+        return -1;
+#include "asgi/names.def"
+#undef NAME
+    for (int id = FIELD_OTHER + 1; id < FIELD_END; id++) {
+        struct slice name = field_name((enum field_id)id);
+        st->field_names[id] = PyBytes_FromStringAndSize(name.ptr, (Py_ssize_t)name.len);
+        if (st->field_names[id] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+fill_messages(module_state *st)
+{
+    st->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
+    st->msg_disconnect = PyDict_New();
+    st->msg_request = PyDict_New();
+    if (st->empty_bytes == NULL || st->msg_disconnect == NULL ||
+        st->msg_request == NULL)
+        return -1;
+    if (PyDict_SetItem(st->msg_disconnect, st->str_type, st->str_http_disconnect) < 0 ||
+        PyDict_SetItem(st->msg_request, st->str_type, st->str_http_request) < 0 ||
+        PyDict_SetItem(st->msg_request, st->str_body, st->empty_bytes) < 0 ||
+        PyDict_SetItem(st->msg_request, st->str_more_body, Py_False) < 0)
+        return -1;
+    return 0;
+}
+
+/* From 3.12 on a Task can take its first step while it is made. */
+static int
+fill_asyncio(module_state *st)
+{
+    PyObject *asyncio = PyImport_ImportModule("asyncio");
+    if (asyncio == NULL)
+        return -1;
+    st->Task = PyObject_GetAttrString(asyncio, "Task");
+    st->CancelledError = PyObject_GetAttrString(asyncio, "CancelledError");
+    Py_DECREF(asyncio);
+    if (st->Task == NULL || st->CancelledError == NULL)
+        return -1;
+    st->kwnames_soon = PyTuple_Pack(1, st->str_context);
+#if PY_VERSION_HEX >= 0x030c0000
+    st->kwnames_task = PyTuple_Pack(2, st->str_loop, st->str_eager_start);
+#else
+    st->kwnames_task = PyTuple_Pack(1, st->str_loop);
+#endif
+    return st->kwnames_soon == NULL || st->kwnames_task == NULL ? -1 : 0;
+}
+
+int
+state_fill(module_state *st)
+{
+    if (PyAwaitable_Init() < 0)
+        return -1;
+    st->awaitables = PyAwaitable_GetState();
+    if (st->awaitables == NULL)
+        return -1;
+    st->ClientDisconnected = PyErr_NewExceptionWithDoc(
+        "bolide._engine.ClientDisconnected",
+        "The client has gone: what was sent does not reach it any more.", PyExc_OSError,
+        NULL);
+    st->LifespanError = PyErr_NewExceptionWithDoc(
+        "bolide._engine.LifespanError",
+        "The application said that its startup or shutdown failed, or died in it.",
+        PyExc_RuntimeError, NULL);
+    if (st->ClientDisconnected == NULL || st->LifespanError == NULL)
+        return -1;
+    if (fill_names(st) < 0 || fill_messages(st) < 0)
+        return -1;
+    return fill_asyncio(st);
+}
+
+/* EACH(member) for every reference that is no string and no field name. */
+#define STATE_REFERENCES(EACH)                                                         \
+    EACH(DoneType)                                                                     \
+    EACH(LifespanType)                                                                 \
+    EACH(ReceiveType)                                                                  \
+    EACH(RequestType)                                                                  \
+    EACH(SendType)                                                                     \
+    EACH(ServerType)                                                                   \
+    EACH(ClientDisconnected)                                                           \
+    EACH(LifespanError)                                                                \
+    EACH(CancelledError)                                                               \
+    EACH(Task)                                                                         \
+    EACH(done)                                                                         \
+    EACH(empty_bytes)                                                                  \
+    EACH(kwnames_soon)                                                                 \
+    EACH(kwnames_task)                                                                 \
+    EACH(msg_disconnect)                                                               \
+    EACH(msg_request)
+
+int
+state_visit(module_state *st, visitproc visit, void *arg)
+{
+#define VISIT(member) Py_VISIT(st->member);
+    STATE_REFERENCES(VISIT)
+#undef VISIT
+    return 0; /* strings and bytes refer to nothing */
+}
+
+void
+state_clear(module_state *st)
+{
+#define CLEAR(member) Py_CLEAR(st->member);
+    STATE_REFERENCES(CLEAR)
+#undef CLEAR
+}
+
+static void
+freelist_free(struct freelist *list)
+{
+    while (list->n > 0)
+        PyObject_GC_Del(list->objects[--list->n]);
+}
+
+/* The strings live as long as the memory: an object that the collector ends after
+ * state_clear may still look at them. */
+void
+state_free(module_state *st)
+{
+#define NAME(id, text) Py_CLEAR(st->str_##id);
+#include "asgi/names.def"
+#undef NAME
+    for (int id = 0; id < FIELD_END; id++)
+        Py_CLEAR(st->field_names[id]);
+    freelist_free(&st->free_callables);
+    freelist_free(&st->free_requests);
+}
+
+PyObject *
+freelist_take(struct freelist *list, PyTypeObject *type)
+{
+    if (LIKELY(list->n > 0))
+        return PyObject_Init(list->objects[--list->n], type);
+    return PyObject_GC_New(PyObject, type);
+}
+
+void
+freelist_give(struct freelist *list, PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+
+    if (LIKELY(list->n < FREELIST_MAX))
+        list->objects[list->n++] = op;
+    else
+        PyObject_GC_Del(op);
+    Py_DECREF(type); /* a heap type counts its instances */
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/state.h — what one copy of the module owns: its types, its strings, its recycled
+ * objects.  What belongs to one server is host.h's. */
+#ifndef ASGI_STATE_H
+#define ASGI_STATE_H
+
+#include <Python.h>
+
+#include <stdbool.h> /* bool */
+
+#include "awaitable/pyawaitable.h" /* PyAwaitable_State */
+#include "base/compiler.h"         /* MUST_USE */
+#include "http/field.h"            /* FIELD_END */
+
+/* Objects of one kind that are kept for the next request. */
+#define FREELIST_MAX 256
+
+struct freelist {
+    PyObject *objects[FREELIST_MAX]; /* memory only: no references, no type */
+    int n;                           /* 0 <= n <= FREELIST_MAX */
+};
+
+/* Reached from the module or from a host; objects keep a borrowed pointer, which their
+ * heap type keeps alive. */
+typedef struct module_state {
+    PyTypeObject *DoneType;
+    PyTypeObject *LifespanType;
+    PyTypeObject *ReceiveType;
+    PyTypeObject *RequestType;
+    PyTypeObject *SendType;
+    PyTypeObject *ServerType;
+
+    PyObject *ClientDisconnected; /* a subclass of OSError */
+    PyObject *LifespanError;      /* a subclass of RuntimeError */
+    PyObject *CancelledError;     /* asyncio's */
+    PyObject *Task;               /* asyncio's */
+
+    PyObject *done;           /* the awaitable that has finished with None */
+    PyObject *empty_bytes;    /* b"" */
+    PyObject *kwnames_soon;   /* ("context",) */
+    PyObject *kwnames_task;   /* ("loop",) or ("loop", "eager_start") */
+    PyObject *msg_disconnect; /* messages to copy: dicts */
+    PyObject *msg_request;
+
+    PyObject *field_names[FIELD_END]; /* bytes by enum field_id; [0] is NULL */
+
+#define NAME(id, text) PyObject *str_##id;
+#include "asgi/names.def"
+#undef NAME
+
+    PyAwaitable_State *awaitables; /* borrowed from the interpreter */
+
+    struct freelist free_callables;
+    struct freelist free_requests;
+} module_state;
+
+/* Fills a zeroed state but for the types; 0, or -1 with an exception and the state half
+ * filled, which state_clear accepts. */
+MUST_USE int state_fill(module_state *st);
+
+int state_visit(module_state *st, visitproc visit, void *arg);
+
+/* Drops all references; twice is fine. */
+void state_clear(module_state *st);
+
+/* Frees the recycled memory, once no object can come back to it any more. */
+void state_free(module_state *st);
+
+/* An object of `type`, a heap type with GC and a fixed size, from `list` or new:
+ * reference count 1, not tracked by the collector, its fields as they were.  NULL with
+ * MemoryError. */
+PyObject *freelist_take(struct freelist *list, PyTypeObject *type);
+
+/* Ends `op`, which the collector does not track any more and whose fields hold no
+ * references: keeps the memory or frees it, and drops the reference to the type. */
+void freelist_give(struct freelist *list, PyObject *op);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/waiters.h — the futures of those who wait for one event.  Each waiter has a
+ * future of its own, so that cancelling one leaves the others waiting.  Nobody waits
+ * inside an event: everyone who is woken looks again and may wait again. */
+#ifndef ASGI_WAITERS_H
+#define ASGI_WAITERS_H
+
+#include <Python.h>
+
+#include "asgi/host.h"     /* struct host */
+#include "base/compiler.h" /* MUST_USE */
+
+/* All zero: nobody waits.  Part of a Python object, which visits and clears it. */
+struct waiters {
+    PyObject *first; /* a future, or NULL: the usual case needs no list */
+    PyObject *more;  /* a list of futures, or NULL */
+};
+
+/* Makes `aw` await the next waiters_wake and then call `cb`.  0, or -1 with an
+ * exception. */
+MUST_USE int waiters_join(struct waiters *waiters, struct host *host, PyObject *aw,
+                          PyAwaitable_Callback cb);
+
+/* Wakes everyone.  Runs no code of an application; errors go to sys.unraisablehook. */
+void waiters_wake(struct waiters *waiters, struct host *host);
+
+static inline int
+waiters_visit(struct waiters *waiters, visitproc visit, void *arg)
+{
+    Py_VISIT(waiters->first);
+    Py_VISIT(waiters->more);
+    return 0;
+}
+
+static inline void
+waiters_clear(struct waiters *waiters)
+{
+    Py_CLEAR(waiters->first);
+    Py_CLEAR(waiters->more);
+}
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* py/config.c — see config.h for the contract. */
+#include "py/config.h"
+
+#include <limits.h>  /* INT_MAX */
+#include <stdbool.h> /* bool */
+
+#include "http/field.h"
+
+/* Where a number goes, and what it may be. */
+struct number {
+    const char *key;
+    size_t offset;
+    size_t size; /* of the member: 4 or 8 bytes */
+    uint64_t min, max;
+};
+
+#define LIMIT(member, low, high)                                                       \
+    {#member, offsetof(struct server_config, limits.member),                           \
+     sizeof(((struct server_config *)0)->limits.member), (low), (high)}
+
+/* A day, in ms: longer waits are a mistake. */
+#define DAY_MS 86400000u
+
+static const struct number numbers[] = {
+    LIMIT(request_line_bytes, 64, 1 << 24),
+    LIMIT(head_bytes, 128, 1 << 24),
+    LIMIT(fields, 1, 65536),
+    LIMIT(trailer_bytes, 0, 1 << 24),
+    LIMIT(trailer_fields, 0, 65536),
+    LIMIT(chunk_overhead_bytes, 0, 1 << 30),
+    LIMIT(body_bytes, 0, INT64_MAX),
+    LIMIT(drain_bytes, 0, 1 << 30),
+    LIMIT(connections, 1, 1 << 24),
+    LIMIT(head_ms, 1, DAY_MS),
+    LIMIT(keep_alive_ms, 0, DAY_MS),
+    LIMIT(body_stall_ms, 0, DAY_MS),
+    LIMIT(body_rate, 0, 1 << 30),
+    LIMIT(send_stall_ms, 0, DAY_MS),
+    LIMIT(linger_ms, 0, DAY_MS),
+    {"graceful_ms", offsetof(struct server_config, graceful_ms), sizeof(uint32_t), 0,
+     DAY_MS},
+};
+
+/* New reference, or NULL with KeyError. */
+static PyObject *
+get(PyObject *mapping, const char *key)
+{
+    return PyMapping_GetItemString(mapping, key);
+}
+
+static int
+wrong_type(const char *key, const char *wanted, PyObject *value)
+{
+    PyErr_Format(PyExc_TypeError, "%s must be %s, not %.100s", key, wanted,
+                 Py_TYPE(value)->tp_name);
+    return -1;
+}
+
+/* Reads an int, and no bool, of [min, max]. */
+static int
+read_int(PyObject *mapping, const char *key, long long min, long long max,
+         long long *out)
+{
+    PyObject *value = get(mapping, key);
+    if (value == NULL)
+        return -1;
+    int result = -1;
+    if (!PyLong_Check(value) || PyBool_Check(value)) {
+        result = wrong_type(key, "an int", value);
+    } else {
+        int overflow;
+        *out = PyLong_AsLongLongAndOverflow(value, &overflow);
+        if (overflow != 0 || *out < min || *out > max)
+            PyErr_Format(PyExc_ValueError, "%s must be %lld to %lld, not %S", key, min,
+                         max, value);
+        else
+            result = 0;
+    }
+    Py_DECREF(value);
+    return result;
+}
+
+static int
+read_number(struct config *config, PyObject *mapping, const struct number *number)
+{
+    char *member = (char *)&config->server + number->offset;
+    long long value;
+
+    if (read_int(mapping, number->key, (long long)number->min, (long long)number->max,
+                 &value) < 0)
+        return -1;
+    if (number->size == sizeof(uint64_t)) {
+        uint64_t wide = (uint64_t)value;
+        memcpy(member, &wide, sizeof wide);
+    } else {
+        uint32_t narrow = (uint32_t)value;
+        memcpy(member, &narrow, sizeof narrow);
+    }
+    return 0;
+}
+
+static int
+read_bool(PyObject *mapping, const char *key, bool *out)
+{
+    PyObject *value = get(mapping, key);
+    if (value == NULL)
+        return -1;
+    int result = PyBool_Check(value) ? 0 : wrong_type(key, "a bool", value);
+    *out = value == Py_True;
+    Py_DECREF(value);
+    return result;
+}
+
+static int
+read_callable(PyObject *mapping, const char *key, PyObject **out)
+{
+    *out = get(mapping, key);
+    if (*out == NULL)
+        return -1;
+    return PyCallable_Check(*out) ? 0 : wrong_type(key, "a callable", *out);
+}
+
+/* Applications put paths behind it, so that it begins with "/" and does not end with
+ * it. */
+static int
+read_root_path(struct config *config, PyObject *mapping)
+{
+    PyObject *path = get(mapping, "root_path");
+    if (path == NULL)
+        return -1;
+    config->root_path = path;
+    if (!PyUnicode_Check(path))
+        return wrong_type("root_path", "a str", path);
+    Py_ssize_t len = PyUnicode_GET_LENGTH(path);
+    if (len > 0 && (PyUnicode_READ_CHAR(path, 0) != '/' ||
+                    PyUnicode_READ_CHAR(path, len - 1) == '/')) {
+        PyErr_SetString(PyExc_ValueError,
+                        "root_path must begin with \"/\" and not end with it");
+        return -1;
+    }
+    return 0;
+}
+
+static int
+read_lifespan(struct config *config, PyObject *mapping)
+{
+    static const char *const modes[] = {
+        [LIFESPAN_AUTO] = "auto",
+        [LIFESPAN_ON] = "on",
+        [LIFESPAN_OFF] = "off",
+    };
+    PyObject *value = get(mapping, "lifespan");
+    if (value == NULL)
+        return -1;
+    int result = -1;
+    if (!PyUnicode_Check(value)) {
+        result = wrong_type("lifespan", "a str", value);
+    } else {
+        for (size_t i = 0; i < COUNT(modes); i++) {
+            if (PyUnicode_CompareWithASCIIString(value, modes[i]) == 0) {
+                config->lifespan = (enum lifespan_mode)i;
+                result = 0;
+            }
+        }
+        if (result < 0)
+            PyErr_Format(PyExc_ValueError,
+                         "lifespan must be \"auto\", \"on\" or \"off\", not %R", value);
+    }
+    Py_DECREF(value);
+    return result;
+}
+
+/* Fields that frame a message or speak of its connection are the engine's own. */
+static int
+check_field(struct config *config, struct slice name, struct slice value)
+{
+    enum field_id id = field_lookup(name);
+
+    if (!is_token(name) || !is_field_value(value)) {
+        PyErr_SetString(PyExc_ValueError, "headers: a name or a value may not be sent");
+        return -1;
+    }
+    switch (id) {
+    case FIELD_CONTENT_LENGTH:
+    case FIELD_TRANSFER_ENCODING:
+    case FIELD_CONNECTION:
+    case FIELD_KEEP_ALIVE:
+    case FIELD_TRAILER:
+    case FIELD_UPGRADE:
+        PyErr_Format(PyExc_ValueError, "headers: %.40s is the server's own",
+                     field_name(id).ptr);
+        return -1;
+    case FIELD_DATE:
+        config->server.sends_date = false;
+        return 0;
+    case FIELD_SERVER:
+        config->server.sends_server = false;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* Appends "name: value\r\n" to config->fields. */
+static int
+add_field(struct config *config, PyObject *pair)
+{
+    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 ||
+        !PyBytes_Check(PyTuple_GET_ITEM(pair, 0)) ||
+        !PyBytes_Check(PyTuple_GET_ITEM(pair, 1)))
+        return wrong_type("headers", "a list of (bytes, bytes) tuples", pair);
+    PyObject *name = PyTuple_GET_ITEM(pair, 0);
+    PyObject *value = PyTuple_GET_ITEM(pair, 1);
+    if (check_field(
+            config, slice_new(PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name)),
+            slice_new(PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value))) < 0)
+        return -1;
+    PyObject *line = PyBytes_FromFormat("%s: %s\r\n", PyBytes_AS_STRING(name),
+                                        PyBytes_AS_STRING(value));
+    PyBytes_ConcatAndDel(&config->fields, line);
+    return config->fields == NULL ? -1 : 0;
+}
+
+static int
+read_fields(struct config *config, PyObject *mapping)
+{
+    PyObject *list = get(mapping, "headers");
+    if (list == NULL)
+        return -1;
+    config->fields = PyBytes_FromStringAndSize(NULL, 0);
+    int result = config->fields == NULL ? -1 : 0;
+    if (result == 0 && !PyList_Check(list))
+        result = wrong_type("headers", "a list", list);
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++)
+        result = add_field(config, PyList_GET_ITEM(list, i));
+    Py_DECREF(list);
+    if (result == 0)
+        config->server.fields_sent =
+            slice_new(PyBytes_AS_STRING(config->fields),
+                      (size_t)PyBytes_GET_SIZE(config->fields));
+    return result;
+}
+
+int
+config_read(struct config *config, PyObject *mapping)
+{
+    long long fd;
+
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        if (read_number(config, mapping, &numbers[i]) < 0)
+            return -1;
+    }
+    if (read_int(mapping, "access_log_fd", -1, INT_MAX, &fd) < 0)
+        return -1;
+    config->server.access_log_fd = (int)fd;
+    if (read_bool(mapping, "server_header", &config->server.sends_server) < 0 ||
+        read_bool(mapping, "date_header", &config->server.sends_date) < 0 ||
+        read_callable(mapping, "log", &config->log) < 0 ||
+        read_callable(mapping, "log_exception", &config->log_exception) < 0 ||
+        read_root_path(config, mapping) < 0 || read_lifespan(config, mapping) < 0)
+        return -1;
+    return read_fields(config, mapping);
+}
+
+void
+config_clear(struct config *config)
+{
+    Py_CLEAR(config->fields);
+    Py_CLEAR(config->root_path);
+    Py_CLEAR(config->log);
+    Py_CLEAR(config->log_exception);
+}

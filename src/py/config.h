@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* py/config.h — the mapping that Server() is given, checked key by key. */
+#ifndef PY_CONFIG_H
+#define PY_CONFIG_H
+
+#include <Python.h>
+
+#include "asgi/lifespan.h" /* enum lifespan_mode */
+#include "server/server.h" /* struct server_config */
+
+/* All zero at first; config_clear ends it. */
+struct config {
+    struct server_config server; /* what comes from the mapping; fields_sent borrows
+                                    from `fields` */
+    enum lifespan_mode lifespan;
+    PyObject *fields;        /* bytes: field lines for every response */
+    PyObject *root_path;     /* str */
+    PyObject *log;           /* callable(level, line) */
+    PyObject *log_exception; /* callable(message, exception) */
+};
+
+/* Reads every key, each of which is required.  0, or -1 with an exception that names
+ * the key: KeyError when it is missing, TypeError or ValueError. */
+MUST_USE int config_read(struct config *config, PyObject *mapping);
+
+/* Drops what config_read took; fine after a failure and twice. */
+void config_clear(struct config *config);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* py/loop.c — see loop.h for the contract. */
+#include "py/loop.h"
+
+#include "asgi/raise.h"
+
+static PyObject *
+on_ready(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return server_run((ServerObject *)op, server_turn) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *
+on_flush(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return server_run((ServerObject *)op, server_flush) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyMethodDef turn_def = {"turn", on_ready, METH_NOARGS,
+                               "Runs one turn of the server's engine."};
+
+static PyMethodDef flush_def = {"flush", on_flush, METH_NOARGS,
+                                "Writes what was answered since the last turn."};
+
+static int
+add_reader(ServerObject *self)
+{
+    PyObject *fd = PyLong_FromLong(server_fd(self->server));
+    if (fd == NULL)
+        return -1;
+    PyObject *result = PyObject_CallMethodObjArgs(
+        self->host.loop, self->host.st->str_add_reader, fd, self->tie.turn, NULL);
+    Py_DECREF(fd);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+int
+loop_tie(ServerObject *self)
+{
+    struct loop_tie *tie = &self->tie;
+
+    tie->turn = PyCFunction_New(&turn_def, (PyObject *)self);
+    tie->flush = PyCFunction_New(&flush_def, (PyObject *)self);
+    tie->call_soon = PyObject_GetAttr(self->host.loop, self->host.st->str_call_soon);
+    tie->context = PyContext_CopyCurrent();
+    if (tie->turn == NULL || tie->flush == NULL || tie->call_soon == NULL ||
+        tie->context == NULL || add_reader(self) < 0) {
+        loop_untie(self);
+        return -1;
+    }
+    tie->fd = server_fd(self->server);
+    return 0;
+}
+
+static void
+remove_reader(ServerObject *self)
+{
+    PyObject *before = raise_take();
+    PyObject *result = NULL;
+    PyObject *fd = PyLong_FromLong(self->tie.fd);
+    if (fd != NULL)
+        result = PyObject_CallMethodOneArg(self->host.loop,
+                                           self->host.st->str_remove_reader, fd);
+    /* A closed loop says RuntimeError and watches nothing any more. */
+    if (result == NULL && PyErr_ExceptionMatches(PyExc_RuntimeError))
+        PyErr_Clear();
+    else if (result == NULL)
+        PyErr_WriteUnraisable(self->host.loop);
+    Py_XDECREF(result);
+    Py_XDECREF(fd);
+    raise_again(before);
+}
+
+void
+loop_untie(ServerObject *self)
+{
+    struct loop_tie *tie = &self->tie;
+
+    if (tie->fd > 0)
+        remove_reader(self);
+    tie->fd = 0;
+    Py_CLEAR(tie->turn);
+    Py_CLEAR(tie->flush);
+    Py_CLEAR(tie->call_soon);
+    Py_CLEAR(tie->context);
+}
+
+/* The context is given, or the flush would run in that of whoever has sent something.
+ */
+void
+loop_schedule(void *owner)
+{
+    ServerObject *self = owner;
+    struct loop_tie *tie = &self->tie;
+
+    if (tie->call_soon == NULL)
+        return;
+    PyObject *before = raise_take();
+    PyObject *args[] = {NULL, tie->flush, tie->context};
+    PyObject *result = PyObject_Vectorcall(tie->call_soon, args + 1,
+                                           1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                           self->host.st->kwnames_soon);
+    if (result == NULL)
+        PyErr_WriteUnraisable(self->host.loop);
+    Py_XDECREF(result);
+    raise_again(before);
+}
+
+int
+loop_visit(struct loop_tie *tie, visitproc visit, void *arg)
+{
+    Py_VISIT(tie->turn);
+    Py_VISIT(tie->flush);
+    Py_VISIT(tie->call_soon);
+    Py_VISIT(tie->context);
+    return 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* py/module.c — the extension module bolide._engine: its types, its state, its birth
+ * and death. */
+#include <Python.h>
+
+#include "asgi/lifespan.h"
+#include "asgi/receive.h"
+#include "asgi/request.h"
+#include "asgi/send.h"
+#include "asgi/state.h"
+#include "http1/scan.h"
+#include "py/server_type.h"
+
+static PyObject *
+module_simd(PyObject *Py_UNUSED(mod), PyObject *Py_UNUSED(ignored))
+{
+    return PyUnicode_FromString(h1_scan_best()->name);
+}
+
+static int
+make_type(PyObject *mod, PyType_Spec *spec, PyTypeObject **type)
+{
+    *type = (PyTypeObject *)PyType_FromModuleAndSpec(mod, spec, NULL);
+    return *type == NULL ? -1 : 0;
+}
+
+/* May stop anywhere; traverse and clear work on whatever is filled. */
+static int
+module_exec(PyObject *mod)
+{
+    module_state *st = PyModule_GetState(mod);
+
+    if (make_type(mod, &done_spec, &st->DoneType) < 0 ||
+        make_type(mod, &lifespan_spec, &st->LifespanType) < 0 ||
+        make_type(mod, &receive_spec, &st->ReceiveType) < 0 ||
+        make_type(mod, &request_spec, &st->RequestType) < 0 ||
+        make_type(mod, &send_spec, &st->SendType) < 0 ||
+        make_type(mod, &server_spec, &st->ServerType) < 0)
+        return -1;
+    st->done = st->DoneType->tp_alloc(st->DoneType, 0);
+    if (st->done == NULL || state_fill(st) < 0)
+        return -1;
+    if (PyModule_AddType(mod, st->ServerType) < 0 ||
+        PyModule_AddObjectRef(mod, "ClientDisconnected", st->ClientDisconnected) < 0)
+        return -1;
+    return PyModule_AddObjectRef(mod, "LifespanError", st->LifespanError);
+}
+
+static int
+module_traverse(PyObject *mod, visitproc visit, void *arg)
+{
+    return state_visit(PyModule_GetState(mod), visit, arg);
+}
+
+static int
+module_clear(PyObject *mod)
+{
+    state_clear(PyModule_GetState(mod));
+    return 0;
+}
+
+static void
+module_free(void *mod)
+{
+    state_clear(PyModule_GetState(mod));
+    state_free(PyModule_GetState(mod));
+}
+
+static PyMethodDef module_methods[] = {
+    {"simd", module_simd, METH_NOARGS,
+     "simd()\n--\n\nThe name of the instruction set that heads are scanned with."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+#if PY_VERSION_HEX >= 0x030c0000
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030d0000
+    {Py_mod_gil, Py_MOD_GIL_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef module_def = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "bolide._engine",
+    .m_doc = "The engine of bolide, written in C.",
+    .m_size = sizeof(module_state),
+    .m_methods = module_methods,
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC
+PyInit__engine(void)
+{
+    return PyModuleDef_Init(&module_def);
+}

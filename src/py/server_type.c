@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/* py/server_type.c — see server_type.h for the contract, bolide/_engine.pyi for what
+ * Python sees. */
+#include "py/server_type.h"
+
+#include <structmember.h> /* PyMemberDef */
+
+#include "asgi/app.h"
+#include "asgi/lifespan.h"
+#include "asgi/raise.h"
+#include "base/err.h"
+#include "py/loop.h"
+
+/* The engine */
+
+static void
+sink(void *arg, enum log_level level, struct slice line)
+{
+    static const enum host_level levels[] = {
+        [LOG_DEBUG] = HOST_DEBUG,
+        [LOG_INFO] = HOST_INFO,
+        [LOG_WARNING] = HOST_WARNING,
+        [LOG_ERROR] = HOST_ERROR,
+    };
+    ServerObject *self = arg;
+
+    host_log(&self->host, levels[level], line);
+}
+
+/* Whether a graceful stop has nothing left to wait for. */
+static bool
+is_stopped(const ServerObject *self)
+{
+    if (self->server == NULL || server_stage(self->server) == SERVER_CLOSED)
+        return true;
+    return server_stage(self->server) != SERVER_SERVING &&
+           server_connections(self->server) == 0 && list_is_empty(&self->host.running);
+}
+
+static void
+wake_stoppers(ServerObject *self)
+{
+    if (is_stopped(self))
+        waiters_wake(&self->stoppers, &self->host);
+}
+
+static void
+on_idle(struct host *host)
+{
+    wake_stoppers(container_of(host, ServerObject, host));
+}
+
+static void
+on_stage(void *owner)
+{
+    ServerObject *self = owner;
+
+    if (self->server == NULL)
+        return; /* it is being freed */
+    if (server_stage(self->server) >= SERVER_CANCELLED)
+        host_cancel_running(&self->host);
+    wake_stoppers(self);
+}
+
+/* Frees the engine: exchanges hear of it, and what they wake runs later. */
+static void
+free_engine(ServerObject *self)
+{
+    struct server *server = self->server;
+
+    self->close_due = false;
+    if (server == NULL)
+        return;
+    PyObject *before = raise_take();
+    self->nrequests = server_requests(server);
+    loop_untie(self);
+    self->server = NULL;
+    server_free(server);
+    waiters_wake(&self->stoppers, &self->host);
+    raise_again(before);
+}
+
+int
+server_run(ServerObject *self, void (*step)(struct server *server))
+{
+    if (self->server == NULL)
+        return 0;
+    Py_INCREF(self);
+    self->nrunning++;
+    step(self->server);
+    self->nrunning--;
+    if (UNLIKELY(self->close_due) && self->nrunning == 0)
+        free_engine(self);
+    PyObject *interrupt = self->host.interrupt;
+    if (UNLIKELY(interrupt != NULL)) {
+        self->host.interrupt = NULL;
+        raise_again(interrupt);
+    }
+    Py_DECREF(self);
+    return interrupt != NULL ? -1 : 0;
+}
+
+/* Methods */
+
+static int
+check_ready(ServerObject *self)
+{
+    if (LIKELY(self->is_ready))
+        return 0;
+    PyErr_SetString(PyExc_RuntimeError, "the Server was not initialised");
+    return -1;
+}
+
+static PyObject *
+server_startup(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ServerObject *self = (ServerObject *)op;
+    return check_ready(self) < 0 ? NULL : lifespan_startup(self->lifespan);
+}
+
+static PyObject *
+server_shutdown(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ServerObject *self = (ServerObject *)op;
+    return check_ready(self) < 0 ? NULL : lifespan_shutdown(self->lifespan);
+}
+
+static int
+listen_on(ServerObject *self, PyObject *listeners)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(listeners); i++) {
+        int fd = PyObject_AsFileDescriptor(PyList_GET_ITEM(listeners, i));
+        if (fd < 0)
+            return -1;
+        int err = server_listen(self->server, fd);
+        if (err != 0) {
+            (void)raise_err(self->host.st, err);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static PyObject *
+server_start(PyObject *op, PyObject *listeners)
+{
+    ServerObject *self = (ServerObject *)op;
+
+    if (check_ready(self) < 0)
+        return NULL;
+    if (!PyList_Check(listeners)) {
+        PyErr_SetString(PyExc_TypeError, "listeners must be a list of descriptors");
+        return NULL;
+    }
+    if (self->server != NULL || self->host.is_stopping) {
+        PyErr_SetString(PyExc_RuntimeError, "the Server was started before");
+        return NULL;
+    }
+    if (host_open(&self->host) < 0)
+        return NULL;
+    int err = server_new(&self->config.server, &self->server);
+    if (err != 0)
+        return raise_err(self->host.st, err);
+    if (listen_on(self, listeners) < 0 || loop_tie(self) < 0) {
+        free_engine(self);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static int
+stop_look(PyObject *aw, PyObject *Py_UNUSED(result))
+{
+    ServerObject *self = (ServerObject *)PyAwaitable_GetValue(aw, 0);
+    if (self == NULL)
+        return -1;
+    if (!is_stopped(self))
+        return waiters_join(&self->stoppers, &self->host, aw, stop_look);
+    return 0;
+}
+
+static int
+stop_step(PyObject *aw)
+{
+    ServerObject *self = (ServerObject *)PyAwaitable_GetValue(aw, 0);
+    if (self == NULL)
+        return -1;
+    self->host.is_stopping = true;
+    if (server_run(self, server_stop) < 0)
+        return -1;
+    return stop_look(aw, NULL);
+}
+
+static PyObject *
+server_stop_method(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ServerObject *self = (ServerObject *)op;
+
+    if (check_ready(self) < 0)
+        return NULL;
+    PyObject *aw = PyAwaitable_NewWithState(self->host.st->awaitables);
+    if (aw != NULL && (PyAwaitable_SaveValues(aw, 1, op) < 0 ||
+                       PyAwaitable_DeferAwait(aw, stop_step) < 0))
+        Py_CLEAR(aw);
+    return aw;
+}
+
+static PyObject *
+server_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ServerObject *self = (ServerObject *)op;
+
+    if (check_ready(self) < 0)
+        return NULL;
+    self->host.is_stopping = true;
+    if (self->nrunning > 0)
+        self->close_due = true; /* an application calls from inside a turn */
+    else
+        free_engine(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+get_connections(PyObject *op, void *Py_UNUSED(closure))
+{
+    ServerObject *self = (ServerObject *)op;
+    return PyLong_FromUnsignedLong(
+        self->server != NULL ? server_connections(self->server) : 0);
+}
+
+static PyObject *
+get_requests(PyObject *op, void *Py_UNUSED(closure))
+{
+    ServerObject *self = (ServerObject *)op;
+    return PyLong_FromUnsignedLongLong(
+        self->server != NULL ? server_requests(self->server) : self->nrequests);
+}
+
+/* The type */
+
+static int
+fill(ServerObject *self, PyObject *app, PyObject *loop, PyObject *mapping)
+{
+    struct server_config *config = &self->config.server;
+
+    if (!PyCallable_Check(app)) {
+        PyErr_Format(PyExc_TypeError, "app must be callable, not %.100s",
+                     Py_TYPE(app)->tp_name);
+        return -1;
+    }
+    if (config_read(&self->config, mapping) < 0 ||
+        host_init(&self->host, app, loop, self->config.root_path, self->config.log,
+                  self->config.log_exception) < 0)
+        return -1;
+    self->host.on_idle = on_idle;
+    config->log_sink = sink;
+    config->log_arg = self;
+    config->handler = &app_handler;
+    config->handler_arg = &self->host;
+    config->schedule = loop_schedule;
+    config->on_stage = on_stage;
+    config->owner = self;
+    self->lifespan = lifespan_new(&self->host, self->config.lifespan);
+    return self->lifespan == NULL ? -1 : 0;
+}
+
+static int
+server_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"app", "loop", "config", NULL};
+    ServerObject *self = (ServerObject *)op;
+    PyObject *app, *loop, *mapping;
+
+    if (self->module != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "a Server is initialised once");
+        return -1;
+    }
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO:Server", names, &app, &loop,
+                                     &mapping))
+        return -1;
+    self->module = Py_XNewRef(PyType_GetModule(Py_TYPE(op)));
+    if (self->module == NULL)
+        return -1;
+    self->host.st = PyModule_GetState(self->module);
+    self->host.owner = op;
+    if (fill(self, app, loop, mapping) < 0)
+        return -1;
+    self->is_ready = true;
+    return 0;
+}
+
+static int
+server_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    ServerObject *self = (ServerObject *)op;
+
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->module);
+    Py_VISIT(self->lifespan);
+    Py_VISIT(self->config.log);
+    Py_VISIT(self->config.log_exception);
+    int result = host_visit(&self->host, visit, arg);
+    if (result == 0)
+        result = loop_visit(&self->tie, visit, arg);
+    return result != 0 ? result : waiters_visit(&self->stoppers, visit, arg);
+}
+
+/* The module stays until the end: it keeps the state. */
+static int
+server_clear(PyObject *op)
+{
+    ServerObject *self = (ServerObject *)op;
+
+    free_engine(self);
+    loop_untie(self);
+    Py_CLEAR(self->lifespan);
+    waiters_clear(&self->stoppers);
+    config_clear(&self->config);
+    host_clear(&self->host);
+    return 0;
+}
+
+static void
+server_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject *module = ((ServerObject *)op)->module;
+
+    PyObject_GC_UnTrack(op);
+    (void)server_clear(op);
+    type->tp_free(op);
+    Py_DECREF(type);
+    Py_XDECREF(module);
+}
+
+PyDoc_STRVAR(
+    server_doc,
+    "Server(app, loop, config)\n--\n\n"
+    "Serves one ASGI application on one event loop, whose thread alone may use\n"
+    "it.  The order of calls is startup, start, stop, shutdown, close.");
+
+static PyMethodDef server_methods[] = {
+    {"startup", server_startup, METH_NOARGS,
+     "startup($self, /)\n--\n\nWaits for the application's lifespan startup."},
+    {"start", server_start, METH_O,
+     "start($self, listeners, /)\n--\n\n"
+     "Takes over bound, listening descriptors and begins to serve."},
+    {"stop", server_stop_method, METH_NOARGS,
+     "stop($self, /)\n--\n\nStops gracefully; ends when nothing runs any more."},
+    {"shutdown", server_shutdown, METH_NOARGS,
+     "shutdown($self, /)\n--\n\nWaits for the application's lifespan shutdown."},
+    {"close", server_close_method, METH_NOARGS,
+     "close($self, /)\n--\n\nCloses everything at once; twice is fine."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef server_getset[] = {
+    {"connections", get_connections, NULL, "Connections that are open.", NULL},
+    {"requests", get_requests, NULL, "Requests begun so far.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot server_slots[] = {
+    {Py_tp_doc, (void *)server_doc},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_init, server_init},
+    {Py_tp_dealloc, server_dealloc},
+    {Py_tp_traverse, server_traverse},
+    {Py_tp_clear, server_clear},
+    {Py_tp_methods, server_methods},
+    {Py_tp_getset, server_getset},
+    {0, NULL},
+};
+
+PyType_Spec server_spec = {
+    .name = "bolide._engine.Server",
+    .basicsize = sizeof(ServerObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = server_slots,
+};
