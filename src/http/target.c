@@ -7,6 +7,8 @@
 #include "base/err.h" /* ERR_TARGET */
 
 #define PORT_MAX 65535u
+#define ONES 0x0101010101010101u  /* 1 in each byte of a word */
+#define HIGHS 0x8080808080808080u /* the highest bit of each byte */
 
 /* 0 to 15, or 16 when `byte` is no hexadecimal digit. */
 static unsigned
@@ -31,21 +33,23 @@ is_name_byte(uint8_t byte)
     return (name_bits[byte >> 6] >> (byte & 63) & 1) != 0;
 }
 
-/* reg-name (RFC 3986 3.2.2), an IPv4 address being one as well. */
-static bool
-is_name(struct slice s)
+/* How many of the first bytes of `s` are a reg-name (RFC 3986 3.2.2), an IPv4 address
+ * being one as well. */
+static size_t
+name_span(struct slice s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '%') {
-            if (s.len - i < 3 || hex_digit(s.ptr[i + 1]) > 15 ||
-                hex_digit(s.ptr[i + 2]) > 15)
-                return false;
-            i += 2;
-        } else if (!is_name_byte((uint8_t)s.ptr[i])) {
-            return false;
+    size_t i = 0;
+    while (i < s.len) {
+        if (LIKELY(is_name_byte((uint8_t)s.ptr[i]))) {
+            i++;
+        } else if (s.ptr[i] == '%' && s.len - i >= 3 && hex_digit(s.ptr[i + 1]) < 16 &&
+                   hex_digit(s.ptr[i + 2]) < 16) {
+            i += 3;
+        } else {
+            break;
         }
     }
-    return true;
+    return i;
 }
 
 /* *DIGIT (RFC 3986 3.2.3), within what TCP has. */
@@ -150,58 +154,79 @@ is_ip_future(struct slice s)
     return true;
 }
 
-/* Splits uri-host [":" port] (RFC 9110 7.2); the colon is not in either part. */
-static bool
-host_split(struct slice s, struct slice *name, struct slice *port)
+/* How many of the first bytes of `s` are an IP-literal: brackets and what is in them.
+ */
+static size_t
+literal_span(struct slice s)
 {
-    const char *end;
-    bool has_brackets = s.len > 0 && s.ptr[0] == '[';
-    if (has_brackets) {
-        end = memchr(s.ptr, ']', s.len);
-        if (end == NULL)
-            return false;
-        end++;
-    } else {
-        end = s.len > 0 ? memchr(s.ptr, ':', s.len) : NULL;
-    }
-    size_t n = end == NULL ? s.len : (size_t)(end - s.ptr);
-    *name = slice_first(s, n);
+    const char *end = memchr(s.ptr, ']', s.len);
+    if (end == NULL)
+        return 0;
+    size_t n = (size_t)(end - s.ptr);
+    struct slice inner = slice_cut(s, 1, n);
+    return is_ipv6(inner) || is_ip_future(inner) ? n + 1 : 0;
+}
+
+/* Checks uri-host [":" port] (RFC 9110 7.2) with a host that is not empty; *port
+ * becomes what is behind the colon, empty without one. */
+static bool
+check_host(struct slice s, struct slice *port)
+{
+    size_t n = s.len > 0 && s.ptr[0] == '[' ? literal_span(s) : name_span(s);
     *port = slice_skip(s, n);
-    if (port->len == 0)
-        return true;
+    if (n == 0 || port->len == 0)
+        return n > 0;
     if (port->ptr[0] != ':')
         return false;
     *port = slice_skip(*port, 1);
-    return true;
-}
-
-static bool
-is_host_name(struct slice name)
-{
-    if (name.len == 0)
-        return false;
-    if (name.ptr[0] != '[')
-        return is_name(name);
-    struct slice inner = slice_cut(name, 1, name.len - 1);
-    return is_ipv6(inner) || is_ip_future(inner);
+    return is_port(*port);
 }
 
 bool
 target_is_host(struct slice host)
 {
-    struct slice name, port;
-    if (host.len == 0)
-        return true;
-    return host_split(host, &name, &port) && is_host_name(name) && is_port(port);
+    struct slice port;
+    return host.len == 0 || check_host(host, &port);
 }
 
 /* ---- Targets -------------------------------------------------------------------- */
+
+/* Bytes that are zero in `word` have their highest bit set in the result; bytes above
+ * such a byte may have it, too. */
+static inline uint64_t
+zero_bytes(uint64_t word)
+{
+    return (word - ONES) & ~word & HIGHS;
+}
+
+/* Whether "?", "#" or a backslash is in `s`. */
+static inline bool
+has_mark(struct slice s)
+{
+    uint64_t word;
+    size_t i = 0;
+    for (; i + sizeof word <= s.len; i += sizeof word) {
+        memcpy(&word, s.ptr + i, sizeof word);
+        if ((zero_bytes(word ^ ONES * '?') | zero_bytes(word ^ ONES * '#') |
+             zero_bytes(word ^ ONES * '\\')) != 0)
+            return true;
+    }
+    for (; i < s.len; i++) {
+        if (s.ptr[i] == '?' || s.ptr[i] == '#' || s.ptr[i] == '\\')
+            return true;
+    }
+    return false;
+}
 
 /* Splits at the first "?".  A backslash in a path is read as "/" by some and not by
  * others, so it is refused there; browsers send it in queries. */
 static int
 split_path(struct http_head *head, struct slice rest)
 {
+    if (LIKELY(!has_mark(rest))) {
+        head->path = rest;
+        return 0;
+    }
     const char *mark = memchr(rest.ptr, '?', rest.len);
     size_t n = mark == NULL ? rest.len : (size_t)(mark - rest.ptr);
     head->path = slice_first(rest, n);
@@ -250,12 +275,9 @@ split_absolute(struct http_head *head, struct slice *authority)
 static int
 split_authority(struct http_head *head)
 {
-    struct slice name, port;
+    struct slice port;
     head->path = head->target;
-    if (!host_split(head->target, &name, &port) || !is_host_name(name) ||
-        port.len == 0 || !is_port(port))
-        return ERR_TARGET;
-    return 0;
+    return check_host(head->target, &port) && port.len > 0 ? 0 : ERR_TARGET;
 }
 
 int
@@ -295,15 +317,6 @@ target_decode(struct slice raw, char *out)
     return (size_t)(end - out);
 }
 
-/* Whether a byte of `word` is "%" or above 0x7F.  The borrow of a byte can only reach
- * bytes above it, so a false "yes" comes with a true one. */
-static inline bool
-word_is_marked(uint64_t word)
-{
-    uint64_t zeros = word ^ 0x2525252525252525u; /* 0x25 is "%" */
-    return (((zeros - 0x0101010101010101u) | word) & 0x8080808080808080u) != 0;
-}
-
 bool
 target_is_plain(struct slice raw)
 {
@@ -311,7 +324,7 @@ target_is_plain(struct slice raw)
     size_t i = 0;
     for (; i + sizeof word <= raw.len; i += sizeof word) {
         memcpy(&word, raw.ptr + i, sizeof word);
-        if (word_is_marked(word))
+        if (((zero_bytes(word ^ ONES * '%') | word) & HIGHS) != 0)
             return false;
     }
     for (; i < raw.len; i++) {

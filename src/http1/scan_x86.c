@@ -116,21 +116,19 @@ bad_value_32(__m256i bytes)
         return n;                                                                      \
     }
 
-/* The same by vectors of 32, with one or two of 16 where 32 bytes are not there. */
+/* The same by vectors of 32 behind a first one of 16, which most names and many values
+ * fit into. */
 #define SCAN_32(name, bad_32, bad_16, tail)                                            \
     AVX2 static size_t name(const char *p, size_t n)                                   \
     {                                                                                  \
-        size_t i = 0;                                                                  \
-        if (n >= 32) {                                                                 \
-            for (; i + 32 <= n; i += 32)                                               \
-                RETURN_IF_BAD(bad_32(LOAD_32(p + i)), i);                              \
-            if (i < n)                                                                 \
-                RETURN_IF_BAD(bad_32(LOAD_32(p + n - 32)), n - 32);                    \
-            return n;                                                                  \
-        }                                                                              \
+        size_t i = 16;                                                                 \
         if (n < 16)                                                                    \
             return tail(p, n);                                                         \
         RETURN_IF_BAD(bad_16(LOAD_16(p)), 0);                                          \
+        for (; i + 32 <= n; i += 32)                                                   \
+            RETURN_IF_BAD(bad_32(LOAD_32(p + i)), i);                                  \
+        if (i + 16 <= n)                                                               \
+            RETURN_IF_BAD(bad_16(LOAD_16(p + i)), i);                                  \
         RETURN_IF_BAD(bad_16(LOAD_16(p + n - 16)), n - 16);                            \
         return n;                                                                      \
     }
