@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""Compares the parser with llhttp (through httptools) on what is accepted.
+
+Whatever bolide accepts as a request, llhttp in its strict mode accepts as well, with
+the same method, target, version, fields and body.  (The other direction is not a rule:
+bolide is stricter.)  Inputs are the corpora beside this file and mutations of them.
+
+    usage: differential.py LIBRARY [--runs N] [--seed S]
+
+LIBRARY is the shared library that meson builds from shim.c.  Exceptions, each with its
+reason, are the functions named ``allow_*``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import random
+import re
+import struct
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httptools
+
+CORPUS = Path(__file__).parent / "corpus"
+HEAD_OF_CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+MARKS = b'\r\n \t:;,="\\/?#%*@[]0189afAFzZ\x00\x01\x7f\x80\xff'
+OUT_BYTES = 1 << 17
+
+
+@dataclass
+class Request:
+    """One request as a parser has read it."""
+
+    method: bytes = b""
+    target: bytes = b""
+    version: str = ""
+    fields: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytes = b""
+
+
+class Bolide:
+    """The parser under test."""
+
+    def __init__(self, path: str) -> None:
+        """Load the library at `path`."""
+        self._lib = ctypes.CDLL(path)
+        self._lib.shim_request.restype = ctypes.c_ssize_t
+        self._lib.shim_request.argtypes = [
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+        ]
+        self._out = ctypes.create_string_buffer(OUT_BYTES)
+
+    def read(self, raw: bytes) -> tuple[int, Request | None]:
+        """Return the request's length and the request, or an error and None."""
+        n = self._lib.shim_request(raw, len(raw), self._out, OUT_BYTES)
+        if n < 0:
+            return n, None
+        parts = _parts(self._out)
+        request = Request(next(parts), next(parts), next(parts).decode())
+        while name := next(parts):
+            request.fields.append((name, next(parts)))
+        request.body = next(parts)
+        return n, request
+
+
+def _parts(out: ctypes.Array[ctypes.c_char]) -> Iterator[bytes]:
+    """Yield the strings that stand in `out`, each behind its length."""
+    at = 0
+    while True:
+        (size,) = struct.unpack_from("=I", out, at)
+        yield out[at + 4 : at + 4 + size]
+        at += 4 + size
+
+
+class Llhttp:
+    """The parser to compare with: one object for one request."""
+
+    def __init__(self) -> None:
+        """Start with nothing read."""
+        self.request = Request()
+        self.is_complete = False
+        self._in_trailers = False
+
+    def on_url(self, url: bytes) -> None:
+        """Collect the target, which may come in pieces."""
+        self.request.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a field; trailers come by the same call and are left out."""
+        if not self._in_trailers:
+            self.request.fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Tell fields from trailers."""
+        self._in_trailers = True
+
+    def on_body(self, body: bytes) -> None:
+        """Collect the body."""
+        self.request.body += body
+
+    def on_message_complete(self) -> None:
+        """Note that the request is whole."""
+        self.is_complete = True
+
+    def read(self, raw: bytes) -> str:
+        """Return what llhttp says against `raw`; empty when it accepts it."""
+        parser = httptools.HttpRequestParser(self)
+        try:
+            parser.feed_data(raw)
+        except httptools.HttpParserUpgrade:
+            pass
+        except httptools.HttpParserError as error:
+            return f"{type(error).__name__}: {error}"
+        self.request.method = parser.get_method()
+        self.request.version = parser.get_http_version()
+        return "" if self.is_complete else "incomplete"
+
+
+def allow_method(raw: bytes, request: Request) -> bytes:
+    """Give llhttp a method that it knows.
+
+    It has a closed list of methods; any token in upper case is one here (RFC 9110 9.1).
+    """
+    return raw.replace(request.method, b"POST", 1)
+
+
+def allow_blanks(raw: bytes) -> bytes:
+    """Cut spaces and tabs off the ends of the lines of the head.
+
+    llhttp takes those behind a value for a part of it, and so "chunked" with a tab for
+    an unknown coding; they are not (RFC 9112 5.1).
+    """
+    start = len(raw) - len(raw.lstrip(b"\r\n"))
+    end = raw.index(b"\r\n\r\n", start)
+    head = re.sub(rb"[ \t]+\r\n", b"\r\n", raw[start : end + 2])
+    return raw[:start] + head + raw[end + 2 :]
+
+
+def allow_trailer(said: str) -> bool:
+    """Skip a request whose trailers have a Content-Length.
+
+    llhttp takes it for a field of the head, which no request that is accepted here has
+    beside a Transfer-Encoding; here trailers are checked and dropped (RFC 9110 6.5.1).
+    """
+    return "Content-Length can't be present with Transfer-Encoding" in said
+
+
+def allow_upgrade(request: Request) -> bool:
+    """Skip the body of an upgrade.
+
+    llhttp hands the connection over behind the head of a request with Upgrade, even if
+    it has a body; here it is served as plain HTTP, body included (RFC 9110 7.8).
+    """
+    names = {name.lower() for name, _ in request.fields}
+    return b"upgrade" in names
+
+
+def differences(bolide: Bolide, raw: bytes) -> tuple[str, str]:
+    """Return the kind of outcome and, where the rule is broken, how."""
+    n, ours = bolide.read(raw)
+    if ours is None:
+        return "refused here", ""
+    kind = "accepted by both"
+    theirs = Llhttp()
+    raw = allow_blanks(raw[:n])
+    said = theirs.read(raw)
+    if said.startswith("HttpParserInvalidMethodError"):
+        kind = "accepted by both but for the method"
+        theirs = Llhttp()
+        said = theirs.read(allow_method(raw, ours))
+        theirs.request.method = ours.method
+    if allow_trailer(said):
+        return "accepted here, with a Content-Length in the trailers", ""
+    if said:
+        return "broken", said
+    if allow_upgrade(ours):
+        kind = "accepted by both as an upgrade"
+        theirs.request.body = ours.body
+    if theirs.request != ours:
+        return "broken", f"{ours} is not {theirs.request}"
+    return kind, ""
+
+
+def seeds() -> list[bytes]:
+    """Return the corpora as whole requests."""
+    heads = sorted((CORPUS / "head").iterdir())
+    bodies = sorted((CORPUS / "chunked").iterdir())
+    return [path.read_bytes() for path in heads] + [
+        HEAD_OF_CHUNKED + path.read_bytes() for path in bodies
+    ]
+
+
+def mutation(rng: random.Random, corpus: list[bytes]) -> bytes:
+    """Return an input of the corpus with a few bytes changed."""
+    raw = bytearray(rng.choice(corpus))
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randint(0, len(raw))
+        match rng.randrange(4):
+            case 0:
+                raw[at : at + 1] = bytes([rng.choice(MARKS)])
+            case 1:
+                raw[at:at] = bytes([rng.choice(MARKS)])
+            case 2:
+                del raw[at : at + rng.randint(1, 4)]
+            case _:
+                other = rng.choice(corpus)
+                start = rng.randint(0, len(other))
+                raw[at:at] = other[start : start + rng.randint(1, 24)]
+    return bytes(raw)
+
+
+def main() -> int:
+    """Compare; return 0 when the rule holds."""
+    parser = argparse.ArgumentParser(description="Compare bolide with llhttp.")
+    parser.add_argument("library")
+    parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+
+    bolide = Bolide(args.library)
+    rng = random.Random(args.seed)
+    corpus = seeds()
+    inputs = corpus + [mutation(rng, corpus) for _ in range(args.runs)]
+    kinds: Counter[str] = Counter()
+    for raw in inputs:
+        kind, how = differences(bolide, raw)
+        kinds[kind] += 1
+        if kind == "broken" and kinds[kind] <= 20:
+            print(f"{raw!r}\n    {how}")
+    for kind, count in kinds.most_common():
+        print(f"{count:8} {kind}")
+    if kinds["accepted by both"] == 0:
+        print("nothing was compared")
+        return 1
+    return 1 if kinds["broken"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
