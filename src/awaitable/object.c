@@ -250,8 +250,24 @@ awaitable_get_await(PyObject *op, void *unused)
     return inner == NULL ? Py_NewRef(Py_None) : inner;
 }
 
-/* There is no frame and no code, and tools that ask must hear that, not an
- * AttributeError. */
+/* The frame of what is awaited, so that the stack of a Task begins there. */
+static PyObject *
+awaitable_get_frame(PyObject *op, void *unused)
+{
+    (void)unused;
+    PyObject *inner = awaitable_inner((AwaitableObject *)op);
+    if (inner == NULL)
+        return Py_NewRef(Py_None);
+    PyObject *frame = PyObject_GetAttrString(inner, "cr_frame");
+    Py_DECREF(inner);
+    if (frame == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        return Py_NewRef(Py_None);
+    }
+    return frame;
+}
+
+/* There is no code, and tools that ask must hear that, not an AttributeError. */
 static PyObject *
 awaitable_get_none(PyObject *op, void *unused)
 {
@@ -275,7 +291,7 @@ static PyGetSetDef awaitable_getset[] = {
     {"cr_await", awaitable_get_await, NULL, "What is being awaited, or None.", NULL},
     {"cr_running", awaitable_get_running, NULL, NULL, NULL},
     {"cr_suspended", awaitable_get_suspended, NULL, NULL, NULL},
-    {"cr_frame", awaitable_get_none, NULL, NULL, NULL},
+    {"cr_frame", awaitable_get_frame, NULL, NULL, NULL},
     {"cr_code", awaitable_get_none, NULL, NULL, NULL},
     {"cr_origin", awaitable_get_none, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},

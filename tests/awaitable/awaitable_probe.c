@@ -258,6 +258,18 @@ probe_arb(PyObject *mod, PyObject *aw)
                          (Py_ssize_t)set);
 }
 
+/* save_arb(aw, i): i as a pointer. */
+static PyObject *
+probe_save_arb(PyObject *mod, PyObject *args)
+{
+    (void)mod;
+    PyObject *aw;
+    Py_ssize_t i;
+    if (!PyArg_ParseTuple(args, "On", &aw, &i))
+        return NULL;
+    return none_or_null(PyAwaitable_SaveArbValues(aw, 1, (void *)i));
+}
+
 static PyObject *
 probe_get_arb(PyObject *mod, PyObject *args)
 {
@@ -321,6 +333,7 @@ static PyMethodDef probe_methods[] = {
     {"get", probe_get, METH_VARARGS, NULL},
     {"set", probe_set, METH_VARARGS, NULL},
     {"arb", probe_arb, METH_O, NULL},
+    {"save_arb", probe_save_arb, METH_VARARGS, NULL},
     {"get_arb", probe_get_arb, METH_VARARGS, NULL},
     {"chain", probe_chain, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
