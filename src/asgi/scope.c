@@ -237,8 +237,8 @@ client_of(struct peer *peer)
     if (peer->kind == PEER_NONE)
         return Py_None;
     if (peer->app == NULL) {
-        size_t len = peer_host(peer, host);
-        peer->app = Py_BuildValue("(s#i)", host, (Py_ssize_t)len, (int)peer->port);
+        (void)peer_host(peer, host);
+        peer->app = Py_BuildValue("(si)", host, (int)peer->port);
     }
     return peer->app;
 }

@@ -117,11 +117,16 @@ state_clear(module_state *st)
 #undef CLEAR
 }
 
+/* The type that an object had is gone; freeing asks a type how much lies ahead of the
+ * object, which is the same for a tuple. */
 static void
 freelist_free(struct freelist *list)
 {
-    while (list->n > 0)
-        PyObject_GC_Del(list->objects[--list->n]);
+    while (list->n > 0) {
+        PyObject *op = list->objects[--list->n];
+        Py_SET_TYPE(op, &PyTuple_Type);
+        PyObject_GC_Del(op);
+    }
 }
 
 /* The strings live as long as the memory: an object that the collector ends after

@@ -57,8 +57,11 @@ on_stage(void *owner)
 
     if (self->server == NULL)
         return; /* it is being freed */
-    if (server_stage(self->server) >= SERVER_CANCELLED)
+    /* Once only: a second cancellation would break into the first one's cleaning up. */
+    if (server_stage(self->server) >= SERVER_CANCELLED && !self->has_cancelled) {
+        self->has_cancelled = true;
         host_cancel_running(&self->host);
+    }
     wake_stoppers(self);
 }
 

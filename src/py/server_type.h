@@ -35,6 +35,7 @@ typedef struct {
     uint64_t nrequests;      /* of a server that is gone */
     int nrunning;            /* calls into the engine that are on the stack */
     bool is_ready;           /* __init__ has succeeded */
+    bool has_cancelled;      /* a graceful stop has cancelled what still ran */
     bool close_due;          /* close() was called from inside the engine */
 } ServerObject;
 
