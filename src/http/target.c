@@ -101,37 +101,41 @@ h16_span(struct slice s)
     return n <= 4 ? n : 0;
 }
 
+/* Takes the ":" or "::" behind a group; false when there is none, nothing behind ":",
+ * or a second "::". */
+static bool
+take_colons(struct slice *s, bool *has_gap)
+{
+    if (s->ptr[0] != ':' || s->len == 1)
+        return false;
+    *s = slice_skip(*s, 1);
+    if (s->ptr[0] != ':')
+        return true;
+    *s = slice_skip(*s, 1);
+    bool is_first = !*has_gap;
+    *has_gap = true;
+    return is_first;
+}
+
 /* IPv6address: eight groups of 16 bits, the last two may be an IPv4 address, one run of
  * zero groups may be "::". */
 static bool
 is_ipv6(struct slice s)
 {
     unsigned ngroups = 0;
-    bool has_gap = false;
-
-    if (s.len >= 2 && s.ptr[0] == ':' && s.ptr[1] == ':') {
-        has_gap = true;
+    bool has_gap = s.len >= 2 && s.ptr[0] == ':' && s.ptr[1] == ':';
+    if (has_gap)
         s = slice_skip(s, 2);
-    }
     while (s.len > 0) {
         size_t n = h16_span(s);
-        if (n < s.len && n > 0 && s.ptr[n] == '.')
-            return is_ipv4(s) && (has_gap ? ngroups <= 5 : ngroups == 6);
         if (n == 0)
             return false;
+        if (n < s.len && s.ptr[n] == '.')
+            return is_ipv4(s) && (has_gap ? ngroups <= 5 : ngroups == 6);
         ngroups++;
         s = slice_skip(s, n);
-        if (s.len == 0)
-            break;
-        if (s.ptr[0] != ':' || s.len == 1)
+        if (s.len > 0 && !take_colons(&s, &has_gap))
             return false;
-        s = slice_skip(s, 1);
-        if (s.ptr[0] == ':') {
-            if (has_gap)
-                return false;
-            has_gap = true;
-            s = slice_skip(s, 1);
-        }
     }
     return has_gap ? ngroups <= 7 : ngroups == 8;
 }

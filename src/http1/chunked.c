@@ -67,12 +67,25 @@ step_size(struct h1_chunked *c, uint8_t byte)
     return c->state == SIZE ? ERR_CHUNK_SIZE : step_line_end(byte);
 }
 
-/* RFC 9112 7.1.1 and RFC 9110 5.6.4, without the white space that is there for senders
- * of long ago only. */
+/* Within the quotes of an extension's value (RFC 9110 5.6.4), or right behind them. */
+static int
+step_quoted(struct h1_chunked *c, uint8_t byte)
+{
+    const char text = (char)byte;
+    if (c->state == EXT_END)
+        return step_line_end(byte);
+    if (c->state == EXT_QUOTED && byte == '"')
+        return EXT_END;
+    if (c->state == EXT_QUOTED && byte == '\\')
+        return EXT_ESCAPED;
+    return field_value_span(&text, 1) == 1 ? EXT_QUOTED : ERR_CHUNK_SIZE;
+}
+
+/* RFC 9112 7.1.1, without the white space that is there for senders of long ago only.
+ */
 static int
 step_ext(struct h1_chunked *c, uint8_t byte)
 {
-    const char text = (char)byte;
     switch (c->state) {
     case EXT_NAME_FIRST:
         return is_token_byte(byte) ? EXT_NAME : ERR_CHUNK_SIZE;
@@ -86,15 +99,10 @@ step_ext(struct h1_chunked *c, uint8_t byte)
         return is_token_byte(byte) ? EXT_TOKEN : ERR_CHUNK_SIZE;
     case EXT_TOKEN:
         return is_token_byte(byte) ? EXT_TOKEN : step_line_end(byte);
-    case EXT_QUOTED:
-        if (byte == '"' || byte == '\\')
-            return byte == '"' ? EXT_END : EXT_ESCAPED;
-        return field_value_span(&text, 1) == 1 ? EXT_QUOTED : ERR_CHUNK_SIZE;
-    case EXT_ESCAPED:
-        return field_value_span(&text, 1) == 1 ? EXT_QUOTED : ERR_CHUNK_SIZE;
     default:
-        assert(c->state == EXT_END);
-        return step_line_end(byte);
+        assert(c->state == EXT_QUOTED || c->state == EXT_ESCAPED ||
+               c->state == EXT_END);
+        return step_quoted(c, byte);
     }
 }
 
