@@ -170,7 +170,7 @@ test_every_prefix_asks_for_more(const struct h1_scan *scan)
 }
 
 static void
-is_text(struct slice got, const char *want)
+reads(struct slice got, const char *want)
 {
     ok(slice_equal(got, slice_of(want)), "%.*s is %s", (int)got.len, got.ptr, want);
 }
@@ -194,17 +194,17 @@ test_a_head_says_what_stood_there(const struct h1_scan *scan)
             n = h1_parse_head(scan, &narrow, in, &progress, &head);
         }
         is(n, in.len - 4, "the body is left");
-        is_text(head.method, "POST");
-        is_text(head.target, "/a?b=c");
+        reads(head.method, "POST");
+        reads(head.target, "/a?b=c");
         is(head.version, HTTP_1_0, "the version");
         is(head.nfields, 3, "three fields");
-        is_text(fields[0].name, "hOsT");
-        is_text(fields[0].value, "a.example");
+        reads(fields[0].name, "hOsT");
+        reads(fields[0].value, "a.example");
         is(fields[0].id, FIELD_HOST, "Host is known");
-        is_text(fields[1].name, "X-Two");
-        is_text(fields[1].value, "1 2");
+        reads(fields[1].name, "X-Two");
+        reads(fields[1].value, "1 2");
         is(fields[1].id, FIELD_OTHER, "X-Two is not");
-        is_text(fields[2].value, "");
+        reads(fields[2].value, "");
     }
 }
 
