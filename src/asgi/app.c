@@ -14,24 +14,31 @@
 #include "asgi/send.h"
 #include "base/err.h"
 
-/* An exception out of the application: answers, and says so where that is of interest.
- * Returns whether the Task has to end with it. */
+/* Whether nobody wants to read of `exc`. */
 static bool
+is_silent(RequestObject *request, PyObject *exc)
+{
+    module_state *st = request->host->st;
+
+    if (PyErr_GivenExceptionMatches(exc, PyExc_GeneratorExit))
+        return true;
+    if (PyErr_GivenExceptionMatches(exc, st->CancelledError))
+        return request->host->is_stopping || request->is_complete ||
+               request->is_disconnected;
+    return request->is_disconnected && raise_is_disconnect(st, exc);
+}
+
+/* An exception out of the application: answers, and says so where that is of interest.
+ * KeyboardInterrupt and SystemExit leave the loop behind the Task's back, after the
+ * answer was written (ASGI E50): out of the Task they would go first. */
+static void
 app_failed(RequestObject *request, PyObject *exc)
 {
-    struct host *host = request->host;
-    bool is_exit =
-        raise_is_exit(exc) || PyErr_GivenExceptionMatches(exc, PyExc_GeneratorExit);
-    bool is_cancel = PyErr_GivenExceptionMatches(exc, host->st->CancelledError);
-    bool is_silent = is_exit ||
-                     (is_cancel && (host->is_stopping || request->is_complete ||
-                                    request->is_disconnected)) ||
-                     (request->is_disconnected && raise_is_disconnect(host->st, exc));
-
-    if (!is_silent)
-        host_log_exception(host, "Exception in ASGI application", exc);
+    if (raise_is_exit(exc))
+        host_interrupt(request->host, exc);
+    else if (!is_silent(request, exc))
+        host_log_exception(request->host, "Exception in ASGI application", exc);
     request_end(request, ERR_APP_FAILED);
-    return is_exit || is_cancel;
 }
 
 static int
@@ -40,7 +47,11 @@ on_error(PyObject *aw, PyObject *exc)
     RequestObject *request = callable_request(aw);
     if (request == NULL)
         return -2;
-    return app_failed(request, exc) ? -1 : 0;
+    app_failed(request, exc);
+    /* A Task that was cancelled has to look so. */
+    bool is_ended = PyErr_GivenExceptionMatches(exc, PyExc_GeneratorExit) ||
+                    PyErr_GivenExceptionMatches(exc, request->host->st->CancelledError);
+    return is_ended ? -1 : 0;
 }
 
 static int
@@ -77,26 +88,21 @@ call_app(RequestObject *request, PyObject *scope, PyObject *receive, PyObject *s
     return aw;
 }
 
-/* Starts the call.  What goes wrong on the way is the application's failure, but for an
- * exit, which leaves the loop when the turn is over (ASGI E50). */
+/* Starts the call.  What goes wrong on the way is the application's failure. */
 static void
 start(RequestObject *request, PyObject *scope, PyObject *receive, PyObject *send)
 {
-    struct host *host = request->host;
     PyObject *task = NULL;
     PyObject *aw = call_app(request, scope, receive, send);
     if (aw != NULL) {
-        task = host_create_task(host, aw);
+        task = host_create_task(request->host, aw);
         Py_DECREF(aw);
     }
     if (task == NULL) {
         PyObject *exc = raise_take();
         if (!list_is_empty(&request->link))
-            (void)app_failed(request, exc);
-        raise_again(exc);
-        if (raise_is_exit(exc))
-            host_keep_interrupt(host, host->app);
-        PyErr_Clear();
+            app_failed(request, exc);
+        Py_DECREF(exc);
         return;
     }
     /* An ended call is in no list any more, and its Task needs no reference. */

@@ -182,7 +182,7 @@ host_log(struct host *host, enum host_level level, struct slice line)
                                      NULL);
     }
     if (result == NULL)
-        host_keep_interrupt(host, log);
+        host_unraisable(host, log);
     Py_XDECREF(result);
     Py_XDECREF(text);
     Py_XDECREF(number);
@@ -198,18 +198,26 @@ host_log_exception(struct host *host, const char *message, PyObject *exc)
     PyObject *log = Py_NewRef(host->log_exception);
     PyObject *result = PyObject_CallFunction(log, "sO", message, exc);
     if (result == NULL)
-        host_keep_interrupt(host, log);
+        host_unraisable(host, log);
     Py_XDECREF(result);
     Py_DECREF(log);
 }
 
 void
-host_keep_interrupt(struct host *host, PyObject *where)
+host_interrupt(struct host *host, PyObject *exc)
+{
+    Py_XSETREF(host->interrupt, Py_NewRef(exc));
+    host->on_interrupt(host);
+}
+
+void
+host_unraisable(struct host *host, PyObject *where)
 {
     PyObject *exc = raise_take();
 
     if (exc != NULL && raise_is_exit(exc)) {
-        Py_XSETREF(host->interrupt, exc);
+        host_interrupt(host, exc);
+        Py_DECREF(exc);
         return;
     }
     raise_again(exc);

@@ -57,8 +57,12 @@ struct host {
 
     struct list_node running; /* of RequestObject.link: application calls that run */
     bool is_stopping;         /* a CancelledError out of an application is no error */
-    PyObject *interrupt; /* KeyboardInterrupt or SystemExit that must leave the loop as
-                            soon as the engine's turn is over, or NULL */
+    PyObject *interrupt; /* KeyboardInterrupt or SystemExit that must leave the loop,
+                            or NULL */
+
+    /* interrupt was set: the owner raises it out of the loop, soon, and not before what
+     * was answered has been written. */
+    void (*on_interrupt)(struct host *host);
 
     /* The last running call has ended while is_stopping.  May be NULL. */
     void (*on_idle)(struct host *host);
@@ -94,8 +98,11 @@ void host_log(struct host *host, enum host_level level, struct slice line);
  * set. */
 void host_log_exception(struct host *host, const char *message, PyObject *exc);
 
-/* Keeps the exception that is set, when it is KeyboardInterrupt or SystemExit, as
- * host->interrupt, else writes it to sys.unraisablehook; `where` says whose it is. */
-void host_keep_interrupt(struct host *host, PyObject *where);
+/* Has `exc`, KeyboardInterrupt or SystemExit, leave the event loop. */
+void host_interrupt(struct host *host, PyObject *exc);
+
+/* Deals with the exception that is set and has nowhere to go: host_interrupt, or
+ * sys.unraisablehook; `where` says whose it is. */
+void host_unraisable(struct host *host, PyObject *where);
 
 #endif

@@ -50,6 +50,7 @@ loop_tie(ServerObject *self)
         return -1;
     }
     tie->fd = server_fd(self->server);
+    tie->is_tied = true;
     return 0;
 }
 
@@ -77,9 +78,9 @@ loop_untie(ServerObject *self)
 {
     struct loop_tie *tie = &self->tie;
 
-    if (tie->fd > 0)
+    if (tie->is_tied)
         remove_reader(self);
-    tie->fd = 0;
+    tie->is_tied = false;
     Py_CLEAR(tie->turn);
     Py_CLEAR(tie->flush);
     Py_CLEAR(tie->call_soon);

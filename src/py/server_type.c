@@ -51,6 +51,15 @@ on_idle(struct host *host)
 }
 
 static void
+on_interrupt(struct host *host)
+{
+    ServerObject *self = container_of(host, ServerObject, host);
+
+    if (self->nrunning == 0) /* else the end of the turn raises it */
+        loop_schedule(self);
+}
+
+static void
 on_stage(void *owner)
 {
     ServerObject *self = owner;
@@ -65,7 +74,8 @@ on_stage(void *owner)
     wake_stoppers(self);
 }
 
-/* Frees the engine: exchanges hear of it, and what they wake runs later. */
+/* Frees the engine: exchanges hear of it, and what they wake runs later.  The caller
+ * unties the loop first. */
 static void
 free_engine(ServerObject *self)
 {
@@ -76,7 +86,6 @@ free_engine(ServerObject *self)
         return;
     PyObject *before = raise_take();
     self->nrequests = server_requests(server);
-    loop_untie(self);
     self->server = NULL;
     server_free(server);
     waiters_wake(&self->stoppers, &self->host);
@@ -86,14 +95,15 @@ free_engine(ServerObject *self)
 int
 server_run(ServerObject *self, void (*step)(struct server *server))
 {
-    if (self->server == NULL)
-        return 0;
     Py_INCREF(self);
     self->nrunning++;
-    step(self->server);
+    if (self->server != NULL)
+        step(self->server);
     self->nrunning--;
-    if (UNLIKELY(self->close_due) && self->nrunning == 0)
+    if (UNLIKELY(self->close_due) && self->nrunning == 0) {
+        loop_untie(self);
         free_engine(self);
+    }
     PyObject *interrupt = self->host.interrupt;
     if (UNLIKELY(interrupt != NULL)) {
         self->host.interrupt = NULL;
@@ -216,10 +226,12 @@ server_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (check_ready(self) < 0)
         return NULL;
     self->host.is_stopping = true;
-    if (self->nrunning > 0)
+    if (self->nrunning > 0) {
         self->close_due = true; /* an application calls from inside a turn */
-    else
-        free_engine(self);
+        Py_RETURN_NONE;
+    }
+    loop_untie(self);
+    free_engine(self);
     Py_RETURN_NONE;
 }
 
@@ -256,6 +268,7 @@ fill(ServerObject *self, PyObject *app, PyObject *loop, PyObject *mapping)
                   self->config.log_exception) < 0)
         return -1;
     self->host.on_idle = on_idle;
+    self->host.on_interrupt = on_interrupt;
     config->log_sink = sink;
     config->log_arg = self;
     config->handler = &app_handler;
@@ -308,14 +321,17 @@ server_traverse(PyObject *op, visitproc visit, void *arg)
     return result != 0 ? result : waiters_visit(&self->stoppers, visit, arg);
 }
 
-/* The module stays until the end: it keeps the state. */
+/* The module stays until the end: it keeps the state.  A loop that still watched would
+ * keep this object, so that there is nothing to untie, or the loop is being cleared
+ * itself. */
 static int
 server_clear(PyObject *op)
 {
     ServerObject *self = (ServerObject *)op;
 
-    free_engine(self);
+    self->tie.is_tied = false;
     loop_untie(self);
+    free_engine(self);
     Py_CLEAR(self->lifespan);
     waiters_clear(&self->stoppers);
     config_clear(&self->config);

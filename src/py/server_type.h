@@ -21,6 +21,7 @@ struct loop_tie {
     PyObject *call_soon; /* loop.call_soon */
     PyObject *context;   /* where both run: that of Server.start() */
     int fd;              /* the watched descriptor */
+    bool is_tied;        /* it is being watched */
 };
 
 typedef struct {
