@@ -1,0 +1,82 @@
+# Verbs: run test build check fmt asan fuzz bench wheel clean.
+# PYTHON names another interpreter; it has a virtual environment and builds of its own.
+
+PYTHON ?= python3
+TAG := $(shell $(PYTHON) -c 'import sys; print("cp%d%d" % sys.version_info[:2])' 2>/dev/null || echo none)
+VENV := .venv/$(TAG)
+BIN := $(VENV)/bin
+RELEASE := build/release-$(TAG)
+DEBUG := build/debug-$(TAG)
+ASAN := build/asan-$(TAG)
+unexport PYTHONDONTWRITEBYTECODE
+export PATH := $(abspath $(BIN)):$(PATH)
+PORT ?= 8000
+
+.PHONY: run test build debug check fmt asan fuzz bench wheel clean \
+	test-c test-wire test-py venv
+
+run: build
+	cd examples && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
+		-m bolide hello:app --port $(PORT)
+
+build: $(VENV)/.build
+	@tools/build.sh $(RELEASE) --buildtype=release
+
+debug: $(VENV)/.build
+	@tools/build.sh $(DEBUG) --buildtype=debugoptimized -Dwerror_dev=true \
+		-Dunit_tests=true -Dextension_tests=true
+
+test: debug $(VENV)/.test test-c test-wire test-py
+
+test-c: debug
+	@$(BIN)/python tools/run_c_tests.py $(DEBUG)
+
+test-wire: debug
+	@if [ -f tests/wire/run.py ]; then \
+		PYTHONPATH=$(abspath $(DEBUG))/stage $(BIN)/python tests/wire/run.py; fi
+
+test-py: debug $(VENV)/.test
+	PYTHONPATH=$(abspath $(DEBUG))/stage $(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/.build $(VENV)/.check debug
+	@tools/check.sh $(DEBUG)
+
+fmt: $(VENV)/.check
+	$(BIN)/clang-format -i $$(git ls-files '*.c' '*.h' | grep -v '\.def$$')
+	$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format -q .
+
+asan: $(VENV)/.build $(VENV)/.test
+	@tools/build.sh $(ASAN) --buildtype=debug -Dwerror_dev=true -Dunit_tests=true \
+		-Dextension_tests=true -Db_sanitize=address,undefined -Db_lundef=false
+	@tools/asan.sh $(ASAN) $(BIN)/python
+
+fuzz: $(VENV)/.build
+	@tools/fuzz.sh
+
+bench: build
+	PYTHONPATH=$(abspath $(RELEASE))/stage $(BIN)/python bench/run.py $(BENCH)
+
+wheel: $(VENV)/.build
+	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
+	@ls dist/*.whl
+
+clean:
+	rm -rf build dist
+
+venv: $(VENV)/.build $(VENV)/.test $(VENV)/.check
+
+$(VENV)/.build: requirements/build.txt tools/setup.sh
+	@tools/setup.sh $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q -r requirements/build.txt
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.build requirements/test.txt
+	@$(BIN)/python -m pip install -q -r requirements/test.txt
+	@$(BIN)/python -m pip install -q rloop 2>/dev/null || \
+		echo "rloop is not to be had for this Python: its tests are skipped"
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.build requirements/check.txt
+	@$(BIN)/python -m pip install -q -r requirements/check.txt
+	@touch $@

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Configures (once), compiles and installs below the build folder: DIR/stage can be put
+# on PYTHONPATH.
+#   tools/build.sh DIR [meson setup options]
+set -eu
+
+dir=$1
+shift
+log=$dir.log
+mkdir -p "$(dirname "$dir")"
+if [ ! -f "$dir/build.ninja" ]; then
+    rm -rf "$dir"
+    meson setup "$dir" "$@" "-Dpython.purelibdir=$PWD/$dir/stage" \
+        "-Dpython.platlibdir=$PWD/$dir/stage" >"$log" 2>&1 || { cat "$log"; exit 1; }
+fi
+meson compile -C "$dir" >"$log" 2>&1 || { cat "$log"; exit 1; }
+meson install -C "$dir" --quiet >"$log" 2>&1 || { cat "$log"; exit 1; }

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Holds the rules by programs: format, layers, sizes, banned calls, Python style and
+# types, the stub against the extension.
+#   tools/check.sh BUILD_DIR
+set -u
+
+build=$1
+failed=0
+step() {
+    name=$1
+    shift
+    if "$@"; then
+        echo "check: $name ok"
+    else
+        echo "check: $name FAILED"
+        failed=1
+    fi
+}
+
+sources=$(git ls-files '*.c' '*.h')
+# shellcheck disable=SC2086
+step format clang-format --dry-run -Werror $sources
+step layers python tools/check_layers.py
+step sizes python tools/check_sizes.py
+step banned python tools/check_banned.py
+step ruff ruff check -q .
+step ruff-format ruff format --check -q .
+step mypy mypy --no-error-summary
+step stubtest env PYTHONPATH="$build/stage" python -m mypy.stubtest \
+    --concise bolide._engine
+exit $failed

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Holds the sizes: lines a file and a function, arguments, nesting, branches."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+FILE_LINES = 600
+FUNCTION_LINES = 80
+ARGUMENTS = 6
+NESTING = 4
+BRANCHES = 15
+
+COMMENT_OR_TEXT = re.compile(
+    r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.S
+)
+DEFINITION = re.compile(r"^([a-zA-Z_]\w*)\(([^;{]*?)\)\n\{\n(.*?)^\}", re.M | re.S)
+BRANCH = re.compile(r"\b(?:if|for|while|case)\b|&&|\|\||\?")
+
+
+def blank(match: re.Match[str]) -> str:
+    """Return as many lines of nothing."""
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+def depth_of(body: str) -> int:
+    """Return how deep the braces of a function's body nest."""
+    depth = deepest = 0
+    for char in body:
+        depth += (char == "{") - (char == "}")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def c_problems(path: Path, text: str) -> list[str]:
+    """Return one line for each C function that is too large."""
+    found = []
+    for match in DEFINITION.finditer(COMMENT_OR_TEXT.sub(blank, text)):
+        name, arguments, body = match.groups()
+        lines = body.count("\n") + 2
+        nargs = 0 if arguments.strip() in ("", "void") else arguments.count(",") + 1
+        switch = "switch" in body
+        where = f"{path}: {name}"
+        if lines > FUNCTION_LINES:
+            found.append(f"{where}: {lines} lines")
+        if nargs > ARGUMENTS:
+            found.append(f"{where}: {nargs} arguments")
+        if depth_of(body) > NESTING:
+            found.append(f"{where}: nests {depth_of(body)} deep")
+        branches = len(BRANCH.findall(body)) + 1
+        if branches > BRANCHES and not switch:
+            found.append(f"{where}: {branches} branches")
+    return found
+
+
+def python_problems(path: Path, text: str) -> list[str]:
+    """Return one line for each Python function that is too long."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            if lines > FUNCTION_LINES:
+                found.append(f"{path}: {node.name}: {lines} lines")
+    return found
+
+
+def main() -> None:
+    """Check every file that git knows; exit with 1 when one is too large."""
+    names = subprocess.check_output(["git", "ls-files"], text=True).split("\n")
+    found = []
+    for path in map(Path, names):
+        if path.suffix not in (".c", ".h", ".py") or not path.is_file():
+            continue
+        text = path.read_text()
+        if text.count("\n") > FILE_LINES:
+            found.append(f"{path}: {text.count(chr(10))} lines")
+        found += (python_problems if path.suffix == ".py" else c_problems)(path, text)
+    print("\n".join(found), end="\n" if found else "")
+    sys.exit(1 if found else 0)
+
+
+main()

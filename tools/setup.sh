@@ -1,0 +1,31 @@
+#!/bin/sh
+# Installs what the build needs from the system's packages, where it is missing: a C
+# compiler, and for the system's own Python its headers and its venv module.
+#   tools/setup.sh PYTHON
+set -eu
+
+python=$1
+missing=""
+
+command -v cc >/dev/null 2>&1 || missing="gcc libc6-dev"
+if ! command -v "$python" >/dev/null 2>&1; then
+    missing="$missing python3 python3-dev python3-venv"
+else
+    "$python" - <<'EOF' || { echo "$python is older than 3.11" >&2; exit 1; }
+import sys
+sys.exit(sys.version_info < (3, 11))
+EOF
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+    header=$("$python" -c \
+        'import sysconfig; print(sysconfig.get_paths()["include"] + "/Python.h")')
+    [ -f "$header" ] || missing="$missing python3-dev"
+fi
+[ -n "$missing" ] || exit 0
+
+as_root=""
+[ "$(id -u)" = 0 ] || as_root="sudo"
+echo "installing:$missing" | sed 's/:\([^ ]\)/: \1/'
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get -qq update >/dev/null
+# shellcheck disable=SC2086
+$as_root apt-get -qq install -y --no-install-recommends $missing >/dev/null
