@@ -9,6 +9,7 @@ RELEASE := build/release-$(TAG)
 DEBUG := build/debug-$(TAG)
 ASAN := build/asan-$(TAG)
 unexport PYTHONDONTWRITEBYTECODE
+EXTENSIONS = $(1)/stage:$(1)/tests/awaitable:$(1)/examples/c_app
 export PATH := $(abspath $(BIN)):$(PATH)
 PORT ?= 8000
 
@@ -36,7 +37,7 @@ test-wire: debug
 		PYTHONPATH=$(abspath $(DEBUG))/stage $(BIN)/python tests/wire/run.py; fi
 
 test-py: debug $(VENV)/.test
-	PYTHONPATH=$(abspath $(DEBUG))/stage $(BIN)/python -m pytest $(TESTS)
+	PYTHONPATH=$(call EXTENSIONS,$(abspath $(DEBUG))) $(BIN)/python -m pytest $(TESTS)
 
 check: $(VENV)/.build $(VENV)/.check debug
 	@tools/check.sh $(DEBUG)

@@ -73,7 +73,7 @@ typedef struct AwaitableObject {
 
     PyObject *result;              /* NULL is None */
     PyObject *name;                /* NULL is the type's */
-    struct AwaitableObject *owner; /* of the values and the result, or NULL for itself */
+    struct AwaitableObject *owner; /* of values and result, or NULL for itself */
     uint8_t phase;                 /* enum phase */
 #ifdef Py_GIL_DISABLED
     _Atomic
@@ -178,7 +178,8 @@ exception_put(PyObject *exc)
         PyErr_Clear();
         return;
     }
-    PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(exc)), exc, PyException_GetTraceback(exc));
+    PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(exc)), exc,
+                  PyException_GetTraceback(exc));
 }
 #endif
 

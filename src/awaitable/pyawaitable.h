@@ -78,7 +78,8 @@ PYAWAITABLE_API PyObject *PyAwaitable_NewWithState(PyAwaitable_State *st);
  *   TypeError     `coro` cannot be awaited
  *   RuntimeError  `aw` has finished */
 PYAWAITABLE_API int PyAwaitable_AddAwait(PyObject *aw, PyObject *coro,
-                                         PyAwaitable_Callback cb, PyAwaitable_Error err);
+                                         PyAwaitable_Callback cb,
+                                         PyAwaitable_Error err);
 
 /* The same without callbacks. */
 #define PyAwaitable_AWAIT(aw, coro) PyAwaitable_AddAwait((aw), (coro), NULL, NULL)

@@ -78,7 +78,8 @@ awaitable_fail(AwaitableObject *self, PyAwaitable_Error err)
     return -1;
 }
 
-/* Gives `value`, which it steals, to the result callback of the await that has ended. */
+/* Gives `value`, which it steals, to the result callback of the await that has ended.
+ */
 static int
 awaitable_settle(AwaitableObject *self, PyAwaitable_Callback cb, PyAwaitable_Error err,
                  PyObject *value)
@@ -107,7 +108,8 @@ awaitable_end_await(AwaitableObject *self, struct outcome o)
 }
 
 /* What `await coro` iterates.  New reference.  The class of `coro` was looked at when
- * it was queued; what its __await__ gives is looked at here, as the interpreter does. */
+ * it was queued; what its __await__ gives is looked at here, as the interpreter does.
+ */
 static PyObject *
 awaitable_iterator(PyObject *coro)
 {
@@ -174,8 +176,7 @@ awaitable_return(AwaitableObject *self)
     PyObject *result = self->result;
     self->result = NULL;
     self->phase = PHASE_FINISHED;
-    return (struct outcome){PYGEN_RETURN,
-                            result == NULL ? Py_NewRef(Py_None) : result};
+    return (struct outcome){PYGEN_RETURN, result == NULL ? Py_NewRef(Py_None) : result};
 }
 
 /* Runs until something is yielded or there is nothing left to do.  `o` is what the
@@ -226,15 +227,22 @@ pyawaitable_send(PyObject *op, PyObject *arg, PyObject **out)
     return o.how;
 }
 
-/* Raises StopIteration with `value`, which it steals, and returns NULL.  Built by hand:
- * a value that is a tuple or an exception is not taken for the arguments. */
+/* Raises StopIteration with `value`, which it steals, and returns NULL.  Every value
+ * that an `await` of Python code gets comes through here since 3.12, so the exception
+ * is put together without a call of its class, which also keeps a value that is a tuple
+ * or an exception from being taken for the arguments.  `args` is stolen. */
 static PyObject *
-stop_iteration(PyObject *value)
+stop_iteration(PyObject *value, PyObject *args)
 {
-    PyObject *exc = PyObject_CallOneArg(PyExc_StopIteration, value);
-    Py_DECREF(value);
-    if (exc != NULL)
-        exception_put(exc);
+    PyTypeObject *type = (PyTypeObject *)PyExc_StopIteration;
+    PyObject *exc = args == NULL ? NULL : type->tp_new(type, args, NULL);
+    Py_XDECREF(args);
+    if (exc == NULL) {
+        Py_DECREF(value);
+        return NULL;
+    }
+    Py_XSETREF(((PyStopIterationObject *)exc)->value, value);
+    exception_put(exc);
     return NULL;
 }
 
@@ -245,8 +253,8 @@ pyawaitable_next(PyObject *op)
     PySendResult how = pyawaitable_send(op, Py_None, &value);
     if (how != PYGEN_RETURN)
         return value;
-    if (value != Py_None)
-        return stop_iteration(value);
+    if (value != Py_None) /* `await` looks at the exception's `value` only */
+        return stop_iteration(value, PyTuple_New(0));
     Py_DECREF(value); /* NULL without an exception says None to an iterator's caller */
     return NULL;
 }
@@ -255,7 +263,9 @@ pyawaitable_next(PyObject *op)
 static PyObject *
 method_result(struct outcome o)
 {
-    return o.how == PYGEN_RETURN ? stop_iteration(o.value) : o.value;
+    if (o.how != PYGEN_RETURN)
+        return o.value;
+    return stop_iteration(o.value, PyTuple_Pack(1, o.value));
 }
 
 PyObject *

@@ -48,7 +48,8 @@ values_check_index(const struct values *v, Py_ssize_t i)
 {
     if (i >= 0 && i < v->len)
         return 0;
-    PyErr_Format(PyExc_IndexError, "value %zd of a PyAwaitable that has %zd", i, v->len);
+    PyErr_Format(PyExc_IndexError, "value %zd of a PyAwaitable that has %zd", i,
+                 v->len);
     return -1;
 }
 

@@ -29,9 +29,11 @@ with_method(PyObject *ctx, const char *name)
 
 /* Calls `__aexit__` with the exception or three times None, and awaits the answer. */
 static int
-with_leave(PyObject *with, PyObject *exc, PyAwaitable_Callback cb, PyAwaitable_Error err)
+with_leave(PyObject *with, PyObject *exc, PyAwaitable_Callback cb,
+           PyAwaitable_Error err)
 {
-    PyObject *args[4] = {PyAwaitable_GetValue(with, WITH_CTX), Py_None, Py_None, Py_None};
+    PyObject *args[4] = {PyAwaitable_GetValue(with, WITH_CTX), Py_None, Py_None,
+                         Py_None};
     PyObject *tb = NULL;
     if (exc != NULL) {
         tb = PyException_GetTraceback(exc);

@@ -11,9 +11,9 @@
 #define CLOCK_DATE_BYTES 29
 
 struct clock {
-    uint64_t ms;                     /* CLOCK_MONOTONIC at the last clock_read */
-    int64_t date_s;                  /* the second that `date` stands for; -1 at first */
-    uint64_t date_due_ms;            /* when `date` has to be looked at again */
+    uint64_t ms;          /* CLOCK_MONOTONIC at the last clock_read */
+    int64_t date_s;       /* the second that `date` stands for; -1 at first */
+    uint64_t date_due_ms; /* when `date` has to be looked at again */
     char date[CLOCK_DATE_BYTES + 1]; /* with a NUL */
 };
 

@@ -7,10 +7,9 @@
 const char *
 err_text(int err)
 {
-    static const char *const texts[] = {
-        "no error",
+    static const char *const texts[] = {"no error",
 #define ERR_TEXT(name, text) text,
-        ERR_LIST(ERR_TEXT)
+                                        ERR_LIST(ERR_TEXT)
 #undef ERR_TEXT
     };
     if (err > 0 || (size_t)-err >= COUNT(texts))

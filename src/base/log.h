@@ -44,7 +44,7 @@ void log_line(struct log *log, enum log_level level, const char *format, ...)
 /* Whether a complaint of kind `reason` (an enum err) about `address` (without the port)
  * may be said at `now_ms`: true once per LOG_SEEN_INTERVAL_MS.  Then *dropped is how many
  * were swallowed since it was said last. */
-bool log_may_complain(struct log *log, int reason, struct slice address, uint64_t now_ms,
-                      uint32_t *dropped);
+bool log_may_complain(struct log *log, int reason, struct slice address,
+                      uint64_t now_ms, uint32_t *dropped);
 
 #endif

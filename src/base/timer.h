@@ -9,8 +9,8 @@
 
 #include "base/list.h" /* struct list_node */
 
-#define TIMER_GRAIN_MS 64u  /* milliseconds of one slot */
-#define TIMER_SLOTS 1024u   /* slots of the wheel: 65 s a round; longer waits go round */
+#define TIMER_GRAIN_MS 64u /* milliseconds of one slot */
+#define TIMER_SLOTS 1024u  /* slots of the wheel: 65 s a round; longer waits go round */
 #define TIMER_NEVER UINT64_MAX
 
 struct timer {

@@ -28,11 +28,11 @@ struct endpoint {
 /* The other end: one per connection, in its memory. */
 struct peer {
     struct endpoint *endpoint; /* borrowed; outlives the connection */
-    void *app;                 /* the handler's own, e.g. a cached object; NULL at first;
+    void *app;           /* the handler's own, e.g. a cached object; NULL at first;
                                   handed back by stream_handler.on_peer_gone */
-    uint8_t address[16];       /* network order; the first 4 bytes for IPv4 */
-    uint16_t port;             /* host order */
-    uint8_t kind;              /* enum peer_kind */
+    uint8_t address[16]; /* network order; the first 4 bytes for IPv4 */
+    uint16_t port;       /* host order */
+    uint8_t kind;        /* enum peer_kind */
 };
 
 /* Writes the address ("127.0.0.1", "::1", "" for none; IPv4-mapped IPv6 as IPv4) with a

@@ -20,19 +20,20 @@ struct wire;
 /* What all sessions of one server share.  Borrowed by every wire; the server owns it. */
 struct service {
     struct http_limits limits;
-    struct clock clock;     /* read once a turn */
+    struct clock clock; /* read once a turn */
     struct log log;
     const struct stream_handler *handler;
-    void *handler_arg;      /* goes to stream->handler_arg */
-    struct slice fields_sent; /* whole field lines added to every response: "Server: ..."
+    void *handler_arg; /* goes to stream->handler_arg */
+    struct slice
+        fields_sent;     /* whole field lines added to every response: "Server: ..."
                                  and the user's own; may be empty */
-    bool sends_date;        /* a Date field is added where the application gave none */
-    bool sends_server;      /* "server: bolide" is added where the application gave none */
-    bool is_draining;       /* keep-alive is over: answers carry "connection: close" */
-    bool logs_access;       /* the access log wants a line per exchange */
-    struct pool streams;    /* of struct stream and what the protocol puts behind it */
+    bool sends_date;     /* a Date field is added where the application gave none */
+    bool sends_server;   /* "server: bolide" is added where the application gave none */
+    bool is_draining;    /* keep-alive is over: answers carry "connection: close" */
+    bool logs_access;    /* the access log wants a line per exchange */
+    struct pool streams; /* of struct stream and what the protocol puts behind it */
     struct http_field *fields; /* scratch for one head: limits.fields elements */
-    uint64_t nrequests;     /* begun so far */
+    uint64_t nrequests;        /* begun so far */
     /* An exchange is over and the access log wants its line; `s` is still whole.  */
     void (*on_exchange)(struct service *service, const struct stream *s,
                         struct slice request_line);
@@ -64,7 +65,7 @@ struct wire {
     bool wants_read;      /* the session sets it: false stops the reading */
     bool at_eof;          /* the peer has sent its last byte */
     bool is_dead;         /* nothing can be written any more; fini follows */
-    bool lingers;         /* set before finish: the peer may still be sending, so what it
+    bool lingers; /* set before finish: the peer may still be sending, so what it
                              sends is swallowed for a while, or our answer would be lost
                              to a reset (RFC 9112 9.6) */
     bool ends_with_reset; /* set before finish: an orderly end would pass for a complete

@@ -18,7 +18,8 @@ check_fields(const struct http_response *res, uint64_t *promised)
         if (!is_field_value(field->value))
             return ERR_RESPONSE_FIELD_VALUE;
         if (field->id == FIELD_CONTENT_LENGTH) {
-            if (*promised != HTTP_LENGTH_NONE || !field_to_number(field->value, promised))
+            if (*promised != HTTP_LENGTH_NONE ||
+                !field_to_number(field->value, promised))
                 return ERR_RESPONSE_LENGTH;
         }
     }

@@ -21,8 +21,9 @@ struct stream;
 
 /* A response head.  Names may be in any case; the order is kept. */
 struct http_response {
-    int status;                /* 200 to 999 */
-    struct http_field *fields; /* [0, nfields); borrowed for the call; `id` is filled in by
+    int status; /* 200 to 999 */
+    struct http_field
+        *fields; /* [0, nfields); borrowed for the call; `id` is filled in by
                                   stream_send_head */
     uint32_t nfields;
 };
@@ -82,10 +83,10 @@ enum stream_state {
 struct stream {
     const struct stream_ops *ops;
     const struct stream_handler *handler;
-    void *handler_arg;  /* borrowed; the handler's own for the whole server */
-    void *session;      /* borrowed; opaque to the handler */
-    struct peer *peer;  /* borrowed from the connection */
-    void *app;          /* the handler's own for this exchange; NULL at first */
+    void *handler_arg; /* borrowed; the handler's own for the whole server */
+    void *session;     /* borrowed; opaque to the handler */
+    struct peer *peer; /* borrowed from the connection */
+    void *app;         /* the handler's own for this exchange; NULL at first */
 
     /* Request */
     uint64_t body_received; /* bytes handed up */
@@ -102,7 +103,7 @@ struct stream {
     uint16_t status;         /* 0 before the head */
     uint64_t body_promised;  /* bytes by Content-Length, or HTTP_LENGTH_NONE */
     uint64_t body_sent;      /* bytes accepted from the handler */
-    uint64_t started_ns;     /* clock_now_ns at the request's head; 0 when nobody asks */
+    uint64_t started_ns; /* clock_now_ns at the request's head; 0 when nobody asks */
 };
 
 /* Sends a response head.  It may be held back until the body's first bytes, so that its

@@ -113,7 +113,8 @@ take_body(struct h1_session *h, struct slice *in, struct slice *data)
 
     if (x->is_chunked) {
         int err = gather_chunks(x, limits, in, data);
-        if (err == 0 && limits->body_bytes != 0 && x->chunked.body_bytes > limits->body_bytes)
+        if (err == 0 && limits->body_bytes != 0 &&
+            x->chunked.body_bytes > limits->body_bytes)
             return ERR_BODY_TOO_LARGE;
         return err;
     }
@@ -301,8 +302,8 @@ fail(struct stream *s, int why)
         return;
     }
     outq_take_back(&wire->out);
-    x->writer.keeps_alive = x->writer.keeps_alive && !wire->service->is_draining &&
-                            can_swallow_rest(h, x);
+    x->writer.keeps_alive =
+        x->writer.keeps_alive && !wire->service->is_draining && can_swallow_rest(h, x);
     notice.keeps_alive = x->writer.keeps_alive;
     if (h1_write_notice(&wire->out, wire->service, &notice) != 0) {
         wire->ops->abort(wire, ERR_NOMEM);

@@ -4,10 +4,10 @@
 #ifndef HTTP1_SESSION_H
 #define HTTP1_SESSION_H
 
-#include "http/session.h"   /* struct wire, struct protocol */
-#include "http1/chunked.h"  /* struct h1_chunked */
-#include "http1/parse.h"    /* struct h1_progress */
-#include "http1/write.h"    /* struct h1_writer */
+#include "http/session.h"  /* struct wire, struct protocol */
+#include "http1/chunked.h" /* struct h1_chunked */
+#include "http1/parse.h"   /* struct h1_progress */
+#include "http1/write.h"   /* struct h1_writer */
 
 /* How much of a request line is kept for the access log. */
 #define H1_LOG_LINE_BYTES 512
@@ -16,12 +16,12 @@
 struct h1_exchange {
     struct stream stream;
     struct h1_writer writer;
-    struct h1_chunked chunked; /* the decoder of a chunked request body */
-    uint64_t body_left;        /* bytes of a Content-Length body that are to come */
-    uint64_t wait_began_ms;    /* a pull has waited for the peer since then */
-    uint64_t waited_ms;        /* how long earlier pulls have waited */
-    bool is_chunked;           /* the request body is chunked */
-    uint16_t line_bytes;       /* of `line`; 0 when nothing logs */
+    struct h1_chunked chunked;    /* the decoder of a chunked request body */
+    uint64_t body_left;           /* bytes of a Content-Length body that are to come */
+    uint64_t wait_began_ms;       /* a pull has waited for the peer since then */
+    uint64_t waited_ms;           /* how long earlier pulls have waited */
+    bool is_chunked;              /* the request body is chunked */
+    uint16_t line_bytes;          /* of `line`; 0 when nothing logs */
     char line[H1_LOG_LINE_BYTES]; /* the request line, cut to fit; last, so that what is
                                      not used is not touched */
 };
@@ -36,13 +36,13 @@ enum h1_phase {
 };
 
 struct h1_session {
-    struct wire *wire;            /* borrowed: the connection owns both */
+    struct wire *wire; /* borrowed: the connection owns both */
     const struct h1_scan *scan;
     struct h1_exchange *exchange; /* owns; NULL but in H1_EXCHANGE and H1_UNREAD */
-    struct slice *feeding;        /* the bytes at hand during feed; NULL outside of it */
+    struct slice *feeding; /* the bytes at hand during feed; NULL outside of it */
     struct h1_progress progress;
-    uint32_t unread_left;         /* H1_UNREAD: bytes that may still be swallowed */
-    uint8_t phase;                /* enum h1_phase */
+    uint32_t unread_left; /* H1_UNREAD: bytes that may still be swallowed */
+    uint8_t phase;        /* enum h1_phase */
 };
 
 /* The protocol for server/conn.c. */

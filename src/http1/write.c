@@ -356,7 +356,8 @@ h1_write_notice(struct outq *q, struct service *service, const struct h1_notice 
         .value = slice_of("text/plain; charset=utf-8"),
         .id = FIELD_CONTENT_TYPE,
     };
-    struct http_response res = {.status = notice->status, .fields = &type, .nfields = 1};
+    struct http_response res = {
+        .status = notice->status, .fields = &type, .nfields = 1};
 
     int err = h1_write_head(&w, q, &res);
     if (err != 0)

@@ -12,23 +12,24 @@
 /* How the end of a body is told (RFC 9112 6). */
 enum h1_framing {
     H1_UNDECIDED = 0, /* the head is held back until the body's first bytes */
-    H1_HELD,          /* body bytes are held back as well, behind a gap for the framing */
-    H1_LENGTH,        /* by Content-Length, or there is no body */
+    H1_HELD,   /* body bytes are held back as well, behind a gap for the framing */
+    H1_LENGTH, /* by Content-Length, or there is no body */
     H1_CHUNKED,
-    H1_CLOSE,         /* by the end of the connection: HTTP/1.0 */
+    H1_CLOSE, /* by the end of the connection: HTTP/1.0 */
 };
 
 /* The state of one response; all zero at its start. */
 struct h1_writer {
-    struct outq_node *gap; /* H1_HELD: where the framing goes; borrowed from the queue */
-    uint32_t held_bytes;   /* H1_HELD: body bytes behind the gap */
-    uint8_t framing;       /* enum h1_framing */
-    bool has_length;       /* the head carries a Content-Length */
+    struct outq_node
+        *gap;            /* H1_HELD: where the framing goes; borrowed from the queue */
+    uint32_t held_bytes; /* H1_HELD: body bytes behind the gap */
+    uint8_t framing;     /* enum h1_framing */
+    bool has_length;     /* the head carries a Content-Length */
     bool has_date;
     bool has_server;
-    bool keeps_alive;      /* the connection goes on; set before the head is written, and
+    bool keeps_alive; /* the connection goes on; set before the head is written, and
                               cleared by a "connection: close" in it */
-    bool is_1_0;           /* the request's version */
+    bool is_1_0;      /* the request's version */
 };
 
 /* Queues the status line and the fields of `res`, held (outq_hold), without the empty

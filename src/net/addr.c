@@ -49,7 +49,8 @@ addr_host(const struct addr *addr, char out[ADDR_HOST_BYTES])
         break;
     case AF_INET6:
         if (IN6_IS_ADDR_V4MAPPED(&ipv6(addr)->sin6_addr))
-            inet_ntop(AF_INET, &ipv6(addr)->sin6_addr.s6_addr[12], out, ADDR_HOST_BYTES);
+            inet_ntop(AF_INET, &ipv6(addr)->sin6_addr.s6_addr[12], out,
+                      ADDR_HOST_BYTES);
         else
             inet_ntop(AF_INET6, &ipv6(addr)->sin6_addr, out, ADDR_HOST_BYTES);
         break;

@@ -5,13 +5,13 @@
 
 #include <sys/socket.h> /* struct sockaddr_storage, socklen_t */
 
-#include "base/slice.h"    /* struct slice */
+#include "base/slice.h" /* struct slice */
 
 /* Room for any formatted host: an IPv6 address with a scope, or a Unix path; with NUL. */
 #define ADDR_HOST_BYTES 128
 
 struct addr {
-    socklen_t len;                /* 0: none, as of the peer of a Unix socket */
+    socklen_t len; /* 0: none, as of the peer of a Unix socket */
     struct sockaddr_storage data;
 };
 

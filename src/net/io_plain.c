@@ -24,7 +24,8 @@ plain_read(struct io *io, char *at, size_t n)
 static ssize_t
 plain_writev(struct io *io, const struct iovec *iov, int n)
 {
-    const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+    const struct msghdr message = {.msg_iov = (struct iovec *)iov,
+                                   .msg_iovlen = (size_t)n};
 
     for (;;) {
         ssize_t sent = n == 1 ? send(io->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)

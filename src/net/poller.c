@@ -75,7 +75,8 @@ poller_set(struct poller *poller, int fd, unsigned events, void *arg, bool known
     if ((events & POLLER_HUP) != 0)
         event.events |= EPOLLRDHUP;
     int op = known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    return epoll_ctl(poller->epoll_fd, op, fd, &event) == -1 ? err_from_errno(errno) : 0;
+    return epoll_ctl(poller->epoll_fd, op, fd, &event) == -1 ? err_from_errno(errno)
+                                                             : 0;
 }
 
 void

@@ -66,8 +66,8 @@ refresh_time(struct access_log *log, const struct clock *clock)
 }
 
 void
-access_log_add(struct access_log *log, const struct clock *clock, const struct stream *s,
-               struct slice request_line)
+access_log_add(struct access_log *log, const struct clock *clock,
+               const struct stream *s, struct slice request_line)
 {
     char host[PEER_HOST_BYTES];
 

@@ -12,9 +12,9 @@
 #define ACCESS_DELAY_MS 200u             /* how long a line waits at most */
 
 struct access_log {
-    int fd;            /* borrowed */
-    size_t len;        /* bytes in `buffer` */
-    uint64_t due_ms;   /* when they have to be written; TIMER_NEVER when there are none */
+    int fd;          /* borrowed */
+    size_t len;      /* bytes in `buffer` */
+    uint64_t due_ms; /* when they have to be written; TIMER_NEVER when there are none */
     uint64_t time_ms;  /* when `time` was made */
     uint64_t ndropped; /* lines lost since the last one that was written */
     char time[27];     /* "23/Nov/2026:11:27:12 +0000" and a NUL */

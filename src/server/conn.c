@@ -49,10 +49,9 @@ update_watch(struct conn *conn)
     const struct wire *wire = &conn->wire;
     unsigned events = conn->wants_write ? POLLER_WRITE : 0;
 
-    if (!wire->at_eof &&
-        (conn->state == CONN_LINGERING ||
-         (conn->state == CONN_OPEN && wire->wants_read &&
-          wire->in.len < HTTP_IN_HIGH_BYTES)))
+    if (!wire->at_eof && (conn->state == CONN_LINGERING ||
+                          (conn->state == CONN_OPEN && wire->wants_read &&
+                           wire->in.len < HTTP_IN_HIGH_BYTES)))
         events |= POLLER_READ;
     if (events == conn->watched)
         return;

@@ -20,20 +20,20 @@ enum conn_state {
 };
 
 struct conn {
-    struct wire wire;               /* lent to the session */
+    struct wire wire; /* lent to the session */
     struct io io;
-    struct turn *turn;              /* borrowed; outlives the connection */
+    struct turn *turn; /* borrowed; outlives the connection */
     const struct protocol *protocol;
-    void *session;                  /* owned; freed by protocol->ops->fini */
-    struct list_node link;          /* in turn->conns */
-    struct list_node dirty;         /* in turn->dirty or turn->dead, or in no list */
+    void *session;          /* owned; freed by protocol->ops->fini */
+    struct list_node link;  /* in turn->conns */
+    struct list_node dirty; /* in turn->dirty or turn->dead, or in no list */
     struct timer timer;
-    uint64_t send_due_ms;           /* when the peer must have taken bytes; TIMER_NEVER */
-    uint32_t linger_left;           /* CONN_LINGERING: bytes that may still be swallowed */
-    uint8_t state;                  /* enum conn_state */
-    uint8_t watched;                /* what the poller watches, of enum poller_event */
-    bool wants_write;               /* the transport took less than was offered */
-    bool was_high;                  /* on_drained is owed */
+    uint64_t send_due_ms; /* when the peer must have taken bytes; TIMER_NEVER */
+    uint32_t linger_left; /* CONN_LINGERING: bytes that may still be swallowed */
+    uint8_t state;        /* enum conn_state */
+    uint8_t watched;      /* what the poller watches, of enum poller_event */
+    bool wants_write;     /* the transport took less than was offered */
+    bool was_high;        /* on_drained is owed */
 };
 
 /* Opens a connection over `fd`, which it owns from now on, whatever happens.  Returns 0,

@@ -30,11 +30,11 @@ struct server {
     int ndoors;
     struct access_log *access; /* owned; NULL: no access log */
     enum server_stage stage;
-    bool gone_told;            /* the owner knows that the last connection has gone */
+    bool gone_told; /* the owner knows that the last connection has gone */
     uint64_t stop_began_ms;
-    uint64_t stage_due_ms;     /* when the next stage comes */
-    uint64_t accept_due_ms;    /* when accepting goes on after a rest */
-    char *fields;              /* owned copy of config.fields_sent */
+    uint64_t stage_due_ms;  /* when the next stage comes */
+    uint64_t accept_due_ms; /* when accepting goes on after a rest */
+    char *fields;           /* owned copy of config.fields_sent */
 };
 
 static struct server *
@@ -269,8 +269,8 @@ accept_some(struct server *server, struct door *door)
             return;
         int err = conn_open(&server->turn, fd, &peer, &door->endpoint, &h1_protocol);
         if (err != 0)
-            log_line(&server->turn.service.log, LOG_ERROR, "a connection was dropped: %s",
-                     err_text(err));
+            log_line(&server->turn.service.log, LOG_ERROR,
+                     "a connection was dropped: %s", err_text(err));
     }
 }
 

@@ -15,7 +15,7 @@ struct server; /* owns everything below it */
 /* How far a graceful stop has come. */
 enum server_stage {
     SERVER_SERVING = 0,
-    SERVER_DRAINING,  /* no new connections; running exchanges finish; streaming ones that
+    SERVER_DRAINING, /* no new connections; running exchanges finish; streaming ones that
                          wait for the peer have heard on_close(ERR_SHUTDOWN) */
     SERVER_NOTIFIED,  /* 2/3 of the grace are over: all exchanges have heard it */
     SERVER_CANCELLED, /* 5/6 of the grace are over: the owner cancels what still runs */
@@ -27,8 +27,9 @@ struct server_config {
     uint32_t graceful_ms; /* 30000; the longest graceful stop */
     bool sends_date;
     bool sends_server;
-    struct slice fields_sent; /* whole field lines with CR LF for each response; copied */
-    int access_log_fd;        /* borrowed; -1: no access log */
+    struct slice
+        fields_sent;   /* whole field lines with CR LF for each response; copied */
+    int access_log_fd; /* borrowed; -1: no access log */
 
     log_sink *log_sink; /* with log_arg */
     void *log_arg;

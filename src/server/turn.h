@@ -25,21 +25,21 @@ struct conn;
 #define TURN_FLUSH_EVERY 16
 
 struct turn {
-    struct service service;    /* lent to all sessions */
-    struct poller *poller;     /* owned */
+    struct service service; /* lent to all sessions */
+    struct poller *poller;  /* owned */
     struct timer_wheel wheel;
-    struct list_node conns;    /* all that are not dead */
-    struct list_node dirty;    /* touched since they were served */
-    struct list_node dead;     /* to be freed at the end of the turn */
+    struct list_node conns; /* all that are not dead */
+    struct list_node dirty; /* touched since they were served */
+    struct list_node dead;  /* to be freed at the end of the turn */
     struct outq_pools out_pools;
     struct pool conn_pool;
-    char *scratch;             /* owned; TURN_SCRATCH_BYTES */
-    uint64_t next_due_ms;      /* the earliest deadline that was set since the last look */
-    uint64_t armed_ms;         /* when the poller's alarm rings; TIMER_NEVER: it is off */
-    unsigned nconns;           /* in `conns` */
-    unsigned ndirty;           /* in `dirty` */
-    bool is_running;           /* inside a turn */
-    bool is_scheduled;         /* a flush was asked for */
+    char *scratch;        /* owned; TURN_SCRATCH_BYTES */
+    uint64_t next_due_ms; /* the earliest deadline that was set since the last look */
+    uint64_t armed_ms;    /* when the poller's alarm rings; TIMER_NEVER: it is off */
+    unsigned nconns;      /* in `conns` */
+    unsigned ndirty;      /* in `dirty` */
+    bool is_running;      /* inside a turn */
+    bool is_scheduled;    /* a flush was asked for */
     void (*schedule)(void *owner); /* see server.h */
     void *owner;
     void (*on_conn_gone)(struct turn *turn); /* the server looks whether it is done */

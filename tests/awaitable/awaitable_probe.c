@@ -165,8 +165,8 @@ probe_async_with(PyObject *mod, PyObject *args)
     int cb = 0, err = 0;
     if (!PyArg_ParseTuple(args, "OO|pp", &aw, &ctx, &cb, &err))
         return NULL;
-    return none_or_null(PyAwaitable_AsyncWith(aw, ctx, cb ? on_result : NULL,
-                                              err ? on_error : NULL));
+    return none_or_null(
+        PyAwaitable_AsyncWith(aw, ctx, cb ? on_result : NULL, err ? on_error : NULL));
 }
 
 static PyObject *

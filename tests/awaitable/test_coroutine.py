@@ -45,7 +45,7 @@ def test_what_is_yielded_comes_out_and_what_is_sent_goes_in():
     assert aw.send(None) == "token"
     with pytest.raises(StopIteration) as stop:
         aw.send("answer")
-    assert stop.value.value == "answer"
+    assert (stop.value.value, stop.value.args) == ("answer", ("answer",))
 
 
 def test_it_takes_no_value_before_it_has_started():

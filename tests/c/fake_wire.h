@@ -18,13 +18,13 @@ struct fake {
     struct outq_pools pools;
     struct http_field fields[128];
     void *session;
-    int finished;      /* how often finish was called */
+    int finished; /* how often finish was called */
     int finish_why;
-    int aborted;       /* how often abort was called */
+    int aborted; /* how often abort was called */
     bool touched;
     char out[1 << 16]; /* all that was written, with a NUL */
     size_t nout;
-    size_t takes;      /* bytes that the next flushes take; SIZE_MAX: all */
+    size_t takes; /* bytes that the next flushes take; SIZE_MAX: all */
 };
 
 static struct fake *

@@ -12,8 +12,8 @@ struct app {
     struct stream *stream; /* the exchange that runs, or NULL */
     char heard[4096];      /* "GET /path;" "body:..." "end;" "close:0;" in order */
     size_t nheard;
-    bool answers_at_once;  /* answers 200 "ok" in on_request */
-    bool pulls;            /* pulls until the body ends, then answers */
+    bool answers_at_once; /* answers 200 "ok" in on_request */
+    bool pulls;           /* pulls until the body ends, then answers */
 };
 
 static void
@@ -129,19 +129,22 @@ static const struct {
     {"pipelined requests are answered in order",
      "GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
      "GET /a;done;GET /b;done;", OK_1_1 OK_1_1, false},
-    {"a body by its length", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+    {"a body by its length",
+     "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
      "POST /a;hello|end;done;", OK_1_1, false},
     {"a chunked body loses its framing and its trailers",
      "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
      "2\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
      "POST /a;hello|end;done;GET /b;done;", OK_1_1 OK_1_1, false},
-    {"connection: close ends it", "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET",
-     "GET /a;done;", OK_CLOSE, true},
+    {"connection: close ends it",
+     "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET", "GET /a;done;",
+     OK_CLOSE, true},
     {"HTTP/1.0 ends it", "GET /a HTTP/1.0\r\n\r\n", "GET /a;done;", OK_CLOSE, true},
     {"a refused request ends it after those before it were answered",
      "GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\n\r\n", "GET /a;done;",
-     OK_1_1 "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
-            "connection: close\r\ncontent-length: 28\r\n\r\nBad Request: no Host field\n",
+     OK_1_1
+     "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
+     "connection: close\r\ncontent-length: 28\r\n\r\nBad Request: no Host field\n",
      true},
 };
 
@@ -152,10 +155,13 @@ check_dialogue(size_t i, size_t step)
     struct fake fake;
     struct app app = {.pulls = true};
 
-    ok(play(&fake, &app, dialogues[i].in, step), "%s: there is memory", dialogues[i].about);
-    is_text(app.heard, dialogues[i].heard, "%s: heard, by %zu", dialogues[i].about, step);
+    ok(play(&fake, &app, dialogues[i].in, step), "%s: there is memory",
+       dialogues[i].about);
+    is_text(app.heard, dialogues[i].heard, "%s: heard, by %zu", dialogues[i].about,
+            step);
     if (i + 1 < COUNT(dialogues))
-        is_text(fake.out, dialogues[i].out, "%s: out, by %zu", dialogues[i].about, step);
+        is_text(fake.out, dialogues[i].out, "%s: out, by %zu", dialogues[i].about,
+                step);
     else
         ok(strstr(fake.out, "HTTP/1.1 400 ") != NULL, "%s: 400", dialogues[i].about);
     ok((fake.finished > 0) == dialogues[i].finished, "%s: ends", dialogues[i].about);
@@ -203,11 +209,13 @@ test_an_answer_in_pieces_becomes_chunked_at_the_end_of_the_turn(void)
     is(stream_send_head(app.stream, &res), 0, "the head is taken");
     is(stream_send_body(app.stream, &piece, false), 0, "a piece is taken");
     fake_serve(&fake);
-    is_text(fake.out, OK_HEAD "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n", "a chunk");
+    is_text(fake.out, OK_HEAD "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n",
+            "a chunk");
     is(stream_send_body(app.stream, &piece, true), 0, "the last piece is taken");
     fake_serve(&fake);
     is_text(fake.out,
-            OK_HEAD "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\nabc\r\n0\r\n\r\n",
+            OK_HEAD
+            "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\nabc\r\n0\r\n\r\n",
             "the last chunk");
     is_text(app.heard, "GET /a;done;", "the exchange is over");
     fake_fini(&fake);
@@ -332,8 +340,8 @@ test_an_unread_body_is_swallowed_up_to_the_limit(void)
     fake_fini(&fake);
 
     app = (struct app){.answers_at_once = true};
-    play(&fake, &app, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\nhello",
-         1000);
+    play(&fake, &app,
+         "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\nhello", 1000);
     is_text(fake.out, OK_CLOSE, "a large one ends the connection, which is said");
     is(fake.finished, 1, "and done");
     fake_fini(&fake);
@@ -349,7 +357,8 @@ test_deadlines(void)
     is(fake.wire.read_due_ms, fake.service.clock.ms + 10000, "a head has 10 s");
     fake.service.clock.ms += 5000;
     fake_feed(&fake, slice_of("TP"));
-    is(fake.wire.read_due_ms, fake.service.clock.ms + 5000, "a drip does not renew them");
+    is(fake.wire.read_due_ms, fake.service.clock.ms + 5000,
+       "a drip does not renew them");
     h1_protocol.ops->on_deadline(&fake.wire, fake.session);
     fake_serve(&fake);
     ok(strncmp(fake.out, "HTTP/1.1 408 ", 13) == 0, "then 408");

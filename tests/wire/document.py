@@ -1,0 +1,55 @@
+"""Wire cases as documents: a heading, why, the bytes, and what must happen.
+
+In an ``http`` block each line break stands for CR LF. A line that ends in a backslash
+has none. ``\\r \\n \\t \\\\ \\xNN`` are single bytes, ``\\(TEXT*N)`` is TEXT N times.
+"""
+
+import re
+from dataclasses import dataclass
+
+CASE = re.compile(
+    r"^## (?P<title>[^\n]+)\n(?P<why>.*?)"
+    r"^```http(?P<flags>[^\n]*)\n(?P<bytes>.*?)^```\n"
+    r"\s*^```log\n(?P<log>.*?)^```",
+    re.M | re.S,
+)
+ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|\(((?:[^*\\]|\\.)*)\*(\d+)\)|(.))", re.S)
+PLAIN = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
+
+
+@dataclass
+class Case:
+    """One case: its name, the bytes that are sent, and the log that must come."""
+
+    name: str
+    sent: bytes
+    half_closes: bool
+    log: list[str]
+
+
+def _unescape(match):
+    code, repeated, times, char = match.groups()
+    if code:
+        return chr(int(code, 16))
+    if repeated is not None:
+        return ESCAPE.sub(_unescape, repeated) * int(times)
+    return PLAIN[char]
+
+
+def decode(text):
+    """Return the bytes that an ``http`` block stands for."""
+    lines = re.sub(r"\\\n", "\x00", text).replace("\n", "\r\n").replace("\x00", "")
+    return ESCAPE.sub(_unescape, lines).encode("latin-1")
+
+
+def read(path):
+    """Return the cases of a document."""
+    return [
+        Case(
+            name=f"{path.stem}: {match['title']}",
+            sent=decode(match["bytes"]),
+            half_closes="half-close" in match["flags"],
+            log=match["log"].splitlines(),
+        )
+        for match in CASE.finditer(path.read_text())
+    ]
