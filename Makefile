@@ -37,7 +37,7 @@ test-wire: debug
 		PYTHONPATH=$(abspath $(DEBUG))/stage $(BIN)/python tests/wire/run.py; fi
 
 test-py: debug $(VENV)/.test
-	PYTHONPATH=$(call EXTENSIONS,$(abspath $(DEBUG))) $(BIN)/python -m pytest $(TESTS)
+	PYTHONSAFEPATH=1 PYTHONPATH=$(call EXTENSIONS,$(abspath $(DEBUG))) $(BIN)/python -m pytest $(TESTS)
 
 check: $(VENV)/.build $(VENV)/.check debug
 	@tools/check.sh $(DEBUG)

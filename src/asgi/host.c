@@ -106,12 +106,28 @@ host_visit(struct host *host, visitproc visit, void *arg)
     Py_VISIT(host->interrupt);
     for (int id = 0; id < FIELD_END; id++)
         Py_VISIT(host->fields[id]);
+    for (struct list_node *node = host->running.next;
+         node != NULL && node != &host->running; node = node->next)
+        Py_VISIT(container_of(node, RequestObject, link));
     return 0;
+}
+
+/* Only a server that nobody can reach any more has calls that run. */
+static void
+drop_running(struct host *host)
+{
+    while (host->running.next != NULL && !list_is_empty(&host->running)) {
+        RequestObject *request = container_of(host->running.next, RequestObject, link);
+        Py_INCREF(request);
+        request_leave(request);
+        Py_DECREF(request);
+    }
 }
 
 void
 host_clear(struct host *host)
 {
+    drop_running(host);
     Py_CLEAR(host->app);
     Py_CLEAR(host->loop);
     Py_CLEAR(host->create_future);

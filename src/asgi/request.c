@@ -2,7 +2,6 @@
 /* asgi/request.c — see request.h for the contract. */
 #include "asgi/request.h"
 
-#include "asgi/raise.h"
 #include "base/err.h"
 
 RequestObject *
@@ -20,6 +19,7 @@ request_new(struct host *host, struct stream *s)
     request->owner = Py_NewRef(host->owner);
     request->stream = s;
     list_append(&host->running, &request->link);
+    Py_INCREF(op); /* the list's: a loop holds its Tasks weakly */
     s->app = request;
     PyObject_GC_Track(op);
     return request;
@@ -50,8 +50,8 @@ request_clear(PyObject *op)
     return 0;
 }
 
-static void
-leave_running(RequestObject *request)
+void
+request_leave(RequestObject *request)
 {
     struct host *host = request->host;
 
@@ -59,24 +59,7 @@ leave_running(RequestObject *request)
     if (UNLIKELY(host->is_stopping) && list_is_empty(&host->running) &&
         host->on_idle != NULL)
         host->on_idle(host);
-}
-
-/* An application whose Task was dropped halfway has neither ended nor answered: then
- * the last reference to the request goes while the stream still waits.  The stream
- * forgets the request first, so that nothing can call back into it. */
-static void
-abandon(RequestObject *request)
-{
-    struct stream *s = request->stream;
-    PyObject *exc = raise_take();
-
-    request->stream = NULL;
-    if (s != NULL)
-        s->app = NULL;
-    leave_running(request);
-    if (s != NULL && !request->is_complete)
-        stream_fail(s, ERR_APP_INCOMPLETE);
-    raise_again(exc);
+    Py_DECREF(request);
 }
 
 static void
@@ -87,8 +70,6 @@ request_dealloc(PyObject *op)
     struct freelist *list = &request->host->st->free_requests;
 
     PyObject_GC_UnTrack(op);
-    if (UNLIKELY(!list_is_empty(&request->link)))
-        abandon(request);
     if (request->stream != NULL)
         request->stream->app = NULL;
     (void)request_clear(op);
@@ -123,7 +104,7 @@ request_end(RequestObject *request, int why)
     request->task = NULL;
     if (!request->is_complete && request->stream != NULL)
         stream_fail(request->stream, why);
-    leave_running(request);
+    request_leave(request);
     Py_XDECREF(task);
 }
 

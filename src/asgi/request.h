@@ -18,7 +18,9 @@ typedef struct {
     struct host *host;     /* borrowed from `owner` */
     PyObject *owner;       /* the Server object */
     struct stream *stream; /* borrowed; NULL once on_close was called */
-    struct list_node link; /* in host->running until the application's call has ended */
+    struct list_node link; /* in host->running until the application's call has ended;
+                              the list owns a reference, which is what keeps a call that
+                              waits alive: its Task and it hold only each other */
     PyObject *task;        /* the Task of the call, while it runs; NULL before its first
                               step has returned */
     PyObject *pending;     /* bytes that came for a receive(), or NULL */
@@ -50,6 +52,10 @@ void request_disconnect(RequestObject *request);
  * response is not complete, with `why` for the engine (ERR_APP_FAILED or
  * ERR_APP_INCOMPLETE). */
 void request_end(RequestObject *request, int why);
+
+/* Takes the request out of host->running and drops the list's reference; the caller has
+ * one of its own. */
+void request_leave(RequestObject *request);
 
 /* stream_handler callbacks; see http/stream.h. */
 void request_on_body(struct stream *s, struct slice bytes, bool last);

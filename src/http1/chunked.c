@@ -34,6 +34,32 @@ enum state {
     LAST_LF, /* the CR of the empty line was read */
 };
 
+/* Fields that frame a message, route it or say what its content is have no place in a
+ * trailer (RFC 9110 6.5.1): whoever merges them further on is led astray by them. */
+#define NAME(text) {text, sizeof text - 1}
+static const struct slice forbidden[] = {
+    NAME("content-length"),
+    NAME("transfer-encoding"),
+    NAME("host"),
+    NAME("connection"),
+    NAME("upgrade"),
+    NAME("te"),
+    NAME("trailer"),
+    NAME("expect"),
+    NAME("content-type"),
+    NAME("content-encoding"),
+    NAME("content-range"),
+    NAME("authorization"),
+    NAME("cookie"),
+    NAME("forwarded"),
+    NAME("x-forwarded-for"),
+    NAME("x-forwarded-host"),
+    NAME("x-forwarded-proto"),
+    NAME("x-real-ip"),
+};
+#define FORBIDDEN (sizeof forbidden / sizeof forbidden[0])
+static_assert(FORBIDDEN < 32, "one bit of trailer_alike each");
+
 /* 0 to 15, or 16 when `byte` is no hexadecimal digit. */
 static unsigned
 hex_digit(uint8_t byte)
@@ -124,6 +150,31 @@ step_chunk(struct h1_chunked *c, uint8_t byte)
     }
 }
 
+/* Takes the next byte of a trailer's name, which is a token's. */
+static int
+step_trailer_name(struct h1_chunked *c, uint8_t byte)
+{
+    char lower = (char)(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
+    for (unsigned i = 0; i < FORBIDDEN; i++) {
+        if (c->trailer_name >= forbidden[i].len ||
+            forbidden[i].ptr[c->trailer_name] != lower)
+            c->trailer_alike &= ~(1u << i);
+    }
+    c->trailer_name++;
+    return LINE_NAME;
+}
+
+/* Behind the colon: the name is whole. */
+static int
+step_trailer_colon(const struct h1_chunked *c)
+{
+    for (unsigned i = 0; i < FORBIDDEN; i++) {
+        if ((c->trailer_alike >> i & 1) != 0 && c->trailer_name == forbidden[i].len)
+            return ERR_TRAILER;
+    }
+    return LINE_VALUE;
+}
+
 static int
 step_trailer(struct h1_chunked *c, const struct http_limits *limits, uint8_t byte)
 {
@@ -140,11 +191,13 @@ step_trailer(struct h1_chunked *c, const struct http_limits *limits, uint8_t byt
         if (c->trailer_fields == limits->trailer_fields)
             return ERR_TRAILER_TOO_LARGE;
         c->trailer_fields++;
-        return LINE_NAME;
+        c->trailer_name = 0;
+        c->trailer_alike = (1u << FORBIDDEN) - 1;
+        return step_trailer_name(c, byte);
     case LINE_NAME:
         if (byte == ':')
-            return LINE_VALUE;
-        return is_token_byte(byte) ? LINE_NAME : ERR_TRAILER;
+            return step_trailer_colon(c);
+        return is_token_byte(byte) ? step_trailer_name(c, byte) : ERR_TRAILER;
     case LINE_VALUE:
         if (byte == '\r')
             return LINE_LF;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* http1/chunked.h — decodes a chunked body (RFC 9112 7.1), resumable at any byte,
- * without a copy.  Trailers are checked, counted and dropped. */
+ * without a copy.  Trailers are checked, counted and dropped;
+ * one that frames, routes or describes the message is an error (RFC 9110 6.5.1). */
 #ifndef HTTP1_CHUNKED_H
 #define HTTP1_CHUNKED_H
 
@@ -17,6 +18,8 @@ struct h1_chunked {
     uint64_t framing_bytes;  /* all other bytes so far, trailers not counted */
     uint32_t trailer_bytes;  /* so far */
     uint32_t trailer_fields; /* so far */
+    uint32_t trailer_name;   /* bytes of the current trailer's name so far */
+    uint32_t trailer_alike;  /* forbidden names that it may still be; private */
     uint8_t state;           /* private to chunked.c */
     bool ended;              /* the last chunk and the trailers' empty line were seen */
 };

@@ -80,6 +80,7 @@ next_or_finish(struct h1_session *h, bool keeps_alive)
 
     if (!keeps_alive || wire->service->is_draining || wire->at_eof ||
         wire->service->limits.keep_alive_ms == 0) {
+        wire->lingers = true;
         finish(h, 0);
         return;
     }
@@ -110,7 +111,6 @@ settle(struct h1_session *h, struct slice *in)
         keeps_alive = keeps_alive && !unread;
     }
     h1_exchange_end(h, 0);
-    h->wire->lingers = unread;
     if (h->phase != H1_OVER)
         next_or_finish(h, keeps_alive);
 }

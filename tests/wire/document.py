@@ -1,5 +1,8 @@
 """Wire cases as documents: a heading, why, the bytes, and what must happen.
 
+``http half-close`` shuts the sending side behind the bytes; ``http deadline`` ends by a
+deadline of the server.
+
 In an ``http`` block each line break stands for CR LF. A line that ends in a backslash
 has none. ``\\r \\n \\t \\\\ \\xNN`` are single bytes, ``\\(TEXT*N)`` is TEXT N times.
 """
@@ -24,6 +27,7 @@ class Case:
     name: str
     sent: bytes
     half_closes: bool
+    has_deadline: bool
     log: list[str]
 
 
@@ -49,6 +53,7 @@ def read(path):
             name=f"{path.stem}: {match['title']}",
             sent=decode(match["bytes"]),
             half_closes="half-close" in match["flags"],
+            has_deadline="deadline" in match["flags"],
             log=match["log"].splitlines(),
         )
         for match in CASE.finditer(path.read_text())

@@ -1,0 +1,68 @@
+"""The garbage collector and calls that wait: a loop holds its Tasks only weakly."""
+
+import asyncio
+import gc
+import socket
+import weakref
+
+import pytest
+
+from bolide import _engine
+from bolide.config import Config
+
+DEADLINE_S = 30
+HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
+
+
+class Waiting:
+    """A connection whose application waits for the body of its request."""
+
+    async def begin(self):
+        """Start a server and send it a head; return when the application waits."""
+        settings = Config("app", lifespan="off").for_engine()
+        settings |= {"access_log_fd": -1}
+        settings |= {"log": lambda *_: None, "log_exception": lambda *_: None}
+        self.server = _engine.Server(self.app, asyncio.get_running_loop(), settings)
+        await self.server.startup()
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        self.server.start([listener.detach()])
+        self.waits = asyncio.Event()
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+        self.writer.write(HEAD)
+        await asyncio.wait_for(self.waits.wait(), DEADLINE_S)
+
+    async def app(self, scope, receive, send):
+        """Echo."""
+        asyncio.get_running_loop().call_soon(self.waits.set)
+        body = (await receive())["body"]
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": body})
+
+
+def test_a_call_that_waits_for_its_body_survives_the_collector():
+    async def main():
+        waiting = Waiting()
+        await waiting.begin()
+        gc.collect()
+        waiting.writer.write(b"body")
+        answer = await asyncio.wait_for(waiting.reader.read(1000), DEADLINE_S)
+        waiting.writer.close()
+        waiting.server.close()
+        return answer
+
+    assert asyncio.run(main()).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+# What the server wakes as it goes cannot run on a loop that is closed.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_server_that_nobody_holds_goes_with_the_calls_that_wait():
+    loop = asyncio.new_event_loop()
+    waiting = Waiting()
+    gone = weakref.ref(waiting)
+    loop.run_until_complete(waiting.begin())
+    waiting.writer.transport.abort()
+    loop.close()
+    del waiting, loop
+    gc.collect()
+    assert gone() is None
