@@ -6,12 +6,13 @@ set -eu
 
 dir=$1
 shift
+case $dir in /*) ;; *) dir=$PWD/$dir ;; esac
 log=$dir.log
 mkdir -p "$(dirname "$dir")"
 if [ ! -f "$dir/build.ninja" ]; then
     rm -rf "$dir"
-    meson setup "$dir" "$@" "-Dpython.purelibdir=$PWD/$dir/stage" \
-        "-Dpython.platlibdir=$PWD/$dir/stage" >"$log" 2>&1 || { cat "$log"; exit 1; }
+    meson setup "$dir" "$@" "-Dpython.purelibdir=$dir/stage" \
+        "-Dpython.platlibdir=$dir/stage" >"$log" 2>&1 || { cat "$log"; exit 1; }
 fi
 meson compile -C "$dir" >"$log" 2>&1 || { cat "$log"; exit 1; }
 meson install -C "$dir" --quiet >"$log" 2>&1 || { cat "$log"; exit 1; }

@@ -27,11 +27,15 @@ BANNED = {
 }
 ALLOCATORS = {"malloc", "calloc", "realloc", "free", "strdup"}
 CALL = re.compile(r"(?<![\w.>])([a-z_]\w*)\s*\(")
-STATIC = re.compile(r"^static\s+(?!const\b|inline\b|_Thread_local\b)([^;(={]*?[;=])", re.M)
+STATIC = re.compile(
+    r"^static\s+(?!const\b|inline\b|_Thread_local\b)([^;(={]*?[;=])", re.M
+)
 CONSTANT = re.compile(r"\bconst\b[^*]*$|\*\s*const\b")
 COMMENT_OR_TEXT = re.compile(r"""/\*.*?\*/|"(?:\\.|[^"\\\n])*\"""", re.S)
 
-PYTHON_TABLES = re.compile(r"\b(PyMethodDef|PyMemberDef|PyGetSetDef|PyType_Slot|PyType_Spec|PyModuleDef|PyModuleDef_Slot)\b")
+PYTHON_TABLES = re.compile(
+    r"\bPy(MethodDef|MemberDef|GetSetDef|Type_Slot|Type_Spec|ModuleDef|ModuleDef_Slot)\b"
+)
 """CPython takes these by a pointer to non-const; nobody changes them."""
 
 

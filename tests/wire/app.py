@@ -1,4 +1,4 @@
-"""The application behind the wire cases: it echoes, and does wrong where it is asked to.
+"""The application behind the wire cases: it echoes, and does wrong where asked to.
 
 What it sees is written down per connection, by the client's port.
 """
