@@ -54,8 +54,9 @@ asan: $(VENV)/.build $(VENV)/.test
 fuzz: $(VENV)/.build
 	@tools/fuzz.sh
 
-bench: build
-	PYTHONPATH=$(abspath $(RELEASE))/stage $(BIN)/python bench/run.py $(BENCH)
+bench: build $(VENV)/.bench
+	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
+		run.py $(BENCH)
 
 wheel: $(VENV)/.build
 	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
@@ -76,6 +77,12 @@ $(VENV)/.test: $(VENV)/.build requirements/test.txt
 	@$(BIN)/python -m pip install -q -r requirements/test.txt
 	@$(BIN)/python -m pip install -q rloop 2>/dev/null || \
 		echo "rloop is not to be had for this Python: its tests are skipped"
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.build requirements/bench.txt
+	@tools/setup.sh --bench $(PYTHON)
+	@for peer in $$(cat requirements/bench.txt); do \
+		$(BIN)/python -m pip install -q $$peer || echo "no $$peer for this Python"; done
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.build requirements/check.txt

@@ -1,13 +1,19 @@
 #!/bin/sh
 # Installs what the build needs from the system's packages, where it is missing: a C
 # compiler, and for the system's own Python its headers and its venv module.
-#   tools/setup.sh PYTHON
+#   tools/setup.sh [--bench] PYTHON      --bench: what `make bench` needs as well
 set -eu
 
-python=$1
 missing=""
+if [ "$1" = --bench ]; then
+    shift
+    command -v wrk >/dev/null 2>&1 || missing="$missing wrk"
+    command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
+    command -v taskset >/dev/null 2>&1 || missing="$missing util-linux"
+fi
+python=$1
 
-command -v cc >/dev/null 2>&1 || missing="gcc libc6-dev"
+command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
 if ! command -v "$python" >/dev/null 2>&1; then
     missing="$missing python3 python3-dev python3-venv"
 else

@@ -1,0 +1,135 @@
+"""The applications that are measured: plain ASGI, and one FastAPI route."""
+
+import asyncio
+
+HELLO = b"Hello, world!"
+BIG = b"x" * (1 << 20)
+CHUNK = b"y" * 4096
+
+
+def serving(handle):
+    """Return an application that answers lifespan and leaves the rest to ``handle``."""
+
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            return await handle(scope, receive, send)
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return None
+
+    return app
+
+
+async def answer(send, body):
+    """Send a whole answer."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", b"%d" % len(body)),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+@serving
+async def hello(scope, receive, send):
+    """Answer 13 bytes."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", b"13"),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": HELLO})
+
+
+@serving
+async def echo(scope, receive, send):
+    """Answer with the body of the request."""
+    parts = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    await answer(send, b"".join(parts))
+
+
+@serving
+async def count(scope, receive, send):
+    """Answer with the length of the body, and keep nothing of it."""
+    total = 0
+    while True:
+        message = await receive()
+        total += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    await answer(send, b"%d" % total)
+
+
+@serving
+async def big(scope, receive, send):
+    """Answer 1 MiB in one message."""
+    await answer(send, BIG)
+
+
+@serving
+async def stream(scope, receive, send):
+    """Answer 16 chunks of 4 KiB."""
+    await send({"type": "http.response.start", "status": 200})
+    for _ in range(16):
+        await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+@serving
+async def flood(scope, receive, send):
+    """Answer 1 GiB in chunks of 1 MiB."""
+    await send({"type": "http.response.start", "status": 200})
+    for _ in range(1024):
+        await send({"type": "http.response.body", "body": BIG, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+@serving
+async def sleepy(scope, receive, send):
+    """Give the loop a turn, then answer."""
+    await asyncio.sleep(0)
+    await answer(send, b"ok")
+
+
+def fastapi():
+    """Return a FastAPI application with one JSON route."""
+    from fastapi import FastAPI
+    from pydantic import BaseModel
+
+    class Item(BaseModel):
+        id: int
+        name: str
+        tags: list[str]
+
+    api = FastAPI()
+
+    @api.get("/items/{number}")
+    async def item(number: int, q: str = "x") -> Item:
+        return Item(id=number, name=q, tags=["a", "b"])
+
+    return api
+
+
+def __getattr__(name):
+    """Make the FastAPI application only where it is asked for."""
+    if name != "fast":
+        raise AttributeError(name)
+    globals()["fast"] = fastapi()
+    return globals()["fast"]

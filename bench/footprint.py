@@ -1,0 +1,77 @@
+"""What a server costs while it does nothing: memory, idle connections, its start."""
+
+import resource
+import socket
+import subprocess
+import sys
+import time
+
+import servers
+from measure import cpu_seconds, rss_bytes, wait_for_port
+
+CONNECTIONS = 10_000
+HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+PLAIN = "import asyncio, time; print(flush=True); time.sleep(60)"
+
+
+def plain_python_bytes():
+    """Return the RSS of a Python that has imported asyncio."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PLAIN], stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        rss = rss_bytes(process.pid)
+        process.kill()
+    return rss
+
+
+def open_idle(port, count):
+    """Return so many connections, each of which has had one answer."""
+    held = []
+    for _ in range(count):
+        client = socket.create_connection(("127.0.0.1", port), 5)
+        client.sendall(HELLO)
+        client.recv(4096)
+        held.append(client)
+    return held
+
+
+def line_of(name, port, plain):
+    """Return one row of the table."""
+    began = time.monotonic()
+    with servers.running(name, "hello", port) as process:
+        ready = time.monotonic() - began
+        wait_for_port(port, process)
+        open_idle(port, 1)[0].close()
+        base = rss_bytes(process.pid)
+        held = open_idle(port, CONNECTIONS)
+        each = (rss_bytes(process.pid) - base) / CONNECTIONS
+        before = cpu_seconds(process.pid)
+        time.sleep(3)
+        idle = (cpu_seconds(process.pid) - before) / 3 * 100
+        for client in held:
+            client.close()
+    return (
+        f"| {name} | {ready:.2f} | {base / 2**20:.1f} | {base / plain:.2f} |"
+        f" {each:.0f} | {idle:.1f} |"
+    )
+
+
+def lines(names, ports):
+    """Return the table of what idle servers cost."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    plain = plain_python_bytes()
+    found = [
+        "| server | ready after s | RSS MiB | to plain Python with asyncio |"
+        f" bytes an idle connection ({CONNECTIONS:,}) | CPU % then |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name in names:
+        if name.startswith("bolide/"):
+            continue
+        try:
+            found.append(line_of(name, next(ports), plain))
+        except (OSError, RuntimeError) as problem:
+            found.append(f"| {name} | | | | {problem} | |")
+    return found

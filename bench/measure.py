@@ -1,0 +1,122 @@
+"""Figures of a process tree from /proc, and of a run of wrk."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
+
+
+@dataclass
+class Run:
+    """What one run of a load gave."""
+
+    requests: int
+    rate: float
+    """Requests per second."""
+    p50: float
+    """Milliseconds."""
+    p99: float
+    """Milliseconds."""
+    cpu: float = 0.0
+    """Microseconds of the server's processes per request."""
+    rss: float = 0.0
+    """MiB of the server's processes, behind the load."""
+    errors: str = ""
+
+
+def tree(pid):
+    """Return the process and all its descendants."""
+    found, todo = [], [pid]
+    while todo:
+        one = todo.pop()
+        found.append(one)
+        try:
+            for task in os.listdir(f"/proc/{one}/task"):
+                with open(f"/proc/{one}/task/{task}/children") as children:
+                    todo += [int(x) for x in children.read().split()]
+        except OSError:
+            continue
+    return found
+
+
+def cpu_seconds(pid):
+    """Return the user and system time of the process tree."""
+    ticks = 0
+    for one in tree(pid):
+        try:
+            with open(f"/proc/{one}/stat") as stat:
+                words = stat.read().rsplit(")", 1)[1].split()
+            ticks += int(words[11]) + int(words[12])
+        except OSError:
+            continue
+    return ticks / TICKS_A_SECOND
+
+
+def rss_bytes(pid):
+    """Return the resident memory of the process tree."""
+    total = 0
+    for one in tree(pid):
+        try:
+            with open(f"/proc/{one}/status") as status:
+                found = re.search(r"VmRSS:\s+(\d+)", status.read())
+            total += int(found.group(1)) * 1024 if found else 0
+        except OSError:
+            continue
+    return total
+
+
+def wait_for_port(port, process, deadline_s=30.0):
+    """Return how long it took until the port took a connection, in seconds."""
+    began = time.monotonic()
+    while time.monotonic() < began + deadline_s:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server has ended: {process.args}")
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.005)
+        else:
+            return time.monotonic() - began
+    raise RuntimeError(f"no server on port {port}")
+
+
+def milliseconds(text):
+    """Return "1.50ms" as 1.5."""
+    number, unit = re.fullmatch(r"([\d.]+)([a-z]+)", text).groups()
+    return float(number) * UNITS_MS[unit]
+
+
+def wrk(port, work, seconds, core):
+    """Run wrk on its core; return its figures."""
+    command = ["taskset", "-c", core, "wrk", "-t1", f"-c{work.connections}"]
+    command += [f"-d{seconds}s", "--latency"]
+    if work.script:
+        command += ["-s", str(work.script)]
+    command += [f"http://127.0.0.1:{port}{work.path}", "--", *work.arguments]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    p50, p99 = (
+        milliseconds(found.group(1)) if found else 0.0
+        for found in (re.search(rf"{p}%\s+(\S+)", out) for p in (50, 99))
+    )
+    return Run(
+        requests=int(re.search(r"(\d+) requests in", out).group(1)),
+        rate=float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)),
+        p50=p50,
+        p99=p99,
+        errors=" ".join(re.findall(r"(Non-2xx.*|Socket errors.*)", out)),
+    )
+
+
+def load(process, port, work, seconds, core):
+    """Warm the server, load it, and return the figures of both sides."""
+    wrk(port, work, 1, core)
+    before = cpu_seconds(process.pid)
+    run = wrk(port, work, seconds, core)
+    run.cpu = (cpu_seconds(process.pid) - before) / max(run.requests, 1) * 1e6
+    run.rss = rss_bytes(process.pid) / 2**20
+    return run

@@ -1,0 +1,60 @@
+"""The kinds of work that are measured, and what bolide is to reach on each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+LUA = Path(__file__).parent / "lua"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One kind of load."""
+
+    name: str
+    app: str
+    connections: int = 64
+    path: str = "/"
+    script: Path | None = None
+    arguments: tuple[str, ...] = ()
+    target: float = 0.0
+    """Requests per second as a multiple of the best Python peer's."""
+    has_nginx: bool = False
+
+
+WORKS = {
+    "hello": Work("GET hello, 64 connections", "hello", target=1.3, has_nginx=True),
+    "browser": Work(
+        "the same with a browser's 12 fields",
+        "hello",
+        script=LUA / "browser.lua",
+        target=1.3,
+        has_nginx=True,
+    ),
+    "pipeline": Work(
+        "16-deep pipelining",
+        "hello",
+        script=LUA / "pipeline.lua",
+        target=3.0,
+        has_nginx=True,
+    ),
+    "post1k": Work(
+        "POST 1 KiB echo",
+        "echo",
+        script=LUA / "post.lua",
+        arguments=("1024",),
+        target=1.2,
+    ),
+    "post64k": Work(
+        "POST 64 KiB echo",
+        "echo",
+        connections=16,
+        script=LUA / "post.lua",
+        arguments=("65536",),
+        target=1.2,
+    ),
+    "big": Work("1 MiB answer, one message", "big", connections=8, target=1.2),
+    "stream": Work("16 chunks of 4 KiB", "stream", target=1.2),
+    "sleep": Work("sleep(0), 256 connections", "sleepy", connections=256, target=1.1),
+    "fastapi": Work("FastAPI JSON route", "fast", path="/items/7", target=1.05),
+    "one": Work("one connection, one at a time", "hello", connections=1),
+}
