@@ -351,13 +351,22 @@ int
 h1_write_notice(struct outq *q, struct service *service, const struct h1_notice *notice)
 {
     struct h1_writer w = {.keeps_alive = notice->keeps_alive};
-    struct http_field type = {
-        .name = slice_of("content-type"),
-        .value = slice_of("text/plain; charset=utf-8"),
-        .id = FIELD_CONTENT_TYPE,
+    struct http_field fields[] = {
+        {
+            .name = slice_of("content-type"),
+            .value = slice_of("text/plain; charset=utf-8"),
+            .id = FIELD_CONTENT_TYPE,
+        },
+        {
+            .name = slice_of("allow"), /* RFC 9110 15.5.6 */
+            .value = slice_of("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        },
     };
     struct http_response res = {
-        .status = notice->status, .fields = &type, .nfields = 1};
+        .status = notice->status,
+        .fields = fields,
+        .nfields = notice->status == 405 ? 2 : 1,
+    };
 
     int err = h1_write_head(&w, q, &res);
     if (err != 0)
