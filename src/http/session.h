@@ -24,9 +24,8 @@ struct service {
     struct log log;
     const struct stream_handler *handler;
     void *handler_arg; /* goes to stream->handler_arg */
-    struct slice
-        fields_sent;     /* whole field lines added to every response: "Server: ..."
-                                 and the user's own; may be empty */
+    /* Whole field lines added to every response: the user's own; may be empty. */
+    struct slice fields_sent;
     bool sends_date;     /* a Date field is added where the application gave none */
     bool sends_server;   /* "server: bolide" is added where the application gave none */
     bool is_draining;    /* keep-alive is over: answers carry "connection: close" */

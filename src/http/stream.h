@@ -22,9 +22,8 @@ struct stream;
 /* A response head.  Names may be in any case; the order is kept. */
 struct http_response {
     int status; /* 200 to 999 */
-    struct http_field
-        *fields; /* [0, nfields); borrowed for the call; `id` is filled in by
-                                  stream_send_head */
+    /* [0, nfields); borrowed for the call; `id` is filled in by stream_send_head. */
+    struct http_field *fields;
     uint32_t nfields;
 };
 
