@@ -1,13 +1,30 @@
-"""bolide, a fast ASGI server: its engine is the C extension ``bolide._engine``."""
+"""bolide, a fast ASGI server: its engine is the C extension ``bolide._engine``.
+
+``run(app)`` serves an application until a signal comes. ``Server(Config(app)).serve()``
+is the same inside a loop that runs already.
+"""
 
 from __future__ import annotations
 
-from bolide.config import Config, ConfigError
+from bolide._engine import ClientDisconnected, LifespanError
+from bolide.config import Config
+from bolide.errors import AppError, BindError, ConfigError
 from bolide.server import Server, run
 
 __version__ = "0.1.0"
 
-__all__ = ["Config", "ConfigError", "Server", "__version__", "get_include", "run"]
+__all__ = [
+    "AppError",
+    "BindError",
+    "ClientDisconnected",
+    "Config",
+    "ConfigError",
+    "LifespanError",
+    "Server",
+    "__version__",
+    "get_include",
+    "run",
+]
 
 
 def get_include() -> str:

@@ -1,112 +1,152 @@
-"""The ``bolide`` command: from arguments to a Config, and nothing more."""
+"""The ``bolide`` command: from arguments and environment to a Config, nothing more."""
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from bolide.config import LIFESPANS, LIMITS, LOOPS, ConfigError
-from bolide.logs import LEVELS
-from bolide.server import EXIT_USAGE, Server, make_config
+from bolide.config import Config
+from bolide.errors import AppError, ConfigError
+from bolide.importer import check_target
+from bolide.options import NOT_YET, OPTIONS, Option, by_name, help_text
+from bolide.server import EXIT_USAGE, Server
 
-_NOT_YET = frozenset(
-    "--reload --reload-dir --reload-include --reload-exclude --reload-delay --workers "
-    "--env-file --log-config --http --ws --ws-max-size --ws-max-queue "
-    "--ws-ping-interval --ws-ping-timeout --ws-per-message-deflate --interface "
-    "--proxy-headers --no-proxy-headers --forwarded-allow-ips --limit-max-requests "
-    "--limit-max-requests-jitter --timeout-worker-healthcheck --ssl-keyfile "
-    "--ssl-certfile --ssl-keyfile-password --ssl-version --ssl-cert-reqs "
-    "--ssl-ca-certs --ssl-ciphers --use-colors --no-use-colors "
-    "--h11-max-incomplete-event-size --reset-contextvars --http2".split()
-)
-"""Options of uvicorn that this version does not have."""
+_SWITCH = {
+    "1": True, "true": True, "yes": True, "on": True,
+    "0": False, "false": False, "no": False, "off": False,
+}  # fmt: skip
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        for name in _NOT_YET:
-            if message.startswith("unrecognized arguments:") and name in message.split():
-                message = f"{name} is not in this version of bolide"
-        self.exit(EXIT_USAGE, f"{self.prog}: error: {message}\n")
+class UsageError(Exception):
+    """Wrong use of the command; the text is one line that says what is wrong."""
 
 
-def _add_switch(group: Any, name: str, text: str) -> None:
-    dest = name.replace("-", "_")
-    group.add_argument(f"--{name}", action="store_true", default=None, help=text)
-    group.add_argument(
-        f"--no-{name}", action="store_false", dest=dest, help=argparse.SUPPRESS
-    )
+def parse(words: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of Config that the command line and the environment set.
+
+    The command line wins; of an option given twice the last counts. ``--help`` and
+    ``--version`` give ``{"help": True}`` and ``{"version": True}``, nothing else.
+    Raises UsageError.
+    """
+    settings = _from_environment(environ)
+    apps = [environ["BOLIDE_APP"]] if environ.get("BOLIDE_APP") else []
+    given: list[str] = []
+    names = by_name()
+    rest = iter(words)
+    for word in rest:
+        name, has_value, value = word.partition("=")
+        if word == "--":
+            given += rest
+        elif not word.startswith("-") or word == "-":
+            given.append(word)
+        elif name not in names:
+            raise UsageError(_unknown(name, list(names)))
+        else:
+            option, means = names[name]
+            if not option.field:
+                return {option.name[2:]: True}
+            if option.kind == "switch":
+                if has_value:
+                    raise UsageError(f"{name} takes no value")
+                settings[option.field] = means
+            else:
+                text = value if has_value else _next(rest, name, names)
+                _put(settings, option, text, name)
+    apps = given or apps
+    if len(apps) != 1:
+        raise UsageError(_which_app(apps))
+    return {**settings, "app": apps[0]}
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line; options that are not given stay None."""
-    parser = _Parser(
-        prog="bolide",
-        usage="bolide [options] module:app",
-        description="Serve an ASGI application.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("app", help="the application, as module:attribute")
-    parser.add_argument("--version", action="store_true", help="print it and exit")
-
-    bind = parser.add_argument_group("where to listen")
-    bind.add_argument("--host", help="address or name (127.0.0.1)")
-    bind.add_argument("--port", type=int, help="0 takes a free one (8000)")
-    bind.add_argument("--uds", metavar="PATH", help="a Unix socket instead")
-    bind.add_argument("--fd", type=int, help="an inherited listening socket instead")
-    bind.add_argument("--backlog", type=int, help="waiting connections (2048)")
-
-    app = parser.add_argument_group("the application")
-    app.add_argument("--factory", action="store_true", default=None,
-                     help="module:app is called and returns the application")
-    app.add_argument("--app-dir", metavar="DIR", help="where modules are looked for (.)")
-    app.add_argument("--root-path", metavar="PATH", help="where it is mounted")
-    app.add_argument("--lifespan", choices=LIFESPANS, help="(auto)")
-    app.add_argument("--loop", choices=LOOPS, help="(auto: uvloop where installed)")
-
-    say = parser.add_argument_group("what is said")
-    say.add_argument("--log-level", choices=list(LEVELS), help="(info)")
-    _add_switch(say, "access-log", "a line per request; --no-access-log (on)")
-    _add_switch(say, "date-header", "a Date field; --no-date-header (on)")
-    _add_switch(say, "server-header", "a Server field; --no-server-header (on)")
-    say.add_argument("--header", action="append", metavar="NAME:VALUE", dest="headers",
-                     help="a field added to every answer; may be repeated")
-
-    limits = parser.add_argument_group("limits and times")
-    for limit in LIMITS:
-        limits.add_argument(limit.option, metavar=limit.unit.upper(),
-                            help=f"{limit.meaning} ({limit.default:g})")
-    return parser  # fmt: skip
+def _which_app(apps: list[str]) -> str:
+    if apps:
+        return f"one application is served, not {len(apps)}: {' '.join(apps)}"
+    return "which application? give module:app, or --help to see more"
 
 
-def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    given = {k: v for k, v in vars(arguments).items() if v is not None}
-    given.pop("version")
-    headers = given.pop("headers", [])
-    given["headers"] = [tuple(text.partition(":")[::2]) for text in headers]
-    for text in headers:
-        if ":" not in text:
-            raise ConfigError(f"--header takes NAME:VALUE, not {text!r}")
-    given.setdefault("app_dir", ".")
-    return given
+def _unknown(name: str, names: list[str]) -> str:
+    if name in NOT_YET:
+        return f"{name} is not in this version of bolide"
+    import difflib
+
+    close = difflib.get_close_matches(name, names, 1)
+    return f"there is no option {name}" + (f"; did you mean {close[0]}?" * len(close))
+
+
+def _next(rest: Iterator[str], name: str, names: Mapping[str, object]) -> str:
+    """Return the word behind option ``name``."""
+    word = next(rest, None)
+    if word is None or word.partition("=")[0] in names:
+        raise UsageError(f"{name} needs a value")
+    return word
+
+
+def _put(settings: dict[str, Any], option: Option, text: str, name: str) -> None:
+    """Put the value of an option where it belongs; ``name`` is what the user wrote."""
+    if option.kind == "list":
+        key, colon, value = text.partition(":")
+        if not colon:
+            raise UsageError(f"{name} takes NAME:VALUE, not {text!r}")
+        settings.setdefault(option.field, []).append((key, value))
+    elif option.kind == "int":
+        try:
+            settings[option.field] = int(text)
+        except ValueError:
+            raise UsageError(f"{name} takes a whole number, not {text!r}") from None
+    else:
+        settings[option.field] = text
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for option in OPTIONS:
+        text = environ.get(option.variable, "") if option.variable else ""
+        if not text:
+            continue
+        if option.kind != "switch":
+            _put(settings, option, text, option.variable)
+        elif text.lower() in _SWITCH:
+            settings[option.field] = _SWITCH[text.lower()]
+        else:
+            raise UsageError(f"{option.variable} is on or off, not {text!r}")
+    return settings
+
+
+def _config(words: Sequence[str], environ: Mapping[str, str]) -> Config | None:
+    """Return a Config, or None when there was only something to print; UsageError."""
+    settings = parse(words, environ)
+    if "help" in settings:
+        print(help_text())
+        return None
+    if "version" in settings:
+        from bolide import __version__
+
+        python = ".".join(map(str, sys.version_info[:3]))
+        print(f"bolide {__version__} (CPython {python}, {os.uname().sysname})")
+        return None
+    settings.setdefault("app_dir", ".")
+    try:
+        check_target(settings["app"])
+        return Config(**settings)
+    except AppError as error:
+        raise UsageError(str(error)) from None
+    except ConfigError as error:
+        name = next(x.name for x in OPTIONS if x.field == error.name)
+        raise UsageError(f"{name} {error.text}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command with ``arguments`` (``sys.argv`` by default) and exit."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if "--version" in words:
-        from bolide import __version__
+    """Run the command with ``arguments``, ``sys.argv`` by default, and exit.
 
-        print(f"bolide {__version__}")
-        sys.exit(0)
-    parser = make_parser()
+    The code is 0 after an orderly stop, 1 when the application cannot be loaded or the
+    address cannot be used, 2 after wrong use, 3 when the application's startup fails,
+    and 128 plus the number of the signal that ended it at once.
+    """
     try:
-        settings = _settings(parser.parse_args(words))
-        config = make_config(settings.pop("app"), settings)
-    except ConfigError as error:
-        parser.error(str(error))
-    sys.exit(Server(config).run())
+        config = _config(sys.argv[1:] if arguments is None else arguments, os.environ)
+    except UsageError as error:
+        sys.stderr.write(f"bolide: error: {error}\n")
+        sys.exit(EXIT_USAGE)
+    sys.exit(Server(config).run(owns_process=True) if config is not None else 0)

@@ -2,127 +2,179 @@
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from types import TracebackType
 from typing import Any
 
+from bolide.errors import AppError
 
-class ImportFailed(Exception):
-    """The application cannot be had; the text is one line that says why."""
+
+def check_target(target: str) -> None:
+    """Raise AppError, with a line that says why, unless it is ``"module:attribute"``.
+
+    Nothing is imported; ``attribute`` may be dotted.
+    """
+    module, colon, path = target.partition(":")
+    if "/" in module or (not colon and module.endswith(".py")):
+        name = module.removesuffix(".py").strip("./").replace("/", ".")
+        raise AppError(
+            f'"{target}" names a file; give its module: "{name}:{path or "app"}"'
+        )
+    if path.endswith(")"):
+        bare = f"{module}:{path.partition('(')[0]}"
+        raise AppError(f'"{target}" is a call; give "{bare}" and --factory')
+    parts = [*module.split("."), *path.split(".")]
+    if not colon or not all(parts):
+        raise AppError(f'"{target}" is not of the form "module:attribute"')
+
+
+def load_app(target: Any, *, factory: bool, app_dir: str | None) -> Any:
+    """Return the ASGI 3.0 application that ``target`` names, or is.
+
+    With ``factory`` the named thing is called without arguments and returns it.
+    ``app_dir`` comes first on ``sys.path``. An ASGI 2.0 application (a callable that
+    takes the scope alone) is wrapped. Raises AppError.
+    """
+    if app_dir is not None and app_dir not in sys.path:
+        sys.path.insert(0, app_dir)
+    app, name = target, repr(target)
+    if isinstance(target, str):
+        check_target(target)
+        app, name = _import_from(target), f'"{target}"'
+    if factory:
+        app = _call_factory(name, app)
+        name = f"what the factory {name} returns"
+    if not callable(app):
+        kind = type(app).__name__
+        raise AppError(f"{name} is no application: a {kind} cannot be called")
+    if _takes(app, 0):
+        raise AppError(
+            f"{name} is no application: it takes no arguments; "
+            "a factory of applications needs --factory"
+        )
+    return _wrap_double_callable(app) if _is_double_callable(app) else app
+
+
+def _import_from(target: str) -> Any:
+    module_name, _, path = target.partition(":")
+    found = _import_module(module_name)
+    for name in path.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            owner = getattr(found, "__name__", type(found).__name__)
+            kind = "module " if found is sys.modules.get(owner) else ""
+            hint = _did_you_mean(name, [x for x in dir(found) if x[0] != "_"])
+            raise AppError(f'{kind}"{owner}" has no attribute "{name}"{hint}') from None
+    return found
+
+
+def _did_you_mean(name: str, names: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, names, 1)
+    return f'; did you mean "{close[0]}"?' if close else ""
 
 
 def _import_module(name: str) -> Any:
+    import importlib
+
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if name == missing or name.startswith(missing + "."):
-            raise ImportFailed(f'there is no module "{missing}"') from None
-        raise ImportFailed(
-            f'module "{name}" imports "{missing}", which is not there'
-        ) from error
+            raise AppError(_not_found(name, missing)) from None
+        raise AppError(
+            f'module "{name}" imports "{missing}", which is not installed'
+            f"{_place(_trim(error))}"
+        ) from None
     except Exception as error:
-        raise ImportFailed(
-            f'module "{name}" fails at its import: {_where(error)}'
+        _trim(error)
+        raise AppError(
+            f'module "{name}" raises at its import: {_line(error)}'
         ) from error
 
 
-def _where(error: BaseException) -> str:
-    """Return the exception in one line, with the place it was raised at."""
-    text = f"{type(error).__name__}: {error}".splitlines()[0]
-    if isinstance(error, SyntaxError):
-        return f"{text} ({error.filename}, line {error.lineno})"
+def _not_found(name: str, missing: str) -> str:
+    if name.endswith(".py"):
+        module = name.removesuffix(".py")
+        return f'there is no module "{name}"; the module of {name} is "{module}"'
+    where = sys.path[0] or os.getcwd()
+    return f'there is no module "{missing}" in {where}, nor is one installed'
+
+
+def _trim(error: BaseException) -> TracebackType | None:
+    """Take our own and the import system's frames off the front; return the rest."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    own = (os.path.dirname(__file__), "<frozen importlib")
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(own) and f"importlib{os.sep}__init__" not in file:
+            break
         trace = trace.tb_next
+    error.__traceback__ = trace
+    return trace
+
+
+def _place(trace: TracebackType | None) -> str:
+    """Return where the first frame is, as " (file, line n)"."""
     if trace is None:
-        return text
-    return f"{text} ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
+        return ""
+    return f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
 
 
-def _find_attribute(module: Any, target: str, path: str) -> Any:
-    found = module
-    for name in path.split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError:
-            raise ImportFailed(
-                f'"{target}": there is no attribute "{name}" in '
-                f'"{getattr(found, "__name__", type(found).__name__)}"'
-            ) from None
-    return found
-
-
-def import_from_string(target: str) -> Any:
-    """Return what ``target``, ``"module:attribute"``, names.
-
-    ``attribute`` may be dotted. Raises ImportFailed with a line that says whether the
-    form is wrong, the module or the attribute is missing, or the import fails.
-    """
-    module_name, colon, path = target.partition(":")
-    if not colon or not module_name or not path:
-        raise ImportFailed(f'"{target}" is not of the form "module:attribute"')
-    return _find_attribute(_import_module(module_name), target, path)
-
-
-def load_app(target: str | Any, *, factory: bool, app_dir: str | None) -> Any:
-    """Return the ASGI 3.0 application that ``target`` names, or is.
-
-    With ``factory`` the named thing is called without arguments and returns it.
-    ``app_dir`` comes first on ``sys.path``. An ASGI 2.0 application (a callable that
-    takes the scope alone) is wrapped. Raises ImportFailed.
-    """
-    if app_dir is not None and app_dir not in sys.path:
-        sys.path.insert(0, app_dir)
-    app = import_from_string(target) if isinstance(target, str) else target
-    name = target if isinstance(target, str) else repr(target)
-    if factory:
-        app = _call_factory(name, app)
-    if not callable(app):
-        raise ImportFailed(
-            f'"{name}" is no application: {type(app).__name__} objects are not callable'
-        )
-    return _wrap_double_callable(app) if _is_double_callable(app) else app
+def _line(error: BaseException) -> str:
+    """Return the first line of an exception, with its type."""
+    text = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _call_factory(name: str, factory: Any) -> Any:
     if not callable(factory):
-        raise ImportFailed(f'"{name}" is no factory: it is not callable')
+        raise AppError(
+            f"{name} is no factory: a {type(factory).__name__} cannot be called"
+        )
     try:
         return factory()
     except Exception as error:
-        raise ImportFailed(f'the factory "{name}" fails: {_where(error)}') from error
+        _trim(error)
+        raise AppError(f"the factory {name} raises: {_line(error)}") from error
 
 
 _IS_COROUTINE = 0x80
 _IS_VARARGS = 0x04
 
 
-def _takes_scope_alone(function: Any, bound: int) -> bool:
-    """Return whether a plain function takes one argument behind ``bound`` ones."""
+def _takes(app: Any, count: int) -> bool:
+    """Return whether ``app`` wants ``count`` arguments, and cannot be given three.
+
+    False where Python code does not tell, and for coroutine functions.
+    """
+    function, bound = app, 0
+    if isinstance(app, type):
+        function, bound = getattr(app, "__init__", None), 1
+    elif hasattr(app, "__func__"):
+        function, bound = app.__func__, 1
+    elif not hasattr(app, "__code__"):
+        function, bound = type(app).__call__, 1
     code = getattr(function, "__code__", None)
     if code is None or code.co_flags & (_IS_COROUTINE | _IS_VARARGS):
         return False
-    return bool(code.co_argcount == bound + 1)
+    needed = code.co_argcount - len(function.__defaults__ or ())
+    return bool(needed == bound + count and code.co_argcount < bound + 3)
 
 
 def _is_double_callable(app: Any) -> bool:
-    """Return whether ``app`` is of ASGI 2.0: ``app(scope)`` returns the coroutine function.
+    """Return whether ``app`` is of ASGI 2.0: ``app(scope)`` returns the coroutine.
 
-    Decided by its own marks, else by how many arguments it takes.
+    Its own marks decide, asgiref's names for them, else how many arguments it takes.
     """
     if getattr(app, "_asgi_single_callable", False):
         return False
-    if getattr(app, "_asgi_double_callable", False):
-        return True
-    if isinstance(app, type):
-        return _takes_scope_alone(getattr(app, "__init__", None), 1)
-    if hasattr(app, "__func__"):
-        return _takes_scope_alone(app.__func__, 1)
-    if hasattr(app, "__code__"):
-        return _takes_scope_alone(app, 0)
-    return _takes_scope_alone(getattr(type(app), "__call__", None), 1)
+    return getattr(app, "_asgi_double_callable", False) is True or _takes(app, 1)
 
 
 def _wrap_double_callable(app: Any) -> Callable[[Any, Any, Any], Any]:

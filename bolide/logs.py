@@ -22,24 +22,30 @@ _NAMES = {number: name for name, number in LEVELS.items()}
 class Log:
     """A log to standard error that drops what is below its level.
 
-    ``level`` is one of the numbers in ``LEVELS``.
+    ``level`` is one of the numbers in LEVELS. A stream that is gone is no error.
     """
 
     def __init__(self, level: int) -> None:
         self.level = level
 
     def line(self, level: int, text: str) -> None:
-        """Say one line; a stream that is gone is no reason to fail."""
+        """Say ``text`` at ``level``, a number of LEVELS, behind the time."""
         if level < self.level:
             return
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        try:
-            sys.stderr.write(f"{stamp} {_NAMES.get(level, level):<7} {text}\n")
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            pass
+        self._write(f"{stamp} {_NAMES.get(level, level):<8} {text}\n")
 
     def exception(self, text: str, error: BaseException) -> None:
-        """Say one line at level error, and the traceback of ``error`` below it."""
+        """Say ``text`` at level error, and below it the traceback of ``error``."""
         lines = traceback.format_exception(error)
         self.line(LEVELS["error"], text + "\n" + "".join(lines).rstrip("\n"))
+
+    def _write(self, text: str) -> None:
+        stream = sys.stderr
+        if stream is None:
+            return
+        try:
+            stream.write(text)
+            stream.flush()
+        except (OSError, ValueError):
+            return

@@ -3,148 +3,73 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib
 import os
 import signal
 import socket
-import stat
 import sys
-from collections.abc import Coroutine
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
-from bolide import _engine
+from bolide import _engine, sockets
 from bolide.config import Config
-from bolide.importer import ImportFailed, load_app
+from bolide.errors import AppError, BindError, ConfigError
+from bolide.importer import load_app
 from bolide.logs import LEVELS, Log
 
 EXIT_OK = 0
 EXIT_ERROR = 1
-"""The application cannot be imported, or the address cannot be used."""
+"""The application cannot be loaded, or the address cannot be used."""
 EXIT_USAGE = 2
+"""Wrong use of the command."""
 EXIT_STARTUP = 3
-"""The application's lifespan start-up failed."""
+"""The application's lifespan startup failed."""
+EXIT_SIGNAL = 128
+"""Plus the number of a signal: it ended the process at once."""
+
+LEFTOVERS_S = 10.0
+"""How long threads and tasks of the application may outlive the stop of a process that
+is bolide's own."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class BindError(Exception):
-    """A listening socket cannot be had; the text is one line that says why."""
-
-
-def _bind_tcp(config: Config) -> socket.socket:
-    host = config.host.removeprefix("[").removesuffix("]")
-    try:
-        found = socket.getaddrinfo(
-            host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except (socket.gaierror, UnicodeError) as error:
-        raise BindError(f'there is no host "{host}": {error}') from None
-    family, kind, proto, _, address = found[0]
-    sock = socket.socket(family, kind, proto)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(config.backlog)
-    except OSError as error:
-        sock.close()
-        raise BindError(f"{_shown_host(host)}:{config.port}: {error.strerror}") from None
-    return sock
-
-
-def _shown_host(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _remove_stale(path: str) -> None:
-    """Remove a socket that nobody listens on; raise BindError when somebody does."""
-    try:
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise BindError(f"{path}: there is a file that is no socket")
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
+def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes loops of the kind ``name``, one of LOOPS; raise ConfigError."""
+    package = "uvloop" if name == "auto" else name
+    if package != "asyncio":
         try:
-            probe.connect(path)
-        except OSError:
-            os.unlink(path)
-            return
-    raise BindError(f"{path}: another server listens there")
-
-
-def _bind_unix(config: Config, path: str) -> socket.socket:
-    _remove_stale(path)
-    sock = socket.socket(socket.AF_UNIX)
-    try:
-        sock.bind(path)
-        os.chmod(path, 0o666)
-        sock.listen(config.backlog)
-    except OSError as error:
-        sock.close()
-        raise BindError(f"{path}: {error.strerror}") from None
-    return sock
-
-
-def _inherit(fd: int) -> socket.socket:
-    try:
-        sock = socket.socket(fileno=fd)
-        listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    except OSError as error:
-        raise BindError(f"descriptor {fd}: {error.strerror}") from None
-    if not listens:
-        sock.detach()
-        raise BindError(f"descriptor {fd} is no listening socket")
-    return sock
-
-
-def bind(config: Config) -> socket.socket:
-    """Return the listening socket that ``config`` asks for; raise BindError."""
-    if config.fd is not None:
-        return _inherit(config.fd)
-    if config.uds is not None:
-        return _bind_unix(config, config.uds)
-    return _bind_tcp(config)
-
-
-def describe(sock: socket.socket) -> str:
-    """Return where ``sock`` listens as a URL."""
-    if sock.family == socket.AF_UNIX:
-        return f"unix:{sock.getsockname()}"
-    host, port = sock.getsockname()[:2]
-    return f"http://{_shown_host(host)}:{port}"
-
-
-def _new_loop(name: str) -> asyncio.AbstractEventLoop:
-    """Return a new loop of the kind that ``--loop`` names; raise ImportFailed."""
-    if name in ("auto", "uvloop"):
-        try:
-            import uvloop
-
-            return uvloop.new_event_loop()
+            found: Any = importlib.import_module(package)
+            factory: Callable[[], asyncio.AbstractEventLoop] = found.new_event_loop
+            return factory
         except ImportError:
-            if name == "uvloop":
-                raise ImportFailed("--loop uvloop: uvloop is not installed") from None
-    if name == "rloop":
-        try:
-            import rloop
-
-            return rloop.new_event_loop()  # type: ignore[no-any-return]
-        except ImportError:
-            raise ImportFailed("--loop rloop: rloop is not installed") from None
-    return asyncio.new_event_loop()
+            if name != "auto":
+                raise ConfigError("loop", f"{name}: it is not installed") from None
+    return asyncio.new_event_loop
 
 
 class Server:
-    """One server in one process, on one loop.
+    """One server in one process, on one event loop; it serves once.
 
-    ``should_exit`` set to True stops it gracefully, ``force_exit`` at once; ``started``
-    tells that it accepts connections; ``exit_code`` is what the process should return.
+    ``started`` tells that it accepts connections. ``should_exit`` set to True, from any
+    thread, stops it gracefully, ``force_exit`` at once.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.log = Log(config.level)
         self.started = False
-        self.force_exit = False
-        self.exit_code = EXIT_OK
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._engine: _engine.Server | None = None
         self._should_exit = False
+        self._force_exit = False
+        self._owns_process = False
+        self._signal: int | None = None
+        self._inode = 0
 
     @property
     def should_exit(self) -> bool:
@@ -154,165 +79,231 @@ class Server:
     @should_exit.setter
     def should_exit(self, value: bool) -> None:
         self._should_exit = value
-        if value and self._stop is not None:
+        if value:
+            self._wake()
+
+    @property
+    def force_exit(self) -> bool:
+        """Whether the server is to stop without waiting for what runs."""
+        return self._force_exit
+
+    @force_exit.setter
+    def force_exit(self, value: bool) -> None:
+        self._force_exit = value
+        if value:
+            self.should_exit = True
+
+    def _wake(self) -> None:
+        """Have the loop look at what it was asked for; from any thread or a signal."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed already
+                self._loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        if self._stop is not None and self._should_exit:
             self._stop.set()
+        if self._engine is not None and self._force_exit:
+            self._engine.close()
 
-    def run(self) -> int:
-        """Serve until a signal comes, on a new loop, and return the exit code."""
-        try:
-            loop = _new_loop(self.config.loop)
-        except ImportFailed as error:
-            self.log.line(LEVELS["error"], str(error))
-            return EXIT_ERROR
-        return _run_on(loop, self._main())
+    def run(
+        self,
+        listeners: list[socket.socket] | None = None,
+        *,
+        owns_process: bool = False,
+    ) -> int:
+        """Serve on a new loop until a signal comes, and return the exit code.
 
-    async def _main(self) -> int:
+        ``listeners`` are bound sockets to serve on instead, and are taken over. With
+        ``owns_process`` the process is ended soon after the stop, whatever threads the
+        application has left behind. What keeps the server from starting is logged.
+        """
+        self._owns_process = owns_process
         try:
-            app = load_app(
-                self.config.app,
-                factory=self.config.factory,
-                app_dir=self.config.app_dir,
-            )
-            sock = bind(self.config)
-        except (ImportFailed, BindError) as error:
-            self._say_why(error)
+            with self._signals():
+                factory = _loop_factory(self.config.loop)
+                with asyncio.Runner(loop_factory=factory) as runner:
+                    runner.run(self._serve(listeners))
+        except AppError as error:
+            self._say_why(str(error), error.__cause__)
             return EXIT_ERROR
+        except (BindError, ConfigError) as error:
+            self._say_why(str(error), None)
+            return EXIT_ERROR
+        except _engine.LifespanError as error:
+            self._say_why(f"the application's startup failed: {error}", None)
+            return EXIT_STARTUP
+        return EXIT_OK
+
+    def _say_why(self, text: str, cause: BaseException | None) -> None:
+        if cause is not None:
+            self.log.exception(text, cause)
+        else:
+            self.log.line(LEVELS["error"], text)
+
+    async def serve(self, listeners: list[socket.socket] | None = None) -> None:
+        """Serve inside a running loop until ``should_exit`` is set or a signal comes.
+
+        ``listeners`` are as for ``run``. In the main thread SIGINT and SIGTERM stop the
+        server, and are raised again when it has stopped. To cancel the call is to stop
+        the server gracefully. Raises AppError, BindError, or ``LifespanError`` when the
+        application's startup fails.
+        """
+        with self._signals():
+            await self._serve(listeners)
+        if self._signal is not None:
+            signal.raise_signal(self._signal)
+
+    async def _serve(self, given: list[socket.socket] | None) -> None:
+        config = self.config
+        app = load_app(config.app, factory=config.factory, app_dir=config.app_dir)
+        listeners = given or sockets.bind(config)
+        if not given:
+            self._inode = sockets.inode(config.uds)
         try:
-            return await self._serve(app, sock, signals=True)
+            await self._serve_app(app, listeners)
         finally:
             self._remove_socket_file()
+            for sock in listeners:
+                sock.close()
 
-    def _say_why(self, error: Exception) -> None:
-        if error.__cause__ is not None and self.config.level <= LEVELS["debug"]:
-            self.log.exception(str(error), error.__cause__)
-        else:
-            self.log.line(LEVELS["error"], str(error))
-
-    def _remove_socket_file(self) -> None:
-        if self.config.uds is not None:
-            try:
-                os.unlink(self.config.uds)
-            except OSError:
-                pass
-
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve inside a running loop until ``should_exit`` is set.
-
-        ``sockets`` are bound and listening, and are taken over. Raises ImportFailed,
-        BindError, or ``bolide._engine.LifespanError``.
-        """
-        app = load_app(
-            self.config.app, factory=self.config.factory, app_dir=self.config.app_dir
-        )
-        sock = sockets[0] if sockets else bind(self.config)
-        try:
-            self.exit_code = await self._serve(
-                app, sock, signals=False, more=(sockets or [])[1:]
-            )
-        finally:
-            if not sockets:
-                self._remove_socket_file()
-
-    async def _serve(
-        self,
-        app: Any,
-        sock: socket.socket,
-        *,
-        signals: bool,
-        more: list[socket.socket] | None = None,
-    ) -> int:
-        loop = asyncio.get_running_loop()
+    async def _serve_app(self, app: Any, listeners: list[socket.socket]) -> None:
+        self._loop = loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        if self._should_exit:
-            self._stop.set()
+        self._look()
         settings = self.config.for_engine()
         settings["log"] = self.log.line
         settings["log_exception"] = self.log.exception
-        engine = _engine.Server(app, loop, settings)
-        if signals:
-            self._watch_signals(loop)
-        if not await self._startup(engine):
-            sock.close()
-            return EXIT_STARTUP
-        where = describe(sock)
-        engine.start([s.detach() for s in [sock, *(more or [])]])
-        self.started = True
-        self.log.line(LEVELS["info"], self._banner(where, loop))
-        await self._stop.wait()
-        return await self._shut_down(engine)
-
-    async def _startup(self, engine: _engine.Server) -> bool:
+        self._engine = engine = _engine.Server(app, loop, settings)
+        if not await self._startup(engine, self._stop):
+            return
         try:
-            await engine.startup()
-        except _engine.LifespanError as error:
-            text = f"the application failed to start: {error}".rstrip(": ")
-            self.log.line(LEVELS["error"], text)
+            sockets.listen(listeners, self.config.backlog)
+            banner = self._banner(listeners, loop)
+            engine.start([sock.detach() for sock in listeners])
+            self.started = True
+            self.log.line(LEVELS["info"], banner)
+            await self._stop.wait()
+        finally:
+            await self._shut_down(engine)
+
+    async def _startup(self, engine: _engine.Server, stop: asyncio.Event) -> bool:
+        """Return whether the application has started before a stop was asked for.
+
+        Where it has not, the engine is closed. Raises LifespanError.
+        """
+        if stop.is_set():
             engine.close()
             return False
-        return True
+        starting = asyncio.ensure_future(engine.startup())
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait(
+                (starting, stopping), return_when=asyncio.FIRST_COMPLETED
+            )
+            if starting.done():
+                starting.result()
+                return True
+            self.log.line(LEVELS["info"], "stopped before the application had started")
+            return False
+        finally:
+            starting.cancel()
+            stopping.cancel()
+            if not starting.done() or starting.exception() is not None:
+                engine.close()
 
-    async def _shut_down(self, engine: _engine.Server) -> int:
+    async def _shut_down(self, engine: _engine.Server) -> None:
         self.started = False
+        self._should_exit = True
         open_now = engine.connections
         if open_now:
-            self.log.line(LEVELS["info"], f"stopping: {open_now} connections are open")
+            self.log.line(LEVELS["info"], f"stopping; connections open: {open_now}")
         try:
             await engine.stop()
-            await engine.shutdown()
+            if not self._force_exit:
+                await engine.shutdown()
         except _engine.LifespanError as error:
-            self.log.line(LEVELS["error"], f"the application failed to stop: {error}")
+            self.log.line(
+                LEVELS["error"], f"the application's shutdown failed: {error}"
+            )
         finally:
             engine.close()
+            if self._owns_process:
+                self._bound_leftovers()
         self.log.line(LEVELS["info"], "stopped")
-        return EXIT_OK
 
-    def _banner(self, where: str, loop: asyncio.AbstractEventLoop) -> str:
+    def _bound_leftovers(self) -> None:
+        """End the process in a while, should the application's threads not."""
+        timer = threading.Timer(LEFTOVERS_S, self._leave_leftovers)
+        timer.daemon = True
+        timer.start()
+
+    def _leave_leftovers(self) -> None:
+        mine = (threading.main_thread(), threading.current_thread())
+        names = [t.name for t in threading.enumerate() if t not in mine]
+        what = ", ".join(names) or "a task that is not to be cancelled"
+        text = f"leaving behind what still runs after {LEFTOVERS_S:g} s: {what}"
+        self.log.line(LEVELS["warning"], text)
+        self._end_process(EXIT_OK)
+
+    def _end_process(self, code: int) -> None:
+        self._remove_socket_file()
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+        os._exit(code)
+
+    def _remove_socket_file(self) -> None:
+        if self.config.uds is not None and self._inode:
+            sockets.remove(self.config.uds, self._inode)
+
+    def _banner(
+        self, listeners: list[socket.socket], loop: asyncio.AbstractEventLoop
+    ) -> str:
         from bolide import __version__
 
-        kind = type(loop).__module__.partition(".")[0]
+        where = ", ".join(map(sockets.describe, listeners))
+        kind = type(loop).__module__.partition(".")[0].lstrip("_")
         python = ".".join(map(str, sys.version_info[:3]))
         return (
             f"bolide {__version__} listening on {where} "
             f"(pid {os.getpid()}, {kind}, CPython {python}; Ctrl-C stops it)"
         )
 
-    def _watch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._on_signal, number)
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Stop at signals meanwhile, where this is the main thread.
 
-    def _on_signal(self, number: int) -> None:
-        """Stop gracefully; the second time at once, as if nobody had caught it."""
-        if self._should_exit:
-            self.force_exit = True
-            self._remove_socket_file()
-            sys.stdout.flush()
-            os._exit(128 + number)
+        Plain handlers, not the loop's: they run even while an application blocks the
+        loop, and before there is one.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler or signal.SIG_DFL)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Stop gracefully; at once the second time, and while there is nothing to stop.
+
+        Only a process that is all bolide's is ended while the application loads.
+        """
+        if self._signal is not None:
+            self._end_process(EXIT_SIGNAL + number)
+        if self._loop is None and self._owns_process:
+            raise SystemExit(EXIT_SIGNAL + number)
+        self._signal = number
         self.should_exit = True
-
-
-def _run_on(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, int]) -> int:
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(main)
 
 
 def run(app: Any, **settings: Any) -> None:
     """Serve ``app``, an application or ``"module:attribute"``, until a signal comes.
 
-    ``settings`` are the fields of Config; the names in ``bolide.config.LIMITS`` are
-    taken as well. Exits the process with a code above 0 when it cannot serve. Raises
-    ConfigError for settings that cannot be used.
+    ``settings`` are the fields of Config. Exits the process, with the codes of the
+    command, when it cannot serve. Raises ConfigError for settings that cannot be used.
     """
-    code = Server(make_config(app, settings)).run()
+    code = Server(Config(app, **settings)).run()
     if code != EXIT_OK:
         sys.exit(code)
-
-
-def make_config(app: Any, settings: dict[str, Any]) -> Config:
-    """Return a Config, with the limits among ``settings`` put where they belong."""
-    from bolide.config import LIMITS
-
-    names = {limit.name for limit in LIMITS}
-    limits = dict(settings.get("limits", {}))
-    limits.update({k: v for k, v in settings.items() if k in names})
-    rest = {k: v for k, v in settings.items() if k not in names and k != "limits"}
-    return Config(app, limits=limits, **rest)

@@ -26,6 +26,6 @@ step banned python tools/check_banned.py
 step ruff ruff check -q .
 step ruff-format ruff format --check -q .
 step mypy mypy --no-error-summary
-step stubtest env PYTHONPATH="$build/stage" python -m mypy.stubtest \
+step stubtest env PYTHONPATH="$build/stage" python -P -m mypy.stubtest \
     --concise bolide._engine
 exit $failed

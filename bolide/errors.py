@@ -1,0 +1,28 @@
+"""Why a server does not start: one exception a reason, each with one line of text."""
+
+from __future__ import annotations
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used.
+
+    ``name`` is the field of Config (``"root_path"``), ``text`` completes the sentence:
+    ``"begins with '/', not 'api'"``.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(f"{name} {text}")
+        self.name = name
+        self.text = text
+
+
+class AppError(Exception):
+    """The application cannot be loaded.
+
+    Its ``__cause__``, where there is one, is what the application's own code raised;
+    the traceback of that begins in the application's code.
+    """
+
+
+class BindError(OSError):
+    """There is no socket to listen on as the settings ask for."""

@@ -1,0 +1,94 @@
+"""What a peer can reach: every limit with its unit, default and range."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from bolide.errors import ConfigError
+
+
+class Limit(NamedTuple):
+    """One limit; docs/LIMITS.md tells what happens when it is reached."""
+
+    name: str
+    """The field of Config; the option is the same with dashes."""
+    key: str
+    """The engine's name, as in src/http/limits.h."""
+    unit: str
+    """What Config counts: "bytes", "s", ... The engine counts "s" in milliseconds."""
+    default: float
+    lowest: float
+    highest: float
+    meaning: str
+    """What is limited, for the help text."""
+
+    @property
+    def is_time(self) -> bool:
+        """Whether the limit is a time."""
+        return self.unit == "s"
+
+    def check(self, value: Any) -> float:
+        """Return ``value``, a number or its text, as a number of ``unit``.
+
+        Raises ConfigError when it is none, or out of range.
+        """
+        kind = "a number" if self.is_time else "a whole number"
+        try:
+            number: float = float(value) if self.is_time else int(value)
+            if isinstance(value, bool) or (not self.is_time and value != number):
+                number = int(str(value))
+        except (TypeError, ValueError, OverflowError):
+            raise ConfigError(self.name, f"takes {kind}, not {value!r}") from None
+        if not self.lowest <= number <= self.highest:
+            low, high = f"{self.lowest:.15g}", f"{self.highest:.15g}"
+            raise ConfigError(
+                self.name, f"takes {low} to {high} {self.unit}, not {value}"
+            )
+        return number
+
+    def for_engine(self, number: float) -> int:
+        """Return a checked number as the engine counts it; above 0 it stays above."""
+        if not self.is_time:
+            return int(number)
+        return max(round(number * 1000), int(number > 0))
+
+
+_MIB = 1 << 20
+_DAY = 86400
+
+LIMITS = (
+    Limit("limit_concurrency", "connections", "connections", 16384, 1, 10**6,
+          "open connections"),
+    Limit("limit_request_line", "request_line_bytes", "bytes", 16384, 256, _MIB,
+          "method, target and version of a request"),
+    Limit("limit_head", "head_bytes", "bytes", 65536, 512, 16 * _MIB,
+          "request line and all fields of a request"),
+    Limit("limit_fields", "fields", "fields", 128, 1, 10000,
+          "field lines of a request"),
+    Limit("limit_body", "body_bytes", "bytes", 0, 0, 1 << 62,
+          "body of a request; 0: no limit"),
+    Limit("limit_trailers", "trailer_bytes", "bytes", 8192, 0, _MIB,
+          "all trailers behind a chunked body"),
+    Limit("limit_trailer_fields", "trailer_fields", "fields", 64, 0, 10000,
+          "trailer lines behind a chunked body"),
+    Limit("limit_chunk_overhead", "chunk_overhead_bytes", "bytes", 65536, 0, 16 * _MIB,
+          "chunk sizes, extensions and line ends that a chunked body may have beyond "
+          "as many bytes as it has data"),
+    Limit("limit_unread_body", "drain_bytes", "bytes", 65536, 0, 16 * _MIB,
+          "unread body that is swallowed after an answer to keep the connection"),
+    Limit("limit_body_rate", "body_rate", "bytes/s", 256, 0, 1 << 30,
+          "bytes per second that a body has to bring at least; 0: no limit"),
+    Limit("timeout_head", "head_ms", "s", 10, 0.05, _DAY,
+          "for a request's head, from its first byte to its last"),
+    Limit("timeout_keep_alive", "keep_alive_ms", "s", 5, 0, _DAY,
+          "for the next request to begin; 0: one request a connection"),
+    Limit("timeout_body", "body_stall_ms", "s", 30, 0, _DAY,
+          "without a byte of a body that is waited for; 0: no limit"),
+    Limit("timeout_send", "send_stall_ms", "s", 30, 0, _DAY,
+          "without the peer taking a byte of an answer; 0: no limit"),
+    Limit("timeout_linger", "linger_ms", "s", 2, 0.05, 60,
+          "for the peer to read a last answer before the connection is closed"),
+    Limit("timeout_graceful_shutdown", "graceful_ms", "s", 30, 0, _DAY,
+          "for running requests when the server stops"),
+)  # fmt: skip
+"""All limits, in the order of the help text."""

@@ -1,0 +1,151 @@
+"""The options of the command: what they are called, take and mean."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from bolide.config import LIFESPANS, LOOPS
+from bolide.limits import LIMITS
+from bolide.logs import LEVELS
+
+
+class Option(NamedTuple):
+    """One option, for the parser, the help text and docs/OPTIONS.md."""
+
+    name: str
+    """With its dashes."""
+    field: str
+    """The field of Config that it sets; "" for those that print and exit."""
+    group: str
+    """Its heading in the help text."""
+    takes: str
+    """What follows, in capitals; "" for a switch."""
+    default: str
+    """As the help text says it; "" for none."""
+    meaning: str
+    kind: str = "text"
+    """"text", "int", "list" (may be repeated), "switch" or "limit"."""
+    alias: str = ""
+    """Another name, from elsewhere."""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it as well; "" for none."""
+        if not self.field or self.kind == "list":
+            return ""
+        return f"BOLIDE_{self.field.upper()}"
+
+    @property
+    def negative(self) -> str:
+        """The name that turns a switch off; "" where it is off anyway."""
+        return f"--no-{self.name[2:]}" if self.default == "on" else ""
+
+
+_UNITS = {"s": "SECONDS", "bytes": "BYTES", "bytes/s": "BYTES"}
+_PLACE, _APP, _SAID = "where to listen", "the application", "what is sent and said"
+
+OPTIONS = (
+    Option("--host", "host", _PLACE, "ADDRESS", "127.0.0.1",
+           'address or name to listen on; "" is every address'),
+    Option("--port", "port", _PLACE, "NUMBER", "8000",
+           "TCP port; 0 takes a free one", "int"),
+    Option("--uds", "uds", _PLACE, "PATH", "", "Unix socket to listen on instead"),
+    Option("--fd", "fd", _PLACE, "NUMBER", "",
+           "descriptor of an inherited socket to listen on instead", "int"),
+    Option("--backlog", "backlog", _PLACE, "NUMBER", "2048",
+           "connections that wait in the kernel to be accepted", "int"),
+    Option("--factory", "factory", _APP, "", "off",
+           "call module:attribute to get the application", "switch"),
+    Option("--app-dir", "app_dir", _APP, "FOLDER", ".",
+           "where modules are looked for first"),
+    Option("--root-path", "root_path", _APP, "PATH", "",
+           "where a proxy mounts the application, as /api"),
+    Option("--lifespan", "lifespan", _APP, "|".join(LIFESPANS), "auto",
+           "whether the application is told of start and stop"),
+    Option("--loop", "loop", _APP, "|".join(LOOPS), "auto",
+           "event loop; auto is uvloop where it is installed"),
+    Option("--log-level", "log_level", _SAID, "|".join(LEVELS), "info",
+           "the least that is said on standard error"),
+    Option("--access-log", "access_log", _SAID, "", "on",
+           "a line per request on standard output", "switch"),
+    Option("--date-header", "date_header", _SAID, "", "on",
+           "a Date field in every answer", "switch"),
+    Option("--server-header", "server_header", _SAID, "", "on",
+           "a Server field in every answer", "switch"),
+    Option("--header", "headers", _SAID, "NAME:VALUE", "",
+           "a field in every answer; may be repeated", "list"),
+    *(
+        Option("--" + limit.name.replace("_", "-"), limit.name,
+               "limits" if not limit.is_time else "times",
+               _UNITS.get(limit.unit, "NUMBER"), f"{limit.default:.15g}",
+               limit.meaning, "limit")
+        for limit in LIMITS
+    ),
+    Option("--version", "", "about", "", "", "print the version and exit", "switch"),
+    Option("--help", "", "about", "", "", "print this and exit", "switch", "-h"),
+)  # fmt: skip
+"""All options, in the order of the help text."""
+
+NOT_YET = frozenset(
+    "--reload --reload-dir --reload-include --reload-exclude --reload-delay --workers "
+    "--env-file --log-config --http --http2 --ws --ws-max-size --ws-max-queue "
+    "--ws-ping-interval --ws-ping-timeout --ws-per-message-deflate --interface "
+    "--proxy-headers --no-proxy-headers --forwarded-allow-ips --limit-max-requests "
+    "--limit-max-requests-jitter --timeout-worker-healthcheck --ssl-keyfile "
+    "--ssl-certfile --ssl-keyfile-password --ssl-version --ssl-cert-reqs "
+    "--ssl-ca-certs --ssl-ciphers --use-colors --no-use-colors "
+    "--h11-max-incomplete-event-size --reset-contextvars".split()
+)
+"""Options of uvicorn that this version does not have."""
+
+
+def by_name() -> dict[str, tuple[Option, bool]]:
+    """Return every name that an option goes by, with what a switch of it means."""
+    names: dict[str, tuple[Option, Any]] = {}
+    for option in OPTIONS:
+        names[option.name] = (option, True)
+        if option.negative:
+            names[option.negative] = (option, False)
+        if option.alias:
+            names[option.alias] = (option, True)
+    return names
+
+
+def help_text() -> str:
+    """Return what ``--help`` prints."""
+    import textwrap
+
+    from bolide import __version__
+
+    lines = [
+        "usage: bolide [options] module:app",
+        "",
+        "Serves the ASGI application `app` of the Python module `module`.",
+    ]
+    group = ""
+    for option in OPTIONS:
+        if option.group != group:
+            group = option.group
+            lines += ["", f"{group}:"]
+        lines += _entry(option, textwrap)
+    lines += [
+        "",
+        "All but --header can be set by the environment as well: BOLIDE_PORT=80 is",
+        "--port 80, BOLIDE_ACCESS_LOG=off is --no-access-log, BOLIDE_APP module:app.",
+        "docs/OPTIONS.md and docs/LIMITS.md tell more.",
+        f"bolide {__version__}",
+    ]
+    return "\n".join(lines)
+
+
+def _entry(option: Option, textwrap: Any) -> list[str]:
+    """Return the lines of one option: its names, and its meaning behind or below."""
+    names = ", ".join(filter(None, (option.alias, option.name, option.negative)))
+    head = f"  {names} {option.takes}".rstrip()
+    text = option.meaning
+    if option.default:
+        text += f" (default: {option.default})"
+    lines: list[str] = textwrap.wrap(text, 50)
+    if len(head) < 34:
+        head = head.ljust(34) + lines.pop(0)
+    return [head, *(" " * 34 + line for line in lines)]
