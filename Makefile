@@ -1,4 +1,4 @@
-# Verbs: run test build check fmt asan fuzz bench wheel clean.
+# Verbs: run test build check fmt asan fuzz bench soak wheel clean.
 # PYTHON names another interpreter; it has a virtual environment and builds of its own.
 
 PYTHON ?= python3
@@ -13,7 +13,7 @@ EXTENSIONS = $(1)/stage:$(1)/tests/awaitable:$(1)/examples/c_app
 export PATH := $(abspath $(BIN)):$(PATH)
 PORT ?= 8000
 
-.PHONY: run test build debug check fmt asan fuzz bench wheel clean \
+.PHONY: run test build debug check fmt asan fuzz bench soak wheel clean \
 	test-c test-wire test-py venv
 
 run: build
@@ -57,6 +57,10 @@ fuzz: $(VENV)/.build
 bench: build $(VENV)/.bench
 	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
 		run.py $(BENCH)
+
+soak: build $(VENV)/.bench
+	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
+		growth.py
 
 wheel: $(VENV)/.build
 	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .

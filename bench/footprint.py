@@ -14,6 +14,12 @@ HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 PLAIN = "import asyncio, time; print(flush=True); time.sleep(60)"
 
 
+def raise_descriptor_limit():
+    """Allow this process and its children as many descriptors as may be."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def plain_python_bytes():
     """Return the RSS of a Python that has imported asyncio."""
     with subprocess.Popen(
@@ -59,8 +65,7 @@ def line_of(name, port, plain):
 
 def lines(names, ports):
     """Return the table of what idle servers cost."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_descriptor_limit()
     plain = plain_python_bytes()
     found = [
         "| server | ready after s | RSS MiB | to plain Python with asyncio |"

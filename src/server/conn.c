@@ -167,14 +167,13 @@ flush(struct conn *conn)
 
     if (outq_ready(&wire->out) == 0 && wire->out.held == 0)
         return;
+    conn->was_high = conn->was_high || wire->out.bytes > HTTP_OUT_HIGH_BYTES;
     int err = write_out(conn);
     conn->wants_write = err == ERR_AGAIN;
-    if (err == ERR_AGAIN) {
+    if (err == ERR_AGAIN)
         set_send_due(conn);
-        conn->was_high = conn->was_high || wire->out.bytes > HTTP_OUT_LOW_BYTES;
-    } else if (err != 0) {
+    else if (err != 0)
         conn_abort(conn, err);
-    }
 }
 
 static void

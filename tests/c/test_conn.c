@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/c/test_conn.c — when a connection writes, and when it says that output has
+ * drained: over a transport that takes as much as the test allows. */
+#include "server/conn.c"
+
+#include <sys/socket.h> /* socketpair */
+#include <unistd.h>     /* close */
+
+#include "base/mem.h"
+#include "tap.h"
+
+static size_t may_take; /* bytes that the transport still takes */
+static int ndrained;    /* calls of on_drained */
+
+static ssize_t
+fake_read(struct io *io, char *at, size_t n)
+{
+    (void)io;
+    (void)at;
+    (void)n;
+    return ERR_AGAIN;
+}
+
+static ssize_t
+fake_writev(struct io *io, const struct iovec *iov, int n)
+{
+    size_t taken = 0;
+
+    (void)io;
+    for (int i = 0; i < n; i++)
+        taken += iov[i].iov_len;
+    if (taken > may_take)
+        taken = may_take;
+    may_take -= taken;
+    return taken > 0 ? (ssize_t)taken : ERR_AGAIN;
+}
+
+static void
+fake_shutdown(struct io *io)
+{
+    (void)io;
+}
+
+static void
+fake_close(struct io *io, bool reset)
+{
+    (void)reset;
+    close(io->fd);
+}
+
+static const struct io_ops fake_io = {fake_read, fake_writev, fake_shutdown,
+                                      fake_close};
+
+static void
+nothing(struct wire *wire, void *session)
+{
+    (void)wire;
+    (void)session;
+}
+
+static void
+count_drained(struct wire *wire, void *session)
+{
+    (void)wire;
+    (void)session;
+    ndrained++;
+}
+
+static void
+take_nothing(struct wire *wire, void *session, struct slice *in)
+{
+    (void)wire;
+    (void)session;
+    (void)in;
+}
+
+static void
+end_nothing(struct wire *wire, void *session, int why)
+{
+    (void)wire;
+    (void)session;
+    (void)why;
+}
+
+static void *
+begin_nothing(struct wire *wire)
+{
+    return wire;
+}
+
+static const struct session_ops session_ops = {
+    .feed = take_nothing,
+    .on_eof = nothing,
+    .before_flush = nothing,
+    .on_drained = count_drained,
+    .on_deadline = nothing,
+    .drain = nothing,
+    .fini = end_nothing,
+};
+
+static const struct protocol protocol = {"nothing", &session_ops, begin_nothing};
+
+static void
+schedule_nothing(void *owner)
+{
+    (void)owner;
+}
+
+static void
+conn_gone(struct turn *turn)
+{
+    (void)turn;
+}
+
+static void
+peer_gone(struct peer *peer)
+{
+    (void)peer;
+}
+
+static const struct stream_handler handler = {.on_peer_gone = peer_gone};
+
+static void
+turn_set_up(struct turn *turn)
+{
+    *turn = (struct turn){.schedule = schedule_nothing, .on_conn_gone = conn_gone};
+    turn->service.handler = &handler;
+    turn->service.limits.send_stall_ms = 30000;
+    timer_wheel_init(&turn->wheel, 0);
+    list_init(&turn->conns);
+    list_init(&turn->dirty);
+    list_init(&turn->dead);
+    outq_pools_init(&turn->out_pools, 4);
+    pool_init(&turn->conn_pool, sizeof(struct conn), 4);
+    turn->next_due_ms = turn->armed_ms = TIMER_NEVER;
+    is(poller_new(&turn->poller), 0, "a poller");
+}
+
+static struct conn *
+connect_to(struct turn *turn)
+{
+    int fds[2];
+    struct addr none = {.len = 0};
+
+    is(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0, "two sockets");
+    close(fds[1]);
+    is(conn_open(turn, fds[0], &none, NULL, &protocol), 0, "a connection");
+    struct conn *conn = container_of(turn->conns.next, struct conn, link);
+    conn->io.ops = &fake_io;
+    may_take = 0;
+    ndrained = 0;
+    return conn;
+}
+
+static void
+disconnect(struct turn *turn, struct conn *conn)
+{
+    conn_abort(conn, 0);
+    list_remove(&conn->dirty);
+    conn_bury(conn);
+    is(turn->nconns, 0, "nothing is left");
+}
+
+static void
+queue(struct conn *conn, size_t n)
+{
+    char *bytes = mem_calloc(1, n);
+    is(outq_copy(&conn->wire.out, slice_new(bytes, n)), 0, "%zu bytes wait", n);
+    mem_free(bytes);
+}
+
+/* A send() that waits is woken even when what it waits for goes out in one write. */
+static void
+test_drained_is_said_after_a_high_mark_that_one_write_clears(struct turn *turn)
+{
+    struct conn *conn = connect_to(turn);
+
+    queue(conn, 1000);
+    may_take = 500;
+    wire_flush(&conn->wire);
+    is(conn->wants_write, true, "the transport is full");
+    queue(conn, HTTP_OUT_HIGH_BYTES + 1);
+    wire_flush(&conn->wire);
+    may_take = SIZE_MAX;
+    conn_serve(conn);
+    is(conn->wire.out.bytes, 0, "all went out at once");
+    is(ndrained, 1, "and the session was told");
+    disconnect(turn, conn);
+}
+
+static void
+test_drained_waits_for_the_low_mark(struct turn *turn)
+{
+    struct conn *conn = connect_to(turn);
+
+    queue(conn, HTTP_OUT_HIGH_BYTES + HTTP_OUT_LOW_BYTES);
+    may_take = HTTP_OUT_HIGH_BYTES - 1;
+    conn_serve(conn);
+    is(ndrained, 0, "one byte above the low mark is not drained");
+    may_take = 1;
+    conn_serve(conn);
+    is(ndrained, 1, "at the low mark it is");
+    may_take = SIZE_MAX;
+    conn_serve(conn);
+    is(ndrained, 1, "once");
+    disconnect(turn, conn);
+}
+
+static void
+test_drained_is_not_said_of_little(struct turn *turn)
+{
+    struct conn *conn = connect_to(turn);
+
+    queue(conn, HTTP_OUT_HIGH_BYTES);
+    may_take = 1;
+    conn_serve(conn);
+    may_take = SIZE_MAX;
+    conn_serve(conn);
+    is(ndrained, 0, "output that never was above the high mark does not drain");
+    disconnect(turn, conn);
+}
+
+int
+main(void)
+{
+    struct turn turn;
+
+    turn_set_up(&turn);
+    test_drained_is_said_after_a_high_mark_that_one_write_clears(&turn);
+    test_drained_waits_for_the_low_mark(&turn);
+    test_drained_is_not_said_of_little(&turn);
+    poller_free(turn.poller);
+    pool_fini(&turn.conn_pool);
+    outq_pools_fini(&turn.out_pools);
+    return tap_done();
+}
