@@ -46,6 +46,33 @@ stream_send_head(struct stream *s, struct http_response *res)
     return err;
 }
 
+int
+stream_open_tunnel(struct stream *s, struct http_response *res)
+{
+    uint64_t promised;
+
+    if (s->state != STREAM_OPEN || !s->can_tunnel)
+        return ERR_CLOSED;
+    int err = check_fields(res, &promised);
+    if (err != 0)
+        return err;
+    s->body_promised = HTTP_LENGTH_NONE;
+    err = s->ops->open_tunnel(s, res);
+    if (err == 0) {
+        s->state = STREAM_HEAD_SENT;
+        s->is_tunnel = true;
+        s->body_ended = false;
+    }
+    return err;
+}
+
+void
+stream_set_deadline(struct stream *s, uint64_t due_ms)
+{
+    if (s->state != STREAM_CLOSED && s->is_tunnel)
+        s->ops->set_deadline(s, due_ms);
+}
+
 /* The peer gets what there is, so that it can tell a truncated answer from none. */
 static int
 send_short(struct stream *s, const struct chunk *body)
@@ -65,7 +92,7 @@ stream_send_body(struct stream *s, const struct chunk *body, bool last)
 
     if (s->state != STREAM_HEAD_SENT)
         return ERR_CLOSED;
-    if (s->is_head || status_has_no_body(s->status)) {
+    if (!s->is_tunnel && (s->is_head || status_has_no_body(s->status))) {
         body = &nothing;
     } else if (s->body_promised != HTTP_LENGTH_NONE) {
         uint64_t left = s->body_promised - s->body_sent;

@@ -40,8 +40,10 @@ struct chunk {
  * all protocols share. */
 struct stream_ops {
     int (*send_head)(struct stream *s, const struct http_response *res);
+    int (*open_tunnel)(struct stream *s, const struct http_response *res);
     int (*send_body)(struct stream *s, const struct chunk *body, bool last);
     int (*pull_body)(struct stream *s);
+    void (*set_deadline)(struct stream *s, uint64_t due_ms);
     void (*fail)(struct stream *s, int why);
 };
 
@@ -57,6 +59,12 @@ struct stream_handler {
 
     /* Output has drained after stream_send_body said ERR_AGAIN. */
     void (*on_writable)(struct stream *s);
+
+    /* The deadline of a tunnel has come.  May be NULL where no tunnel is opened. */
+    void (*on_deadline)(struct stream *s);
+
+    /* The server stops, and waits for the tunnel to be ended.  May be NULL likewise. */
+    void (*on_shutdown)(struct stream *s);
 
     /* The exchange is over, exactly once and last: 0 when the response was completed, else
      * the enum err why it was not (ERR_CLOSED, ERR_EOF or ERR_RESET: the peer has gone).
@@ -93,6 +101,9 @@ struct stream {
     bool te_trailers;       /* the request had TE: trailers */
     bool body_ended;        /* on_body(last) was called, or there was no body */
     bool pulling;           /* a stream_pull_body waits for its on_body */
+    bool can_tunnel;        /* stream_open_tunnel is possible: the request asks to leave
+                               HTTP, and has no body */
+    bool is_tunnel;         /* stream_open_tunnel was called */
     bool expect_continue;   /* 100 Continue is owed before the body is read */
     uint8_t version;        /* enum http_version */
 
@@ -113,6 +124,17 @@ struct stream {
  *   ERR_RESPONSE_LENGTH (Content-Length not a number, or twice), ERR_NOMEM,
  *   ERR_CLOSED (the peer has gone). */
 MUST_USE int stream_send_head(struct stream *s, struct http_response *res);
+
+/* Answers a request that can_tunnel: from now on bytes go both ways as they are, by
+ * stream_pull_body and stream_send_body, until either side ends; the peer's end is
+ * on_body(last).  The status (101 in HTTP/1.1, RFC 9110 7.8) and the fields Connection and
+ * Upgrade are the protocol's, res->status is not looked at.  Returns as stream_send_head
+ * does. */
+MUST_USE int stream_open_tunnel(struct stream *s, struct http_response *res);
+
+/* Has on_deadline called at `due_ms` of the service's clock; TIMER_NEVER: not at all.  For
+ * tunnels, whose other deadlines have ended. */
+void stream_set_deadline(struct stream *s, uint64_t due_ms);
 
 /* Sends body bytes (none is fine) behind the head; `last` completes the response.  For
  * HEAD, 204 and 304 the bytes are counted and dropped.  Returns

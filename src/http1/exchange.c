@@ -23,6 +23,8 @@ session_of(struct stream *s)
 bool
 h1_exchange_has_unread(const struct h1_exchange *x)
 {
+    if (x->stream.is_tunnel)
+        return !x->stream.body_ended;
     return x->is_chunked ? !x->chunked.ended : x->body_left > 0;
 }
 
@@ -54,6 +56,32 @@ send_head(struct stream *s, const struct http_response *res)
     if (h->wire->service->is_draining || !can_swallow_rest(h, x))
         x->writer.keeps_alive = false;
     return h1_write_head(&x->writer, &h->wire->out, res);
+}
+
+static int
+open_tunnel(struct stream *s, const struct http_response *res)
+{
+    struct h1_session *h = session_of(s);
+    struct h1_exchange *x = exchange_of(s);
+
+    if (h->wire->is_dead)
+        return ERR_CLOSED;
+    int err = h1_write_tunnel(&x->writer, &h->wire->out, h->wire->service, res);
+    if (err != 0)
+        return err;
+    s->status = 101;
+    h->phase = H1_TUNNELLED;
+    h->wire->ops->touch(h->wire);
+    return 0;
+}
+
+static void
+set_deadline(struct stream *s, uint64_t due_ms)
+{
+    struct wire *wire = session_of(s)->wire;
+
+    wire->read_due_ms = due_ms;
+    wire->ops->touch(wire);
 }
 
 static int
@@ -158,11 +186,33 @@ end_wait(struct h1_session *h)
     h->wire->read_due_ms = TIMER_NEVER;
 }
 
+/* Hands on what has come through a tunnel, or its end. */
+static void
+feed_tunnel(struct h1_session *h, struct slice *in)
+{
+    struct stream *s = &h->exchange->stream;
+
+    while (s->pulling && !s->body_ended && (in->len > 0 || h->wire->at_eof)) {
+        struct slice data = *in;
+        *in = slice_skip(*in, in->len);
+        s->pulling = false;
+        s->body_ended = data.len == 0;
+        s->body_received += data.len;
+        s->handler->on_body(s, data, s->body_ended);
+        if (s->state == STREAM_CLOSED)
+            return;
+    }
+}
+
 void
 h1_exchange_feed(struct h1_session *h, struct slice *in)
 {
     struct h1_exchange *x = h->exchange;
 
+    if (x->stream.is_tunnel) {
+        feed_tunnel(h, in);
+        return;
+    }
     while (x->stream.pulling && !x->stream.body_ended) {
         struct slice data = {"", 0};
         int err = take_body(h, in, &data);
@@ -317,8 +367,10 @@ fail(struct stream *s, int why)
 
 static const struct stream_ops exchange_ops = {
     .send_head = send_head,
+    .open_tunnel = open_tunnel,
     .send_body = send_body,
     .pull_body = pull_body,
+    .set_deadline = set_deadline,
     .fail = fail,
 };
 
@@ -382,6 +434,7 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
         .te_trailers = head->te_trailers,
         .body_ended = !h1_exchange_has_unread(x),
         .expect_continue = head->expect_continue,
+        .can_tunnel = head->upgrade && !h1_exchange_has_unread(x),
         .version = (uint8_t)head->version,
         .body_promised = HTTP_LENGTH_NONE,
     };

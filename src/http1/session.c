@@ -221,7 +221,7 @@ on_eof(struct wire *wire, void *session)
         return;
     }
     h->exchange->writer.keeps_alive = false;
-    if (h->exchange->stream.pulling)
+    if (h->exchange->stream.pulling && !h->exchange->stream.is_tunnel)
         h1_exchange_break(h, ERR_EOF);
     wire->ops->touch(wire);
 }
@@ -262,6 +262,9 @@ on_deadline(struct wire *wire, void *session)
     case H1_EXCHANGE:
         h1_exchange_break(h, ERR_BODY_TIMEOUT);
         break;
+    case H1_TUNNELLED:
+        h->exchange->stream.handler->on_deadline(&h->exchange->stream);
+        break;
     case H1_IDLE:
     case H1_UNREAD:
         finish(h, 0);
@@ -280,6 +283,8 @@ drain(struct wire *wire, void *session)
         finish(h, 0);
     else if (h->exchange != NULL)
         h->exchange->writer.keeps_alive = false;
+    if (h->phase == H1_TUNNELLED)
+        h->exchange->stream.handler->on_shutdown(&h->exchange->stream);
     (void)wire;
 }
 
@@ -292,7 +297,8 @@ notify(struct wire *wire, void *session, bool only_streaming)
     (void)wire;
     if (s == NULL || s->state >= STREAM_ENDED)
         return;
-    if (only_streaming && !(s->state == STREAM_HEAD_SENT && s->pulling))
+    if (only_streaming &&
+        (s->is_tunnel || !(s->state == STREAM_HEAD_SENT && s->pulling)))
         return;
     h1_exchange_break(h, ERR_SHUTDOWN);
 }

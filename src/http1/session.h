@@ -28,17 +28,18 @@ struct h1_exchange {
 
 /* Where a connection stands when no exchange runs, or beside the one that runs. */
 enum h1_phase {
-    H1_IDLE = 0, /* no byte of the next head has come */
-    H1_HEAD,     /* a part of it has */
-    H1_EXCHANGE, /* an exchange runs */
-    H1_UNREAD,   /* the answer is out, the rest of the request body is swallowed */
-    H1_OVER,     /* nothing more is read */
+    H1_IDLE = 0,  /* no byte of the next head has come */
+    H1_HEAD,      /* a part of it has */
+    H1_EXCHANGE,  /* an exchange runs */
+    H1_TUNNELLED, /* an exchange runs, and HTTP has ended */
+    H1_UNREAD,    /* the answer is out, the rest of the request body is swallowed */
+    H1_OVER,      /* nothing more is read */
 };
 
 struct h1_session {
     struct wire *wire; /* borrowed: the connection owns both */
     const struct h1_scan *scan;
-    struct h1_exchange *exchange; /* owns; NULL but in H1_EXCHANGE and H1_UNREAD */
+    struct h1_exchange *exchange; /* owns; NULL in H1_IDLE and H1_HEAD */
     struct slice *feeding; /* the bytes at hand during feed; NULL outside of it */
     struct h1_progress progress;
     uint32_t unread_left; /* H1_UNREAD: bytes that may still be swallowed */

@@ -89,6 +89,8 @@ admit_field(struct h1_writer *w, int status, const struct http_field *field)
         if (has_close(field->value))
             w->keeps_alive = false;
         return false;
+    case FIELD_UPGRADE:
+        return status != 101;
     case FIELD_CONTENT_LENGTH:
         if (status < 200 || status == 204) /* RFC 9110 8.6 */
             return false;
@@ -207,6 +209,31 @@ write_head_end(const struct h1_writer *w, struct outq *q, struct service *servic
     }
     at = PUT_LITERAL(at, "\r\n");
     outq_commit(q, (size_t)(at - start));
+    return 0;
+}
+
+int
+h1_write_tunnel(struct h1_writer *w, struct outq *q, struct service *service,
+                const struct http_response *res)
+{
+    struct http_response switching = *res;
+
+    switching.status = 101;
+    w->keeps_alive = true; /* no "connection: close" beside the upgrade */
+    int err = h1_write_head(w, q, &switching);
+    if (err != 0)
+        return err;
+    w->keeps_alive = true;
+    w->framing = H1_TUNNEL;
+    err = outq_copy(q, slice_of("connection: Upgrade\r\nupgrade: websocket\r\n"));
+    if (err == 0)
+        err = write_head_end(w, q, service, HTTP_LENGTH_NONE);
+    if (err != 0) {
+        outq_take_back(q);
+        return err;
+    }
+    w->keeps_alive = false;
+    outq_unhold(q);
     return 0;
 }
 
@@ -342,7 +369,7 @@ h1_write_body(struct h1_writer *w, struct outq *q, struct service *service,
     case H1_CHUNKED:
         return write_chunk(q, body, last);
     default:
-        assert(w->framing == H1_LENGTH || w->framing == H1_CLOSE);
+        assert(w->framing == H1_LENGTH || w->framing >= H1_CLOSE);
         return write_bytes(q, body);
     }
 }

@@ -15,7 +15,8 @@ enum h1_framing {
     H1_HELD,   /* body bytes are held back as well, behind a gap for the framing */
     H1_LENGTH, /* by Content-Length, or there is no body */
     H1_CHUNKED,
-    H1_CLOSE, /* by the end of the connection: HTTP/1.0 */
+    H1_CLOSE,  /* by the end of the connection: HTTP/1.0 */
+    H1_TUNNEL, /* there is no HTTP any more */
 };
 
 /* The state of one response; all zero at its start. */
@@ -37,6 +38,12 @@ struct h1_writer {
  * 1xx Content-Length.  Returns 0, or ERR_NOMEM with the queue as it was. */
 MUST_USE int h1_write_head(struct h1_writer *w, struct outq *q,
                            const struct http_response *res);
+
+/* Queues the whole head of an answer 101 to a request with Upgrade: websocket: the fields
+ * of `res` but for those that frame, and the server's own.  Returns 0, or ERR_NOMEM with
+ * the queue as it was. */
+MUST_USE int h1_write_tunnel(struct h1_writer *w, struct outq *q,
+                             struct service *service, const struct http_response *res);
 
 /* Queues body bytes and, before the first ones, the rest of the head with the framing:
  * Content-Length when `last` comes while everything is held back, else chunked, else for
