@@ -72,7 +72,8 @@ def _unknown(name: str, names: list[str]) -> str:
     import difflib
 
     close = difflib.get_close_matches(name, names, 1)
-    return f"there is no option {name}" + (f"; did you mean {close[0]}?" * len(close))
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"there is no option {name}{hint}"
 
 
 def _next(rest: Iterator[str], name: str, names: Mapping[str, object]) -> str:
@@ -137,6 +138,18 @@ def _config(words: Sequence[str], environ: Mapping[str, str]) -> Config | None:
         raise UsageError(f"{name} {error.text}") from None
 
 
+def _open_standard_descriptors() -> None:
+    """Open 0, 1 and 2 where they are closed, so that nothing else gets their numbers.
+
+    What writes to standard output would write to a peer then, and libuv aborts.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command with ``arguments``, ``sys.argv`` by default, and exit.
 
@@ -144,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     address cannot be used, 2 after wrong use, 3 when the application's startup fails,
     and 128 plus the number of the signal that ended it at once.
     """
+    _open_standard_descriptors()
     try:
         config = _config(sys.argv[1:] if arguments is None else arguments, os.environ)
     except UsageError as error:

@@ -47,8 +47,7 @@ def load_app(target: Any, *, factory: bool, app_dir: str | None) -> Any:
         app = _call_factory(name, app)
         name = f"what the factory {name} returns"
     if not callable(app):
-        kind = type(app).__name__
-        raise AppError(f"{name} is no application: a {kind} cannot be called")
+        raise AppError(f"{name} is no application: {_type(app)} cannot be called")
     if _takes(app, 0):
         raise AppError(
             f"{name} is no application: it takes no arguments; "
@@ -132,11 +131,13 @@ def _line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def _type(thing: Any) -> str:
+    return f"an object of type {type(thing).__name__}"
+
+
 def _call_factory(name: str, factory: Any) -> Any:
     if not callable(factory):
-        raise AppError(
-            f"{name} is no factory: a {type(factory).__name__} cannot be called"
-        )
+        raise AppError(f"{name} is no factory: {_type(factory)} cannot be called")
     try:
         return factory()
     except Exception as error:

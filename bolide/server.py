@@ -120,6 +120,9 @@ class Server:
         self._owns_process = owns_process
         try:
             with self._signals():
+                if self.config.fd is not None and not listeners:
+                    # Before the loop opens descriptors, which may get that number.
+                    listeners = sockets.bind(self.config)
                 factory = _loop_factory(self.config.loop)
                 with asyncio.Runner(loop_factory=factory) as runner:
                     runner.run(self._serve(listeners))

@@ -1,0 +1,173 @@
+"""Applications that the commands of these tests serve."""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+
+not_callable = 42
+
+
+async def answer(send, body, status=200):
+    fields = [(b"content-length", b"%d" % len(body))]
+    start = {"type": "http.response.start", "status": status, "headers": fields}
+    await send(start)
+    await send({"type": "http.response.body", "body": body})
+
+
+async def read_body(receive):
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+async def hello(scope, receive, send):
+    assert scope["type"] == "http"
+    await answer(send, b"hello")
+
+
+async def echo(scope, receive, send):
+    """Answers with what it is asked."""
+    assert scope["type"] == "http"
+    body = await read_body(receive)
+    words = [scope["method"], scope["root_path"], scope["path"], body.decode()]
+    await answer(send, " ".join(words).encode())
+
+
+async def unread(scope, receive, send):
+    """Answers without a look at the body."""
+    assert scope["type"] == "http"
+    await answer(send, b"unread")
+
+
+async def endless(scope, receive, send):
+    """Sends more than any peer reads."""
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200})
+    while True:
+        body = {"type": "http.response.body", "body": b"x" * 65536, "more_body": True}
+        await send(body)
+
+
+async def loop_name(scope, receive, send):
+    assert scope["type"] == "http"
+    name = type(asyncio.get_running_loop()).__module__
+    await answer(send, name.encode())
+
+
+async def raising(scope, receive, send):
+    assert scope["type"] == "http"
+    raise ValueError("no luck")
+
+
+def create():
+    return hello
+
+
+def create_optional(settings=None):
+    return hello
+
+
+def create_nothing():
+    return None
+
+
+def create_broken():
+    raise ValueError("no settings")
+
+
+class Broken:
+    def __init__(self):
+        self.attribute = 1
+
+
+def double(scope):
+    """An application of ASGI 2.0."""
+
+    async def instance(receive, send):
+        await answer(send, b"double")
+
+    return instance
+
+
+def say(text):
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+async def slow(scope, receive, send):
+    """Says that it has begun, answers after a while."""
+    assert scope["type"] == "http"
+    say("begun")
+    await asyncio.sleep(0.3)
+    await answer(send, b"finished")
+
+
+async def stuck(scope, receive, send):
+    """Never answers, and says when it is cancelled."""
+    assert scope["type"] == "http"
+    say("begun")
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        say("cancelled")
+        raise
+
+
+async def stubborn(scope, receive, send):
+    """Never answers, and cannot be cancelled."""
+    assert scope["type"] == "http"
+    say("begun")
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            say("cancelled")
+
+
+async def blocking(scope, receive, send):
+    """Blocks the loop."""
+    assert scope["type"] == "http"
+    say("begun")
+    time.sleep(600)
+
+
+async def stream(scope, receive, send):
+    """Streams until it hears that the peer, or the server, goes."""
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": b"first", "more_body": True})
+    message = await receive()
+    while message["type"] == "http.request":
+        message = await receive()
+    say(f"heard {message['type']}")
+
+
+async def leave_thread(scope, receive, send):
+    """Leaves a thread behind that nothing ends."""
+    assert scope["type"] == "http"
+    threading.Thread(target=time.sleep, args=(600,), name="left").start()
+    await answer(send, b"left")
+
+
+async def lifespan(scope, receive, send):
+    """Says what the lifespan does; SAYS in the environment is what it answers."""
+    if scope["type"] != "lifespan":
+        return await answer(send, repr(scope["state"]).encode())
+    answers = os.environ.get("SAYS", "startup.complete shutdown.complete").split()
+    scope["state"]["key"] = "value"
+    for says in answers:
+        message = await receive()
+        say(message["type"])
+        if says == "raise":
+            raise ValueError("no database")
+        if says == "hang":
+            await asyncio.Event().wait()
+        reply = {"type": f"lifespan.{says}"}
+        if says.endswith("failed"):
+            reply["message"] = "no database\nat db:5432"
+        await send(reply)

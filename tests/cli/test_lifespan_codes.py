@@ -1,0 +1,67 @@
+"""What the lifespan does to the start, the stop and the exit code."""
+
+import pytest
+from command import request, serve, talk
+
+
+def test_startup_comes_before_the_listening_and_shutdown_before_the_end():
+    with serve("lifespan") as command:
+        answer = talk(command.port(), request())
+        assert answer.endswith(b"{'key': 'value'}")
+        assert command.stop() == 0
+        said = command.err.rest()
+        words = ["lifespan.startup", "listening on", "lifespan.shutdown", "stopped"]
+        places = [said.index(word) for word in words]
+        assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("says", "words", "why"),
+    [
+        ("startup.failed", [], "no database\nat db:5432\n"),
+        (
+            "raise",
+            ["--lifespan", "on"],
+            "the application raised ValueError('no database') before it answered "
+            "lifespan.startup\n",
+        ),
+    ],
+)
+def test_a_failed_startup_exits_with_3_and_says_why(says, words, why):
+    with serve("lifespan", *words, env={"SAYS": says}) as command:
+        assert command.wait() == 3
+        said = command.err.rest()
+        assert said.endswith(f"error    the application's startup failed: {why}")
+        assert "listening on" not in said
+        assert "lifespan.shutdown" not in said
+
+
+def test_an_application_without_lifespan_is_not_served_where_it_is_asked_for():
+    with serve("hello", "--lifespan", "on") as command:
+        assert command.wait() == 3
+        said = command.err.rest()
+        assert "AssertionError" in said
+        assert "error    the application's startup failed: the application " in said
+
+
+def test_an_application_that_raises_is_served_in_auto():
+    with serve("lifespan", env={"SAYS": "raise"}) as command:
+        assert talk(command.port(), request()).endswith(b"{'key': 'value'}")
+        assert "warning  the application raised ValueError" in command.err.text
+        assert command.stop() == 0
+
+
+def test_nobody_is_asked_where_it_is_off():
+    with serve("lifespan", "--lifespan", "off") as command:
+        assert talk(command.port(), request()).endswith(b"{}")
+        assert command.stop() == 0
+        assert "lifespan." not in command.err.rest()
+
+
+def test_a_failed_shutdown_is_told_and_exits_with_0():
+    env = {"SAYS": "startup.complete shutdown.failed"}
+    with serve("lifespan", env=env) as command:
+        command.port()
+        assert command.stop() == 0
+        text = "error    the application's shutdown failed: no database\nat db:5432\n"
+        assert text in command.err.rest()

@@ -1,0 +1,261 @@
+"""Limits: one table of defaults, and what a peer sees who passes one.
+
+docs/LIMITS.md says the same in words.
+"""
+
+import asyncio
+import re
+import threading
+from pathlib import Path
+
+import apps
+import pytest
+from command import DEADLINE_S, connect, read_all, read_until, request, talk
+from here import Here
+
+from bolide import _engine
+from bolide.config import Config
+from bolide.limits import LIMITS
+
+SOURCES = Path(__file__).parents[2] / "src"
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+
+
+def test_defaults_are_the_engine_s():
+    text = (SOURCES / "http" / "limits.h").read_text(encoding="utf-8")
+    table = text[text.index("HTTP_LIMITS_DEFAULT") :]
+    engine = {k: int(v) for k, v in re.findall(r"\.(\w+) = (\d+)", table)}
+    text = (SOURCES / "server" / "server.h").read_text(encoding="utf-8")
+    engine["graceful_ms"] = int(re.search(r"graceful_ms; /\* (\d+);", text).group(1))
+    assert {x.key: x.for_engine(x.default) for x in LIMITS} == engine
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=[x.name for x in LIMITS])
+def test_the_engine_takes_the_whole_range(limit):
+    async def app(scope, receive, send):
+        pass
+
+    def make(value):
+        settings = Config(app, **{limit.name: value}).for_engine()
+        settings |= {"log": print, "log_exception": print}
+        _engine.Server(app, loop, settings).close()
+        return settings[limit.key]
+
+    loop = asyncio.new_event_loop()
+    low, high = make(limit.lowest), make(limit.highest)
+    loop.close()
+    assert low == limit.for_engine(limit.lowest)
+    assert high == limit.for_engine(limit.highest)
+
+
+def test_a_time_above_0_is_never_0():
+    assert Config("a:b", timeout_send=0.0001).for_engine()["send_stall_ms"] == 1
+
+
+def post(fields, body):
+    return request(fields=fields, method="POST") + body
+
+
+def chunks(*sizes):
+    return b"".join(b"%x\r\n%b\r\n" % (n, b"x" * n) for n in sizes)
+
+
+REFUSED = [
+    # the limit, the application, what is sent, the status, what the log says
+    (
+        {"limit_request_line": 256},
+        apps.hello,
+        request("/" + "x" * (257 - len("GET / HTTP/1.1"))),
+        414,
+        "a request line over the limit",
+    ),
+    (
+        {"limit_head": 512},
+        apps.hello,
+        request(fields="A: b\r\n" * 90),
+        431,
+        "a head over the limit",
+    ),
+    (
+        {"limit_fields": 3},
+        apps.hello,
+        request(fields="A: b\r\n" * 3),
+        431,
+        "more fields than the limit",
+    ),
+    (
+        {"limit_body": 3},
+        apps.echo,
+        post("Content-Length: 4\r\n", b"1234"),
+        413,
+        "a body over the limit",
+    ),
+    (
+        {"limit_body": 3},
+        apps.echo,
+        post(CHUNKED, chunks(2, 2, 0)),
+        413,
+        "a body over the limit",
+    ),
+    (
+        {"limit_trailers": 8},
+        apps.echo,
+        post(CHUNKED, b"0\r\nA: 1234567\r\n\r\n"),
+        431,
+        "trailers over the limit",
+    ),
+    (
+        {"limit_trailer_fields": 1},
+        apps.echo,
+        post(CHUNKED, b"0\r\nA: b\r\nC: d\r\n\r\n"),
+        431,
+        "trailers over the limit",
+    ),
+    (
+        {"limit_chunk_overhead": 16},
+        apps.echo,
+        post(CHUNKED, chunks(1, 1, 1, 1, 1)),
+        400,
+        "chunk framing over the limit",
+    ),
+    (
+        {"timeout_head": 0.1},
+        apps.hello,
+        b"GET / HTTP/1.1\r\n",
+        408,
+        "the head did not arrive in time",
+    ),
+    (
+        {"timeout_body": 0.1},
+        apps.echo,
+        post("Content-Length: 4\r\n", b"12"),
+        408,
+        "the body stalled",
+    ),
+]
+
+
+def ids(table):
+    return [" ".join(x[0]) for x in table]
+
+
+@pytest.mark.parametrize(
+    ("limits", "app", "data", "status", "why"), REFUSED, ids=ids(REFUSED)
+)
+def test_a_limit_is_answered_told_and_ends_the_connection(
+    limits, app, data, status, why
+):
+    with Here(app, **limits) as server:
+        answer = talk(server.port, data)
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert answer.count(b"HTTP/1.1") == 1
+        level, line = server.log.line_with("(status ")
+        assert (level, why in line, f"(status {status};" in line) == (30, True, True)
+
+
+ALLOWED = [
+    (
+        {"limit_request_line": 256},
+        apps.hello,
+        request("/" + "x" * (256 - len("GET / HTTP/1.1"))),
+    ),
+    ({"limit_head": 512}, apps.hello, request(fields="A: b\r\n" * 80)),
+    ({"limit_fields": 3}, apps.hello, request(fields="A: b\r\n" * 2)),
+    ({"limit_body": 4}, apps.echo, post("Content-Length: 4\r\n", b"1234")),
+    ({"limit_body": 4}, apps.echo, post(CHUNKED, chunks(2, 2, 0))),
+    (
+        {"limit_trailer_fields": 1},
+        apps.echo,
+        post(CHUNKED, b"0\r\nA: b\r\n\r\n"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("limits", "app", "data"), ALLOWED, ids=ids(ALLOWED))
+def test_what_is_at_the_limit_is_served(limits, app, data):
+    with Here(app, **limits) as server:
+        with connect(server.port) as sock:
+            sock.sendall(data)
+            assert read_until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        assert not server.log.find("(status ")
+
+
+def test_a_body_that_comes_too_slowly_is_refused():
+    """A byte each 50 ms never stalls, but is less than the rate."""
+    limits = {"timeout_body": 0.3, "limit_body_rate": 1000000}
+    with Here(apps.echo, **limits) as server, connect(server.port) as sock:
+        sock.sendall(request(fields="Content-Length: 1000\r\n", method="POST"))
+        sock.settimeout(0.05)
+        for _ in range(1000):
+            try:
+                answer = sock.recv(65536)
+                break
+            except TimeoutError:
+                sock.sendall(b"x")
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        server.log.line_with("the body came slower than the minimum rate (status 408;")
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1])
+def test_an_idle_connection_is_closed_without_a_word(seconds):
+    with Here(apps.hello, timeout_keep_alive=seconds) as server:
+        assert talk(server.port, request(fields="")).endswith(b"hello")
+        assert not server.log.find("(status ")
+
+
+def test_a_peer_that_does_not_read_is_reset():
+    limits = {"timeout_send": 0.2}
+    with Here(apps.endless, **limits) as server, connect(server.port) as sock:
+        sock.sendall(request(fields=""))
+        server.log.line_with("the peer took no bytes in time (status 0;")
+        assert read_all(sock).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(("length", "goes_on"), [(1000, True), (1001, False)])
+def test_an_unread_body_is_swallowed_up_to_the_limit(length, goes_on):
+    with Here(apps.unread, limit_unread_body=1000) as server:
+        first = post(f"Content-Length: {length}\r\n", b"x" * length)
+        answer = talk(server.port, first + request())
+        assert answer.count(b"HTTP/1.1 200 ") == 1 + goes_on
+
+
+def test_connections_over_the_limit_wait_for_one_to_close():
+    with (
+        Here(apps.hello, limit_concurrency=1) as server,
+        connect(server.port) as first,
+        connect(server.port) as second,
+    ):
+        first.sendall(request(fields=""))
+        read_until(first, b"hello")
+        second.sendall(request())
+        server.log.line_with("accepting rests: too many connections (1 open)")
+        first.close()
+        assert read_all(second).endswith(b"hello")
+
+
+def test_a_refused_peer_has_a_while_to_read_why():
+    """The connection ends after that time, however long the peer goes on."""
+    limits = {"timeout_linger": 0.2}
+    with Here(apps.hello, **limits) as server, connect(server.port) as sock:
+        sock.sendall(b"nonsense\r\n\r\n")
+        assert read_all(sock).startswith(b"HTTP/1.1 400 ")
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            while True:
+                sock.sendall(b"x")
+
+
+def test_a_graceful_shutdown_is_bounded():
+    began = threading.Event()
+
+    async def stuck(scope, receive, send):
+        began.set()
+        await asyncio.Event().wait()
+
+    with Here(stuck, timeout_graceful_shutdown=0) as server:
+        with connect(server.port) as sock:
+            sock.sendall(request())
+            assert began.wait(DEADLINE_S)
+            server.server.should_exit = True
+            assert not read_all(sock).startswith(b"HTTP/1.1 200 ")
+        server.thread.join(DEADLINE_S)
+        assert not server.thread.is_alive()

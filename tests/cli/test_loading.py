@@ -1,0 +1,141 @@
+"""An application that cannot be loaded: one line says why, the exit code is 1."""
+
+import os
+import re
+
+import pytest
+from command import HERE, run, run_here, serve, talk
+from command import request as head
+
+FAILS = [
+    ("nothing:app", f'there is no module "nothing" in {HERE}, nor is one installed'),
+    ("apps.no:app", f'there is no module "apps.no" in {HERE}, nor is one installed'),
+    ("apps.py:hello", 'there is no module "apps.py"; the module of apps.py is "apps"'),
+    ("apps:helo", 'module "apps" has no attribute "helo"; did you mean "hello"?'),
+    ("apps:xyzzy", 'module "apps" has no attribute "xyzzy"'),
+    ("apps:hello.there", '"hello" has no attribute "there"'),
+    (
+        "apps:not_callable",
+        '"apps:not_callable" is no application: an object of type int cannot be called',
+    ),
+    (
+        "apps:create",
+        '"apps:create" is no application: it takes no arguments; '
+        "a factory of applications needs --factory",
+    ),
+    (
+        "apps:Broken",
+        '"apps:Broken" is no application: it takes no arguments; '
+        "a factory of applications needs --factory",
+    ),
+    (
+        "apps:not_callable --factory",
+        '"apps:not_callable" is no factory: an object of type int cannot be called',
+    ),
+    (
+        "apps:create_nothing --factory",
+        'what the factory "apps:create_nothing" returns is no application: '
+        "an object of type NoneType cannot be called",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "text"), FAILS, ids=[x[0] for x in FAILS])
+def test_what_cannot_be_loaded_is_told_in_one_line(words, text, capsys):
+    code, out, err = run_here(capsys, *words.split(), "--app-dir", str(HERE))
+    assert (code, out) == (1, "")
+    time, said = err[:19], err[19:]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", time)
+    assert said == f" error    {text}\n"
+
+
+def broken(tmp_path, text):
+    """Run the command on a module with ``text``; return what it says."""
+    (tmp_path / "broken.py").write_text(text)
+    code, out, err = run("broken:app", "--app-dir", str(tmp_path))
+    assert (code, out) == (1, "")
+    assert "bolide/" not in err
+    assert "importlib" not in err
+    return err
+
+
+def test_a_module_that_raises_shows_its_own_frames_alone(tmp_path):
+    err = broken(tmp_path, "def f():\n    raise ValueError('no\\nluck')\nf()\n")
+    first, *rest = err.splitlines()
+    assert first.endswith('module "broken" raises at its import: ValueError: no')
+    assert rest[0] == "Traceback (most recent call last):"
+    assert f'"{tmp_path}/broken.py", line 3, in <module>' in rest[1]
+    assert rest[-2:] == ["ValueError: no", "luck"]
+
+
+def test_a_syntax_error_shows_the_line(tmp_path):
+    err = broken(tmp_path, "app = = 1\n")
+    assert 'module "broken" raises at its import: SyntaxError: invalid syntax' in err
+    assert "app = = 1" in err
+
+
+def test_a_missing_import_is_told_with_its_place(tmp_path):
+    err = broken(tmp_path, "\nimport no_such_package.sub\n")
+    assert err.endswith(
+        'module "broken" imports "no_such_package", which is not installed '
+        f"({tmp_path}/broken.py, line 2)\n"
+    )
+
+
+def test_an_exit_of_the_module_is_its_own(tmp_path):
+    (tmp_path / "leaves.py").write_text("import sys\nsys.exit(7)\n")
+    assert run("leaves:app", "--app-dir", str(tmp_path)) == (7, "", "")
+
+
+def test_a_factory_that_raises_shows_its_frames():
+    code, _, err = run("apps:create_broken", "--factory")
+    assert code == 1
+    assert 'the factory "apps:create_broken" raises: ValueError: no settings' in err
+    assert "in create_broken" in err
+    assert "bolide/" not in err
+
+
+def test_a_loop_that_is_not_installed_is_told(tmp_path):
+    (tmp_path / "rloop.py").write_text("raise ImportError\n")
+    hidden = {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    code, _, err = run("apps:hello", "--loop", "rloop", env=hidden)
+    assert code == 1
+    assert err.endswith("error    loop rloop: it is not installed\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "body"),
+    [
+        ("hello", b"hello"),
+        ("create --factory", b"hello"),
+        ("create_optional --factory", b"hello"),
+        ("double", b"double"),
+        ("loop_name --loop asyncio", b"asyncio.unix_events"),
+    ],
+)
+def test_what_can_be_loaded_serves(words, body):
+    with serve(*words.split()) as command:
+        assert talk(command.port(), head()).endswith(b"\r\n\r\n" + body)
+
+
+@pytest.mark.parametrize("kind", ["uvloop", "rloop"])
+def test_the_loop_is_the_one_asked_for(kind):
+    pytest.importorskip(kind)
+    with serve("loop_name", "--loop", kind) as command:
+        name = talk(command.port(), head()).rpartition(b"\r\n\r\n")[2].decode()
+        assert name.split(".")[0].lstrip("_") == kind
+        assert f", {kind}, CPython" in command.err.text
+        assert command.stop() == 0
+
+
+def test_auto_takes_uvloop_where_it_is_installed():
+    pytest.importorskip("uvloop")
+    with serve("loop_name") as command:
+        assert talk(command.port(), head()).endswith(b"\r\n\r\nuvloop")
+
+
+def test_auto_takes_asyncio_where_uvloop_is_not(tmp_path):
+    (tmp_path / "uvloop.py").write_text("raise ImportError\n")
+    hidden = {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    with serve("loop_name", env=hidden) as command:
+        assert talk(command.port(), head()).endswith(b"\r\n\r\nasyncio.unix_events")

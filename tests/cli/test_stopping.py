@@ -1,0 +1,180 @@
+"""SIGINT and SIGTERM stop the server in order; a second one ends it at once."""
+
+import signal
+import time
+
+import pytest
+from command import (
+    Command,
+    connect,
+    read_all,
+    read_until,
+    request,
+    serve,
+    talk,
+)
+
+LOOPS = ["asyncio", "uvloop"]
+
+
+@pytest.fixture(params=LOOPS)
+def loop(request):
+    if request.param != "asyncio":
+        pytest.importorskip(request.param)
+    return ("--loop", request.param)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_idle_server_stops_with_0(number, loop):
+    with serve("hello", *loop) as command:
+        port = command.port()
+        with connect(port) as idle:
+            idle.sendall(request(fields=""))
+            read_until(idle, b"hello")
+            command.signal(number)
+            assert command.wait() == 0
+            assert read_all(idle) == b""
+        assert command.err.rest().endswith("info     stopped\n")
+
+
+def test_a_running_request_is_finished(loop):
+    with serve("slow", *loop) as command, connect(command.port()) as sock:
+        sock.sendall(request(fields=""))
+        command.err.line_with("begun")
+        command.signal(signal.SIGTERM)
+        answer = read_all(sock)
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"\r\nconnection: close\r\n" in answer.lower()
+        assert answer.endswith(b"finished")
+        assert command.wait() == 0
+        assert "info     stopping; connections open: 1\n" in command.err.rest()
+
+
+def test_new_connections_are_refused_meanwhile():
+    with serve("slow") as command, connect(command.port()) as sock:
+        sock.sendall(request(fields=""))
+        command.err.line_with("begun")
+        command.signal(signal.SIGTERM)
+        command.err.line_with("stopping; ")
+        with pytest.raises(ConnectionRefusedError):
+            while b"finished" not in talk(command.port(), request()):
+                continue
+        assert read_all(sock).endswith(b"finished")
+
+
+def test_a_stream_hears_of_the_stop_at_once(loop):
+    with serve("stream", *loop) as command, connect(command.port()) as sock:
+        sock.sendall(request(fields=""))
+        read_until(sock, b"first")
+        command.signal(signal.SIGTERM)
+        command.err.line_with("heard http.disconnect")
+        assert command.wait() == 0
+
+
+@pytest.mark.parametrize("app", ["stuck", "stubborn"])
+def test_what_does_not_end_is_bounded(app, loop):
+    words = ("--timeout-graceful-shutdown", "0.3", *loop)
+    code = (
+        "import bolide.server, bolide.cli\n"
+        "bolide.server.LEFTOVERS_S = 0.3\n"
+        "bolide.cli.main()"
+    )
+    command = Command(f"apps:{app}", "--port", "0", *words, code=code)
+    with command, connect(command.port()) as sock:
+        sock.sendall(request(fields=""))
+        command.err.line_with("begun")
+        command.signal(signal.SIGTERM)
+        command.err.line_with("cancelled")
+        assert command.wait() == 0
+        assert not read_all(sock).startswith(b"HTTP/1.1 200")
+        leaves = "leaving behind what still runs after 0.3 s: a task that is not to be"
+        assert (leaves in command.err.rest()) == (app == "stubborn")
+
+
+def test_threads_that_do_not_end_are_left_behind():
+    code = (
+        "import bolide.server, bolide.cli\n"
+        "bolide.server.LEFTOVERS_S = 0.1\n"
+        "bolide.cli.main()"
+    )
+    with Command("apps:leave_thread", "--port", "0", code=code) as command:
+        assert talk(command.port(), request()).endswith(b"left")
+        assert command.stop() == 0
+        line = command.err.line_with("leaving behind")
+        assert line.endswith(" leaving behind what still runs after 0.1 s: left")
+
+
+@pytest.mark.parametrize(
+    ("app", "number"), [("stuck", signal.SIGINT), ("blocking", signal.SIGTERM)]
+)
+def test_a_second_signal_ends_it_at_once(app, number, loop, tmp_path):
+    path = tmp_path / "socket"
+    with serve(app, "--uds", str(path), *loop) as command:
+        command.where()
+        with connect(path) as sock:
+            sock.sendall(request())
+            command.err.line_with("begun")
+            command.signal(signal.SIGINT)
+            if app == "stuck":
+                command.err.line_with("stopping; ")
+            else:
+                wait_for_signal_to_be_taken(command.process.pid)
+            command.signal(number)
+            assert command.wait() == 128 + number
+            assert not path.exists()
+
+
+def wait_for_signal_to_be_taken(pid):
+    """Wait until no signal is pending and the process sleeps again."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            status = dict(line.split(":", 1) for line in file)
+        pending = int(status["SigPnd"], 16) | int(status["ShdPnd"], 16)
+        if pending == 0 and status["State"].strip().startswith("S"):
+            return
+        time.sleep(0.005)
+    raise AssertionError("the signal stays pending")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_loading_at_once(number, tmp_path):
+    text = "import sys, time\nprint('begun', file=sys.stderr)\ntime.sleep(600)\n"
+    (tmp_path / "slow.py").write_text(text)
+    with Command("slow:app", "--app-dir", str(tmp_path)) as command:
+        command.err.line_with("begun")
+        command.signal(number)
+        assert command.wait() == 128 + number
+        assert command.err.rest() == "begun\n"
+
+
+def test_a_signal_ends_a_startup_that_hangs(loop):
+    env = {"SAYS": "hang"}
+    with serve("lifespan", *loop, env=env) as command:
+        command.err.line_with("lifespan.startup")
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+        text = "info     stopped before the application had started\n"
+        assert command.err.rest().endswith(text)
+
+
+def test_a_signal_that_was_ignored_stops_it_too():
+    """A shell starts background commands with SIGINT ignored."""
+    code = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'bolide', *sys.argv[1:]])"
+    )
+    with Command("apps:hello", "--port", "0", code=code) as command:
+        command.port()
+        command.signal(signal.SIGINT)
+        assert command.wait() == 0
+
+
+def test_output_that_nobody_reads_does_not_hold_the_stop():
+    """Lines that find no room are lost."""
+    with serve("hello") as command, connect(command.port()) as sock:
+        for _ in range(20):
+            sock.sendall(request("/" + "x" * 1000, fields="") * 100)
+            read_until(sock, b"hello")
+        assert command.stop() == 0

@@ -1,0 +1,168 @@
+"""Wrong use says what is wrong in one line and exits with 2."""
+
+import pytest
+from command import run
+
+import bolide
+from bolide import cli, options
+from bolide.config import Config
+from bolide.errors import ConfigError
+
+WRONG = [
+    ("", "which application? give module:app, or --help to see more"),
+    ("a:b c:d", "one application is served, not 2: a:b c:d"),
+    ("app", '"app" is not of the form "module:attribute"'),
+    ("app:", '"app:" is not of the form "module:attribute"'),
+    ("a..b:app", '"a..b:app" is not of the form "module:attribute"'),
+    ("app.py", '"app.py" names a file; give its module: "app:app"'),
+    ("./src/app.py:x", '"./src/app.py:x" names a file; give its module: "src.app:x"'),
+    ("a:create()", '"a:create()" is a call; give "a:create" and --factory'),
+    ("a:b --prot 1", "there is no option --prot; did you mean --port?"),
+    ("a:b --xyzzy", "there is no option --xyzzy"),
+    ("a:b -p 1", "there is no option -p"),
+    ("a:b --reload", "--reload is not in this version of bolide"),
+    ("a:b --port", "--port needs a value"),
+    ("a:b --host --port 1", "--host needs a value"),
+    ("a:b --port x", "--port takes a whole number, not 'x'"),
+    ("a:b --port -1", "--port takes 0 to 65535, not -1"),
+    ("a:b --port=65536", "--port takes 0 to 65535, not 65536"),
+    ("a:b --backlog 0", "--backlog takes 1 to 65535, not 0"),
+    ("a:b --fd x", "--fd takes a whole number, not 'x'"),
+    ("a:b --uds /s --fd 3", "--uds and fd exclude each other"),
+    ("a:b --uds=", "--uds takes a path of 1 to 107 bytes"),
+    ("a:b --uds " + "x" * 108, "--uds takes a path of 1 to 107 bytes"),
+    ("a:b --factory=yes", "--factory takes no value"),
+    ("a:b --app-dir /none", '--app-dir is no folder: "/none"'),
+    ("a:b --root-path api", "--root-path begins with \"/\", not 'api'"),
+    ("a:b --lifespan maybe", "--lifespan is one of auto, on, off, not 'maybe'"),
+    ("a:b --loop x", "--loop is one of auto, asyncio, uvloop, rloop, not 'x'"),
+    (
+        "a:b --log-level loud",
+        "--log-level is one of critical, error, warning, info, debug, trace, not loud",
+    ),
+    ("a:b --header x", "--header takes NAME:VALUE, not 'x'"),
+    ("a:b --header :x", "--header takes no such field name: ''"),
+    ("a:b --header a:\x01", "--header takes no control characters: 'a: \\x01'"),
+    ("a:b --header a:\u20ac", "--header takes latin-1 text, not 'a: \u20ac'"),
+    (
+        "a:b --header Connection:close",
+        "--header cannot set Connection, which is the server's own",
+    ),
+    ("a:b --limit-head 1", "--limit-head takes 512 to 16777216 bytes, not 1"),
+    ("a:b --limit-head 1.5", "--limit-head takes a whole number, not '1.5'"),
+    ("a:b --timeout-head nan", "--timeout-head takes 0.05 to 86400 s, not nan"),
+    ("a:b --timeout-head soon", "--timeout-head takes a number, not 'soon'"),
+]
+
+
+@pytest.mark.parametrize(("words", "text"), WRONG, ids=[x[0] or "-" for x in WRONG])
+def test_wrong_use_is_told_in_one_line(words, text, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words.split(" ") if words else [])
+    assert ended.value.code == 2
+    assert capsys.readouterr() == ("", f"bolide: error: {text}\n")
+
+
+def test_a_process_exits_with_2():
+    assert run("apps:hello", "--prot", "1") == (
+        2,
+        "",
+        "bolide: error: there is no option --prot; did you mean --port?\n",
+    )
+
+
+def test_version_is_that_of_the_package():
+    code, out, err = run("--version")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"bolide {bolide.__version__} (CPython 3.")
+
+
+def test_help_names_every_option_with_its_default(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    words = " ".join(text.split())
+    for option in options.OPTIONS:
+        assert f"{option.name} {option.takes}".rstrip() in words
+        assert not option.default or f"(default: {option.default})" in words
+    assert max(map(len, text.splitlines())) <= 88
+
+
+def parse(words, **environ):
+    return cli.parse(words.split(), {f"BOLIDE_{k}": v for k, v in environ.items()})
+
+
+def test_options_are_fields_of_a_config():
+    """Nothing can be given to the command that Config does not take."""
+    fields = set(Config.__dataclass_fields__) - {"app", "limits"}
+    assert {x.field for x in options.OPTIONS if x.field} == fields
+
+
+def shown(value):
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.15g}"
+
+
+def test_defaults_of_the_help_are_those_of_a_config():
+    config = Config("a:b", app_dir=".")
+    for option in options.OPTIONS:
+        if option.field and option.field not in ("app_dir", "headers"):
+            assert option.default == shown(getattr(config, option.field)), option.name
+
+
+def test_the_last_one_counts_and_words_can_be_joined():
+    assert parse("a:b --port=1 --port 2 --access-log --no-access-log") == {
+        "app": "a:b",
+        "port": 2,
+        "access_log": False,
+    }
+
+
+def test_fields_add_up():
+    fields = parse("a:b --header a:1 --header a:2:3")["headers"]
+    assert fields == [("a", "1"), ("a", "2:3")]
+
+
+def test_two_dashes_end_the_options():
+    assert parse("--port 1 -- a:b") == {"app": "a:b", "port": 1}
+
+
+def test_the_environment_sets_what_the_command_line_does_not():
+    settings = parse("--port 1", APP="a:b", PORT="2", HOST="::", ACCESS_LOG="off")
+    assert settings == {"app": "a:b", "port": 1, "host": "::", "access_log": False}
+
+
+def test_empty_variables_set_nothing():
+    assert parse("a:b", PORT="", FACTORY="") == {"app": "a:b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("PORT", "x", "BOLIDE_PORT takes a whole number, not 'x'"),
+        ("FACTORY", "maybe", "BOLIDE_FACTORY is on or off, not 'maybe'"),
+    ],
+)
+def test_wrong_variables_are_named(name, value, text):
+    with pytest.raises(cli.UsageError) as raised:
+        parse("a:b", **{name: value})
+    assert str(raised.value) == text
+
+
+def test_a_config_says_which_setting_is_wrong():
+    with pytest.raises(ConfigError) as raised:
+        Config("a:b", limit_head=1)
+    assert raised.value.name == "limit_head"
+    assert str(raised.value) == "limit_head takes 512 to 16777216 bytes, not 1"
+
+
+def test_a_config_takes_limits_from_a_mapping():
+    config = Config("a:b", limits={"timeout_head": 3}, timeout_keep_alive=1.5)
+    assert (config.timeout_head, config.timeout_keep_alive) == (3, 1.5)
+    assert config.for_engine()["keep_alive_ms"] == 1500
+    with pytest.raises(ConfigError, match="limit_nothing is no limit"):
+        Config("a:b", limits={"limit_nothing": 3})
