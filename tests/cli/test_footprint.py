@@ -1,0 +1,42 @@
+"""What a worker has loaded when it is ready: nothing that it does not need."""
+
+from command import Command
+
+LAZY = [
+    "argparse",
+    "difflib",
+    "email",
+    "importlib.metadata",
+    "importlib.resources",
+    "json",
+    "logging.config",
+    "multiprocessing",
+    "textwrap",
+    "unittest",
+    "urllib",
+]
+REPORT = """
+import asyncio, sys
+before = set(sys.modules)
+from bolide.cli import main
+def report():
+    sys.stderr.write(" ".join(sorted(set(sys.modules) - before)) + "\\n")
+    sys.stderr.flush()
+from bolide.server import Server
+banner = Server._banner
+def listening(*args):
+    report()
+    return banner(*args)
+Server._banner = listening
+main(["--loop", "asyncio", "--port", "0", "apps:hello"])
+"""
+
+
+def test_a_worker_loads_little_beyond_asyncio():
+    with Command(code=REPORT) as command:
+        command.port()
+        loaded = command.err.line_with("bolide.cli ").split()
+        assert "bolide._engine" in loaded
+        assert [x for x in LAZY if x in loaded] == []
+        own = [x for x in loaded if not x.startswith("bolide") and x != "apps"]
+        assert len(own) < 20, own
