@@ -40,10 +40,8 @@ class Limit(NamedTuple):
         except (TypeError, ValueError, OverflowError):
             raise ConfigError(self.name, f"takes {kind}, not {value!r}") from None
         if not self.lowest <= number <= self.highest:
-            low, high = f"{self.lowest:.15g}", f"{self.highest:.15g}"
-            raise ConfigError(
-                self.name, f"takes {low} to {high} {self.unit}, not {value}"
-            )
+            reach = f"{self.lowest} to {self.highest} {self.unit}"
+            raise ConfigError(self.name, f"takes {reach}, not {value}")
         return number
 
     def for_engine(self, number: float) -> int:
@@ -57,13 +55,13 @@ _MIB = 1 << 20
 _DAY = 86400
 
 LIMITS = (
-    Limit("limit_concurrency", "connections", "connections", 16384, 1, 10**6,
+    Limit("limit_concurrency", "connections", "connections", 16384, 1, 1_000_000,
           "open connections"),
     Limit("limit_request_line", "request_line_bytes", "bytes", 16384, 256, _MIB,
           "method, target and version of a request"),
     Limit("limit_head", "head_bytes", "bytes", 65536, 512, 16 * _MIB,
           "request line and all fields of a request"),
-    Limit("limit_fields", "fields", "fields", 128, 1, 10000,
+    Limit("limit_fields", "fields", "fields", 128, 1, 10_000,
           "field lines of a request"),
     Limit("limit_body", "body_bytes", "bytes", 0, 0, 1 << 62,
           "body of a request; 0: no limit"),
