@@ -1,0 +1,69 @@
+"""Starlette over real sockets."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from conftest import EXAMPLES, Served, serving, wait_until
+
+pytest.importorskip("starlette")
+
+TARGET = "starlette_app:app"
+
+
+def test_the_client_has_an_address(client):
+    assert client.get("/").text == "Hello, 127.0.0.1!\n"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_is_streamed_up(client, chunked):
+    pieces = [bytes([n]) * 100_000 for n in range(20)]
+    whole = b"".join(pieces)
+    answer = client.post("/digest", content=iter(pieces) if chunked else whole)
+    wanted = {"bytes": len(whole), "sha256": hashlib.sha256(whole).hexdigest()}
+    assert answer.json() == wanted
+
+
+def test_a_body_is_streamed_down(client):
+    answer = client.get("/count/10000")
+    assert answer.headers["transfer-encoding"] == "chunked"
+    assert answer.text == "".join(f"{n}\n" for n in range(10000))
+
+
+def test_a_background_task_runs_behind_the_answer(client):
+    assert client.post("/later", params={"name": "ada"}).status_code == 202
+    wait_until(lambda: "ada" in client.get("/done").json())
+
+
+def test_an_http_exception_is_its_status(client):
+    answer = client.get("/teapot")
+    assert (answer.status_code, answer.text) == (418, "short and stout")
+
+
+def test_a_wrong_method_and_a_missing_path(client):
+    assert client.get("/digest").status_code == 405
+    assert client.get("/nowhere").status_code == 404
+
+
+def test_a_file_is_served_whole_and_in_part(client):
+    source = Path(EXAMPLES, "starlette_app.py").read_bytes()
+    assert client.get("/source").content == source
+    part = client.get("/source", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, source[10:20])
+    assert client.get("/static/hello.py").content.startswith(b'"""The smallest')
+
+
+def test_head_of_a_file_has_its_length(client):
+    answer = client.head("/source")
+    length = Path(EXAMPLES, "starlette_app.py").stat().st_size
+    assert (answer.headers["content-length"], answer.content) == (str(length), b"")
+
+
+def test_a_broken_handler_is_500_and_its_neighbours_go_on():
+    with serving(TARGET) as command:
+        served = Served(command)
+        with served.client() as client:
+            assert client.get("/broken").status_code == 500
+            assert client.get("/").status_code == 200
+        _, err = served.stop()
+    assert err.count("RuntimeError: this handler is broken") == 1
