@@ -199,19 +199,22 @@ class Server:
             return False
         starting = asyncio.ensure_future(engine.startup())
         stopping = asyncio.ensure_future(stop.wait())
+        has_started = False
         try:
             await asyncio.wait(
                 (starting, stopping), return_when=asyncio.FIRST_COMPLETED
             )
-            if starting.done():
+            has_started = starting.done() and starting.exception() is None
+            if not has_started and stop.is_set():
+                text = "stopped before the application had started"
+                self.log.line(LEVELS["info"], text)
+            elif not has_started:
                 starting.result()
-                return True
-            self.log.line(LEVELS["info"], "stopped before the application had started")
-            return False
+            return has_started
         finally:
             starting.cancel()
             stopping.cancel()
-            if not starting.done() or starting.exception() is not None:
+            if not has_started:
                 engine.close()
 
     async def _shut_down(self, engine: _engine.Server) -> None:

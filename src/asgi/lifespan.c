@@ -434,6 +434,21 @@ lifespan_shutdown(PyObject *lifespan)
     return defer((LifespanObject *)lifespan, shutdown_step);
 }
 
+void
+lifespan_cancel(PyObject *lifespan)
+{
+    LifespanObject *self = (LifespanObject *)lifespan;
+
+    if (self->task == NULL || self->phase == PHASE_OVER)
+        return;
+    PyObject *task = Py_NewRef(self->task);
+    PyObject *result = PyObject_CallMethodNoArgs(task, self->host->st->str_cancel);
+    if (result == NULL)
+        PyErr_WriteUnraisable(task);
+    Py_XDECREF(result);
+    Py_DECREF(task);
+}
+
 /* The type */
 
 PyObject *

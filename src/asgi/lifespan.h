@@ -30,4 +30,8 @@ PyObject *lifespan_startup(PyObject *lifespan);
  * said lifespan.shutdown.failed or died. */
 PyObject *lifespan_shutdown(PyObject *lifespan);
 
+/* Cancels the application's call where it has neither ended nor given its last answer;
+ * one that cleans up behind that answer is left alone. */
+void lifespan_cancel(PyObject *lifespan);
+
 #endif

@@ -226,6 +226,7 @@ server_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (check_ready(self) < 0)
         return NULL;
     self->host.is_stopping = true;
+    lifespan_cancel(self->lifespan);
     if (self->nrunning > 0) {
         self->close_due = true; /* an application calls from inside a turn */
         Py_RETURN_NONE;

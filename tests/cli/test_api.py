@@ -139,6 +139,36 @@ def test_force_exit_waits_for_nothing():
     assert calls == ["lifespan.startup"]
 
 
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_lifespan_that_is_not_over_is_cancelled(answers):
+    """A stop before the startup is complete, and one by force, leave no task behind."""
+    calls = []
+
+    async def app(scope, receive, send):
+        await receive()
+        try:
+            if answers:
+                await send({"type": "lifespan.startup.complete"})
+            asked.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            calls.append("cancelled")
+            raise
+
+    async def main():
+        server = quiet(app)
+        serving = asyncio.create_task(server.serve())
+        await (started(server) if answers else asked.wait())
+        server.force_exit = True
+        await serving
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asked = asyncio.Event()
+    in_loop(main)
+    assert calls == ["cancelled"]
+
+
 def test_serve_raises_what_keeps_it_from_starting():
     async def failed(scope, receive, send):
         await receive()
