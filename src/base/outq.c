@@ -114,46 +114,39 @@ outq_commit(struct outq *q, size_t n)
     count(q, n);
 }
 
-/* Drops what is behind the first `keep` bytes. */
+/* Drops what stands behind the first `len` bytes of `last`, or all when that is NULL. */
 static void
-cut(struct outq *q, size_t keep)
+drop_behind(struct outq *q, struct outq_node *last, size_t len)
 {
-    struct outq_node *node = q->head, *before = NULL;
-    size_t left = keep;
+    struct outq_node *dropped = last == NULL ? q->head : last->next;
 
-    while (node != NULL && left >= node->len && left > 0) {
-        left -= node->len;
-        before = node;
-        node = node->next;
-    }
-    if (left > 0) {
-        if (node->lender == NULL)
-            node->room += (uint32_t)(node->len - left);
-        node->len = left;
-        before = node;
-        node = node->next;
-    }
-    if (before == NULL)
+    if (last == NULL) {
         q->head = NULL;
-    else
-        before->next = NULL;
-    q->tail = before;
-    q->bytes = keep;
-    free_from(q, node);
+    } else {
+        last->room += (uint32_t)(last->len - len);
+        last->len = len;
+        last->next = NULL;
+    }
+    q->tail = last;
+    free_from(q, dropped);
 }
 
+/* When memory runs out half way, what was the last node is it again: counting bytes from
+ * the head would drop a gap, which has none yet. */
 int
 outq_copy(struct outq *q, struct slice bytes)
 {
-    size_t bytes_before = q->bytes, held_before = q->held;
+    const struct outq before = *q;
+    size_t len = q->tail == NULL ? 0 : q->tail->len;
 
     while (bytes.len > 0) {
         struct outq_node *node = q->tail;
         if (node == NULL || node->room == 0)
             node = append_block(q);
         if (node == NULL) {
-            cut(q, bytes_before);
-            q->held = held_before;
+            drop_behind(q, before.tail, len);
+            q->bytes = before.bytes;
+            q->held = before.held;
             return ERR_NOMEM;
         }
         size_t n = bytes.len < node->room ? bytes.len : node->room;
@@ -220,9 +213,17 @@ outq_unhold(struct outq *q)
 void
 outq_take_back(struct outq *q)
 {
-    size_t keep = q->bytes - q->held;
+    struct outq_node *node = q->head, *last = NULL;
+    size_t left = outq_ready(q), len = 0;
+
     outq_unhold(q);
-    cut(q, keep);
+    q->bytes = left;
+    for (; left > 0; node = node->next) {
+        last = node;
+        len = node->len < left ? node->len : left;
+        left -= len;
+    }
+    drop_behind(q, last, len);
 }
 
 int
