@@ -1,0 +1,249 @@
+"""An application on a server in a thread of this process, and a client for it."""
+
+import asyncio
+import socket
+import threading
+from http.client import HTTPResponse
+
+import bolide
+
+DEADLINE_S = 20
+LOOPS = {"asyncio": asyncio.new_event_loop}
+try:
+    import uvloop
+except ImportError:
+    pass
+else:
+    LOOPS["uvloop"] = uvloop.new_event_loop
+
+
+class Record:
+    """What the server logs: lines, and exceptions of the application."""
+
+    def __init__(self):
+        self.lines = []
+        self.exceptions = []
+
+    def line(self, level, text):
+        """Take a line."""
+        self.lines.append((level, text))
+
+    def exception(self, text, exc):
+        """Take an exception."""
+        self.exceptions.append(exc)
+
+    def errors(self):
+        """Return the lines of level ERROR, which is 40, and above."""
+        return [text for level, text in self.lines if level >= 40]
+
+
+class Serving:
+    """Serves ``app`` while its block runs; all settings of Config are taken."""
+
+    def __init__(self, app, loop="asyncio", **settings):
+        settings = {"lifespan": "off", "access_log": False, **settings}
+        self.server = bolide.Server(bolide.Config(app, **settings))
+        self.server.log = self.log = Record()
+        self.loop_errors = []
+        self.failure = None
+        self.make_loop = LOOPS[loop]
+        self.listener = self.listen()
+        self.ready = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def listen(self):
+        """Return the socket to serve on."""
+        return socket.create_server(("127.0.0.1", 0))
+
+    def run(self):
+        """Serve until the block ends; the thread's function."""
+        try:
+            with asyncio.Runner(loop_factory=self.make_loop) as runner:
+                loop = runner.get_loop()
+                loop.set_exception_handler(lambda _, c: self.loop_errors.append(c))
+                runner.run(self.serve())
+        except BaseException as failure:
+            self.failure = failure
+        finally:
+            self.ready.set()
+
+    async def serve(self):
+        """Serve, and say when the server has started."""
+        self.loop = asyncio.get_running_loop()
+        task = asyncio.create_task(self.server.serve([self.listener]))
+        while not self.server.started and not task.done():
+            await asyncio.sleep(0.001)
+        self.ready.set()
+        await task
+
+    def __enter__(self):
+        self.place = self.listener.getsockname()
+        self.thread.start()
+        assert self.ready.wait(DEADLINE_S)
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop()
+        assert kind is not None or self.failure is None, self.failure
+
+    def stop(self):
+        """Stop the server and wait for its end."""
+        self.server.should_exit = True
+        self.thread.join(DEADLINE_S)
+        assert not self.thread.is_alive()
+
+    def connect(self):
+        """Return a connection."""
+        sock = socket.socket(self.listener_family())
+        sock.settimeout(DEADLINE_S)
+        sock.connect(self.place)
+        return sock
+
+    def listener_family(self):
+        """Return the family of the address."""
+        if isinstance(self.place, str):
+            return socket.AF_UNIX
+        return socket.AF_INET6 if len(self.place) == 4 else socket.AF_INET
+
+    def talk(self, data):
+        """Send bytes on a new connection and return all that comes until its end."""
+        with self.connect() as sock:
+            sock.sendall(data)
+            return read_all(sock)
+
+    def ask(self, *args, **kwargs):
+        """Send one request on a new connection; return its Answer."""
+        with self.connect() as sock:
+            sock.sendall(request(*args, **kwargs))
+            return read_answer(sock, kwargs.get("method", "GET"))
+
+
+class Answer:
+    """A response: its status, its fields in order, its body, whether it is whole."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.fields = [(n.lower(), v) for n, v in response.getheaders()]
+        try:
+            self.body, self.is_whole = response.read(), True
+        except Exception as cut:
+            self.body, self.is_whole = getattr(cut, "partial", b""), False
+
+    def field(self, name):
+        """Return the values of a field, joined, or None."""
+        values = [v for n, v in self.fields if n == name]
+        return ", ".join(values) if values else None
+
+
+def request(target="/", fields="", body=b"", method="GET", version="1.1"):
+    """Return the bytes of a request; ``fields`` are whole lines."""
+    head = f"{method} {target} HTTP/{version}\r\n"
+    if "host:" not in fields.lower() and version == "1.1":
+        head += "Host: a\r\n"
+    if body and "transfer-encoding" not in fields.lower():
+        head += f"Content-Length: {len(body)}\r\n"
+    return (head + fields + "\r\n").encode("latin-1") + body
+
+
+def read_answer(sock, method="GET"):
+    """Read one response from a connection."""
+    response = HTTPResponse(sock, method=method)
+    response.begin()
+    return Answer(response)
+
+
+def read_all(sock):
+    """Return what comes until the end, or the reset, of a connection."""
+    data = b""
+    while True:
+        try:
+            piece = sock.recv(65536)
+        except ConnectionResetError:
+            return data
+        if not piece:
+            return data
+        data += piece
+
+
+def read_until(sock, end):
+    """Return what comes, to the first ``end`` at least."""
+    data = b""
+    while end not in data:
+        piece = sock.recv(65536)
+        assert piece, f"the connection ended behind {data!r}"
+        data += piece
+    return data
+
+
+async def answer(send, body=b"", status=200, headers=()):
+    """Send a whole response."""
+    await send(
+        {"type": "http.response.start", "status": status, "headers": list(headers)}
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+async def start(send, status=200, headers=()):
+    """Send the head of a response."""
+    message = {"type": "http.response.start", "status": status}
+    await send({**message, "headers": list(headers)})
+
+
+async def more(send, body):
+    """Send a part of a body."""
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def read_body(receive):
+    """Return the whole body of a request."""
+    body = b""
+    while True:
+        message = await receive()
+        assert message["type"] == "http.request", message
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+
+
+def scope_of(sent, **settings):
+    """Return the scope that the application gets for the bytes ``sent``."""
+    scopes = []
+
+    async def app(scope, receive, send):
+        scopes.append(scope)
+        await answer(send)
+
+    with Serving(app, **settings) as serving:
+        assert serving.talk(sent).startswith(b"HTTP/1.1 200 "), sent
+    (scope,) = scopes
+    return scope
+
+
+def outcome(send_all, **settings):
+    """Return what one response looks like to a client, and what the server logged.
+
+    ``send_all(send)`` is the application's part.
+    """
+
+    async def app(scope, receive, send):
+        return await send_all(send)
+
+    with Serving(app, **settings) as serving:
+        data = serving.talk(request(fields="Connection: close\r\n"))
+    return data, serving.log
+
+
+def raised(send_all):
+    """Return the exception that ``send_all(send)`` ends in; it must end in one."""
+    caught = []
+
+    async def app(scope, receive, send):
+        try:
+            await send_all(send)
+        except Exception as exc:
+            caught.append(exc)
+
+    with Serving(app) as serving:
+        serving.talk(request(fields="Connection: close\r\n"))
+    (exc,) = caught
+    return exc
