@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM stop the server in order; a second one ends it at once."""
 
+import contextlib
 import signal
 import time
 
@@ -58,7 +59,8 @@ def test_new_connections_are_refused_meanwhile():
         command.err.line_with("stopping; ")
         with pytest.raises(ConnectionRefusedError):
             while True:
-                connect(command.port()).close()
+                with contextlib.suppress(ConnectionResetError):
+                    connect(command.port()).close()
         assert read_all(sock).endswith(b"finished")
 
 
