@@ -342,20 +342,22 @@ test_what_is_taken_back_leaves_no_trace(void)
     struct outq_pools pools;
     struct outq q;
     char text[256];
+    static const char most[OUTQ_BLOCK_BYTES / 2 + 1];
     struct loan loan = {.bytes = NULL};
 
     outq_pools_init(&pools, 1);
     outq_init(&q, &pools);
     is(outq_copy(&q, slice_of("kept")), 0, "something is queued");
     outq_hold(&q);
-    is(outq_copy(&q, slice_of("dropped")), 0, "more is copied into the same block");
+    is(outq_copy(&q, slice_new(most, sizeof most)), 0, "more goes into the same block");
     is(outq_lend(&q, slice_of("lent"), &lender, &loan), 0, "and lent");
     outq_take_back(&q);
     is(loan.nreleased, 1, "what was lent is released");
     is_text(offered(&q, text), "kept", "what stood before the hold stays");
     is(outq_copy(&q, slice_of(" and more")), 0, "the block goes on");
     is_text(offered(&q, text), "kept and more", "where the hold began");
-    is(pools.blocks.ntaken, 1, "and is the only one");
+    is(outq_copy(&q, slice_new(most, sizeof most)), 0, "and has the room it had");
+    is(pools.blocks.ntaken, 1, "so that it is the only one");
     outq_clear(&q);
     outq_hold(&q);
     is(outq_copy(&q, slice_of("dropped")), 0, "an empty queue can hold, too");

@@ -135,6 +135,8 @@ test_a_time_that_is_past_is_due_at_the_end_of_this_slot(void)
     timer_set(&wheel, &timer, 5);
     is(timer_wheel_wait_ms(&wheel, START_MS), latest(START_MS) - START_MS,
        "the wheel wants to be woken soon");
+    is(timer_wheel_wait_ms(&wheel, START_MS + 1000), 1,
+       "and at once when that is past");
     is(fired(&wheel, latest(START_MS)), 1, "and the timer fires then");
 }
 
