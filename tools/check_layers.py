@@ -10,6 +10,7 @@ MAY_INCLUDE = {
     "net": {"base"},
     "http": {"base", "net"},
     "http1": {"base", "http"},
+    "ws": {"base", "http"},
     "server": {"base", "net", "http", "http1"},
     "awaitable": set(),
     "asgi": {"base", "http", "awaitable"},

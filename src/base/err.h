@@ -56,6 +56,18 @@
     ERR(TRAILER_TOO_LARGE, "trailers over the limit")                                  \
     ERR(BODY_TOO_LARGE, "a body over the limit")                                       \
     ERR(BODY_UNREAD, "an unread body over the limit")                                  \
+    /* A WebSocket that is refused; ws_code_of_err gives the close code. */            \
+    ERR(WS_FRAME, "a malformed WebSocket frame")                                       \
+    ERR(WS_UNMASKED, "a WebSocket frame without a mask")                               \
+    ERR(WS_ORDER, "a WebSocket frame out of order")                                    \
+    ERR(WS_CLOSE, "a malformed WebSocket close frame")                                 \
+    ERR(WS_UTF8, "text that is not UTF-8")                                             \
+    ERR(WS_DEFLATE, "compressed data that cannot be inflated")                         \
+    ERR(WS_TOO_BIG, "a WebSocket message over the limit")                              \
+    ERR(WS_FRAGMENTS, "a WebSocket message in too many fragments")                     \
+    ERR(WS_CONTROLS, "too many WebSocket control frames a second")                     \
+    ERR(WS_PING_TIMEOUT, "no answer to a WebSocket ping in time")                      \
+    ERR(WS_CLOSE_CODE, "a WebSocket close code that may not be sent")                  \
     /* Time that has run out. */                                                       \
     ERR(HEAD_TIMEOUT, "the head did not arrive in time")                               \
     ERR(BODY_TIMEOUT, "the body stalled")                                              \
