@@ -43,8 +43,9 @@ grow(struct buf *buf, size_t want)
 int
 buf_reserve(struct buf *buf, size_t room, char **at)
 {
+    if (room > UINT32_MAX - buf->len)
+        return ERR_NOMEM;
     size_t want = (size_t)buf->len + room;
-
     if ((size_t)buf->start + want > buf->cap) {
         if (buf->start > 0) {
             memmove(buf->data, buf->data + buf->start, buf->len);
