@@ -34,6 +34,9 @@ LEFTOVERS_S = 10.0
 """How long threads and tasks of the application may outlive the stop of a process that
 is bolide's own."""
 
+SHUTDOWN_LEAST_S = 1.0
+"""How long the application's shutdown may take at least, however short the grace is."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -226,7 +229,11 @@ class Server:
         try:
             await engine.stop()
             if not self._force_exit:
-                await engine.shutdown()
+                async with asyncio.timeout(self._shutdown_s()):
+                    await engine.shutdown()
+        except TimeoutError:
+            text = f"the application's shutdown took over {self._shutdown_s():g} s"
+            self.log.line(LEVELS["error"], text)
         except _engine.LifespanError as error:
             self.log.line(
                 LEVELS["error"], f"the application's shutdown failed: {error}"
@@ -236,6 +243,12 @@ class Server:
             if self._owns_process:
                 self._bound_leftovers()
         self.log.line(LEVELS["info"], "stopped")
+
+    def _shutdown_s(self) -> float:
+        """Return how long the application's shutdown may take, in seconds."""
+        grace_ms = self.config.for_engine()["graceful_ms"]
+        assert isinstance(grace_ms, int)
+        return max(grace_ms / 1000, SHUTDOWN_LEAST_S)
 
     def _bound_leftovers(self) -> None:
         """End the process in a while, should the application's threads not."""
