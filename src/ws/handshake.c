@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* ws/handshake.c — see handshake.h for the contract. */
+#include "ws/handshake.h"
+
+/* What the fields of a request say about a WebSocket. */
+struct reading {
+    bool upgrade_has_websocket, connection_has_upgrade;
+    unsigned nversions, nkeys;
+    struct slice version, key; /* the last ones */
+};
+
+static bool
+has_token(struct slice list, const char *lower)
+{
+    struct slice element;
+    while (field_list_next(&list, &element)) {
+        if (slice_equal_folded(element, slice_of(lower)))
+            return true;
+    }
+    return false;
+}
+
+static void
+read_field(const struct http_field *field, struct reading *r)
+{
+    switch (field->id) {
+    case FIELD_UPGRADE:
+        if (has_token(field->value, "websocket"))
+            r->upgrade_has_websocket = true;
+        break;
+    case FIELD_CONNECTION:
+        if (has_token(field->value, "upgrade"))
+            r->connection_has_upgrade = true;
+        break;
+    case FIELD_SEC_WEBSOCKET_VERSION:
+        r->nversions++;
+        r->version = field->value;
+        break;
+    case FIELD_SEC_WEBSOCKET_KEY:
+        r->nkeys++;
+        r->key = field->value;
+        break;
+    default:
+        break;
+    }
+}
+
+enum ws_opening
+ws_handshake_check(const struct http_head *head, char *accept)
+{
+    struct reading r = {0};
+
+    if (head->version < HTTP_1_1 || !slice_equal(head->method, slice_of("GET")))
+        return WS_OPENING_NONE;
+    for (uint32_t i = 0; i < head->nfields; i++)
+        read_field(&head->fields[i], &r);
+    if (!r.upgrade_has_websocket || !r.connection_has_upgrade)
+        return WS_OPENING_NONE;
+    if (r.nversions != 1)
+        return WS_OPENING_BAD;
+    if (!slice_equal(r.version, slice_of(WS_VERSION)))
+        return WS_OPENING_BAD_VERSION;
+    if (r.nkeys != 1 || !ws_key_is_valid(r.key))
+        return WS_OPENING_BAD;
+    if (head->chunked ||
+        (head->content_length != 0 && head->content_length != HTTP_LENGTH_NONE))
+        return WS_OPENING_BAD;
+    ws_accept_key(r.key, accept);
+    return WS_OPENING_GOOD;
+}
+
+bool
+ws_subprotocol_next(const struct http_head *head, struct ws_subprotocols *at,
+                    struct slice *name)
+{
+    while (!field_list_next(&at->rest, name)) {
+        while (at->nseen < head->nfields &&
+               head->fields[at->nseen].id != FIELD_SEC_WEBSOCKET_PROTOCOL)
+            at->nseen++;
+        if (at->nseen == head->nfields)
+            return false;
+        at->rest = head->fields[at->nseen++].value;
+    }
+    return true;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/c/test_ws_handshake.c — which requests open a WebSocket (RFC 6455 4.2.1), and
+ * which subprotocols they offer. */
+#include "ws/handshake.c"
+
+#include "tap.h"
+#include "ws_head.h"
+
+#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"
+#define VERSION_13 "Sec-WebSocket-Version: 13\n"
+#define UPGRADE "Upgrade: websocket\nConnection: Upgrade\n"
+
+static const struct {
+    const char *lines;
+    enum ws_opening want;
+    const char *about;
+} openings[] = {
+    {UPGRADE KEY VERSION_13, WS_OPENING_GOOD, "the least there must be"},
+    {"Upgrade: WebSocket\nConnection: keep-alive, UPGRADE\n" KEY VERSION_13,
+     WS_OPENING_GOOD, "tokens in any case, among others"},
+    {"Upgrade: h2c\nUpgrade: foo/2, websocket\nConnection: close\n"
+     "Connection: x,upgrade\n" KEY VERSION_13,
+     WS_OPENING_GOOD, "tokens over several lines"},
+    {"Connection: Upgrade\n" KEY VERSION_13, WS_OPENING_NONE, "no Upgrade"},
+    {"Upgrade: h2c\nConnection: Upgrade\n" KEY VERSION_13, WS_OPENING_NONE,
+     "Upgrade to something else"},
+    {"Upgrade: websocketx\nConnection: Upgrade\n" KEY VERSION_13, WS_OPENING_NONE,
+     "a longer token"},
+    {"Upgrade: websocket\nConnection: keep-alive\n" KEY VERSION_13, WS_OPENING_NONE,
+     "no Connection: upgrade"},
+    {UPGRADE VERSION_13, WS_OPENING_BAD, "no key"},
+    {UPGRADE KEY KEY VERSION_13, WS_OPENING_BAD, "two keys"},
+    {UPGRADE "Sec-WebSocket-Key: dGhlIHNhbXBsZQ==\n" VERSION_13, WS_OPENING_BAD,
+     "a short key"},
+    {UPGRADE "Sec-WebSocket-Key: <not base64>\n" VERSION_13, WS_OPENING_BAD,
+     "a key that is not base64"},
+    {UPGRADE KEY, WS_OPENING_BAD, "no version"},
+    {UPGRADE KEY VERSION_13 VERSION_13, WS_OPENING_BAD, "two versions"},
+    {UPGRADE KEY "Sec-WebSocket-Version: 8\n", WS_OPENING_BAD_VERSION, "version 8"},
+    {UPGRADE KEY "Sec-WebSocket-Version: 013\n", WS_OPENING_BAD_VERSION, "version 013"},
+    {UPGRADE KEY "Sec-WebSocket-Version: 13, 8\n", WS_OPENING_BAD_VERSION,
+     "a list of versions"},
+};
+
+static void
+test_openings(void)
+{
+    struct written_head h;
+    char accept[WS_ACCEPT_BYTES + 1] = {0};
+    for (size_t i = 0; i < COUNT(openings); i++)
+        is(ws_handshake_check(write_head(&h, openings[i].lines), accept),
+           openings[i].want, "%s", openings[i].about);
+    is_text(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "the accept value");
+}
+
+static void
+test_other_requests(void)
+{
+    struct written_head h;
+    char accept[WS_ACCEPT_BYTES];
+    struct http_head *head = write_head(&h, UPGRADE KEY VERSION_13);
+    head->version = HTTP_1_0;
+    is(ws_handshake_check(head, accept), WS_OPENING_NONE, "HTTP/1.0");
+    head = write_head(&h, UPGRADE KEY VERSION_13);
+    head->method = slice_of("POST");
+    is(ws_handshake_check(head, accept), WS_OPENING_NONE, "POST");
+    head = write_head(&h, UPGRADE KEY VERSION_13);
+    head->content_length = 5;
+    is(ws_handshake_check(head, accept), WS_OPENING_BAD, "a body by length");
+    head->content_length = 0;
+    is(ws_handshake_check(head, accept), WS_OPENING_GOOD, "a body of no bytes");
+    head->content_length = HTTP_LENGTH_NONE;
+    head->chunked = true;
+    is(ws_handshake_check(head, accept), WS_OPENING_BAD, "a chunked body");
+}
+
+static void
+test_subprotocols(void)
+{
+    static const struct {
+        const char *lines, *want;
+    } offers[] = {
+        {"", ""},
+        {"Sec-WebSocket-Protocol: chat\n", "chat;"},
+        {"Sec-WebSocket-Protocol: a,b\n", "a;b;"},
+        {"Sec-WebSocket-Protocol: one\nX: y\nSec-WebSocket-Protocol: two ,\t three\n",
+         "one;two;three;"},
+        {"Sec-WebSocket-Protocol: ,, a ,,\nSec-WebSocket-Protocol:\n"
+         "sec-websocket-protocol: b\n",
+         "a;b;"},
+    };
+    for (size_t i = 0; i < COUNT(offers); i++) {
+        struct written_head h;
+        struct http_head *head = write_head(&h, offers[i].lines);
+        struct ws_subprotocols at = {0};
+        struct slice name;
+        char got[100];
+        size_t n = 0;
+        while (ws_subprotocol_next(head, &at, &name) && n + name.len + 2 < sizeof got) {
+            memcpy(got + n, name.ptr, name.len);
+            n += name.len;
+            got[n++] = ';';
+        }
+        got[n] = '\0';
+        is_text(got, offers[i].want, "subprotocols %zu", i);
+        ok(!ws_subprotocol_next(head, &at, &name), "and no more");
+    }
+}
+
+int
+main(void)
+{
+    test_openings();
+    test_other_requests();
+    test_subprotocols();
+    return tap_done();
+}
