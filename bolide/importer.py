@@ -37,7 +37,7 @@ def load_app(target: Any, *, factory: bool, app_dir: str | None) -> Any:
     ``app_dir`` comes first on ``sys.path``. An ASGI 2.0 application (a callable that
     takes the scope alone) is wrapped. Raises AppError.
     """
-    if app_dir is not None and app_dir not in sys.path:
+    if app_dir is not None and sys.path[:1] != [app_dir]:
         sys.path.insert(0, app_dir)
     app, name = target, repr(target)
     if isinstance(target, str):

@@ -108,10 +108,13 @@ def run(*words, **kwargs):
 
 def run_here(capsys, *words):
     """The same as ``run``, in this process, for commands that fail."""
+    path = list(sys.path)
     try:
         cli.main(words)
     except SystemExit as ended:
         return ended.code, *capsys.readouterr()
+    finally:
+        sys.path[:] = path
 
 
 def connect(place):

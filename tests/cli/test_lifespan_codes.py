@@ -1,7 +1,7 @@
 """What the lifespan does to the start, the stop and the exit code."""
 
 import pytest
-from command import request, serve, talk
+from command import HERE, request, run_here, serve, talk
 
 
 def test_startup_comes_before_the_listening_and_shutdown_before_the_end():
@@ -13,6 +13,19 @@ def test_startup_comes_before_the_listening_and_shutdown_before_the_end():
         words = ["lifespan.startup", "listening on", "lifespan.shutdown", "stopped"]
         places = [said.index(word) for word in words]
         assert places == sorted(places)
+
+
+@pytest.fixture
+def fails(capsys):
+    """What a command says whose application does not start."""
+
+    def run(*words):
+        words = [*words, "--app-dir", str(HERE), "--port", "0"]
+        code, out, err = run_here(capsys, *words)
+        assert (code, out) == (3, "")
+        return err
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -27,21 +40,25 @@ def test_startup_comes_before_the_listening_and_shutdown_before_the_end():
         ),
     ],
 )
-def test_a_failed_startup_exits_with_3_and_says_why(says, words, why):
-    with serve("lifespan", *words, env={"SAYS": says}) as command:
-        assert command.wait() == 3
-        said = command.err.rest()
-        assert said.endswith(f"error    the application's startup failed: {why}")
-        assert "listening on" not in said
-        assert "lifespan.shutdown" not in said
+def test_a_failed_startup_exits_with_3_and_says_why(
+    says, words, why, fails, monkeypatch
+):
+    monkeypatch.setenv("SAYS", says)
+    said = fails("apps:lifespan", *words)
+    assert said.endswith(f"error    the application's startup failed: {why}")
+    assert "listening on" not in said
+    assert "lifespan.shutdown" not in said
 
 
-def test_an_application_without_lifespan_is_not_served_where_it_is_asked_for():
-    with serve("hello", "--lifespan", "on") as command:
+def test_a_process_exits_with_3():
+    with serve("lifespan", env={"SAYS": "startup.failed"}) as command:
         assert command.wait() == 3
-        said = command.err.rest()
-        assert "AssertionError" in said
-        assert "error    the application's startup failed: the application " in said
+
+
+def test_an_application_without_lifespan_is_not_served_where_it_is_asked_for(fails):
+    said = fails("apps:hello", "--lifespan", "on")
+    assert "AssertionError" in said
+    assert "error    the application's startup failed: the application " in said
 
 
 def test_an_application_that_raises_is_served_in_auto():

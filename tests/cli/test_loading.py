@@ -6,6 +6,7 @@ import re
 import pytest
 from command import HERE, run, run_here, serve, talk
 from command import request as head
+from here import Here
 
 FAILS = [
     ("nothing:app", f'there is no module "nothing" in {HERE}, nor is one installed'),
@@ -49,18 +50,23 @@ def test_what_cannot_be_loaded_is_told_in_one_line(words, text, capsys):
     assert said == f" error    {text}\n"
 
 
-def broken(tmp_path, text):
-    """Run the command on a module with ``text``; return what it says."""
-    (tmp_path / "broken.py").write_text(text)
-    code, out, err = run("broken:app", "--app-dir", str(tmp_path))
-    assert (code, out) == (1, "")
-    assert "bolide/" not in err
-    assert "importlib" not in err
-    return err
+@pytest.fixture
+def broken(capsys, tmp_path):
+    """What the command says about a module with a text."""
+
+    def run(text):
+        (tmp_path / "broken.py").write_text(text)
+        code, out, err = run_here(capsys, "broken:app", "--app-dir", str(tmp_path))
+        assert (code, out) == (1, "")
+        assert "bolide/" not in err
+        assert "importlib" not in err
+        return err
+
+    return run
 
 
-def test_a_module_that_raises_shows_its_own_frames_alone(tmp_path):
-    err = broken(tmp_path, "def f():\n    raise ValueError('no\\nluck')\nf()\n")
+def test_a_module_that_raises_shows_its_own_frames_alone(broken, tmp_path):
+    err = broken("def f():\n    raise ValueError('no\\nluck')\nf()\n")
     first, *rest = err.splitlines()
     assert first.endswith('module "broken" raises at its import: ValueError: no')
     assert rest[0] == "Traceback (most recent call last):"
@@ -68,14 +74,14 @@ def test_a_module_that_raises_shows_its_own_frames_alone(tmp_path):
     assert rest[-2:] == ["ValueError: no", "luck"]
 
 
-def test_a_syntax_error_shows_the_line(tmp_path):
-    err = broken(tmp_path, "app = = 1\n")
+def test_a_syntax_error_shows_the_line(broken):
+    err = broken("app = = 1\n")
     assert 'module "broken" raises at its import: SyntaxError: invalid syntax' in err
     assert "app = = 1" in err
 
 
-def test_a_missing_import_is_told_with_its_place(tmp_path):
-    err = broken(tmp_path, "\nimport no_such_package.sub\n")
+def test_a_missing_import_is_told_with_its_place(broken, tmp_path):
+    err = broken("\nimport no_such_package.sub\n")
     assert err.endswith(
         'module "broken" imports "no_such_package", which is not installed '
         f"({tmp_path}/broken.py, line 2)\n"
@@ -103,22 +109,27 @@ def test_a_loop_that_is_not_installed_is_told(tmp_path):
     assert err.endswith("error    loop rloop: it is not installed\n")
 
 
+def test_a_process_tells_it_too():
+    code, out, err = run("apps:helo")
+    assert (code, out, err[19:].count("\n")) == (1, "", 1)
+    assert err.endswith('has no attribute "helo"; did you mean "hello"?\n')
+
+
 @pytest.mark.parametrize(
-    ("words", "body"),
+    ("name", "factory", "body"),
     [
-        ("hello", b"hello"),
-        ("create --factory", b"hello"),
-        ("create_optional --factory", b"hello"),
-        ("double", b"double"),
-        ("loop_name --loop asyncio", b"asyncio.unix_events"),
+        ("hello", False, b"hello"),
+        ("create", True, b"hello"),
+        ("create_optional", True, b"hello"),
+        ("double", False, b"double"),
     ],
 )
-def test_what_can_be_loaded_serves(words, body):
-    with serve(*words.split()) as command:
-        assert talk(command.port(), head()).endswith(b"\r\n\r\n" + body)
+def test_what_can_be_loaded_serves(name, factory, body):
+    with Here(f"apps:{name}", factory=factory) as server:
+        assert talk(server.port, head()).endswith(b"\r\n\r\n" + body)
 
 
-@pytest.mark.parametrize("kind", ["uvloop", "rloop"])
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop", "rloop"])
 def test_the_loop_is_the_one_asked_for(kind):
     pytest.importorskip(kind)
     with serve("loop_name", "--loop", kind) as command:

@@ -19,13 +19,40 @@ from here import Here
 STAMP = r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
 
 
-def test_each_request_has_a_line_in_the_common_format():
-    with serve("echo") as command, connect(command.port()) as sock:
+@pytest.fixture(scope="module")
+def logged():
+    """A server that all tests of single lines share."""
+    with serve("echo") as command:
+        command.port()
+        yield command
+
+
+def test_each_request_has_a_line_in_the_common_format(logged):
+    with connect(logged.port()) as sock:
         sock.sendall(request("/a?b=%20c", fields=""))
         read_until(sock, b"GET  /a ")
-        line = command.out.line_with("/a?b")
-        wanted = rf'127\.0\.0\.1 - - \[{STAMP}\] "GET /a\?b=%20c HTTP/1\.1" 200 8'
-        assert re.fullmatch(wanted, line)
+    line = logged.out.line_with("/a?b")
+    wanted = rf'127\.0\.0\.1 - - \[{STAMP}\] "GET /a\?b=%20c HTTP/1\.1" 200 8'
+    assert re.fullmatch(wanted, line)
+
+
+def test_quotes_are_escaped(logged):
+    talk(logged.port(), request('/"x'))
+    assert '"GET /\\x22x HTTP/1.1" 200 ' in logged.out.line_with("x22x")
+
+
+def test_a_burst_of_lines_is_complete_when_its_last_is_there(logged):
+    with connect(logged.port()) as sock:
+        sock.sendall(request("/burst", fields="") * 50 + request("/last"))
+        assert read_all(sock).count(b"/burst") == 50
+        logged.out.line_with("/last")
+        assert logged.out.text.count('"GET /burst ') == 50
+
+
+def test_a_refusal_has_a_line_with_its_reason(logged):
+    talk(logged.port(), b"GET / HTTP/1.0\r\nbad\r\n\r\n")
+    line = logged.err.line_with("warning  127.0.0.1:")
+    assert "a malformed field name (status 400" in line
 
 
 def test_lines_of_the_last_requests_are_written_at_the_stop():
@@ -44,12 +71,6 @@ def test_a_unix_socket_has_no_address(tmp_path):
         command.where()
         talk(path, request("/x"))
         assert command.out.line_with("/x").startswith("unix - - [")
-
-
-def test_quotes_and_control_bytes_are_escaped():
-    with serve("hello") as command:
-        talk(command.port(), request('/"x'))
-        assert '"GET /\\x22x HTTP/1.1" 200 5' in command.out.line_with("x22x")
 
 
 def test_the_access_log_can_be_off():
@@ -87,13 +108,6 @@ def test_an_exception_has_its_traceback_in_the_log():
         command.err.line_with(" error    ")
         assert "in raising" in command.err.line_with("apps.py")
         command.err.line_with("ValueError: no luck")
-
-
-def test_a_refusal_has_a_line_with_its_reason():
-    with serve("hello") as command:
-        talk(command.port(), b"GET / HTTP/1.0\r\nbad\r\n\r\n")
-        line = command.err.line_with("warning  127.0.0.1:")
-        assert "a malformed field name (status 400" in line
 
 
 def head_of(**settings):
@@ -142,11 +156,3 @@ def test_options_reach_the_wire():
         assert b"\r\nserver:" not in answer.lower()
         assert b"\r\nx-a: 1\r\n" in answer
         assert answer.endswith(b"GET /api /api/x ")
-
-
-def test_a_burst_of_lines_is_complete_when_it_is_read():
-    with serve("hello") as command, connect(command.port()) as sock:
-        sock.sendall(request(fields="") * 50 + request("/last"))
-        assert read_all(sock).count(b"hello") == 51
-        command.out.line_with("/last")
-        assert command.out.text.count("\n") == 51
