@@ -154,15 +154,20 @@ def read_answer(sock, method="GET"):
 
 def read_all(sock):
     """Return what comes until the end, or the reset, of a connection."""
-    data = b""
+    data = bytearray()
     while True:
         try:
-            piece = sock.recv(65536)
+            piece = sock.recv(1 << 20)
         except ConnectionResetError:
-            return data
+            return bytes(data)
         if not piece:
-            return data
+            return bytes(data)
         data += piece
+
+
+def body_of(data):
+    """Return what follows the first head."""
+    return data.partition(b"\r\n\r\n")[2]
 
 
 def read_until(sock, end):
@@ -231,19 +236,3 @@ def outcome(send_all, **settings):
     with Serving(app, **settings) as serving:
         data = serving.talk(request(fields="Connection: close\r\n"))
     return data, serving.log
-
-
-def raised(send_all):
-    """Return the exception that ``send_all(send)`` ends in; it must end in one."""
-    caught = []
-
-    async def app(scope, receive, send):
-        try:
-            await send_all(send)
-        except Exception as exc:
-            caught.append(exc)
-
-    with Serving(app) as serving:
-        serving.talk(request(fields="Connection: close\r\n"))
-    (exc,) = caught
-    return exc

@@ -9,6 +9,7 @@ from serving import (
     LOOPS,
     Serving,
     answer,
+    body_of,
     more,
     outcome,
     read_all,
@@ -24,11 +25,6 @@ CLOSE = "Connection: close\r\n"
 def head_of(data):
     """Return the lines of the first head, in lower case."""
     return data.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
-
-
-def body_of(data):
-    """Return what follows the first head."""
-    return data.partition(b"\r\n\r\n")[2]
 
 
 def test_E24_a_transfer_encoding_of_the_applications_is_dropped():
