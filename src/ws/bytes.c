@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* ws/bytes.c — see bytes.h for the contract. */
+#include "ws/bytes.h"
+
+#include <assert.h> /* assert */
+
+#include "base/err.h"
+#include "base/mem.h"
+
+/* How far a piece may be ahead of what has come.  Announced bytes cost address space
+ * only, but a peer that announces much and sends nothing shall not get even that. */
+#define AHEAD_FACTOR 8u
+
+static void
+take_spare(struct ws_bytes *bytes, struct ws_spares *spares)
+{
+    for (int i = 0; i < WS_SPARES; i++) {
+        if (spares->bytes[i].cap > 0) {
+            *bytes = spares->bytes[i];
+            spares->bytes[i] = (struct ws_bytes){0};
+            return;
+        }
+    }
+}
+
+int
+ws_bytes_reserve(struct ws_bytes *bytes, struct ws_spares *spares, size_t need,
+                 size_t wish, size_t most)
+{
+    assert(need <= most);
+    if (bytes->cap == 0)
+        take_spare(bytes, spares);
+    if (need <= bytes->cap)
+        return 0;
+    size_t cap = need > SIZE_MAX / AHEAD_FACTOR ? need : need * AHEAD_FACTOR;
+    if (cap > wish)
+        cap = wish;
+    if (cap < 2 * bytes->cap)
+        cap = 2 * bytes->cap;
+    if (cap < WS_BYTES_FIRST)
+        cap = WS_BYTES_FIRST;
+    if (cap < need)
+        cap = need;
+    if (cap > most && most >= WS_BYTES_FIRST)
+        cap = most;
+    char *ptr = mem_realloc(bytes->ptr, cap);
+    if (ptr == NULL)
+        return ERR_NOMEM;
+    bytes->ptr = ptr;
+    bytes->cap = cap;
+    return 0;
+}
+
+void
+ws_bytes_give(struct ws_bytes *bytes, struct ws_spares *spares)
+{
+    if (bytes->cap > 0 && bytes->cap <= WS_SPARE_BYTES) {
+        for (int i = 0; i < WS_SPARES; i++) {
+            if (spares->bytes[i].cap == 0) {
+                bytes->len = 0;
+                spares->bytes[i] = *bytes;
+                *bytes = (struct ws_bytes){0};
+                return;
+            }
+        }
+    }
+    mem_free(bytes->ptr);
+    *bytes = (struct ws_bytes){0};
+}
+
+void
+ws_spares_fini(struct ws_spares *spares)
+{
+    for (int i = 0; i < WS_SPARES; i++)
+        mem_free(spares->bytes[i].ptr);
+    *spares = (struct ws_spares){0};
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/c/test_ws_deflate.c — messages out of RFC 7692 7.2.3, there and back, bombs, and
+ * memory that runs out. */
+#include "ws/deflate.c"
+
+#include <stdlib.h> /* malloc */
+
+#include "tap.h"
+
+struct fixture {
+    struct ws_deflate_config config;
+    struct ws_spares spares;
+    struct ws_deflate_pool pool;
+    struct ws_deflate d;
+};
+
+static void
+begin(struct fixture *f, bool takeover)
+{
+    *f = (struct fixture){.config = WS_DEFLATE_CONFIG_DEFAULT};
+    ws_deflate_pool_init(&f->pool, &f->config, &f->spares);
+    f->d.params = (struct ws_deflate_params){true, takeover, takeover, 12, 15};
+}
+
+static void
+end(struct fixture *f)
+{
+    ws_deflate_fini(&f->d);
+    ws_deflate_pool_fini(&f->pool);
+    ws_spares_fini(&f->spares);
+}
+
+/* Inflates a payload and compares it with `want`; NULL: it must fail with `err`. */
+static void
+inflates(struct fixture *f, struct slice payload, const char *want, int err,
+         const char *about)
+{
+    struct ws_bytes out = {0};
+    int got = ws_deflate_unpack(&f->d, &f->pool, payload, 100, &out);
+    is(got, err, "%s", about);
+    if (got == 0)
+        ok(want != NULL && slice_equal(ws_bytes_slice(&out), slice_of(want)),
+           "%s: the text", about);
+    ws_bytes_give(&out, &f->spares);
+}
+
+#define B(text) slice_new(text, sizeof text - 1)
+
+static void
+test_examples(void)
+{
+    struct fixture f;
+    for (int takeover = 0; takeover < 2; takeover++) {
+        begin(&f, takeover);
+        inflates(&f, B("\xf2\x48\xcd\xc9\xc9\x07\x00"), "Hello", 0, "one block");
+        if (takeover)
+            inflates(&f, B("\xf2\x00\x11\x00\x00"), "Hello", 0, "a kept window");
+        inflates(&f, B("\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"), "Hello", 0,
+                 "a stored block");
+        inflates(&f, B("\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), "Hello", 0,
+                 "a final block");
+        inflates(&f, B("\xf3\x48\xcd\xc9\xc9\x07\x00"), "Hello", 0,
+                 "a final block without the empty one");
+        if (takeover)
+            inflates(&f, B("\xf2\x00\x11\x00\x00"), "Hello", 0,
+                     "the window is kept behind a final block");
+        inflates(&f, B("\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), "Hello",
+                 0, "two blocks");
+        inflates(&f, B("\x00"), "", 0, "nothing");
+        inflates(&f, B(""), "", ERR_WS_DEFLATE, "not even a block");
+        end(&f);
+        begin(&f, takeover);
+        inflates(&f, B("\xff\xff\xff\xff"), NULL, ERR_WS_DEFLATE, "not a block");
+        end(&f);
+        begin(&f, takeover);
+        inflates(&f, B("\xf2\x48\xcd"), NULL, ERR_WS_DEFLATE, "half a block");
+        end(&f);
+    }
+    begin(&f, false);
+    inflates(&f, B("\xf2\x48\xcd\xc9\xc9\x07\x00"), "Hello", 0, "a message");
+    inflates(&f, B("\xf2\x00\x11\x00\x00"), NULL, ERR_WS_DEFLATE,
+             "a window that is not kept");
+    inflates(&f, B("\xf2\x48\xcd\xc9\xc9\x07\x00"), "Hello", 0,
+             "the shared stream goes on behind an error");
+    end(&f);
+}
+
+/* There and back, as a client with the same window does it. */
+static void
+test_there_and_back(void)
+{
+    static const size_t lengths[] = {0, 1, 5, 100, 4096, 70000, 300000};
+    char *text = malloc(300000);
+    for (size_t i = 0; i < 300000; i++)
+        text[i] = (char)((i * 31 % 251) ^ (i / 3));
+    for (int takeover = 0; takeover < 2; takeover++) {
+        struct fixture f;
+        begin(&f, takeover);
+        size_t first = 0, second = 0;
+        for (size_t i = 0; i < 2 * COUNT(lengths); i++) {
+            struct slice in = {text, lengths[i / 2]};
+            struct ws_bytes packed = {0}, out = {0};
+            is(ws_deflate_pack(&f.d, &f.pool, in, &packed), 0, "%zu bytes", in.len);
+            if (i / 2 == 3)
+                *(i % 2 == 0 ? &first : &second) = packed.len;
+            is(ws_deflate_unpack(&f.d, &f.pool, ws_bytes_slice(&packed), 300000, &out),
+               0, "and back from %zu", packed.len);
+            ok(slice_equal(ws_bytes_slice(&out), in), "they are the same");
+            ws_bytes_give(&packed, &f.spares);
+            ws_bytes_give(&out, &f.spares);
+        }
+        ok(takeover ? second < first : second == first,
+           "the same again takes %zu bytes behind %zu", second, first);
+        end(&f);
+    }
+    free(text);
+}
+
+/* A million zeros in about 1,000 bytes. */
+static void
+test_a_bomb_costs_the_limit(void)
+{
+    enum { BOMB = 1000000 };
+    struct fixture f;
+    char *zeros = calloc(1, BOMB);
+    struct ws_bytes packed = {0}, out = {0};
+    begin(&f, false);
+    f.config.level = 9;
+    is(ws_deflate_pack(&f.d, &f.pool, slice_new(zeros, BOMB), &packed), 0, "a bomb");
+    ok(packed.len < BOMB / 500, "of %zu bytes", packed.len);
+    is(ws_deflate_unpack(&f.d, &f.pool, ws_bytes_slice(&packed), 20000, &out),
+       ERR_WS_TOO_BIG, "passes the limit");
+    size_t held = 0;
+    for (int i = 0; i < WS_SPARES; i++)
+        held = f.spares.bytes[i].cap > held ? f.spares.bytes[i].cap : held;
+    is(held, 20001, "no more was held");
+    is(ws_deflate_unpack(&f.d, &f.pool, ws_bytes_slice(&packed), BOMB - 1, &out),
+       ERR_WS_TOO_BIG, "one byte over the limit");
+    is(ws_deflate_unpack(&f.d, &f.pool, ws_bytes_slice(&packed), BOMB, &out), 0,
+       "exactly the limit");
+    is(out.len, BOMB, "it is whole");
+    ws_bytes_give(&packed, &f.spares);
+    ws_bytes_give(&out, &f.spares);
+    end(&f);
+    free(zeros);
+}
+
+static void
+test_memory_runs_out(void)
+{
+    for (int takeover = 0; takeover < 2; takeover++) {
+        unsigned long n = 0;
+        int err;
+        do {
+            struct fixture f;
+            struct ws_bytes packed = {0}, out = {0};
+            begin(&f, takeover);
+            char text[3000];
+            memset(text, 'x', sizeof text);
+            mem_fail_at(++n);
+            err = ws_deflate_pack(&f.d, &f.pool, slice_new(text, sizeof text), &packed);
+            if (err == 0)
+                err = ws_deflate_unpack(&f.d, &f.pool, ws_bytes_slice(&packed), 5000,
+                                        &out);
+            mem_fail_at(0);
+            if (err != 0 && err != ERR_NOMEM)
+                break;
+            ws_bytes_give(&packed, &f.spares);
+            ws_bytes_give(&out, &f.spares);
+            end(&f);
+        } while (err == ERR_NOMEM && n < 100);
+        is(err, 0, "each of %lu allocations may fail", n - 1);
+        ok(n > 5, "there were some");
+    }
+}
+
+int
+main(void)
+{
+    test_examples();
+    test_there_and_back();
+    test_a_bomb_costs_the_limit();
+    test_memory_runs_out();
+    return tap_done();
+}
