@@ -5,7 +5,17 @@ import socket
 import threading
 
 import pytest
-from serving import DEADLINE_S, LOOPS, Serving, answer, request
+from serving import (
+    DEADLINE_S,
+    LOOPS,
+    Record,
+    Serving,
+    answer,
+    more,
+    read_all,
+    request,
+    start,
+)
 
 import bolide
 
@@ -67,55 +77,100 @@ def test_D1_D2_D11_startup_comes_first_and_shutdown_last(loop):
     ]
 
 
-def test_D3_nobody_is_served_before_the_startup_is_complete():
-    go, begun = threading.Event(), threading.Event()
+class Unlistened(Serving):
+    """Serves on a socket that is only bound, as the command does."""
 
-    async def handle(scope, receive, send):
+    def listen(self):
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        return sock
+
+
+def turn(loop, times=20):
+    """Let a loop in another thread go round some times."""
+
+    async def go_round():
+        for _ in range(times):
+            await asyncio.sleep(0)
+
+    asyncio.run_coroutine_threadsafe(go_round(), loop).result(DEADLINE_S)
+
+
+@pytest.mark.parametrize("kind", [Serving, Unlistened])
+def test_D3_nobody_is_served_before_the_startup_is_complete(kind):
+    go, begun, log = threading.Event(), threading.Event(), []
+
+    async def app(scope, receive, send):
+        log.append(scope["type"])
+        if scope["type"] != "lifespan":
+            return await answer(send)
         begun.set()
         await asyncio.to_thread(go.wait)
-        await live(scope, receive, send)
+        log.append("complete")
+        return await live(scope, receive, send)
 
-    running = serving(handle)
+    running = kind(app, lifespan="on")
     running.place = running.listener.getsockname()
     running.thread.start()
     assert begun.wait(DEADLINE_S)
-    with running.connect() as sock:
-        sock.sendall(request(fields=CLOSE))
-        sock.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            sock.recv(1)
+    if kind is Unlistened:
+        with pytest.raises(ConnectionRefusedError):
+            running.connect()
         go.set()
-        sock.settimeout(DEADLINE_S)
-        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert running.ready.wait(DEADLINE_S)
+        assert running.ask().status == 200
+    else:
+        with running.connect() as sock:
+            sock.sendall(request(fields=CLOSE))
+            turn(running.loop)
+            go.set()
+            assert read_all(sock).startswith(b"HTTP/1.1 200 ")
     running.stop()
+    assert log == ["lifespan", "complete", "http"]
 
 
 @pytest.mark.parametrize("receives", [False, True], ids=["D4", "D5"])
 def test_D4_D5_D6_D21_an_application_that_raises_is_served_without(receives):
+    calls = []
+
     async def handle(scope, receive, send):
+        calls.append(scope["type"])
         if receives:
-            await receive()
+            calls.append((await receive())["type"])
         raise RuntimeError("no lifespan here")
 
     with serving(handle) as running:
         assert running.ask().body == b"{}"
+    assert calls == ["lifespan", "lifespan.startup"][: 1 + receives]
     assert running.log.exceptions == [] and running.log.errors() == []
-    assert any("lifespan" in text for _, text in running.log.lines)
+    said = [text for _, text in running.log.lines if "lifespan" in text]
+    assert len(said) == 1 and "\n" not in said[0]
+
+
+def run_and_fail(handle, lifespan="auto"):
+    """Return the exit code of a server that does not start, and its log."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    place = sock.getsockname()
+    config = bolide.Config(with_lifespan(handle), lifespan=lifespan, access_log=False)
+    server = bolide.Server(config)
+    server.log = Record()
+    code = server.run([sock])
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(place)
+    return code, server.log
 
 
 @pytest.mark.parametrize("message", [{"message": "no database"}, {}], ids=["D7", "D8"])
-def test_D7_D8_a_failed_startup_serves_nobody(message):
+def test_D7_D8_a_failed_startup_serves_nobody_and_says_why(message):
     async def handle(scope, receive, send):
         await receive()
         await send({"type": "lifespan.startup.failed", **message})
 
-    running = serving(handle)
-    with pytest.raises(AssertionError), running:
-        pass
-    assert type(running.failure).__name__ == "LifespanError"
-    assert message.get("message", "") in str(running.failure)
-    with pytest.raises(OSError):
-        running.connect()
+    code, log = run_and_fail(handle)
+    assert code == 3
+    (text,) = log.errors()
+    assert message.get("message", "startup failed") in text
+    assert log.exceptions == []
 
 
 def test_D9_an_application_that_returns_at_once_is_served():
@@ -134,13 +189,49 @@ def test_D10_an_application_that_returns_behind_its_startup_is_not_waited_for():
         assert running.ask().status == 200
 
 
-def test_D11_the_shutdown_is_waited_for_only_so_long():
+def test_D11_streams_end_before_the_shutdown_begins():
+    log, begun = [], threading.Event()
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await begin(receive, send)
+            log.append((await receive())["type"])
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await receive()
+        await start(send)
+        await more(send, b"x")
+        begun.set()
+        log.append((await receive())["type"])
+        await asyncio.sleep(0)
+        log.append("cleaned up")
+
+    running = Serving(app, lifespan="on")
+    with running, running.connect() as sock:
+        sock.sendall(request())
+        assert begun.wait(DEADLINE_S)
+        running.stop()
+    assert log == ["http.disconnect", "cleaned up", "lifespan.shutdown"]
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_D11_the_shutdown_is_waited_for_only_so_long(asks, monkeypatch):
+    monkeypatch.setattr("bolide.server.SHUTDOWN_LEAST_S", 0.1)
+    ended = []
+
     async def handle(scope, receive, send):
         await begin(receive, send)
-        await asyncio.sleep(1000)
+        try:
+            if asks:
+                await receive()
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
 
-    with serving(handle, timeout_graceful_shutdown=0.2) as running:
+    with serving(handle, timeout_graceful_shutdown=0.1) as running:
         assert running.ask().status == 200
+    assert ended == [True]
+    assert running.log.errors() == ["the application's shutdown took over 0.1 s"]
 
 
 def test_D12_D13_a_request_has_a_shallow_copy_of_the_state():
@@ -171,7 +262,20 @@ def test_D15_a_failed_shutdown_is_logged():
 
     with serving(handle) as running:
         pass
-    assert any("no way out" in text for text in running.log.errors())
+    (text,) = running.log.errors()
+    assert "no way out" in text
+
+
+def test_D15_a_shutdown_that_raises_is_logged():
+    async def handle(scope, receive, send):
+        await begin(receive, send)
+        await receive()
+        raise RuntimeError("no way out")
+
+    with serving(handle) as running:
+        pass
+    assert [str(e) for e in running.log.exceptions] == ["no way out"]
+    assert running.log.lines[-1][1] == "stopped"
 
 
 def test_D16_the_lifespan_runs_in_the_loop_that_serves():
@@ -198,37 +302,67 @@ def test_D17_an_exception_behind_the_startup_is_logged_and_the_server_goes_on():
     assert [str(e) for e in running.log.exceptions] == ["later"]
 
 
+@pytest.mark.parametrize("behind", [False, True], ids=["before", "behind"])
 @pytest.mark.parametrize(
-    "message",
+    ("message", "error"),
     [
-        pytest.param({"type": "lifespan.nonsense"}, id="D18"),
-        pytest.param({"type": "lifespan.startup.complete"}, id="D19"),
+        ({"type": "lifespan.nonsense"}, RuntimeError),
+        ({"type": "http.response.start", "status": 200}, RuntimeError),
+        ({"type": "lifespan.shutdown.complete"}, RuntimeError),
+        ({"type": 1}, RuntimeError),
+        ({}, ValueError),
+        ("lifespan.startup.complete", TypeError),
     ],
+    ids=["unknown", "http", "shutdown", "int", "no-type", "no-dict"],
 )
-def test_D18_D19_a_wrong_message_raises_and_harms_nobody(message):
+def test_D18_a_wrong_message_raises_and_harms_nobody(message, error, behind):
     raised = []
 
-    async def handle(scope, receive, send):
-        await begin(receive, send)
-        with pytest.raises(RuntimeError) as caught:
+    async def wrong(send):
+        try:
             await send(message)
-        raised.append(caught.value)
+        except Exception as exc:
+            raised.append(type(exc))
+
+    async def handle(scope, receive, send):
+        if not behind:
+            await wrong(send)
+        await begin(receive, send)
+        if behind:
+            await wrong(send)
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
     with serving(handle) as running:
         assert running.ask().status == 200
-    assert len(raised) == 1
+    assert raised == [error]
+    assert running.log.errors() == [] and running.log.exceptions == []
 
 
-def test_D20_lifespan_on_takes_an_exception_for_a_failure():
+@pytest.mark.parametrize("second", ["complete", "failed"])
+def test_D19_a_second_answer_to_the_startup_raises(second):
     async def handle(scope, receive, send):
-        raise RuntimeError("no lifespan here")
+        await begin(receive, send)
+        with pytest.raises(RuntimeError):
+            await send({"type": f"lifespan.startup.{second}"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
 
-    running = serving(handle, lifespan="on")
-    with pytest.raises(AssertionError), running:
-        pass
-    assert type(running.failure).__name__ == "LifespanError"
+    with serving(handle) as running:
+        assert running.ask().status == 200
+    assert running.log.errors() == [] and running.log.exceptions == []
+
+
+@pytest.mark.parametrize("ends", ["raises", "returns"])
+def test_D20_lifespan_on_takes_an_end_without_an_answer_for_a_failure(ends):
+    async def handle(scope, receive, send):
+        if ends == "raises":
+            raise RuntimeError("no lifespan here")
+
+    code, log = run_and_fail(handle, lifespan="on")
+    assert code == 3
+    assert f"the application {ends[:-1]}" in log.errors()[0]
+    assert [str(e) for e in log.exceptions] == ["no lifespan here"][: ends == "raises"]
 
 
 def test_D20_lifespan_off_never_calls():
