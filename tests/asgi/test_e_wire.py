@@ -69,6 +69,35 @@ def test_E27_a_length_of_the_applications_is_sent_once():
     assert not any(x.startswith(b"transfer-encoding") for x in head_of(data))
 
 
+@pytest.mark.parametrize(
+    "values",
+    [[b"abc"], [b"+3"], [b""], [b" 3"], [b"3, 3"], [b"3", b"3"], [b"3", b"4"]],
+    ids=repr,
+)
+def test_E27_a_length_that_is_not_one_number_raises(values):
+    async def send_all(send):
+        with pytest.raises(ValueError, match="Content-Length"):
+            await start(send, 200, [(b"content-length", value) for value in values])
+        await answer(send, b"abc", headers=[(b"content-length", b"3")])
+
+    data, _ = outcome(send_all)
+    assert [x for x in head_of(data) if b"length" in x] == [b"content-length: 3"]
+
+
+def test_E27_a_streamed_body_with_a_length_is_not_chunked():
+    async def send_all(send):
+        await start(send, 200, [(b"content-length", b"3")])
+        for part in (b"a", b"b"):
+            await more(send, part)
+            await asyncio.sleep(0.01)
+        await send({"type": "http.response.body", "body": b"c"})
+
+    data, log = outcome(send_all)
+    assert body_of(data) == b"abc"
+    assert not any(x.startswith(b"transfer-encoding") for x in head_of(data))
+    assert log.exceptions == [] and log.errors() == []
+
+
 def test_E28_more_than_the_length_raises_and_is_not_written():
     async def send_all(send):
         await start(send, 200, [(b"content-length", b"3")])
@@ -101,6 +130,29 @@ def test_E30_head_has_the_fields_and_no_body():
     assert data.endswith(b"\r\n\r\n") and b"abc" not in data
 
 
+def test_E30_head_without_a_length_has_no_chunks():
+    async def app(scope, receive, send):
+        await start(send)
+        await more(send, b"a")
+        await asyncio.sleep(0.01)
+        await send({"type": "http.response.body", "body": b"b"})
+
+    with Serving(app) as serving:
+        data = serving.talk(request(method="HEAD") + request("/", CLOSE, method="HEAD"))
+    assert [x[:12] for x in data.split(b"\r\n\r\n")] == [b"HTTP/1.1 200"] * 2 + [b""]
+    assert serving.log.exceptions == [] and serving.log.errors() == []
+
+
+def test_E30_head_needs_no_body_for_its_length():
+    async def app(scope, receive, send):
+        await answer(send, headers=[(b"content-length", b"3")])
+
+    with Serving(app) as serving:
+        data = serving.talk(request(method="HEAD") + request("/", CLOSE, method="HEAD"))
+    assert data.count(b"HTTP/1.1 200") == data.count(b"content-length: 3") == 2
+    assert serving.log.exceptions == [] and serving.log.errors() == []
+
+
 @pytest.mark.parametrize("status", [204, 304])
 def test_E31_some_answers_have_no_body(status):
     async def app(scope, receive, send):
@@ -111,6 +163,33 @@ def test_E31_some_answers_have_no_body(status):
     assert data.count(b"HTTP/1.1 %d" % status) == 2
     assert b"abc" not in data and b"transfer-encoding" not in data
     assert status == 304 or b"content-length" not in data
+
+
+def test_E31_a_304_may_tell_the_length_of_what_it_leaves_out():
+    async def app(scope, receive, send):
+        await answer(send, status=304, headers=[(b"content-length", b"3")])
+
+    with Serving(app) as serving:
+        data = serving.talk(request() + request(fields=CLOSE))
+    assert data.count(b"HTTP/1.1 304") == data.count(b"content-length: 3") == 2
+    assert serving.log.exceptions == [] and serving.log.errors() == []
+
+
+def test_E31_a_length_in_a_204_is_dropped():
+    data, log = outcome(lambda s: answer(s, b"abc", 204, [(b"content-length", b"3")]))
+    assert data.startswith(b"HTTP/1.1 204 ") and body_of(data) == b""
+    assert b"content-length" not in data
+    assert log.exceptions == [] and log.errors() == []
+
+
+@pytest.mark.parametrize("status", [100, 101, 103])
+def test_E31_a_status_below_200_raises(status):
+    async def send_all(send):
+        with pytest.raises(ValueError, match="200 to 999"):
+            await start(send, status)
+        await answer(send, b"final")
+
+    assert body_of(outcome(send_all)[0]) == b"final"
 
 
 def test_E35_names_may_be_in_upper_case():
@@ -152,6 +231,17 @@ def test_E38_E40_what_ends_in_the_middle_is_visibly_cut_off(loop, ends):
         got = serving.ask()
     assert (got.status, got.is_whole) == (200, False)
     assert serving.log.exceptions or serving.log.errors()
+
+
+def test_E38_an_exception_behind_the_end_is_logged_and_harms_no_answer():
+    async def app(scope, receive, send):
+        await answer(send, b"whole")
+        raise RuntimeError("behind the end")
+
+    with Serving(app) as serving:
+        data = serving.talk(request() + request(fields=CLOSE))
+    assert data.count(b"\r\n\r\nwhole") == 2
+    assert [str(e) for e in serving.log.exceptions] == ["behind the end"] * 2
 
 
 def test_E39_no_answer_at_all_is_a_500():
@@ -284,6 +374,19 @@ def test_E50_an_exit_out_of_the_application_answers_its_client(kind):
     assert isinstance(serving.failure, kind)
 
 
+def test_E50_a_base_exception_of_ones_own_is_a_500():
+    class Mine(BaseException):
+        pass
+
+    async def app(scope, receive, send):
+        raise Mine
+
+    with Serving(app) as serving:
+        data = serving.talk(request() + request(fields=CLOSE))
+    assert data.count(b"HTTP/1.1 500 ") == 2
+    assert [type(e) for e in serving.log.exceptions] == [Mine] * 2
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 def test_E51_a_send_that_waits_ends_when_the_client_goes(loop):
     ended = threading.Event()
@@ -303,3 +406,23 @@ def test_E51_a_send_that_waits_ends_when_the_client_goes(loop):
             read_until(sock, b"xxxx")
         assert ended.wait(DEADLINE_S)
     assert serving.log.exceptions == []
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_E51_all_sends_that_wait_end_when_the_client_goes(loop):
+    ended, kinds = threading.Event(), []
+
+    async def app(scope, receive, send):
+        await start(send)
+        tasks = [asyncio.create_task(more(send, b"x" * (1 << 20))) for _ in range(24)]
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        kinds.extend(type(x).__name__ for x in results if x is not None)
+        ended.set()
+
+    with Serving(app, loop=loop) as serving:
+        with serving.connect() as sock:
+            sock.sendall(request())
+            read_until(sock, b"xxxx")
+        assert ended.wait(DEADLINE_S)
+    assert kinds and set(kinds) == {"ClientDisconnected"}
+    assert serving.log.exceptions == [] and serving.log.errors() == []
