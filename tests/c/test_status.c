@@ -35,10 +35,28 @@ test_codes_without_a_body(void)
 
 /* The errors that nothing answers.  A new error is either here or has its status. */
 static const int unanswered[] = {
-    ERR_AGAIN,          ERR_IO,          ERR_CLOSED,
-    ERR_RESET,          ERR_ADDRESS,     ERR_ADDRESS_IN_USE,
-    ERR_ADDRESS_DENIED, ERR_BODY_UNREAD, ERR_SEND_TIMEOUT,
+    ERR_AGAIN,
+    ERR_IO,
+    ERR_CLOSED,
+    ERR_RESET,
+    ERR_ADDRESS,
+    ERR_ADDRESS_IN_USE,
+    ERR_ADDRESS_DENIED,
+    ERR_BODY_UNREAD,
+    ERR_SEND_TIMEOUT,
     ERR_IDLE_TIMEOUT,
+    /* A WebSocket's are told in a close frame. */
+    ERR_WS_FRAME,
+    ERR_WS_UNMASKED,
+    ERR_WS_ORDER,
+    ERR_WS_CLOSE,
+    ERR_WS_UTF8,
+    ERR_WS_DEFLATE,
+    ERR_WS_TOO_BIG,
+    ERR_WS_FRAGMENTS,
+    ERR_WS_CONTROLS,
+    ERR_WS_PING_TIMEOUT,
+    ERR_WS_CLOSE_CODE,
 };
 
 static bool

@@ -5,6 +5,19 @@
 
 #include "tap.h"
 
+/* How many bytes begin with `first`; 0 when none do. */
+static unsigned
+sequence_length(uint8_t first)
+{
+    if (first < 0x80)
+        return 1;
+    if ((first & 0xE0) == 0xC0)
+        return 2;
+    if ((first & 0xF0) == 0xE0)
+        return 3;
+    return (first & 0xF8) == 0xF0 ? 4 : 0;
+}
+
 /* The characters in UTF-8 that p[0, n) begins with: how many bytes until the first byte
  * that no text can have there; n when there is none.  By decoding, without tables. */
 static size_t
@@ -12,11 +25,7 @@ slow_span(const uint8_t *p, size_t n)
 {
     size_t i = 0;
     while (i < n) {
-        unsigned len = p[i] < 0x80             ? 1
-                       : (p[i] & 0xE0) == 0xC0 ? 2
-                       : (p[i] & 0xF0) == 0xE0 ? 3
-                       : (p[i] & 0xF8) == 0xF0 ? 4
-                                               : 0;
+        unsigned len = sequence_length(p[i]);
         if (len == 0)
             return i;
         uint32_t least = p[i], most = p[i];
