@@ -148,6 +148,7 @@ write_large_head(struct h1_writer *w, struct outq *q, const struct http_response
 int
 h1_write_head(struct h1_writer *w, struct outq *q, const struct http_response *res)
 {
+    const struct h1_writer before = *w;
     size_t bytes = STATUS_LINE_BYTES;
     for (uint32_t i = 0; i < res->nfields; i++)
         bytes += field_bytes(&res->fields[i]);
@@ -155,8 +156,10 @@ h1_write_head(struct h1_writer *w, struct outq *q, const struct http_response *r
     outq_hold(q);
     if (bytes > HEAD_PIECE_BYTES) {
         int err = write_large_head(w, q, res);
-        if (err != 0)
+        if (err != 0) {
             outq_take_back(q);
+            *w = before; /* another head may follow, without these fields */
+        }
         return err;
     }
     char *start = outq_reserve(q, bytes);
@@ -216,13 +219,16 @@ int
 h1_write_tunnel(struct h1_writer *w, struct outq *q, struct service *service,
                 const struct http_response *res)
 {
+    const struct h1_writer before = *w;
     struct http_response switching = *res;
 
     switching.status = 101;
     w->keeps_alive = true; /* no "connection: close" beside the upgrade */
     int err = h1_write_head(w, q, &switching);
-    if (err != 0)
+    if (err != 0) {
+        *w = before;
         return err;
+    }
     w->keeps_alive = true;
     w->framing = H1_TUNNEL;
     err = outq_copy(q, slice_of("connection: Upgrade\r\nupgrade: websocket\r\n"));
@@ -230,6 +236,7 @@ h1_write_tunnel(struct h1_writer *w, struct outq *q, struct service *service,
         err = write_head_end(w, q, service, HTTP_LENGTH_NONE);
     if (err != 0) {
         outq_take_back(q);
+        *w = before;
         return err;
     }
     w->keeps_alive = false;

@@ -33,7 +33,7 @@ fake_of(struct wire *wire)
     return container_of(wire, struct fake, wire);
 }
 
-/* Writes what is ready into fake->out. */
+/* Writes what is ready into fake->out; an aborted connection writes nothing. */
 static void
 fake_flush(struct wire *wire)
 {
@@ -41,7 +41,8 @@ fake_flush(struct wire *wire)
     struct iovec iov[8];
     int n;
 
-    while (fake->takes > 0 && (n = outq_iov(&wire->out, iov, 8)) > 0) {
+    while (!wire->is_dead && fake->takes > 0 &&
+           (n = outq_iov(&wire->out, iov, 8)) > 0) {
         size_t len = iov[0].iov_len < fake->takes ? iov[0].iov_len : fake->takes;
         if (fake->nout + len < sizeof fake->out) {
             memcpy(fake->out + fake->nout, iov[0].iov_base, len);
@@ -120,9 +121,13 @@ static void
 fake_serve(struct fake *fake)
 {
     for (int round = 0; round < 8; round++) {
+        if (fake->wire.is_dead)
+            return;
         fake->touched = false;
         h1_protocol.ops->before_flush(&fake->wire, fake->session);
         fake_flush(&fake->wire);
+        if (fake->wire.is_dead)
+            return;
         struct slice in = buf_bytes(&fake->wire.in);
         size_t had = in.len;
         h1_protocol.ops->feed(&fake->wire, fake->session, &in);

@@ -41,7 +41,8 @@ app_on_body(struct stream *s, struct slice bytes, bool last)
     struct app *app = s->handler_arg;
     struct chunk chunk = {.bytes = bytes};
 
-    memcpy(app->heard + app->nheard, bytes.ptr, bytes.len);
+    if (bytes.len > 0)
+        memcpy(app->heard + app->nheard, bytes.ptr, bytes.len);
     app->nheard += bytes.len;
     app->ended = last;
     (void)!stream_send_body(s, &chunk, last);
