@@ -12,7 +12,7 @@ err_text(int err)
                                         ERR_LIST(ERR_TEXT)
 #undef ERR_TEXT
     };
-    if (err > 0 || (size_t)-err >= COUNT(texts))
+    if (err > 0 || err <= -ERR_POSITIVE_END)
         return "an unknown error";
     return texts[-err];
 }
