@@ -128,7 +128,7 @@ test_two_lists_agree_with_two_strings(void)
         } else if (random_below(&seed, 8) == 0) {
             list_move_all(&lists[to], &lists[!to]);
             snprintf(text, sizeof text, "%s%s", models[to], models[!to]);
-            strcpy(models[to], text);
+            memcpy(models[to], text, sizeof text);
             models[!to][0] = '\0';
         }
         for (int m = 0; m < 2; m++)

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/c/test_clock.c — dates in the one format that HTTP writes, kept for a moment. */
+#include "base/clock.c"
+
+#include <stdlib.h> /* setenv */
+
+#include "base/compiler.h"
+#include "tap.h"
+
+static void
+test_a_date_is_an_imf_fixdate(void)
+{
+    static const struct {
+        time_t at;
+        const char *date;
+    } rows[] = {
+        {0, "Thu, 01 Jan 1970 00:00:00 GMT"},
+        {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"}, /* RFC 9110 5.6.7 */
+        {951782399, "Mon, 28 Feb 2000 23:59:59 GMT"},
+        {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
+        {1709164800, "Thu, 29 Feb 2024 00:00:00 GMT"},
+        {1735689599, "Tue, 31 Dec 2024 23:59:59 GMT"},
+        {1741305600, "Fri, 07 Mar 2025 00:00:00 GMT"},
+        {1746057600, "Thu, 01 May 2025 00:00:00 GMT"},
+        {1754092800, "Sat, 02 Aug 2025 00:00:00 GMT"},
+        {2147483648, "Tue, 19 Jan 2038 03:14:08 GMT"},
+        {4102444800, "Fri, 01 Jan 2100 00:00:00 GMT"},
+        {253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
+    };
+    struct clock clock;
+
+    /* The zone of the place does not count. */
+    setenv("TZ", "Pacific/Kiritimati", 1);
+    tzset();
+    clock_init(&clock);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        write_date(&clock, rows[i].at);
+        is_text(clock.date, rows[i].date, "%lld", (long long)rows[i].at);
+    }
+}
+
+static void
+test_the_date_is_that_of_now(void)
+{
+    struct clock clock, want;
+    struct timespec now;
+
+    clock_init(&clock);
+    clock_init(&want);
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    struct slice date = clock_date(&clock);
+    is(date.len, CLOCK_DATE_BYTES, "a date has its length");
+    write_date(&want, now.tv_sec);
+    if (clock.date_s != now.tv_sec) /* the second has passed between the two */
+        write_date(&want, now.tv_sec + 1);
+    is_text(date.ptr, want.date, "and is now");
+}
+
+static void
+test_a_date_is_kept_until_it_has_to_be_looked_at(void)
+{
+    struct clock clock;
+
+    clock_init(&clock);
+    is(clock_date(&clock).len, CLOCK_DATE_BYTES, "a date is made");
+    uint64_t due_ms = clock.date_due_ms;
+    ok(due_ms > clock.ms && due_ms <= clock.ms + 1000, "and is trusted for a while");
+    write_date(&clock, 0);
+    clock.date_s = 0;
+    clock.ms = due_ms - 1;
+    is_text(clock_date(&clock).ptr, "Thu, 01 Jan 1970 00:00:00 GMT",
+            "so long it is not looked at");
+    clock.ms = due_ms;
+    ok(strcmp(clock_date(&clock).ptr, "Thu, 01 Jan 1970 00:00:00 GMT") != 0,
+       "then it is");
+    ok(clock.date_s > 0, "and stands for its second");
+}
+
+static void
+test_time_does_not_go_back(void)
+{
+    struct clock clock;
+    uint64_t before_ms, before_ns = clock_now_ns();
+    bool good = true;
+
+    clock_init(&clock);
+    for (int i = 0; i < 1000; i++) {
+        before_ms = clock.ms;
+        clock_read(&clock);
+        uint64_t now_ns = clock_now_ns();
+        good = good && clock.ms >= before_ms && now_ns >= before_ns;
+        before_ns = now_ns;
+    }
+    ok(good, "neither clock does");
+    ok(before_ns / NS_PER_MS >= clock.ms && before_ns / NS_PER_MS <= clock.ms + 1000,
+       "and both count the same time");
+}
+
+static void
+test_the_time_in_a_log_has_its_zone(void)
+{
+    static const struct {
+        const char *tz, *zone;
+    } rows[] = {
+        {"UTC0", "+0000"},     {"XST-5:30", "+0530"}, {"XST3:30", "-0330"},
+        {"XST-14", "+1400"},   {"XST12", "-1200"},    {"XST0:30", "-0030"},
+        {"XST-0:45", "+0045"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[27];
+        struct tm tm = {0};
+        setenv("TZ", rows[i].tz, 1);
+        tzset();
+        time_t before = time(NULL);
+        clock_log_time(text);
+        is(strlen(text), 26, "TZ=%s: 26 characters", rows[i].tz);
+        is_text(text + 21, rows[i].zone, "and the zone");
+        const char *end = strptime(text, "%d/%b/%Y:%H:%M:%S %z", &tm);
+        ok(end != NULL && *end == '\0', "in the common log format");
+        long ahead_s = tm.tm_gmtoff; /* timegm forgets it */
+        time_t at = timegm(&tm) - ahead_s;
+        ok(at >= before && at <= before + 60, "and it is now");
+    }
+}
+
+int
+main(void)
+{
+    test_a_date_is_an_imf_fixdate();
+    test_the_date_is_that_of_now();
+    test_a_date_is_kept_until_it_has_to_be_looked_at();
+    test_time_does_not_go_back();
+    test_the_time_in_a_log_has_its_zone();
+    return tap_done();
+}
