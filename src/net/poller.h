@@ -13,8 +13,7 @@
 enum poller_event {
     POLLER_READ = 1,  /* readable, or at the end */
     POLLER_WRITE = 2, /* writable */
-    POLLER_HUP = 4,   /* the peer has shut down its writing side (always reported unless
-                         nothing is asked for) */
+    POLLER_HUP = 4,   /* the peer has shut down its writing side */
     POLLER_DEAD = 8,  /* reset or error (always reported) */
 };
 

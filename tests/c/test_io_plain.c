@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/c/test_io_plain.c — bytes through a plain socket, and each way in which that can
+ * end. */
+#include "net/io_plain.c"
+
+#include <arpa/inet.h>  /* htonl */
+#include <fcntl.h>      /* fcntl */
+#include <netinet/in.h> /* struct sockaddr_in */
+#include <poll.h>       /* poll */
+
+#include "tap.h"
+
+/* Makes `io` and *peer the two ends of a TCP connection; ours does not block. */
+static void
+connect_both(struct io *io, int *peer)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    socklen_t len = sizeof in;
+    int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    *peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(listening, (struct sockaddr *)&in, sizeof in) == -1 ||
+        listen(listening, 1) == -1 ||
+        getsockname(listening, (struct sockaddr *)&in, &len) == -1 ||
+        connect(*peer, (struct sockaddr *)&in, len) == -1)
+        printf("Bail out! no connection\n");
+    io_plain_init(io, accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    close(listening);
+}
+
+/* Waits until `fd` has something to read, or its end. */
+static bool
+wait_readable(int fd)
+{
+    struct pollfd set = {.fd = fd, .events = POLLIN};
+    return poll(&set, 1, 10000) == 1;
+}
+
+static void
+test_bytes_come_as_they_were_sent(void)
+{
+    struct io io;
+    int peer;
+    char got[64];
+
+    connect_both(&io, &peer);
+    is(io.ops->read(&io, got, sizeof got), ERR_AGAIN, "nothing has come");
+    is(send(peer, "hello", 5, 0), 5, "the peer sends");
+    ok(wait_readable(io.fd), "it arrives");
+    is(io.ops->read(&io, got, 2), 2, "no more is read than asked for");
+    is(io.ops->read(&io, got + 2, sizeof got - 2), 3, "then the rest");
+    ok(memcmp(got, "hello", 5) == 0, "in order");
+    is(shutdown(peer, SHUT_WR), 0, "the peer ends");
+    ok(wait_readable(io.fd), "its end arrives");
+    is(io.ops->read(&io, got, sizeof got), ERR_EOF, "and is told");
+    is(io.ops->read(&io, got, sizeof got), ERR_EOF, "as often as asked");
+    io.ops->close(&io, false);
+    is(io.fd, -1, "a closed transport has no descriptor");
+    close(peer);
+}
+
+static void
+test_pieces_go_out_together(void)
+{
+    static const struct iovec pieces[] = {{"one ", 4}, {"", 0}, {"two ", 4}, {"3", 1}};
+    struct io io;
+    int peer;
+    char got[64];
+
+    connect_both(&io, &peer);
+    is(io.ops->writev(&io, pieces, 1), 4, "one piece");
+    is(io.ops->writev(&io, pieces, 4), 9, "four pieces");
+    is(recv(peer, got, 13, MSG_WAITALL), 13, "the peer has them all");
+    ok(memcmp(got, "one one two 3", 13) == 0, "in order");
+    io.ops->shutdown(&io);
+    is(recv(peer, got, sizeof got, 0), 0, "then our end");
+    is(send(peer, "more", 4, 0), 4, "and may still send");
+    ok(wait_readable(io.fd), "which arrives");
+    is(io.ops->read(&io, got, sizeof got), 4, "and is read");
+    is(io.ops->writev(&io, pieces, 1), ERR_RESET, "we may not, but no signal comes");
+    io.ops->close(&io, false);
+    close(peer);
+}
+
+static void
+test_a_peer_that_reads_nothing_stops_us(void)
+{
+    static const char large[1 << 16];
+    const struct iovec pieces[] = {{(void *)large, sizeof large},
+                                   {(void *)large, sizeof large}};
+    struct io io;
+    int peer;
+
+    for (int n = 1; n <= 2; n++) {
+        ssize_t sent, all = 0;
+        connect_both(&io, &peer);
+        while ((sent = io.ops->writev(&io, pieces, n)) > 0 && all < (1 << 28))
+            all += sent;
+        is(sent, ERR_AGAIN, "with %d pieces it is full after a while", n);
+        ok(all > 0, "and not before something went out");
+        io.ops->close(&io, false);
+        close(peer);
+    }
+}
+
+static void
+test_a_reset_is_seen_by_the_peer(void)
+{
+    struct io io;
+    int peer;
+    char got[8];
+
+    connect_both(&io, &peer);
+    io.ops->close(&io, true);
+    is(recv(peer, got, sizeof got, 0), -1, "the peer cannot read");
+    is(errno, ECONNRESET, "it was reset");
+    close(peer);
+    connect_both(&io, &peer);
+    io.ops->close(&io, false);
+    is(recv(peer, got, sizeof got, 0), 0, "an orderly end is one");
+    close(peer);
+}
+
+static void
+test_a_reset_by_the_peer_is_told(void)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    const struct iovec piece = {"x", 1};
+    struct io io;
+    int peer;
+    char got[8];
+
+    connect_both(&io, &peer);
+    is(setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0, "a reset");
+    close(peer);
+    ok(wait_readable(io.fd), "arrives");
+    is(io.ops->read(&io, got, sizeof got), ERR_RESET, "a read tells");
+    is(io.ops->writev(&io, &piece, 1), ERR_RESET, "a write does");
+    io.ops->close(&io, false);
+}
+
+static void
+test_what_is_no_socket_is_an_error(void)
+{
+    const struct iovec pieces[] = {{"x", 1}, {"y", 1}};
+    struct io io;
+    int fds[2];
+    char got[8];
+
+    is(pipe2(fds, O_NONBLOCK | O_CLOEXEC), 0, "a pipe");
+    io_plain_init(&io, fds[0]);
+    is(io.ops->read(&io, got, sizeof got), ERR_IO, "is not read");
+    is(io.ops->writev(&io, pieces, 1), ERR_IO, "nor written");
+    is(io.ops->writev(&io, pieces, 2), ERR_IO, "in pieces");
+    io.ops->close(&io, true);
+    is(fcntl(fds[0], F_GETFD), -1, "but closed");
+    close(fds[1]);
+}
+
+int
+main(void)
+{
+    test_bytes_come_as_they_were_sent();
+    test_pieces_go_out_together();
+    test_a_peer_that_reads_nothing_stops_us();
+    test_a_reset_is_seen_by_the_peer();
+    test_a_reset_by_the_peer_is_told();
+    test_what_is_no_socket_is_an_error();
+    return tap_done();
+}
