@@ -49,7 +49,7 @@ class Serving:
         self.make_loop = LOOPS[loop]
         self.listener = self.listen()
         self.ready = threading.Event()
-        self.thread = threading.Thread(target=self.run)
+        self.thread = threading.Thread(target=self.run, daemon=True)
 
     def listen(self):
         """Return the socket to serve on."""
