@@ -35,10 +35,11 @@ void ws_bytes_give(struct ws_bytes *bytes, struct ws_spares *spares);
 /* Frees what is kept. */
 void ws_spares_fini(struct ws_spares *spares);
 
+/* What is there, borrowed. */
 static inline struct slice
 ws_bytes_slice(const struct ws_bytes *bytes)
 {
-    return slice_new(bytes->ptr, bytes->len);
+    return slice_new(bytes->ptr == NULL ? "" : bytes->ptr, bytes->len);
 }
 
 #endif

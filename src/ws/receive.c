@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* ws/receive.c — see receive.h for the contract. */
+#include "ws/receive.h"
+
+#include "base/err.h"
+#include "ws/control.h"
+
+/* So many bytes of a message allow one more fragment: less is not data but a flood. */
+#define FRAGMENT_BYTES 16u
+
+/* How many bytes of the current message may be on the wire.  What does not compress gets
+ * longer: by an eighth in fixed codes, and by block headers (as zlib's compressBound
+ * reckons for small windows). */
+static size_t
+most_bytes(const struct ws *ws)
+{
+    uint64_t most = ws->shared->config.message_bytes;
+    if (ws->is_compressed)
+        most += most / 8 + most / 64 + 64;
+    return most < UINT32_MAX ? most : UINT32_MAX;
+}
+
+/* Whether a frame of a message may come now (5.4), and fits the limits.  Its length is
+ * judged before any of it comes. */
+static int
+begin_data(struct ws *ws, const struct ws_frame *frame)
+{
+    const struct ws_config *config = &ws->shared->config;
+
+    if ((frame->opcode == WS_CONTINUATION) != (ws->nframes > 0))
+        return ERR_WS_ORDER;
+    if (ws->nframes == 0) {
+        ws->kind = frame->opcode;
+        ws->is_compressed = frame->compressed;
+        ws->utf8 = (struct ws_utf8){0};
+    }
+    if (config->frame_bytes != 0 && frame->len > config->frame_bytes)
+        return ERR_WS_TOO_BIG;
+    if (frame->len > most_bytes(ws) - ws->message.len)
+        return ERR_WS_TOO_BIG;
+    if (ws->nframes < UINT32_MAX)
+        ws->nframes++;
+    if (config->fragments != 0 &&
+        ws->nframes > config->fragments + ws->message.len / FRAGMENT_BYTES)
+        return ERR_WS_FRAGMENTS;
+    return 0;
+}
+
+static int
+begin_frame(struct ws *ws, const struct ws_frame *frame)
+{
+    int err = 0;
+
+    if (ws->state == WS_OPEN)
+        err =
+            ws_is_control(frame->opcode) ? ws_control_count(ws) : begin_data(ws, frame);
+    ws->in_frame = true;
+    ws->fin = frame->fin;
+    ws->opcode = frame->opcode;
+    ws->key = frame->key;
+    ws->left = frame->len;
+    return err;
+}
+
+/* A header that comes in pieces is kept: at most 13 bytes, then the rest completes it. */
+static void
+take_header(struct ws *ws, struct slice *in)
+{
+    struct slice header = *in;
+    struct ws_frame frame;
+    size_t before = ws->npartial;
+
+    if (before > 0) {
+        size_t n = sizeof ws->partial - before;
+        if (n > in->len)
+            n = in->len;
+        memcpy(ws->partial + before, in->ptr, n);
+        header = slice_new(ws->partial, before + n);
+    }
+    ssize_t n = ws_frame_parse(header, ws->deflate.params.is_on, &frame);
+    if (n == ERR_AGAIN) {
+        if (before == 0)
+            memcpy(ws->partial, in->ptr, in->len);
+        ws->npartial = (uint8_t)header.len;
+        *in = slice_skip(*in, in->len);
+        return;
+    }
+    int err = n < 0 ? (int)n : begin_frame(ws, &frame);
+    if (err != 0) {
+        ws_fail(ws, err);
+        return;
+    }
+    ws->npartial = 0;
+    *in = slice_skip(*in, (size_t)n - before);
+}
+
+/* Hands a whole message up.  The state is ready for the next one before, as the user may
+ * do anything but feed. */
+static void
+deliver(struct ws *ws, struct slice bytes)
+{
+    struct ws_shared *shared = ws->shared;
+    struct ws_bytes inflated = {0};
+    int err = 0;
+
+    ws->nframes = 0;
+    if (ws->is_compressed) {
+        err = ws_deflate_unpack(&ws->deflate, &shared->deflate, bytes,
+                                shared->config.message_bytes, &inflated);
+        bytes = ws_bytes_slice(&inflated);
+        if (err == 0 && ws->kind == WS_TEXT &&
+            !ws_utf8_check(shared->utf8, &ws->utf8, bytes))
+            err = ERR_WS_UTF8;
+    }
+    if (err == 0 && ws->kind == WS_TEXT && !ws_utf8_is_whole(&ws->utf8))
+        err = ERR_WS_UTF8;
+    if (err == 0)
+        shared->handler->on_message(ws, ws->kind, bytes);
+    else
+        ws_fail(ws, err);
+    ws_bytes_give(&inflated, &shared->spares);
+}
+
+static bool
+is_text_good(struct ws *ws, struct slice piece)
+{
+    return ws->kind != WS_TEXT || ws->is_compressed ||
+           ws_utf8_check(ws->shared->utf8, &ws->utf8, piece);
+}
+
+/* The common message: one frame that is here whole. */
+static void
+take_in_place(struct ws *ws, struct slice payload)
+{
+    ws->shared->mask->apply((char *)payload.ptr, payload.ptr, payload.len, ws->key);
+    if (is_text_good(ws, payload))
+        deliver(ws, payload);
+    else
+        ws_fail(ws, ERR_WS_UTF8);
+}
+
+/* Puts a piece of a message behind the others, its mask taken off on the way. */
+static int
+gather(struct ws *ws, struct slice piece)
+{
+    struct ws_bytes *message = &ws->message;
+    size_t need = message->len + piece.len;
+
+    if (piece.len == 0)
+        return 0;
+    int err = ws_bytes_reserve(message, &ws->shared->spares, need,
+                               message->len + ws->left, most_bytes(ws));
+    if (err != 0)
+        return err;
+    char *at = message->ptr + message->len;
+    ws->shared->mask->apply(at, piece.ptr, piece.len, ws->key);
+    message->len = need;
+    return is_text_good(ws, slice_new(at, piece.len)) ? 0 : ERR_WS_UTF8;
+}
+
+static void
+take_data(struct ws *ws, struct slice piece)
+{
+    bool is_whole = piece.len == ws->left && ws->fin;
+
+    if (is_whole && ws->nframes == 1 && ws->message.len == 0) {
+        ws->in_frame = false;
+        take_in_place(ws, piece);
+        return;
+    }
+    int err = gather(ws, piece);
+    if (err != 0) {
+        ws_fail(ws, err);
+        return;
+    }
+    ws->key = ws_mask_turn(ws->key, piece.len);
+    ws->left -= piece.len;
+    ws->in_frame = ws->left > 0;
+    if (!is_whole)
+        return;
+    struct ws_bytes message = ws->message;
+    ws->message = (struct ws_bytes){0};
+    deliver(ws, ws_bytes_slice(&message));
+    ws_bytes_give(&message, &ws->shared->spares);
+}
+
+static void
+take_control(struct ws *ws, struct slice piece)
+{
+    bool is_whole = piece.len == ws->left;
+    bool is_first = ws->frames == NULL || ws->frames->nin == 0;
+
+    ws->in_frame = !is_whole;
+    if (is_whole && is_first) {
+        ws->shared->mask->apply((char *)piece.ptr, piece.ptr, piece.len, ws->key);
+        ws_control_take(ws, ws->opcode, piece);
+        return;
+    }
+    int err = ws_control_keep(ws, piece);
+    if (err != 0) {
+        ws_fail(ws, err);
+        return;
+    }
+    ws->key = ws_mask_turn(ws->key, piece.len);
+    ws->left -= piece.len;
+    if (is_whole)
+        ws_control_take_kept(ws, ws->opcode);
+}
+
+static void
+take_payload(struct ws *ws, struct slice *in)
+{
+    size_t n = ws->left < in->len ? (size_t)ws->left : in->len;
+    struct slice piece = slice_first(*in, n);
+
+    *in = slice_skip(*in, n);
+    if (ws_is_control(ws->opcode)) {
+        take_control(ws, piece);
+    } else if (ws->state == WS_CLOSING) {
+        ws->left -= n;
+        ws->in_frame = ws->left > 0;
+    } else {
+        take_data(ws, piece);
+    }
+}
+
+void
+ws_feed(struct ws *ws, struct slice *in)
+{
+    if (in->len > 0) {
+        ws->heard_ms = ws->shared->clock->ms;
+        ws->waits_for_pong = false;
+    }
+    while (ws_wants_input(ws) && (in->len > 0 || (ws->in_frame && ws->left == 0))) {
+        if (ws->in_frame)
+            take_payload(ws, in);
+        else
+            take_header(ws, in);
+    }
+    if (ws->state == WS_ENDED)
+        *in = slice_skip(*in, in->len);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* ws/session.c — see session.h for the contract. */
+#include "ws/session.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/timer.h" /* TIMER_NEVER */
+#include "ws/control.h"
+#include "ws/send.h"
+
+void
+ws_shared_init(struct ws_shared *shared, const struct ws_config *config,
+               const struct ws_handler *handler, const struct clock *clock)
+{
+    *shared = (struct ws_shared){
+        .config = *config,
+        .handler = handler,
+        .clock = clock,
+        .mask = ws_mask_best(),
+        .utf8 = ws_utf8_best(),
+    };
+    if (shared->config.message_bytes == UINT32_MAX)
+        shared->config.message_bytes--;
+    ws_deflate_pool_init(&shared->deflate, &shared->config.deflate, &shared->spares);
+}
+
+void
+ws_shared_fini(struct ws_shared *shared)
+{
+    ws_deflate_pool_fini(&shared->deflate);
+    ws_spares_fini(&shared->spares);
+}
+
+/* The next time to look after the peer, from now on. */
+static void
+set_ping_deadline(struct ws *ws)
+{
+    uint32_t interval_ms = ws->shared->config.ping_interval_ms;
+    ws->ops->set_deadline(ws,
+                          interval_ms == 0 ? TIMER_NEVER : ws->heard_ms + interval_ms);
+}
+
+void
+ws_init(struct ws *ws, struct ws_shared *shared, const struct ws_ops *ops,
+        const struct ws_deflate_params *params)
+{
+    *ws = (struct ws){
+        .ops = ops,
+        .shared = shared,
+        .tunnel = ws->tunnel,
+        .app = ws->app,
+        .deflate.params = *params,
+        .heard_ms = shared->clock->ms,
+    };
+    set_ping_deadline(ws);
+}
+
+/* Frees what only an open WebSocket needs; half a control frame may still be a close. */
+static void
+release(struct ws *ws)
+{
+    ws_bytes_give(&ws->message, &ws->shared->spares);
+    ws_deflate_fini(&ws->deflate);
+    ws_control_drop(ws);
+}
+
+void
+ws_fini(struct ws *ws)
+{
+    release(ws);
+    mem_free(ws->frames);
+    ws->frames = NULL;
+    ws->state = WS_ENDED;
+}
+
+void
+ws_leave(struct ws *ws, enum ws_state state, unsigned code, struct slice reason)
+{
+    ws->state = (uint8_t)state;
+    release(ws);
+    if (ws->is_told)
+        return;
+    ws->is_told = true;
+    ws->shared->handler->on_close(ws, code, reason);
+}
+
+void
+ws_end(struct ws *ws)
+{
+    const struct chunk nothing = {.bytes = {"", 0}};
+
+    (void)!ws->ops->send(ws, &nothing, true);
+    ws_leave(ws, WS_ENDED, WS_CODE_LOST, slice_new("", 0));
+}
+
+int
+ws_close(struct ws *ws, unsigned code, struct slice reason)
+{
+    char payload[WS_CONTROL_BYTES];
+
+    if (!ws_code_is_valid(code))
+        return ERR_WS_CLOSE_CODE;
+    if (ws->state != WS_OPEN)
+        return ERR_CLOSED;
+    size_t n = ws_close_write(payload, code, reason);
+    int err = ws_send_control(ws, WS_CLOSE, slice_new(payload, n), false);
+    if (err != 0)
+        return err;
+    ws->ops->set_deadline(ws, ws->shared->clock->ms + ws->shared->config.close_ms);
+    ws_leave(ws, WS_CLOSING, code, reason);
+    return 0;
+}
+
+void
+ws_fail(struct ws *ws, int err)
+{
+    char payload[WS_CONTROL_BYTES];
+    unsigned code = ws_code_of_err(err);
+    struct slice reason = slice_of(err_text(err));
+
+    if (ws->state != WS_OPEN) {
+        if (ws->state == WS_CLOSING)
+            ws_end(ws);
+        return;
+    }
+    ws->why = err;
+    size_t n = ws_close_write(payload, code, reason);
+    (void)!ws_send_control(ws, WS_CLOSE, slice_new(payload, n), true);
+    ws_leave(ws, WS_ENDED, code, reason);
+}
+
+void
+ws_on_eof(struct ws *ws)
+{
+    if (ws->state == WS_ENDED)
+        return;
+    if (!ws->is_told)
+        ws->why = ERR_EOF;
+    ws_end(ws);
+}
+
+void
+ws_lost(struct ws *ws, int why)
+{
+    if (!ws->is_told)
+        ws->why = why;
+    ws_leave(ws, WS_ENDED, WS_CODE_LOST, slice_new("", 0));
+}
+
+void
+ws_on_writable(struct ws *ws)
+{
+    if (!ws->waits_for_writable)
+        return;
+    ws->waits_for_writable = false;
+    if (ws->state != WS_OPEN)
+        return;
+    ws_control_on_writable(ws);
+    if (ws->state == WS_OPEN && !ws->waits_for_writable)
+        ws->shared->handler->on_writable(ws);
+}
+
+static void
+send_ping(struct ws *ws)
+{
+    uint64_t now_ms = ws->shared->clock->ms;
+    uint32_t timeout_ms = ws->shared->config.ping_timeout_ms;
+
+    if (ws_send_control(ws, WS_PING, slice_new("", 0), false) != 0)
+        return;
+    if (timeout_ms == 0) {
+        ws->heard_ms = now_ms;
+        set_ping_deadline(ws);
+        return;
+    }
+    ws->waits_for_pong = true;
+    ws->ops->set_deadline(ws, now_ms + timeout_ms);
+}
+
+void
+ws_on_deadline(struct ws *ws)
+{
+    uint64_t now_ms = ws->shared->clock->ms;
+
+    if (ws->state == WS_CLOSING)
+        ws_end(ws);
+    if (ws->state != WS_OPEN || ws->shared->config.ping_interval_ms == 0)
+        return;
+    if (ws->is_paused || ws->waits_for_writable) {
+        ws->heard_ms = now_ms;
+        ws->waits_for_pong = false;
+    }
+    if (ws->waits_for_pong)
+        ws_fail(ws, ERR_WS_PING_TIMEOUT);
+    else if (now_ms < ws->heard_ms + ws->shared->config.ping_interval_ms)
+        set_ping_deadline(ws);
+    else
+        send_ping(ws);
+}
+
+void
+ws_pause(struct ws *ws)
+{
+    ws->is_paused = true;
+}
+
+void
+ws_resume(struct ws *ws)
+{
+    ws->is_paused = false;
+    ws->heard_ms = ws->shared->clock->ms;
+    ws->waits_for_pong = false;
+}
