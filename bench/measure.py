@@ -101,7 +101,7 @@ def wrk(port, work, seconds, core):
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     p50, p99 = (
         milliseconds(found.group(1)) if found else 0.0
-        for found in (re.search(rf"{p}%\s+(\S+)", out) for p in (50, 99))
+        for found in (re.search(rf"{p}%\s+([\d.]+[a-z]+)", out) for p in (50, 99))
     )
     return Run(
         requests=int(re.search(r"(\d+) requests in", out).group(1)),
