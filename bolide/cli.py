@@ -96,6 +96,10 @@ def _put(settings: dict[str, Any], option: Option, text: str, name: str) -> None
             settings[option.field] = int(text)
         except ValueError:
             raise UsageError(f"{name} takes a whole number, not {text!r}") from None
+    elif option.kind == "bool":
+        if text.lower() not in _SWITCH:
+            raise UsageError(f"{name} is on or off, not {text!r}")
+        settings[option.field] = _SWITCH[text.lower()]
     else:
         settings[option.field] = text
 

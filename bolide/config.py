@@ -14,6 +14,8 @@ from bolide.logs import LEVELS
 
 LOOPS = ("auto", "asyncio", "uvloop", "rloop")
 LIFESPANS = ("auto", "on", "off")
+WEBSOCKETS = ("auto", "none", "websockets", "websockets-sansio", "wsproto")
+"""Choices of ``ws``; uvicorn's names of libraries all mean "auto" here."""
 
 _TOKEN = frozenset(
     b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -84,6 +86,14 @@ class Config:
     """Whether answers have ``Server: bolide``."""
     headers: Iterable[tuple[str, str]] = ()
     """Fields that every answer gets; a Date or Server of these replaces ours."""
+    ws: str = "auto"
+    """One of WEBSOCKETS; "none" takes a handshake for an ordinary request."""
+    ws_per_message_deflate: bool = True
+    """Whether permessage-deflate is agreed where a client offers it (RFC 7692)."""
+    ws_server_takeover: bool = False
+    """Whether a WebSocket keeps its compression window between messages sent."""
+    ws_client_takeover: bool = False
+    """Whether a client may keep its compression window between its messages."""
     limit_concurrency: int | None = None
     limit_request_line: int | None = None
     limit_head: int | None = None
@@ -94,11 +104,25 @@ class Config:
     limit_chunk_overhead: int | None = None
     limit_unread_body: int | None = None
     limit_body_rate: int | None = None
+    ws_max_size: int | None = None
+    ws_max_frame: int | None = None
+    ws_max_fragments: int | None = None
+    ws_max_controls: int | None = None
+    ws_max_queue: int | None = None
+    ws_max_queue_bytes: int | None = None
+    ws_deflate_threshold: int | None = None
+    ws_deflate_level: int | None = None
+    ws_deflate_mem_level: int | None = None
+    ws_deflate_server_bits: int | None = None
+    ws_deflate_client_bits: int | None = None
     timeout_head: float | None = None
     timeout_keep_alive: float | None = None
     timeout_body: float | None = None
     timeout_send: float | None = None
     timeout_linger: float | None = None
+    ws_ping_interval: float | None = None
+    ws_ping_timeout: float | None = None
+    ws_close_timeout: float | None = None
     timeout_graceful_shutdown: float | None = None
     limits: InitVar[Mapping[str, float] | None] = None
 
@@ -107,6 +131,7 @@ class Config:
         self._check_place()
         self._check_choice("loop", LOOPS)
         self._check_choice("lifespan", LIFESPANS)
+        self._check_choice("ws", WEBSOCKETS)
         if self.app_dir is not None:
             if not os.path.isdir(self.app_dir):
                 raise ConfigError("app_dir", f'is no folder: "{self.app_dir}"')
@@ -173,5 +198,9 @@ class Config:
             headers=self._encoded_headers,
             access_log_fd=1 if self.access_log and has_output else -1,
             lifespan=self.lifespan,
+            ws=self.ws != "none",
+            ws_deflate=self.ws_per_message_deflate,
+            ws_server_takeover=self.ws_server_takeover,
+            ws_client_takeover=self.ws_client_takeover,
         )
         return settings

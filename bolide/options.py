@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from bolide.config import LIFESPANS, LOOPS
+from bolide.config import LIFESPANS, LOOPS, WEBSOCKETS
 from bolide.limits import LIMITS
 from bolide.logs import LEVELS
 
@@ -24,7 +24,7 @@ class Option(NamedTuple):
     """As the help text says it; "" for none."""
     meaning: str
     kind: str = "text"
-    """"text", "int", "list" (may be repeated), "switch" or "limit"."""
+    """"text", "int", "bool", "list" (may be repeated), "switch" or "limit"."""
     alias: str = ""
     """Another name, from elsewhere."""
 
@@ -38,11 +38,13 @@ class Option(NamedTuple):
     @property
     def negative(self) -> str:
         """The name that turns a switch off; "" where it is off anyway."""
-        return f"--no-{self.name[2:]}" if self.default == "on" else ""
+        is_on = self.kind == "switch" and self.default == "on"
+        return f"--no-{self.name[2:]}" if is_on else ""
 
 
 _UNITS = {"s": "SECONDS", "bytes": "BYTES", "bytes/s": "BYTES"}
 _PLACE, _APP, _SAID = "where to listen", "the application", "what is sent and said"
+_WS = "WebSockets"
 
 OPTIONS = (
     Option("--host", "host", _PLACE, "ADDRESS", "127.0.0.1",
@@ -74,12 +76,21 @@ OPTIONS = (
            "a Server field in every answer", "switch"),
     Option("--header", "headers", _SAID, "NAME:VALUE", "",
            "a field in every answer; may be repeated", "list"),
+    Option("--ws", "ws", _WS, "|".join(WEBSOCKETS), "auto",
+           "none takes a WebSocket's handshake for an ordinary request"),
+    Option("--ws-per-message-deflate", "ws_per_message_deflate", _WS, "BOOLEAN", "on",
+           "compression of messages, where the client offers it", "bool"),
+    Option("--ws-server-takeover", "ws_server_takeover", _WS, "BOOLEAN", "off",
+           "keep a window of what was sent, for each WebSocket", "bool"),
+    Option("--ws-client-takeover", "ws_client_takeover", _WS, "BOOLEAN", "off",
+           "keep a window of what has come, for each WebSocket", "bool"),
     *(
         Option("--" + limit.name.replace("_", "-"), limit.name,
-               "limits" if not limit.is_time else "times",
+               _WS if limit.name.startswith("ws_")
+               else "limits" if not limit.is_time else "times",
                _UNITS.get(limit.unit, "NUMBER"), f"{limit.default:.15g}",
                limit.meaning, "limit")
-        for limit in LIMITS
+        for limit in sorted(LIMITS, key=lambda limit: not limit.name.startswith("ws_"))
     ),
     Option("--version", "", "about", "", "", "print the version and exit", "switch"),
     Option("--help", "", "about", "", "", "print this and exit", "switch", "-h"),
@@ -88,8 +99,8 @@ OPTIONS = (
 
 NOT_YET = frozenset(
     "--reload --reload-dir --reload-include --reload-exclude --reload-delay --workers "
-    "--env-file --log-config --http --http2 --ws --ws-max-size --ws-max-queue "
-    "--ws-ping-interval --ws-ping-timeout --ws-per-message-deflate --interface "
+    "--env-file --log-config --http --http2 "
+    "--interface "
     "--proxy-headers --no-proxy-headers --forwarded-allow-ips --limit-max-requests "
     "--limit-max-requests-jitter --timeout-worker-healthcheck --ssl-keyfile "
     "--ssl-certfile --ssl-keyfile-password --ssl-version --ssl-cert-reqs "

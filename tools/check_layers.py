@@ -13,8 +13,8 @@ MAY_INCLUDE = {
     "ws": {"base", "http"},
     "server": {"base", "net", "http", "http1"},
     "awaitable": set(),
-    "asgi": {"base", "http", "awaitable"},
-    "py": {"base", "net", "http", "http1", "server", "awaitable", "asgi"},
+    "asgi": {"base", "http", "ws", "awaitable"},
+    "py": {"base", "net", "http", "http1", "ws", "server", "awaitable", "asgi"},
 }
 """Which other layers a layer's files may include."""
 

@@ -13,75 +13,72 @@
 #include "asgi/scope.h"
 #include "asgi/send.h"
 #include "base/err.h"
+#include "ws/handshake.h"
 
 /* Whether nobody wants to read of `exc`. */
 static bool
-is_silent(RequestObject *request, PyObject *exc)
+is_silent(CallObject *call, PyObject *exc)
 {
-    module_state *st = request->host->st;
+    module_state *st = call->host->st;
 
     if (PyErr_GivenExceptionMatches(exc, PyExc_GeneratorExit))
         return true;
     if (PyErr_GivenExceptionMatches(exc, st->CancelledError))
-        return request->host->is_stopping || request->is_complete ||
-               request->is_disconnected;
-    return request->is_disconnected && raise_is_disconnect(st, exc);
+        return call->host->is_stopping || call->is_complete || call->is_disconnected;
+    return call->is_disconnected && raise_is_disconnect(st, exc);
 }
 
 /* An exception out of the application: answers, and says so where that is of interest.
  * KeyboardInterrupt and SystemExit leave the loop behind the Task's back, after the
  * answer was written (ASGI E50): out of the Task they would go first. */
 static void
-app_failed(RequestObject *request, PyObject *exc)
+app_failed(CallObject *call, PyObject *exc)
 {
     if (raise_is_exit(exc))
-        host_interrupt(request->host, exc);
-    else if (!is_silent(request, exc))
-        host_log_exception(request->host, "Exception in ASGI application", exc);
-    request_end(request, ERR_APP_FAILED);
+        host_interrupt(call->host, exc);
+    else if (!is_silent(call, exc))
+        host_log_exception(call->host, "Exception in ASGI application", exc);
+    call_end(call, ERR_APP_FAILED);
 }
 
 static int
 on_error(PyObject *aw, PyObject *exc)
 {
-    RequestObject *request = callable_request(aw);
-    if (request == NULL)
+    CallObject *call = callable_call(aw);
+    if (call == NULL)
         return -2;
-    app_failed(request, exc);
+    app_failed(call, exc);
     /* A Task that was cancelled has to look so. */
     bool is_ended = PyErr_GivenExceptionMatches(exc, PyExc_GeneratorExit) ||
-                    PyErr_GivenExceptionMatches(exc, request->host->st->CancelledError);
+                    PyErr_GivenExceptionMatches(exc, call->host->st->CancelledError);
     return is_ended ? -1 : 0;
 }
 
 static int
 on_result(PyObject *aw, PyObject *Py_UNUSED(result))
 {
-    RequestObject *request = callable_request(aw);
-    if (request == NULL)
+    CallObject *call = callable_call(aw);
+    if (call == NULL)
         return -2;
-    if (!request->is_complete && !request->is_disconnected)
-        host_log(
-            request->host, HOST_ERROR,
-            slice_of(request->is_started
-                         ? "ASGI application returned before its response was complete"
-                         : "ASGI application returned without a response"));
-    request_end(request, ERR_APP_INCOMPLETE);
+    const char *complaint = call->kind->missing(call);
+    if (complaint != NULL)
+        host_log(call->host, HOST_ERROR, slice_of(complaint));
+    call_end(call, ERR_APP_INCOMPLETE);
     return 0;
 }
 
 /* The awaitable of the whole call; NULL with the exception of the application's. */
 static PyObject *
-call_app(RequestObject *request, PyObject *scope, PyObject *receive, PyObject *send)
+call_app(CallObject *call, PyObject *scope, PyObject *receive, PyObject *send)
 {
-    struct host *host = request->host;
+    struct host *host = call->host;
     PyObject *args[] = {NULL, scope, receive, send};
     PyObject *coro = PyObject_Vectorcall(host->app, args + 1,
                                          3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     if (coro == NULL)
         return NULL;
     PyObject *aw = PyAwaitable_NewWithState(host->st->awaitables);
-    if (aw != NULL && (PyAwaitable_SaveValues(aw, 1, request) < 0 ||
+    if (aw != NULL && (PyAwaitable_SaveValues(aw, 1, call) < 0 ||
                        PyAwaitable_AddAwait(aw, coro, on_result, on_error) < 0))
         Py_CLEAR(aw);
     Py_DECREF(coro);
@@ -90,29 +87,47 @@ call_app(RequestObject *request, PyObject *scope, PyObject *receive, PyObject *s
 
 /* Starts the call.  What goes wrong on the way is the application's failure. */
 static void
-start(RequestObject *request, PyObject *scope, PyObject *receive, PyObject *send)
+start(CallObject *call, PyObject *scope, PyObject *receive, PyObject *send)
 {
     PyObject *task = NULL;
-    PyObject *aw = call_app(request, scope, receive, send);
+    PyObject *aw = call_app(call, scope, receive, send);
     if (aw != NULL) {
-        task = host_create_task(request->host, aw);
+        task = host_create_task(call->host, aw);
         Py_DECREF(aw);
     }
     if (task == NULL) {
         PyObject *exc = raise_take();
-        if (!list_is_empty(&request->link))
-            app_failed(request, exc);
+        if (!list_is_empty(&call->link))
+            app_failed(call, exc);
         Py_DECREF(exc);
         return;
     }
     /* An ended call is in no list any more, and its Task needs no reference. */
-    if (!list_is_empty(&request->link))
-        request->task = Py_NewRef(task);
+    if (!list_is_empty(&call->link))
+        call->task = Py_NewRef(task);
     Py_DECREF(task);
 }
 
+/* Gives a call that is made to the application.  Takes every reference; NULL among them
+ * is what went wrong, with an exception.  0 or ERR_NOMEM. */
 static int
-on_request(struct stream *s, const struct http_head *head)
+run(struct host *host, CallObject *call, PyObject *scope, PyObject *receive,
+    PyObject *send)
+{
+    bool is_made = receive != NULL && send != NULL;
+    if (is_made)
+        start(call, scope, receive, send);
+    else
+        PyErr_WriteUnraisable(host->owner);
+    Py_XDECREF(receive);
+    Py_XDECREF(send);
+    Py_XDECREF(scope);
+    Py_XDECREF((PyObject *)call);
+    return is_made ? 0 : ERR_NOMEM;
+}
+
+static int
+on_http(struct stream *s, const struct http_head *head)
 {
     struct host *host = s->handler_arg;
     PyObject *receive = NULL, *send = NULL;
@@ -124,23 +139,99 @@ on_request(struct stream *s, const struct http_head *head)
         receive = receive_new(request);
         send = send_new(request);
     }
-    bool is_made = receive != NULL && send != NULL;
-    if (is_made)
-        start(request, scope, receive, send);
-    else
-        PyErr_WriteUnraisable(host->owner);
-    Py_XDECREF(receive);
-    Py_XDECREF(send);
-    Py_XDECREF(scope);
-    Py_XDECREF((PyObject *)request);
-    return is_made ? 0 : ERR_NOMEM;
+    return run(host, (CallObject *)request, scope, receive, send);
+}
+
+static int
+on_websocket(struct stream *s, const struct http_head *head, const char *accept)
+{
+    struct host *host = s->handler_arg;
+    PyObject *receive = NULL, *send = NULL;
+    WebSocketObject *websocket = NULL;
+    PyObject *scope = scope_new_websocket(host, s->peer, head);
+    if (scope != NULL)
+        websocket = websocket_new(host, s, head, accept);
+    if (websocket != NULL) {
+        receive = receive_new_websocket(websocket);
+        send = send_new_websocket(websocket);
+    }
+    return run(host, (CallObject *)websocket, scope, receive, send);
+}
+
+/* Answers a handshake that is wrong, without the application (ASGI F37). */
+static int
+refuse(struct stream *s, enum ws_opening opening)
+{
+    struct http_field fields[] = {
+        {.name = slice_of("connection"), .value = slice_of("close")},
+        {.name = slice_of("content-type"),
+         .value = slice_of("text/plain; charset=utf-8")},
+        {.name = slice_of("sec-websocket-version"), .value = slice_of(WS_VERSION)},
+    };
+    bool is_version = opening == WS_OPENING_BAD_VERSION;
+    struct http_response response = {
+        .status = is_version ? 426 : 400,
+        .fields = fields,
+        .nfields = is_version ? 3 : 2,
+    };
+    struct chunk text = {
+        .bytes = slice_of(is_version ? "WebSocket version 13 is spoken here\n"
+                                     : "this is no handshake of a WebSocket\n"),
+    };
+    int err = stream_send_head(s, &response);
+    return err != 0 ? err : stream_send_body(s, &text, true);
+}
+
+static int
+on_request(struct stream *s, const struct http_head *head)
+{
+    const struct host *host = s->handler_arg;
+    char accept[WS_ACCEPT_BYTES];
+
+    if (LIKELY(!head->upgrade) || !host->ws.is_on)
+        return on_http(s, head);
+    enum ws_opening opening = ws_handshake_check(head, accept);
+    if (opening == WS_OPENING_NONE)
+        return on_http(s, head);
+    if (opening == WS_OPENING_GOOD && s->can_tunnel)
+        return on_websocket(s, head, accept);
+    return refuse(s, opening);
+}
+
+static void
+on_body(struct stream *s, struct slice bytes, bool last)
+{
+    CallObject *call = s->app;
+
+    if (call != NULL)
+        call->kind->on_body(s, bytes, last);
+}
+
+static void
+on_writable(struct stream *s)
+{
+    CallObject *call = s->app;
+
+    if (call != NULL)
+        call->kind->on_writable(s);
+}
+
+static void
+on_close(struct stream *s, int why)
+{
+    CallObject *call = s->app;
+
+    if (call != NULL)
+        call->kind->on_close(s, why);
 }
 
 const struct stream_handler app_handler = {
     .on_request = on_request,
-    .on_body = request_on_body,
-    .on_writable = request_on_writable,
-    .on_close = request_on_close,
+    .on_body = on_body,
+    .on_writable = on_writable,
+    .on_deadline = websocket_on_deadline,
+    .on_shutdown = websocket_on_shutdown,
+    .on_close = on_close,
     .on_peer_gone = scope_drop_peer,
     .on_endpoint_gone = scope_drop_endpoint,
 };

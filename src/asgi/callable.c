@@ -5,26 +5,26 @@
 #include <structmember.h> /* T_PYSSIZET, READONLY */
 
 PyObject *
-callable_new(PyTypeObject *type, vectorcallfunc call, RequestObject *request)
+callable_new(PyTypeObject *type, vectorcallfunc function, CallObject *call)
 {
-    PyObject *op = freelist_take(&request->host->st->free_callables, type);
+    PyObject *op = freelist_take(&call->host->st->free_callables, type);
     if (op == NULL)
         return NULL;
     CallableObject *self = (CallableObject *)op;
-    self->vectorcall = call;
-    self->request = (RequestObject *)Py_NewRef((PyObject *)request);
+    self->vectorcall = function;
+    self->call = (CallObject *)Py_NewRef((PyObject *)call);
     PyObject_GC_Track(op);
     return op;
 }
 
 PyObject *
-callable_defer(RequestObject *request, PyObject *name, PyAwaitable_Defer step)
+callable_defer(CallObject *call, PyObject *name, PyAwaitable_Defer step)
 {
-    PyObject *aw = PyAwaitable_NewWithState(request->host->st->awaitables);
+    PyObject *aw = PyAwaitable_NewWithState(call->host->st->awaitables);
     if (aw == NULL)
         return NULL;
-    if (PyAwaitable_SaveValues(aw, 1, request) < 0 ||
-        PyAwaitable_SetName(aw, name) < 0 || PyAwaitable_DeferAwait(aw, step) < 0) {
+    if (PyAwaitable_SaveValues(aw, 1, call) < 0 || PyAwaitable_SetName(aw, name) < 0 ||
+        PyAwaitable_DeferAwait(aw, step) < 0) {
         Py_DECREF(aw);
         return NULL;
     }
@@ -35,20 +35,20 @@ static int
 callable_traverse(PyObject *op, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(op));
-    Py_VISIT(((CallableObject *)op)->request);
+    Py_VISIT(((CallableObject *)op)->call);
     return 0;
 }
 
-/* The request stays until the end: it leads to the free list. Cycles through it are
+/* The call stays until the end: it leads to the free list. Cycles through it are
  * broken by its own tp_clear. */
 static void
 callable_dealloc(PyObject *op)
 {
-    RequestObject *request = ((CallableObject *)op)->request;
+    CallObject *call = ((CallableObject *)op)->call;
 
     PyObject_GC_UnTrack(op);
-    freelist_give(&request->host->st->free_callables, op);
-    Py_DECREF(request);
+    freelist_give(&call->host->st->free_callables, op);
+    Py_DECREF(call);
 }
 
 static PyMemberDef callable_members[] = {

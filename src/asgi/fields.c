@@ -82,13 +82,15 @@ fields_read(struct fields *fields, PyObject *headers)
     if (fields->owner == NULL)
         return -1;
     Py_ssize_t n = PySequence_Fast_GET_SIZE(fields->owner);
-    fields->list = fields->few;
-    if (n > FIELDS_INLINE) {
-        fields->list = n <= FIELDS_MAX ? PyMem_New(struct http_field, (size_t)n) : NULL;
-        if (fields->list == NULL) {
+    if (n + fields->room > FIELDS_INLINE) {
+        struct http_field *list =
+            n <= FIELDS_MAX ? PyMem_New(struct http_field, (size_t)n + fields->room)
+                            : NULL;
+        if (list == NULL) {
             PyErr_NoMemory();
             return -1;
         }
+        fields->list = list;
     }
     for (Py_ssize_t i = 0; i < n; i++) {
         if (read_pair(&fields->list[i], PySequence_Fast_GET_ITEM(fields->owner, i)) < 0)
@@ -103,7 +105,7 @@ fields_clear(struct fields *fields)
 {
     if (fields->list != fields->few)
         PyMem_Free(fields->list);
-    fields->list = NULL;
+    fields->list = fields->few;
     fields->n = 0;
     Py_CLEAR(fields->owner);
 }

@@ -12,14 +12,25 @@
 /* Heads with no more fields than this need no memory of their own. */
 #define FIELDS_INLINE 32
 
-/* All zero at first.  fields_clear ends it. */
+/* fields_init begins it, fields_clear ends it. */
 struct fields {
     struct http_field
         *list; /* [0, n): `few` or allocated; slices borrow from `owner` */
     uint32_t n;
+    uint32_t room;   /* places behind them for fields that are the caller's */
     PyObject *owner; /* keeps the bytes: the application's own list, or a copy */
     struct http_field few[FIELDS_INLINE];
 };
+
+/* No fields, and `room` places behind whatever is read.  `few` stays as it is. */
+static inline void
+fields_init(struct fields *fields, uint32_t room)
+{
+    fields->list = fields->few;
+    fields->n = 0;
+    fields->room = room;
+    fields->owner = NULL;
+}
 
 /* Reads `headers`, any iterable of (name, value) pairs of bytes; runs no Python code
  * when it is a list or a tuple of lists or tuples.  0, or -1 with TypeError, ValueError

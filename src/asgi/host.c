@@ -3,7 +3,7 @@
 #include "asgi/host.h"
 
 #include "asgi/raise.h"
-#include "asgi/request.h"
+#include "asgi/call.h"
 
 static int
 fill_asgi(struct host *host)
@@ -71,6 +71,22 @@ fill_scope(struct host *host)
     return 0;
 }
 
+/* The same but for what a WebSocket has not, and what it has (ASGI F7). */
+static int
+fill_scope_websocket(struct host *host)
+{
+    module_state *st = host->st;
+    PyObject *scope = PyDict_Copy(host->scope);
+
+    if (scope != NULL && (PyDict_SetItem(scope, st->str_type, st->str_websocket) < 0 ||
+                          PyDict_SetItem(scope, st->str_scheme, st->str_ws) < 0 ||
+                          PyDict_SetItem(scope, st->str_subprotocols, Py_None) < 0 ||
+                          PyDict_DelItem(scope, st->str_method) < 0))
+        Py_CLEAR(scope);
+    Py_XSETREF(host->scope_websocket, scope);
+    return scope == NULL ? -1 : 0;
+}
+
 int
 host_open(struct host *host)
 {
@@ -88,7 +104,7 @@ host_open(struct host *host)
     }
     bool failed = PyErr_Occurred() != NULL;
     Py_XDECREF(factory);
-    return failed ? -1 : fill_scope(host);
+    return failed || fill_scope(host) < 0 ? -1 : fill_scope_websocket(host);
 }
 
 int
@@ -101,6 +117,7 @@ host_visit(struct host *host, visitproc visit, void *arg)
     Py_VISIT(host->log);
     Py_VISIT(host->log_exception);
     Py_VISIT(host->scope);
+    Py_VISIT(host->scope_websocket);
     Py_VISIT(host->asgi);
     Py_VISIT(host->state);
     Py_VISIT(host->interrupt);
@@ -108,7 +125,7 @@ host_visit(struct host *host, visitproc visit, void *arg)
         Py_VISIT(host->fields[id]);
     for (struct list_node *node = host->running.next;
          node != NULL && node != &host->running; node = node->next)
-        Py_VISIT(container_of(node, RequestObject, link));
+        Py_VISIT(container_of(node, CallObject, link));
     return 0;
 }
 
@@ -117,10 +134,10 @@ static void
 drop_running(struct host *host)
 {
     while (host->running.next != NULL && !list_is_empty(&host->running)) {
-        RequestObject *request = container_of(host->running.next, RequestObject, link);
-        Py_INCREF(request);
-        request_leave(request);
-        Py_DECREF(request);
+        CallObject *call = container_of(host->running.next, CallObject, link);
+        Py_INCREF(call);
+        call_leave(call);
+        Py_DECREF(call);
     }
 }
 
@@ -135,6 +152,7 @@ host_clear(struct host *host)
     Py_CLEAR(host->log);
     Py_CLEAR(host->log_exception);
     Py_CLEAR(host->scope);
+    Py_CLEAR(host->scope_websocket);
     Py_CLEAR(host->asgi);
     Py_CLEAR(host->state);
     Py_CLEAR(host->root_path);
@@ -166,8 +184,8 @@ host_cancel_running(struct host *host)
     /* Cancelling may run code that ends other calls, so the list is copied first. */
     for (struct list_node *node = host->running.next;
          tasks != NULL && node != &host->running; node = node->next) {
-        RequestObject *request = container_of(node, RequestObject, link);
-        if (request->task != NULL && PyList_Append(tasks, request->task) < 0)
+        CallObject *call = container_of(node, CallObject, link);
+        if (call->task != NULL && PyList_Append(tasks, call->task) < 0)
             Py_CLEAR(tasks);
     }
     for (Py_ssize_t i = 0; tasks != NULL && i < PyList_GET_SIZE(tasks); i++) {

@@ -10,11 +10,13 @@
 
 #include <stdbool.h> /* bool */
 
+#include "asgi/cast.h"     /* struct cast */
 #include "asgi/state.h"    /* module_state */
 #include "base/compiler.h" /* MUST_USE */
 #include "base/list.h"     /* struct list_node */
 #include "base/slice.h"    /* struct slice */
 #include "http/field.h"    /* FIELD_END */
+#include "ws/session.h"    /* struct ws_config, struct ws_shared */
 
 /* Levels of Python's logging module, for host_log. */
 enum host_level {
@@ -33,6 +35,17 @@ struct host_path {
     PyObject *text; /* str, without the root path */
 };
 
+/* What WebSockets share; see asgi/websocket.h. */
+struct host_ws {
+    bool is_on;              /* false: a handshake is an ordinary request */
+    uint32_t queue;          /* 32; messages that wait for receive() */
+    uint32_t queue_bytes;    /* 1 MiB; their bytes: one more may come beyond */
+    unsigned stop_code;      /* what they are closed with when the server stops */
+    struct ws_config config; /* copied to `shared` */
+    struct ws_shared shared; /* of ws/; all zero while no server runs */
+    struct cast cast;        /* the message that was sent last */
+};
+
 struct host {
     module_state *st; /* borrowed from the owner's type */
     PyObject *owner;  /* borrowed: the Server object that this is a part of */
@@ -46,16 +59,18 @@ struct host {
     PyObject *log_exception; /* callable(message, exception) */
 
     PyObject *scope; /* the dict that each scope is a copy of; NULL before host_open */
-    PyObject *asgi;  /* ... and its "asgi" */
-    PyObject *state; /* the lifespan's state, a dict */
-    PyObject *root_path; /* str, empty or beginning with "/" */
+    PyObject *scope_websocket; /* ... of a WebSocket */
+    PyObject *asgi;            /* ... and its "asgi" */
+    PyObject *state;           /* the lifespan's state, a dict */
+    PyObject *root_path;       /* str, empty or beginning with "/" */
 
     /* What clients that stay say again and again: the last (name, value) by enum
      * field_id, and paths by a hash. */
     PyObject *fields[FIELD_END];
     struct host_path paths[HOST_PATHS];
 
-    struct list_node running; /* of RequestObject.link: application calls that run */
+    struct host_ws ws;        /* its configuration is the owner's to fill in */
+    struct list_node running; /* of CallObject.link: application calls that run */
     bool is_stopping;         /* a CancelledError out of an application is no error */
     PyObject *interrupt; /* KeyboardInterrupt or SystemExit that must leave the loop,
                             or NULL */

@@ -54,7 +54,7 @@ next_message(RequestObject *request)
     if (message != NULL || PyErr_Occurred())
         return message;
     if (stream_pull_body(request->stream) != 0)
-        request_disconnect(request);
+        call_disconnect((CallObject *)request);
     return message_at_hand(request);
 }
 
@@ -69,7 +69,7 @@ receive_woken(PyObject *aw, PyObject *Py_UNUSED(result))
 static int
 receive_step(PyObject *aw)
 {
-    RequestObject *request = callable_request(aw);
+    RequestObject *request = (RequestObject *)callable_call(aw);
     if (request == NULL)
         return -1;
     PyObject *message = next_message(request);
@@ -87,19 +87,21 @@ static PyObject *
 receive_call(PyObject *op, PyObject *const *Py_UNUSED(args), size_t nargsf,
              PyObject *kwnames)
 {
-    RequestObject *request = ((CallableObject *)op)->request;
+    RequestObject *request = (RequestObject *)((CallableObject *)op)->call;
 
     if (PyVectorcall_NARGS(nargsf) != 0 || kwnames != NULL) {
         PyErr_SetString(PyExc_TypeError, "receive() takes no arguments");
         return NULL;
     }
-    return callable_defer(request, request->host->st->str_receive, receive_step);
+    return callable_defer((CallObject *)request, request->host->st->str_receive,
+                          receive_step);
 }
 
 PyObject *
 receive_new(RequestObject *request)
 {
-    return callable_new(request->host->st->ReceiveType, receive_call, request);
+    return callable_new(request->host->st->ReceiveType, receive_call,
+                        (CallObject *)request);
 }
 
 PyType_Spec receive_spec = {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* asgi/receive.h — the receive() that an application awaits for its request's body and
- * for the end of the exchange. */
+/* asgi/receive.h — the receive() that an application awaits for what comes from its client,
+ * and for the end of it. */
 #ifndef ASGI_RECEIVE_H
 #define ASGI_RECEIVE_H
 
 #include <Python.h>
 
-#include "asgi/request.h" /* RequestObject */
+#include "asgi/request.h"   /* RequestObject */
+#include "asgi/websocket.h" /* WebSocketObject */
 
 extern PyType_Spec receive_spec;
 
@@ -17,5 +18,9 @@ extern PyType_Spec receive_spec;
  * once the response is complete or the client has gone, every time (ASGI C, E14, E15).
  */
 PyObject *receive_new(RequestObject *request);
+
+/* The callable for a WebSocket, likewise: websocket.connect, websocket.receive for each
+ * message, and websocket.disconnect when it is over, every time (ASGI F). */
+PyObject *receive_new_websocket(WebSocketObject *websocket);
 
 #endif

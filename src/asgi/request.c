@@ -4,62 +4,18 @@
 
 #include "base/err.h"
 
-RequestObject *
-request_new(struct host *host, struct stream *s)
-{
-    module_state *st = host->st;
-    PyObject *op = freelist_take(&st->free_requests, st->RequestType);
-    if (op == NULL)
-        return NULL;
-    RequestObject *request = (RequestObject *)op;
-
-    /* The object header stays, everything behind it is new. */
-    memset((char *)op + sizeof(PyObject), 0, sizeof(RequestObject) - sizeof(PyObject));
-    request->host = host;
-    request->owner = Py_NewRef(host->owner);
-    request->stream = s;
-    list_append(&host->running, &request->link);
-    Py_INCREF(op); /* the list's: a loop holds its Tasks weakly */
-    s->app = request;
-    PyObject_GC_Track(op);
-    return request;
-}
-
 static int
 request_traverse(PyObject *op, visitproc visit, void *arg)
 {
-    RequestObject *request = (RequestObject *)op;
-
-    Py_VISIT(Py_TYPE(op));
-    Py_VISIT(request->owner);
-    Py_VISIT(request->task);
-    int result = waiters_visit(&request->readers, visit, arg);
-    return result != 0 ? result : waiters_visit(&request->writers, visit, arg);
+    return call_visit((CallObject *)op, visit, arg);
 }
 
-/* The owner stays until the end: it keeps the host, and with it the free list. */
 static int
 request_clear(PyObject *op)
 {
-    RequestObject *request = (RequestObject *)op;
-
-    Py_CLEAR(request->task);
-    Py_CLEAR(request->pending);
-    waiters_clear(&request->readers);
-    waiters_clear(&request->writers);
+    Py_CLEAR(((RequestObject *)op)->pending);
+    call_clear((CallObject *)op);
     return 0;
-}
-
-void
-request_leave(RequestObject *request)
-{
-    struct host *host = request->host;
-
-    list_remove(&request->link);
-    if (UNLIKELY(host->is_stopping) && list_is_empty(&host->running) &&
-        host->on_idle != NULL)
-        host->on_idle(host);
-    Py_DECREF(request);
 }
 
 static void
@@ -77,45 +33,12 @@ request_dealloc(PyObject *op)
     Py_DECREF(owner);
 }
 
-void
-request_complete(RequestObject *request)
-{
-    request->is_complete = true;
-    waiters_wake(&request->readers, request->host);
-}
-
-void
-request_disconnect(RequestObject *request)
-{
-    if (!request->is_complete)
-        request->is_disconnected = true;
-    request->is_blocked = false;
-    waiters_wake(&request->readers, request->host);
-    waiters_wake(&request->writers, request->host);
-}
-
-void
-request_end(RequestObject *request, int why)
-{
-    PyObject *task = request->task;
-
-    if (list_is_empty(&request->link))
-        return; /* has ended before */
-    request->task = NULL;
-    if (!request->is_complete && request->stream != NULL)
-        stream_fail(request->stream, why);
-    request_leave(request);
-    Py_XDECREF(task);
-}
-
 /* One copy: the engine's buffer is used again at once. */
-void
+static void
 request_on_body(struct stream *s, struct slice bytes, bool last)
 {
     RequestObject *request = s->app;
 
-    if (request == NULL)
-        return;
     PyObject *body = PyBytes_FromStringAndSize(bytes.ptr, (Py_ssize_t)bytes.len);
     if (body == NULL) {
         PyErr_Clear();
@@ -127,31 +50,45 @@ request_on_body(struct stream *s, struct slice bytes, bool last)
     waiters_wake(&request->readers, request->host);
 }
 
-void
-request_on_writable(struct stream *s)
+static const char *
+request_missing(const CallObject *call)
 {
-    RequestObject *request = s->app;
-
-    if (request == NULL)
-        return;
-    request->is_blocked = false;
-    waiters_wake(&request->writers, request->host);
+    if (call->is_complete || call->is_disconnected)
+        return NULL;
+    return call->is_started
+               ? "ASGI application returned before its response was complete"
+               : "ASGI application returned without a response";
 }
 
-void
-request_on_close(struct stream *s, int why)
+static void
+request_finish(CallObject *call, int why)
 {
-    RequestObject *request = s->app;
+    if (!call->is_complete)
+        stream_fail(call->stream, why);
+}
 
-    if (request == NULL)
-        return;
-    s->app = NULL;
-    request->stream = NULL;
-    if (why == 0)
-        request->is_complete = true;
-    Py_INCREF(request);
-    request_disconnect(request);
-    Py_DECREF(request);
+static const struct call_kind request_kind = {
+    .missing = request_missing,
+    .finish = request_finish,
+    .on_body = request_on_body,
+    .on_writable = call_on_writable,
+    .on_close = call_on_close,
+};
+
+RequestObject *
+request_new(struct host *host, struct stream *s)
+{
+    module_state *st = host->st;
+    PyObject *op = freelist_take(&st->free_requests, st->RequestType);
+    if (op == NULL)
+        return NULL;
+    RequestObject *request = (RequestObject *)op;
+
+    /* The object header stays, everything behind it is new. */
+    memset((char *)op + sizeof(PyObject), 0, sizeof(RequestObject) - sizeof(PyObject));
+    call_init((CallObject *)op, &request_kind, host, s);
+    PyObject_GC_Track(op);
+    return request;
 }
 
 static PyType_Slot request_slots[] = {

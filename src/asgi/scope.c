@@ -3,6 +3,7 @@
 #include "asgi/scope.h"
 
 #include "http/target.h"
+#include "ws/handshake.h"
 
 /* Text of bytes that are ASCII. */
 static PyObject *
@@ -299,8 +300,6 @@ fill_connection(struct host *host, PyObject *scope, struct peer *peer)
     module_state *st = host->st;
     struct endpoint *endpoint = peer->endpoint;
 
-    if (endpoint->secure && set_borrowed(scope, st->str_scheme, st->str_https) < 0)
-        return -1;
     if (set_borrowed(scope, st->str_client, client_of(peer)) < 0)
         return -1;
     return set_borrowed(scope, st->str_server, server_of(endpoint));
@@ -314,17 +313,16 @@ fill_own(struct host *host, PyObject *scope)
     if (set_new(scope, st->str_asgi, PyDict_Copy(host->asgi)) < 0 ||
         set_new(scope, st->str_state, PyDict_Copy(host->state)) < 0)
         return -1;
-    return set_new(scope, st->str_extensions, PyDict_New());
+    return 0;
 }
 
-/* The template says GET, HTTP/1.1, no query. */
+/* The template says HTTP/1.1, no query. */
 static int
 fill_request(struct host *host, PyObject *scope, const struct http_head *head)
 {
     module_state *st = host->st;
 
-    if (set_new(scope, st->str_method, method_text(st, head->method)) < 0 ||
-        set_path(host, scope, head->path) < 0)
+    if (set_path(host, scope, head->path) < 0)
         return -1;
     if (head->version != HTTP_1_1 &&
         set_borrowed(scope, st->str_http_version, version_text(st, head->version)) < 0)
@@ -335,16 +333,73 @@ fill_request(struct host *host, PyObject *scope, const struct http_head *head)
     return set_new(scope, st->str_headers, headers_list(host, head));
 }
 
+/* The template says GET, http. */
+static int
+fill_http(struct host *host, PyObject *scope, const struct peer *peer,
+          const struct http_head *head)
+{
+    module_state *st = host->st;
+
+    if (peer->endpoint->secure &&
+        set_borrowed(scope, st->str_scheme, st->str_https) < 0)
+        return -1;
+    if (set_new(scope, st->str_method, method_text(st, head->method)) < 0)
+        return -1;
+    return set_new(scope, st->str_extensions, PyDict_New());
+}
+
+static PyObject *
+subprotocols_list(const struct http_head *head)
+{
+    struct ws_subprotocols at = {0};
+    struct slice name;
+    PyObject *list = PyList_New(0);
+
+    while (list != NULL && ws_subprotocol_next(head, &at, &name)) {
+        PyObject *text = PyUnicode_DecodeLatin1(name.ptr, (Py_ssize_t)name.len, NULL);
+        if (text == NULL || PyList_Append(list, text) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(text);
+    }
+    return list;
+}
+
+/* The template says ws. */
+static int
+fill_websocket(struct host *host, PyObject *scope, const struct peer *peer,
+               const struct http_head *head)
+{
+    module_state *st = host->st;
+
+    if (peer->endpoint->secure && set_borrowed(scope, st->str_scheme, st->str_wss) < 0)
+        return -1;
+    if (set_new(scope, st->str_subprotocols, subprotocols_list(head)) < 0)
+        return -1;
+    return set_new(scope, st->str_extensions,
+                   Py_BuildValue("{O{}}", st->str_websocket_response));
+}
+
 PyObject *
 scope_new(struct host *host, struct peer *peer, const struct http_head *head)
 {
     PyObject *scope = PyDict_Copy(host->scope);
-    if (scope == NULL)
-        return NULL;
-    if (fill_own(host, scope) < 0 || fill_connection(host, scope, peer) < 0 ||
-        fill_request(host, scope, head) < 0) {
-        Py_DECREF(scope);
-        return NULL;
-    }
+
+    if (scope != NULL &&
+        (fill_own(host, scope) < 0 || fill_connection(host, scope, peer) < 0 ||
+         fill_request(host, scope, head) < 0 || fill_http(host, scope, peer, head) < 0))
+        Py_CLEAR(scope);
+    return scope;
+}
+
+PyObject *
+scope_new_websocket(struct host *host, struct peer *peer, const struct http_head *head)
+{
+    PyObject *scope = PyDict_Copy(host->scope_websocket);
+
+    if (scope != NULL &&
+        (fill_own(host, scope) < 0 || fill_connection(host, scope, peer) < 0 ||
+         fill_request(host, scope, head) < 0 ||
+         fill_websocket(host, scope, peer, head) < 0))
+        Py_CLEAR(scope);
     return scope;
 }

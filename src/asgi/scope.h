@@ -14,6 +14,10 @@
  */
 PyObject *scope_new(struct host *host, struct peer *peer, const struct http_head *head);
 
+/* The scope of a WebSocket, likewise (ASGI F4, F7). */
+PyObject *scope_new_websocket(struct host *host, struct peer *peer,
+                              const struct http_head *head);
+
 /* Drops what scope_new has cached at a connection and at a listener;
  * stream_handler.on_peer_gone and on_endpoint_gone. */
 void scope_drop_peer(struct peer *peer);

@@ -6,7 +6,8 @@
 
 #include <Python.h>
 
-#include "asgi/request.h" /* RequestObject */
+#include "asgi/request.h"   /* RequestObject */
+#include "asgi/websocket.h" /* WebSocketObject */
 
 extern PyType_Spec done_spec;
 extern PyType_Spec send_spec;
@@ -21,5 +22,9 @@ extern PyType_Spec send_spec;
  *   ClientDisconnected  the client has gone (ASGI E10, E11)
  * After the last message of a response everything is ignored (ASGI E13). */
 PyObject *send_new(RequestObject *request);
+
+/* The callable for a WebSocket, likewise.  A message behind the close of either side
+ * raises ClientDisconnected (ASGI F6); a close code that may not be sent ValueError. */
+PyObject *send_new_websocket(WebSocketObject *websocket);
 
 #endif

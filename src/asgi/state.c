@@ -20,21 +20,35 @@ fill_names(module_state *st)
     return 0;
 }
 
+/* A dict {"type": type}, and {key: value} where there is a key. */
+static PyObject *
+message_new(module_state *st, PyObject *type, PyObject *key, PyObject *value)
+{
+    PyObject *message = PyDict_New();
+
+    if (message != NULL && (PyDict_SetItem(message, st->str_type, type) < 0 ||
+                            (key != NULL && PyDict_SetItem(message, key, value) < 0)))
+        Py_CLEAR(message);
+    return message;
+}
+
 static int
 fill_messages(module_state *st)
 {
     st->empty_bytes = PyBytes_FromStringAndSize(NULL, 0);
-    st->msg_disconnect = PyDict_New();
-    st->msg_request = PyDict_New();
-    if (st->empty_bytes == NULL || st->msg_disconnect == NULL ||
-        st->msg_request == NULL)
+    st->empty_text = PyUnicode_FromStringAndSize(NULL, 0);
+    if (st->empty_bytes == NULL || st->empty_text == NULL)
         return -1;
-    if (PyDict_SetItem(st->msg_disconnect, st->str_type, st->str_http_disconnect) < 0 ||
-        PyDict_SetItem(st->msg_request, st->str_type, st->str_http_request) < 0 ||
-        PyDict_SetItem(st->msg_request, st->str_body, st->empty_bytes) < 0 ||
-        PyDict_SetItem(st->msg_request, st->str_more_body, Py_False) < 0)
+    st->msg_disconnect = message_new(st, st->str_http_disconnect, NULL, NULL);
+    st->msg_request =
+        message_new(st, st->str_http_request, st->str_body, st->empty_bytes);
+    st->msg_connect = message_new(st, st->str_websocket_connect, NULL, NULL);
+    st->msg_text = message_new(st, st->str_websocket_receive, st->str_text, Py_None);
+    st->msg_bytes = message_new(st, st->str_websocket_receive, st->str_bytes, Py_None);
+    if (st->msg_disconnect == NULL || st->msg_request == NULL ||
+        st->msg_connect == NULL || st->msg_text == NULL || st->msg_bytes == NULL)
         return -1;
-    return 0;
+    return PyDict_SetItem(st->msg_request, st->str_more_body, Py_False);
 }
 
 /* From 3.12 on a Task can take its first step while it is made. */
@@ -89,16 +103,21 @@ state_fill(module_state *st)
     EACH(RequestType)                                                                  \
     EACH(SendType)                                                                     \
     EACH(ServerType)                                                                   \
+    EACH(WebSocketType)                                                                \
     EACH(ClientDisconnected)                                                           \
     EACH(LifespanError)                                                                \
     EACH(CancelledError)                                                               \
     EACH(Task)                                                                         \
     EACH(done)                                                                         \
     EACH(empty_bytes)                                                                  \
+    EACH(empty_text)                                                                   \
     EACH(kwnames_soon)                                                                 \
     EACH(kwnames_task)                                                                 \
     EACH(msg_disconnect)                                                               \
-    EACH(msg_request)
+    EACH(msg_request)                                                                  \
+    EACH(msg_connect)                                                                  \
+    EACH(msg_text)                                                                     \
+    EACH(msg_bytes)
 
 int
 state_visit(module_state *st, visitproc visit, void *arg)

@@ -29,6 +29,7 @@ typedef struct module_state {
     PyTypeObject *RequestType;
     PyTypeObject *SendType;
     PyTypeObject *ServerType;
+    PyTypeObject *WebSocketType;
 
     PyObject *ClientDisconnected; /* a subclass of OSError */
     PyObject *LifespanError;      /* a subclass of RuntimeError */
@@ -39,8 +40,12 @@ typedef struct module_state {
     PyObject *empty_bytes;    /* b"" */
     PyObject *kwnames_soon;   /* ("context",) */
     PyObject *kwnames_task;   /* ("loop",) or ("loop", "eager_start") */
+    PyObject *empty_text;     /* "" */
     PyObject *msg_disconnect; /* messages to copy: dicts */
     PyObject *msg_request;
+    PyObject *msg_connect;
+    PyObject *msg_text;
+    PyObject *msg_bytes;
 
     PyObject *field_names[FIELD_END]; /* bytes by enum field_id; [0] is NULL */
 

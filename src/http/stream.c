@@ -62,6 +62,7 @@ stream_open_tunnel(struct stream *s, struct http_response *res)
         s->state = STREAM_HEAD_SENT;
         s->is_tunnel = true;
         s->body_ended = false;
+        s->pulling = false; /* what was asked for before was the end */
     }
     return err;
 }

@@ -11,13 +11,17 @@
 struct number {
     const char *key;
     size_t offset;
-    size_t size; /* of the member: 4 or 8 bytes */
+    size_t size; /* of the member: 1, 4 or 8 bytes */
     uint64_t min, max;
 };
 
-#define LIMIT(member, low, high)                                                       \
-    {#member, offsetof(struct server_config, limits.member),                           \
-     sizeof(((struct server_config *)0)->limits.member), (low), (high)}
+#define NUMBER(key, member, low, high)                                                 \
+    {key, offsetof(struct config, member), sizeof(((struct config *)0)->member),       \
+     (low), (high)}
+#define LIMIT(member, low, high) NUMBER(#member, server.limits.member, low, high)
+#define WS(member, low, high) NUMBER("ws_" #member, ws.config.member, low, high)
+#define DEFLATE(member, low, high)                                                     \
+    NUMBER("ws_deflate_" #member, ws.config.deflate.member, low, high)
 
 /* A day, in ms: longer waits are a mistake. */
 #define DAY_MS 86400000u
@@ -38,8 +42,21 @@ static const struct number numbers[] = {
     LIMIT(body_rate, 0, 1 << 30),
     LIMIT(send_stall_ms, 0, DAY_MS),
     LIMIT(linger_ms, 0, DAY_MS),
-    {"graceful_ms", offsetof(struct server_config, graceful_ms), sizeof(uint32_t), 0,
-     DAY_MS},
+    NUMBER("graceful_ms", server.graceful_ms, 0, DAY_MS),
+    NUMBER("ws_queue", ws.queue, 1, 1 << 20),
+    NUMBER("ws_queue_bytes", ws.queue_bytes, 1, 1 << 30),
+    WS(message_bytes, 1, 1 << 30),
+    WS(frame_bytes, 0, 1 << 30),
+    WS(fragments, 0, 1 << 30),
+    WS(controls, 0, 1 << 30),
+    WS(ping_interval_ms, 0, DAY_MS),
+    WS(ping_timeout_ms, 0, DAY_MS),
+    WS(close_ms, 1, DAY_MS),
+    DEFLATE(server_bits, WS_BITS_MIN, WS_BITS_MAX),
+    DEFLATE(client_bits, WS_BITS_MIN, WS_BITS_MAX),
+    DEFLATE(level, 1, 9),
+    DEFLATE(mem_level, 1, 9),
+    DEFLATE(threshold_bytes, 0, 1 << 30),
 };
 
 /* New reference, or NULL with KeyError. */
@@ -84,7 +101,7 @@ read_int(PyObject *mapping, const char *key, long long min, long long max,
 static int
 read_number(struct config *config, PyObject *mapping, const struct number *number)
 {
-    char *member = (char *)&config->server + number->offset;
+    char *member = (char *)config + number->offset;
     long long value;
 
     if (read_int(mapping, number->key, (long long)number->min, (long long)number->max,
@@ -93,6 +110,8 @@ read_number(struct config *config, PyObject *mapping, const struct number *numbe
     if (number->size == sizeof(uint64_t)) {
         uint64_t wide = (uint64_t)value;
         memcpy(member, &wide, sizeof wide);
+    } else if (number->size == 1) {
+        *member = (char)value;
     } else {
         uint32_t narrow = (uint32_t)value;
         memcpy(member, &narrow, sizeof narrow);
@@ -256,6 +275,12 @@ config_read(struct config *config, PyObject *mapping)
     config->server.access_log_fd = (int)fd;
     if (read_bool(mapping, "server_header", &config->server.sends_server) < 0 ||
         read_bool(mapping, "date_header", &config->server.sends_date) < 0 ||
+        read_bool(mapping, "ws", &config->ws.is_on) < 0 ||
+        read_bool(mapping, "ws_deflate", &config->ws.config.deflate.is_on) < 0 ||
+        read_bool(mapping, "ws_server_takeover",
+                  &config->ws.config.deflate.server_takeover) < 0 ||
+        read_bool(mapping, "ws_client_takeover",
+                  &config->ws.config.deflate.client_takeover) < 0 ||
         read_callable(mapping, "log", &config->log) < 0 ||
         read_callable(mapping, "log_exception", &config->log_exception) < 0 ||
         read_root_path(config, mapping) < 0 || read_lifespan(config, mapping) < 0)

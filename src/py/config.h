@@ -5,6 +5,7 @@
 
 #include <Python.h>
 
+#include "asgi/host.h"     /* struct host_ws */
 #include "asgi/lifespan.h" /* enum lifespan_mode */
 #include "server/server.h" /* struct server_config */
 
@@ -12,6 +13,7 @@
 struct config {
     struct server_config server; /* what comes from the mapping; fields_sent borrows
                                     from `fields` */
+    struct host_ws ws;           /* its configuration alone */
     enum lifespan_mode lifespan;
     PyObject *fields;        /* bytes: field lines for every response */
     PyObject *root_path;     /* str */

@@ -34,6 +34,7 @@ module_exec(PyObject *mod)
         make_type(mod, &lifespan_spec, &st->LifespanType) < 0 ||
         make_type(mod, &receive_spec, &st->ReceiveType) < 0 ||
         make_type(mod, &request_spec, &st->RequestType) < 0 ||
+        make_type(mod, &websocket_spec, &st->WebSocketType) < 0 ||
         make_type(mod, &send_spec, &st->SendType) < 0 ||
         make_type(mod, &server_spec, &st->ServerType) < 0)
         return -1;

@@ -8,6 +8,7 @@
 #include "asgi/app.h"
 #include "asgi/lifespan.h"
 #include "asgi/raise.h"
+#include "asgi/websocket.h"
 #include "base/err.h"
 #include "py/loop.h"
 
@@ -88,6 +89,7 @@ free_engine(ServerObject *self)
     self->nrequests = server_requests(server);
     self->server = NULL;
     server_free(server);
+    websocket_close_host(&self->host);
     waiters_wake(&self->stoppers, &self->host);
     raise_again(before);
 }
@@ -174,6 +176,7 @@ server_start(PyObject *op, PyObject *listeners)
     int err = server_new(&self->config.server, &self->server);
     if (err != 0)
         return raise_err(self->host.st, err);
+    websocket_open_host(&self->host, server_clock(self->server));
     if (listen_on(self, listeners) < 0 || loop_tie(self) < 0) {
         free_engine(self);
         return NULL;
@@ -268,6 +271,8 @@ fill(ServerObject *self, PyObject *app, PyObject *loop, PyObject *mapping)
         host_init(&self->host, app, loop, self->config.root_path, self->config.log,
                   self->config.log_exception) < 0)
         return -1;
+    self->host.ws = self->config.ws;
+    self->host.ws.stop_code = WS_CODE_GOING_AWAY;
     self->host.on_idle = on_idle;
     self->host.on_interrupt = on_interrupt;
     config->log_sink = sink;

@@ -467,6 +467,12 @@ server_close(struct server *server)
         end_turn(server);
 }
 
+const struct clock *
+server_clock(const struct server *server)
+{
+    return &server->turn.service.clock;
+}
+
 enum server_stage
 server_stage(const struct server *server)
 {

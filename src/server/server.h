@@ -5,6 +5,7 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+#include "base/clock.h"    /* struct clock */
 #include "base/compiler.h" /* MUST_USE */
 #include "base/log.h"      /* log_sink */
 #include "http/limits.h"   /* struct http_limits */
@@ -77,6 +78,9 @@ void server_stop(struct server *server);
 
 /* Ends a graceful stop at once: everything left is closed (SERVER_CLOSED). */
 void server_close(struct server *server);
+
+/* The clock that the server reads once a turn; it lives as long as the server. */
+const struct clock *server_clock(const struct server *server);
 
 enum server_stage server_stage(const struct server *server);
 unsigned server_connections(const struct server *server);

@@ -27,7 +27,28 @@ def test_defaults_are_the_engine_s():
     engine = {k: int(v) for k, v in re.findall(r"\.(\w+) = (\d+)", table)}
     text = (SOURCES / "server" / "server.h").read_text(encoding="utf-8")
     engine["graceful_ms"] = int(re.search(r"graceful_ms; /\* (\d+);", text).group(1))
-    assert {x.key: x.for_engine(x.default) for x in LIMITS} == engine
+    limits = [x for x in LIMITS if not x.key.startswith("ws_")]
+    assert {x.key: x.for_engine(x.default) for x in limits} == engine
+
+
+def number(text):
+    """Return the number that a C expression of one shift, or none, gives."""
+    value, _, shift = text.replace("u", "").partition(" << ")
+    return int(value) << int(shift or 0)
+
+
+def test_defaults_of_websockets_are_the_engine_s():
+    engine = {"ws_frame_bytes": 0}
+    for name, prefix in (("session", "ws_"), ("extension", "ws_deflate_")):
+        text = (SOURCES / "ws" / f"{name}.h").read_text(encoding="utf-8")
+        table = text[text.index("_DEFAULT ") :]
+        for key, value in re.findall(r"\.(\w+) = (\d+u?(?: << \d+)?)\b", table):
+            engine[prefix + key] = number(value)
+    text = (SOURCES / "asgi" / "host.h").read_text(encoding="utf-8")
+    for key, value in re.findall(r"uint32_t (queue\w*); +/\* (\d+ ?\w*);", text):
+        engine[f"ws_{key}"] = int(value.replace(" MiB", "")) << 20 * ("MiB" in value)
+    limits = [x for x in LIMITS if x.key.startswith("ws_")]
+    assert {x.key: x.for_engine(x.default) for x in limits} == engine
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=[x.name for x in LIMITS])
@@ -182,7 +203,7 @@ def test_what_is_at_the_limit_is_served(limits, app, data):
 
 def test_a_body_that_comes_too_slowly_is_refused():
     """A byte each 50 ms never stalls, but is less than the rate."""
-    limits = {"timeout_body": 0.3, "limit_body_rate": 1000000}
+    limits = {"timeout_body": 2, "limit_body_rate": 1000000}
     with Here(apps.echo, **limits) as server, connect(server.port) as sock:
         sock.sendall(request(fields="Content-Length: 1000\r\n", method="POST"))
         sock.settimeout(0.05)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/call.c — see call.h for the contract. */
+#include "asgi/call.h"
+
+void
+call_init(CallObject *call, const struct call_kind *kind, struct host *host,
+          struct stream *s)
+{
+    call->kind = kind;
+    call->host = host;
+    call->owner = Py_NewRef(host->owner);
+    call->stream = s;
+    list_append(&host->running, &call->link);
+    Py_INCREF(call); /* the list's: a loop holds its Tasks weakly */
+    s->app = call;
+}
+
+int
+call_visit(CallObject *call, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(call));
+    Py_VISIT(call->owner);
+    Py_VISIT(call->task);
+    int result = waiters_visit(&call->readers, visit, arg);
+    return result != 0 ? result : waiters_visit(&call->writers, visit, arg);
+}
+
+void
+call_clear(CallObject *call)
+{
+    Py_CLEAR(call->task);
+    waiters_clear(&call->readers);
+    waiters_clear(&call->writers);
+}
+
+void
+call_disconnect(CallObject *call)
+{
+    if (!call->is_complete)
+        call->is_disconnected = true;
+    call->is_blocked = false;
+    waiters_wake(&call->readers, call->host);
+    waiters_wake(&call->writers, call->host);
+}
+
+void
+call_on_writable(struct stream *s)
+{
+    CallObject *call = s->app;
+
+    call->is_blocked = false;
+    waiters_wake(&call->writers, call->host);
+}
+
+void
+call_on_close(struct stream *s, int why)
+{
+    CallObject *call = s->app;
+
+    s->app = NULL;
+    call->stream = NULL;
+    if (why == 0)
+        call->is_complete = true;
+    Py_INCREF(call);
+    call_disconnect(call);
+    Py_DECREF(call);
+}
+
+void
+call_complete(CallObject *call)
+{
+    call->is_complete = true;
+    waiters_wake(&call->readers, call->host);
+}
+
+void
+call_end(CallObject *call, int why)
+{
+    PyObject *task = call->task;
+
+    if (list_is_empty(&call->link))
+        return; /* has ended before */
+    call->task = NULL;
+    if (call->stream != NULL)
+        call->kind->finish(call, why);
+    call_leave(call);
+    Py_XDECREF(task);
+}
+
+void
+call_leave(CallObject *call)
+{
+    struct host *host = call->host;
+
+    list_remove(&call->link);
+    if (UNLIKELY(host->is_stopping) && list_is_empty(&host->running) &&
+        host->on_idle != NULL)
+        host->on_idle(host);
+    Py_DECREF(call);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/inbox.c — see inbox.h for the contract. */
+#include "asgi/inbox.h"
+
+#define ROOM_FIRST 4u
+
+/* What an item counts for. */
+static size_t
+size_of(PyObject *item)
+{
+    return PyBytes_Check(item)
+               ? (size_t)PyBytes_GET_SIZE(item)
+               : (size_t)PyUnicode_GET_LENGTH(item) * PyUnicode_KIND(item);
+}
+
+static int
+grow(struct inbox *inbox)
+{
+    size_t room = inbox->room == 0 ? ROOM_FIRST : (size_t)inbox->room * 2;
+    PyObject **items = PyMem_New(PyObject *, room);
+    if (items == NULL)
+        return -1;
+    for (uint32_t i = 0; i < inbox->n; i++)
+        items[i] = inbox->items[(inbox->first + i) & (inbox->room - 1)];
+    PyMem_Free(inbox->items);
+    inbox->items = items;
+    inbox->room = (uint32_t)room;
+    inbox->first = 0;
+    return 0;
+}
+
+int
+inbox_put(struct inbox *inbox, PyObject *item)
+{
+    if (inbox->n == inbox->room && grow(inbox) < 0) {
+        Py_DECREF(item);
+        return -1;
+    }
+    inbox->items[(inbox->first + inbox->n++) & (inbox->room - 1)] = item;
+    inbox->bytes += size_of(item);
+    return 0;
+}
+
+PyObject *
+inbox_take(struct inbox *inbox)
+{
+    PyObject *item = inbox->items[inbox->first];
+
+    inbox->first = (inbox->first + 1) & (inbox->room - 1);
+    inbox->bytes -= size_of(item);
+    if (--inbox->n == 0) {
+        PyMem_Free(inbox->items);
+        *inbox = (struct inbox){0};
+    }
+    return item;
+}
+
+void
+inbox_clear(struct inbox *inbox)
+{
+    while (inbox->n > 0)
+        Py_DECREF(inbox_take(inbox));
+}

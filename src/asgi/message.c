@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/message.c — see message.h for the contract. */
+#include "asgi/message.h"
+
+static void
+retain(void *owner)
+{
+    Py_INCREF((PyObject *)owner);
+}
+
+static void
+release(void *owner)
+{
+    Py_DECREF((PyObject *)owner);
+}
+
+const struct lender object_lender = {retain, release};
+
+PyObject *
+message_of(PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    if (LIKELY(PyVectorcall_NARGS(nargsf) == 1 && kwnames == NULL &&
+               PyDict_Check(args[0])))
+        return args[0];
+    PyErr_SetString(PyExc_TypeError, "send() takes one dict");
+    return NULL;
+}
+
+int
+message_get(PyObject *message, PyObject *key, PyObject **value)
+{
+    *value = PyDict_GetItemWithError(message, key);
+    if (*value != NULL) {
+        Py_INCREF(*value);
+        return 1;
+    }
+    return PyErr_Occurred() != NULL ? -1 : 0;
+}
+
+PyObject *
+message_type(PyObject *message, module_state *st)
+{
+    PyObject *type;
+
+    if (message_get(message, st->str_type, &type) == 0)
+        PyErr_SetString(PyExc_ValueError, "a message without a type");
+    return type;
+}
+
+PyObject *
+message_unknown(PyObject *type)
+{
+    return PyErr_Format(PyExc_RuntimeError,
+                        "a message of a type that is not known here: %R", type);
+}
+
+int
+message_status(PyObject *message, module_state *st, int *status)
+{
+    PyObject *value;
+    int found = message_get(message, st->str_status, &value);
+    if (found <= 0) {
+        if (found == 0)
+            PyErr_SetString(PyExc_ValueError, "a response without a status");
+        return -1;
+    }
+    int result = -1;
+    if (!PyLong_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "a status must be an int, not %.100s",
+                     Py_TYPE(value)->tp_name);
+    } else {
+        int overflow;
+        long number = PyLong_AsLongAndOverflow(value, &overflow);
+        if (overflow != 0 || number < 200 || number > 999)
+            PyErr_Format(PyExc_ValueError, "a status must be 200 to 999, not %S",
+                         value);
+        else
+            result = 0;
+        *status = (int)number;
+    }
+    Py_DECREF(value);
+    return result;
+}
+
+int
+message_headers(PyObject *message, module_state *st, struct fields *fields)
+{
+    PyObject *headers;
+    int found = message_get(message, st->str_headers, &headers);
+    if (found <= 0)
+        return found;
+    int result = fields_read(fields, headers);
+    Py_DECREF(headers);
+    return result;
+}
+
+PyObject *
+message_body(PyObject *message, module_state *st)
+{
+    PyObject *body;
+    int found = message_get(message, st->str_body, &body);
+    if (found < 0)
+        return NULL;
+    if (found == 0)
+        return Py_NewRef(st->empty_bytes);
+    if (LIKELY(PyBytes_Check(body)))
+        return body;
+    PyObject *bytes = NULL;
+    if (PyObject_CheckBuffer(body))
+        bytes = PyBytes_FromObject(body);
+    else
+        PyErr_Format(PyExc_TypeError, "a body must be bytes, not %.100s",
+                     Py_TYPE(body)->tp_name);
+    Py_DECREF(body);
+    return bytes;
+}
+
+int
+message_flag(PyObject *message, PyObject *key)
+{
+    PyObject *value;
+    int found = message_get(message, key, &value);
+    if (found <= 0)
+        return found;
+    int result = PyObject_IsTrue(value);
+    Py_DECREF(value);
+    return result;
+}

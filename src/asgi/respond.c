@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/respond.c — see respond.h for the contract.
+ *
+ * The stream may end inside any stream_* call, and while Python code runs, so the call is
+ * read again after each. */
+#include "asgi/respond.h"
+
+#include "asgi/callable.h"
+#include "asgi/message.h"
+#include "asgi/raise.h"
+#include "base/err.h"
+
+static int wait_step(PyObject *aw);
+
+static int
+wait_woken(PyObject *aw, PyObject *Py_UNUSED(result))
+{
+    return wait_step(aw);
+}
+
+static int
+wait_step(PyObject *aw)
+{
+    CallObject *call = callable_call(aw);
+    if (call == NULL)
+        return -1;
+    if (call->is_disconnected) {
+        (void)raise_err(call->host->st, ERR_CLOSED);
+        return -1;
+    }
+    if (!call->is_blocked)
+        return 0;
+    return waiters_join(&call->writers, call->host, aw, wait_woken);
+}
+
+PyObject *
+respond_result(CallObject *call, int err)
+{
+    module_state *st = call->host->st;
+
+    if (LIKELY(err == 0))
+        return Py_NewRef(st->done);
+    if (err == ERR_CLOSED)
+        call_disconnect(call); /* a write that fails knows before on_close tells */
+    if (err != ERR_AGAIN)
+        return raise_err(st, err);
+    return callable_defer(call, st->str_send, wait_step);
+}
+
+PyObject *
+respond_start(CallObject *call, PyObject *message)
+{
+    module_state *st = call->host->st;
+    struct http_response response = {0};
+    struct fields fields;
+    PyObject *result = NULL;
+
+    fields_init(&fields, 0);
+    if (call->is_started) {
+        PyErr_SetString(PyExc_RuntimeError, "http.response.start was already sent");
+        return NULL;
+    }
+    if (message_status(message, st, &response.status) < 0 ||
+        message_headers(message, st, &fields) < 0)
+        goto done;
+    if (call->stream == NULL) { /* reading the headers may have run anything */
+        (void)raise_err(st, ERR_CLOSED);
+        goto done;
+    }
+    response.fields = fields.list;
+    response.nfields = fields.n;
+    int err = stream_send_head(call->stream, &response);
+    if (err == 0)
+        call->is_started = true;
+    if (err == ERR_RESPONSE_FIELD_NAME || err == ERR_RESPONSE_FIELD_VALUE)
+        fields_raise(&fields, err);
+    else
+        result = respond_result(call, err);
+done:
+    fields_clear(&fields);
+    return result;
+}
+
+PyObject *
+respond_body(CallObject *call, PyObject *message)
+{
+    module_state *st = call->host->st;
+
+    if (!call->is_started) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "http.response.body was sent before http.response.start");
+        return NULL;
+    }
+    PyObject *body = message_body(message, st);
+    if (body == NULL)
+        return NULL;
+    int more = message_flag(message, st->str_more_body);
+    if (more < 0 || call->stream == NULL) {
+        Py_DECREF(body);
+        return more < 0 ? NULL : raise_err(st, ERR_CLOSED);
+    }
+    struct chunk chunk = {
+        .bytes = slice_new(PyBytes_AS_STRING(body), (size_t)PyBytes_GET_SIZE(body)),
+        .lender = &object_lender,
+        .owner = body,
+    };
+    int err = stream_send_body(call->stream, &chunk, !more);
+    Py_DECREF(body);
+    if (err == 0 && !more)
+        call_complete(call);
+    if (err == ERR_AGAIN)
+        call->is_blocked = call->stream != NULL && call->stream->waits_for_writable;
+    return respond_result(call, err);
+}

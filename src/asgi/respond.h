@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/respond.h — the messages of a response, of a request or of a WebSocket that is
+ * denied, and waiting for the peer to read it.  The caller has looked at the message's
+ * type, and holds `call`. */
+#ifndef ASGI_RESPOND_H
+#define ASGI_RESPOND_H
+
+#include <Python.h>
+
+#include "asgi/call.h" /* CallObject */
+
+/* http.response.start and its like: gives the head to the stream.  Returns what send()
+ * returns: an awaitable, or NULL with an exception (asgi/send.h). */
+PyObject *respond_start(CallObject *call, PyObject *message);
+
+/* http.response.body and its like, likewise; the last one completes the call. */
+PyObject *respond_body(CallObject *call, PyObject *message);
+
+/* What send() returns when the engine said `err`: an awaitable that has finished (0), one
+ * that waits until call->is_blocked is false (ERR_AGAIN), or NULL with an exception. */
+PyObject *respond_result(CallObject *call, int err);
+
+#endif

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/websocket.c — see websocket.h for the contract.
+ *
+ * The tunnel is read as long as the inbox has room, also while nobody receives: a close
+ * frame or a ping must not wait for the application.
+ *
+ * ws/ does not want to be called from inside its own call to the tunnel.  The stream may
+ * well end, or drain, inside stream_send_body; what it says then is noted and told to ws/
+ * by settle, after the call. */
+#include "asgi/websocket.h"
+
+#include "asgi/message.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "ws/receive.h"
+#include "ws/send.h"
+
+static WebSocketObject *
+websocket_of(struct ws *ws)
+{
+    return container_of(ws, WebSocketObject, ws);
+}
+
+/* What ws/ asks of the tunnel */
+
+static int
+tunnel_send(struct ws *ws, const struct chunk *bytes, bool last)
+{
+    WebSocketObject *self = websocket_of(ws);
+
+    if (self->stream == NULL)
+        return ERR_CLOSED;
+    self->is_sending = true;
+    int err = stream_send_body(self->stream, bytes, last);
+    self->is_sending = false;
+    return err;
+}
+
+static void
+tunnel_set_deadline(struct ws *ws, uint64_t due_ms)
+{
+    WebSocketObject *self = websocket_of(ws);
+
+    if (self->stream != NULL)
+        stream_set_deadline(self->stream, due_ms);
+}
+
+static const struct ws_ops tunnel_ops = {
+    .send = tunnel_send,
+    .set_deadline = tunnel_set_deadline,
+};
+
+/* What ws/ says */
+
+static bool
+is_full(const WebSocketObject *self)
+{
+    const struct host_ws *config = &self->host->ws;
+    return self->inbox.n >= config->queue || self->inbox.bytes >= config->queue_bytes;
+}
+
+static void
+on_message(struct ws *ws, enum ws_opcode kind, struct slice bytes)
+{
+    WebSocketObject *self = websocket_of(ws);
+    PyObject *item = kind == WS_TEXT
+                         ? PyUnicode_DecodeUTF8(bytes.ptr, (Py_ssize_t)bytes.len, NULL)
+                         : PyBytes_FromStringAndSize(bytes.ptr, (Py_ssize_t)bytes.len);
+    if (item == NULL || inbox_put(&self->inbox, item) < 0) {
+        PyErr_Clear();
+        ws_fail(ws, ERR_NOMEM);
+        return;
+    }
+    if (is_full(self))
+        ws_pause(ws);
+}
+
+static void
+on_writable(struct ws *ws)
+{
+    WebSocketObject *self = websocket_of(ws);
+
+    self->is_blocked = false;
+    waiters_wake(&self->writers, self->host);
+}
+
+/* An empty reason is NULL, so that the usual end needs no memory. */
+static void
+on_close(struct ws *ws, unsigned code, struct slice reason)
+{
+    WebSocketObject *self = websocket_of(ws);
+
+    self->phase = WEBSOCKET_CLOSED;
+    self->code = code;
+    if (reason.len > 0) {
+        self->reason = PyUnicode_DecodeUTF8(reason.ptr, (Py_ssize_t)reason.len, NULL);
+        PyErr_Clear();
+    }
+    call_disconnect((CallObject *)self);
+}
+
+static const struct ws_handler ws_handler = {
+    .on_message = on_message,
+    .on_writable = on_writable,
+    .on_close = on_close,
+};
+
+void
+websocket_open_host(struct host *host, const struct clock *clock)
+{
+    ws_shared_init(&host->ws.shared, &host->ws.config, &ws_handler, clock);
+}
+
+void
+websocket_close_host(struct host *host)
+{
+    cast_clear(&host->ws.cast);
+    if (host->ws.shared.clock != NULL)
+        ws_shared_fini(&host->ws.shared);
+    host->ws.shared = (struct ws_shared){0};
+}
+
+/* Reading */
+
+/* Feeds `in`, and keeps what is left of it. */
+static void
+feed(WebSocketObject *self, struct slice in)
+{
+    struct ws_spares *spares = &self->host->ws.shared.spares;
+    struct ws_bytes *rest = &self->rest;
+
+    ws_feed(&self->ws, &in);
+    if (in.len == 0)
+        return;
+    size_t need = rest->len + in.len;
+    if (ws_bytes_reserve(rest, spares, need, need, need) != 0) {
+        ws_fail(&self->ws, ERR_NOMEM);
+        return;
+    }
+    memcpy(rest->ptr + rest->len, in.ptr, in.len);
+    rest->len = need;
+}
+
+static void
+feed_rest(WebSocketObject *self)
+{
+    struct ws_bytes bytes = self->rest;
+
+    self->rest = (struct ws_bytes){0};
+    feed(self, ws_bytes_slice(&bytes));
+    ws_bytes_give(&bytes, &self->host->ws.shared.spares);
+}
+
+/* Goes on reading, as far as that is wanted. */
+static void
+pump(WebSocketObject *self)
+{
+    if (self->is_pumping)
+        return;
+    self->is_pumping = true;
+    while (self->stream != NULL && ws_wants_input(&self->ws)) {
+        if (self->rest.len > 0)
+            feed_rest(self);
+        else if (self->stream->pulling || stream_pull_body(self->stream) != 0)
+            break;
+    }
+    self->is_pumping = false;
+}
+
+/* Ends what every call into ws/ begins. */
+static void
+settle(WebSocketObject *self)
+{
+    if (self->is_sending)
+        return;
+    if (self->writable_due) {
+        self->writable_due = false;
+        ws_on_writable(&self->ws);
+    }
+    pump(self);
+    if (self->lost_due) {
+        self->lost_due = false;
+        ws_lost(&self->ws, self->lost_why);
+        ws_fini(&self->ws);
+        ws_bytes_give(&self->rest, &self->host->ws.shared.spares);
+    }
+}
+
+PyObject *
+websocket_take(WebSocketObject *self)
+{
+    PyObject *item = inbox_take(&self->inbox);
+
+    if (UNLIKELY(self->phase == WEBSOCKET_OPEN && self->ws.is_paused) &&
+        self->inbox.n <= self->host->ws.queue / 2 && !is_full(self)) {
+        ws_resume(&self->ws);
+        settle(self);
+    }
+    return item;
+}
+
+static void
+websocket_on_body(struct stream *s, struct slice bytes, bool last)
+{
+    WebSocketObject *self = s->app;
+
+    Py_INCREF(self);
+    if (bytes.len > 0)
+        feed(self, bytes);
+    if (last)
+        ws_on_eof(&self->ws);
+    settle(self);
+    if (self->inbox.n > 0)
+        waiters_wake(&self->readers, self->host);
+    Py_DECREF(self);
+}
+
+/* The stream */
+
+static void
+websocket_on_writable(struct stream *s)
+{
+    WebSocketObject *self = s->app;
+
+    if (!s->is_tunnel) {
+        call_on_writable(s);
+        return;
+    }
+    self->writable_due = true;
+    settle(self);
+}
+
+void
+websocket_on_deadline(struct stream *s)
+{
+    WebSocketObject *self = s->app;
+
+    if (self == NULL)
+        return;
+    ws_on_deadline(&self->ws);
+    settle(self);
+}
+
+void
+websocket_on_shutdown(struct stream *s)
+{
+    WebSocketObject *self = s->app;
+
+    if (self != NULL)
+        (void)!websocket_close(self, self->host->ws.stop_code, slice_new("", 0));
+}
+
+static void
+drop_opening(WebSocketObject *self)
+{
+    mem_free(self->opening);
+    self->opening = NULL;
+}
+
+static void
+websocket_on_close(struct stream *s, int why)
+{
+    WebSocketObject *self = s->app;
+
+    s->app = NULL;
+    self->stream = NULL;
+    drop_opening(self);
+    if (s->is_tunnel) {
+        self->lost_due = true;
+        self->lost_why = why;
+        settle(self);
+    } else {
+        self->phase = WEBSOCKET_CLOSED;
+        if (self->code == 0)
+            self->code = WS_CODE_LOST;
+        call_disconnect((CallObject *)self);
+    }
+    Py_DECREF(self); /* the stream's */
+}
+
+/* Answers */
+
+int
+websocket_accept(WebSocketObject *self, struct http_response *response,
+                 struct slice subprotocol)
+{
+    struct websocket_opening *opening = self->opening;
+    struct http_field *fields = response->fields;
+    uint32_t n = response->nfields;
+
+    fields[n++] = (struct http_field){
+        .name = slice_of("sec-websocket-accept"),
+        .value = slice_new(opening->accept, WS_ACCEPT_BYTES),
+    };
+    if (subprotocol.len > 0)
+        fields[n++] = (struct http_field){
+            .name = slice_of("sec-websocket-protocol"),
+            .value = subprotocol,
+        };
+    if (opening->nextension > 0)
+        fields[n++] = (struct http_field){
+            .name = slice_of("sec-websocket-extensions"),
+            .value = slice_new(opening->extension, opening->nextension),
+        };
+    response->nfields = n;
+    int err = stream_open_tunnel(self->stream, response);
+    if (err != 0)
+        return err;
+    self->is_started = true;
+    self->phase = WEBSOCKET_OPEN;
+    ws_init(&self->ws, &self->host->ws.shared, &tunnel_ops, &opening->params);
+    drop_opening(self);
+    settle(self);
+    return 0;
+}
+
+int
+websocket_close(WebSocketObject *self, unsigned code, struct slice reason)
+{
+    if (self->phase != WEBSOCKET_OPEN)
+        return ERR_CLOSED;
+    Py_INCREF(self);
+    int err = ws_close(&self->ws, code, reason);
+    if (err == 0)
+        inbox_clear(&self->inbox);
+    settle(self);
+    Py_DECREF(self);
+    return err;
+}
+
+int
+websocket_refuse(WebSocketObject *self)
+{
+    struct http_response response = {.status = 403};
+    const struct chunk nothing = {.bytes = {"", 0}};
+
+    int err = stream_send_head(self->stream, &response);
+    if (err != 0)
+        return err;
+    self->phase = WEBSOCKET_CLOSED;
+    self->code = WS_CODE_LOST;
+    call_disconnect((CallObject *)self);
+    return stream_send_body(self->stream, &nothing, true);
+}
+
+/* The bytes of a message; an empty slice without a pointer and an exception when a str has
+ * none in UTF-8. */
+static struct slice
+bytes_of(PyObject *message)
+{
+    Py_ssize_t len;
+
+    if (PyBytes_Check(message))
+        return slice_new(PyBytes_AS_STRING(message), (size_t)PyBytes_GET_SIZE(message));
+    const char *text = PyUnicode_AsUTF8AndSize(message, &len);
+    return slice_new(text, text == NULL ? 0 : (size_t)len);
+}
+
+int
+websocket_send(WebSocketObject *self, PyObject *message)
+{
+    struct host_ws *config = &self->host->ws;
+    struct chunk chunk = {
+        .bytes = bytes_of(message),
+        .lender = &object_lender,
+        .owner = message,
+    };
+
+    if (chunk.bytes.ptr == NULL)
+        return 1;
+    if (self->phase != WEBSOCKET_OPEN)
+        return ERR_CLOSED;
+    struct ws_packet *packet = cast_find(
+        &config->cast, &config->shared, &self->ws.deflate.params, message, chunk.bytes);
+    int err =
+        packet != NULL
+            ? ws_send_packet(&self->ws, packet)
+            : ws_send(&self->ws, PyBytes_Check(message) ? WS_BINARY : WS_TEXT, &chunk);
+    if (UNLIKELY(err != 0 || self->lost_due || self->writable_due))
+        settle(self);
+    if (err == ERR_AGAIN)
+        self->is_blocked = self->phase == WEBSOCKET_OPEN && self->ws.waits_for_writable;
+    return err;
+}
+
+/* The call */
+
+static const char *
+websocket_missing(const CallObject *call)
+{
+    const WebSocketObject *self = (const WebSocketObject *)call;
+
+    if (call->is_complete || call->is_disconnected)
+        return NULL;
+    if (self->phase == WEBSOCKET_CONNECTING)
+        return "ASGI application returned without an answer to a WebSocket";
+    if (self->phase == WEBSOCKET_DENIED)
+        return "ASGI application returned before its response was complete";
+    return NULL;
+}
+
+static void
+websocket_finish(CallObject *call, int why)
+{
+    WebSocketObject *self = (WebSocketObject *)call;
+    unsigned code = why == ERR_APP_FAILED ? WS_CODE_FAILED : WS_CODE_NORMAL;
+
+    if (self->phase == WEBSOCKET_OPEN)
+        (void)!websocket_close(self, code, slice_new("", 0));
+    else if (self->phase != WEBSOCKET_CLOSED && !call->is_complete)
+        stream_fail(call->stream, why);
+}
+
+static const struct call_kind websocket_kind = {
+    .missing = websocket_missing,
+    .finish = websocket_finish,
+    .on_body = websocket_on_body,
+    .on_writable = websocket_on_writable,
+    .on_close = websocket_on_close,
+};
+
+static struct websocket_opening *
+opening_new(struct host *host, const struct http_head *head, const char *accept)
+{
+    struct websocket_opening *opening = mem_calloc(1, sizeof *opening);
+    if (opening == NULL)
+        return NULL;
+    memcpy(opening->accept, accept, WS_ACCEPT_BYTES);
+    opening->nextension =
+        (uint8_t)ws_extension_agree(head, &host->ws.shared.config.deflate,
+                                    &opening->params, opening->extension)
+            .len;
+    return opening;
+}
+
+WebSocketObject *
+websocket_new(struct host *host, struct stream *s, const struct http_head *head,
+              const char *accept)
+{
+    PyTypeObject *type = host->st->WebSocketType;
+    struct websocket_opening *opening = opening_new(host, head, accept);
+    WebSocketObject *self =
+        opening == NULL ? NULL : (WebSocketObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        mem_free(opening);
+        return (WebSocketObject *)PyErr_NoMemory();
+    }
+    self->opening = opening;
+    call_init((CallObject *)self, &websocket_kind, host, s);
+    Py_INCREF(self); /* the stream's: it has a part of this object */
+    return self;
+}
+
+static int
+websocket_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    return call_visit((CallObject *)op, visit, arg);
+}
+
+static int
+websocket_clear(PyObject *op)
+{
+    call_clear((CallObject *)op);
+    return 0;
+}
+
+static void
+websocket_dealloc(PyObject *op)
+{
+    WebSocketObject *self = (WebSocketObject *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject *owner = self->owner;
+
+    PyObject_GC_UnTrack(op);
+    call_clear((CallObject *)op);
+    inbox_clear(&self->inbox);
+    Py_CLEAR(self->reason);
+    type->tp_free(op);
+    Py_DECREF(type);
+    Py_XDECREF(owner);
+}
+
+static PyType_Slot websocket_slots[] = {
+    {Py_tp_dealloc, websocket_dealloc},
+    {Py_tp_traverse, websocket_traverse},
+    {Py_tp_clear, websocket_clear},
+    {0, NULL},
+};
+
+PyType_Spec websocket_spec = {
+    .name = "bolide._engine.WebSocket",
+    .basicsize = sizeof(WebSocketObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = websocket_slots,
+};

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/websocket_send.c — the send() of a WebSocket; see send.h for the contract. */
+#include "asgi/callable.h"
+#include "asgi/message.h"
+#include "asgi/raise.h"
+#include "asgi/respond.h"
+#include "asgi/send.h"
+#include "base/err.h"
+
+static PyObject *
+raise_order(const char *what)
+{
+    PyErr_SetString(PyExc_RuntimeError, what);
+    return NULL;
+}
+
+/* websocket.accept */
+
+static bool
+is_handshake_field(const struct http_field *field)
+{
+    static const char prefix[] = "sec-websocket-";
+    size_t n = sizeof prefix - 1;
+
+    return field->name.len > n &&
+           slice_equal_folded(slice_first(field->name, n), slice_new(prefix, n));
+}
+
+/* The handshake's own fields are the server's: two of one kind break it. */
+static int
+check_fields(const struct fields *fields)
+{
+    for (uint32_t i = 0; i < fields->n; i++) {
+        if (is_handshake_field(&fields->list[i])) {
+            PyErr_SetString(PyExc_ValueError,
+                            "Sec-WebSocket fields are the server's own; a subprotocol "
+                            "goes into \"subprotocol\"");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* A str that is a token, new reference; none and None are NULL.  0, or -1. */
+static int
+read_subprotocol(PyObject *message, module_state *st, PyObject **out)
+{
+    if (message_get(message, st->str_subprotocol, out) < 0)
+        return -1;
+    if (*out == Py_None)
+        Py_CLEAR(*out);
+    if (*out == NULL)
+        return 0;
+    Py_ssize_t len = 0;
+    const char *text =
+        PyUnicode_Check(*out) ? PyUnicode_AsUTF8AndSize(*out, &len) : NULL;
+    if (text != NULL && is_token(slice_new(text, (size_t)len)))
+        return 0;
+    if (!PyErr_Occurred())
+        PyErr_Format(PyExc_ValueError, "a subprotocol must be a token, not %R", *out);
+    Py_CLEAR(*out);
+    return -1;
+}
+
+static PyObject *
+accept_with(WebSocketObject *self, struct fields *fields, PyObject *subprotocol)
+{
+    struct http_response response = {.fields = fields->list, .nfields = fields->n};
+    struct slice name = {"", 0};
+
+    if (subprotocol != NULL)
+        name = slice_of(PyUnicode_AsUTF8(subprotocol));
+    int err = websocket_accept(self, &response, name);
+    if (err != ERR_RESPONSE_FIELD_NAME && err != ERR_RESPONSE_FIELD_VALUE)
+        return respond_result((CallObject *)self, err);
+    fields_raise(fields, err);
+    return NULL;
+}
+
+static PyObject *
+send_accept(WebSocketObject *self, PyObject *message)
+{
+    module_state *st = self->host->st;
+    PyObject *subprotocol = NULL, *result = NULL;
+    struct fields fields;
+
+    fields_init(&fields, WEBSOCKET_FIELDS);
+    if (read_subprotocol(message, st, &subprotocol) < 0 ||
+        message_headers(message, st, &fields) < 0 || check_fields(&fields) < 0)
+        goto done;
+    /* Reading the headers may have run anything. */
+    if (self->phase != WEBSOCKET_CONNECTING)
+        result = raise_err(st, ERR_CLOSED);
+    else
+        result = accept_with(self, &fields, subprotocol);
+done:
+    fields_clear(&fields);
+    Py_XDECREF(subprotocol);
+    return result;
+}
+
+/* websocket.send */
+
+/* "text" or "bytes", whichever is there and not None: new reference, or NULL. */
+static PyObject *
+read_payload(PyObject *message, module_state *st)
+{
+    PyObject *text = NULL, *bytes = NULL;
+
+    if (message_get(message, st->str_text, &text) < 0 ||
+        message_get(message, st->str_bytes, &bytes) < 0)
+        goto fail;
+    if (text == Py_None)
+        Py_CLEAR(text);
+    if (bytes == Py_None)
+        Py_CLEAR(bytes);
+    if ((text == NULL) == (bytes == NULL)) {
+        PyErr_SetString(PyExc_ValueError,
+                        "websocket.send needs either \"text\" or \"bytes\"");
+        goto fail;
+    }
+    if (text != NULL && !PyUnicode_Check(text)) {
+        PyErr_Format(PyExc_TypeError, "a text must be a str, not %.100s",
+                     Py_TYPE(text)->tp_name);
+        goto fail;
+    }
+    if (bytes != NULL && !PyBytes_Check(bytes)) {
+        if (!PyObject_CheckBuffer(bytes)) {
+            PyErr_Format(PyExc_TypeError, "bytes must be bytes, not %.100s",
+                         Py_TYPE(bytes)->tp_name);
+            goto fail;
+        }
+        Py_SETREF(bytes, PyBytes_FromObject(bytes));
+    }
+    return text != NULL ? text : bytes;
+fail:
+    Py_XDECREF(text);
+    Py_XDECREF(bytes);
+    return NULL;
+}
+
+static PyObject *
+send_payload(WebSocketObject *self, PyObject *message)
+{
+    PyObject *payload = read_payload(message, self->host->st);
+    if (payload == NULL)
+        return NULL;
+    int err = websocket_send(self, payload);
+    Py_DECREF(payload);
+    return err > 0 ? NULL : respond_result((CallObject *)self, err);
+}
+
+/* websocket.close */
+
+/* 1000 when there is none, or None.  0, or -1 with an exception. */
+static int
+read_code(PyObject *message, module_state *st, unsigned *code)
+{
+    PyObject *value;
+    int found = message_get(message, st->str_code, &value);
+    if (found < 0)
+        return -1;
+    *code = WS_CODE_NORMAL;
+    if (found == 0)
+        return 0;
+    int result = 0;
+    if (value != Py_None) {
+        int overflow = 0;
+        long number = PyLong_AsLongAndOverflow(value, &overflow);
+        if (number == -1 && PyErr_Occurred()) {
+            result = -1;
+        } else if (overflow != 0 || number < 0 || !ws_code_is_valid((unsigned)number)) {
+            PyErr_Format(PyExc_ValueError, "%S may not be sent as a close code", value);
+            result = -1;
+        }
+        *code = (unsigned)number;
+    }
+    Py_DECREF(value);
+    return result;
+}
+
+static PyObject *
+send_close(WebSocketObject *self, PyObject *message)
+{
+    module_state *st = self->host->st;
+    PyObject *reason = NULL, *result = NULL;
+    struct slice text = {"", 0};
+    unsigned code;
+
+    if (read_code(message, st, &code) < 0 ||
+        message_get(message, st->str_reason, &reason) < 0)
+        return NULL;
+    if (reason != NULL && reason != Py_None) {
+        Py_ssize_t len = 0;
+        text.ptr = PyUnicode_AsUTF8AndSize(reason, &len);
+        text.len = (size_t)len;
+    }
+    if (text.ptr != NULL && self->phase == WEBSOCKET_CONNECTING)
+        result = respond_result((CallObject *)self, websocket_refuse(self));
+    else if (text.ptr != NULL)
+        result = respond_result((CallObject *)self, websocket_close(self, code, text));
+    Py_XDECREF(reason);
+    return result;
+}
+
+/* The order of messages */
+
+static PyObject *
+send_connecting(WebSocketObject *self, PyObject *type, PyObject *message)
+{
+    module_state *st = self->host->st;
+    CallObject *call = (CallObject *)self;
+
+    if (is_text(type, st->str_websocket_accept))
+        return send_accept(self, message);
+    if (is_text(type, st->str_websocket_close))
+        return send_close(self, message);
+    if (is_text(type, st->str_websocket_response_start)) {
+        PyObject *result = respond_start(call, message);
+        if (call->is_started)
+            self->phase = WEBSOCKET_DENIED;
+        return result;
+    }
+    if (is_text(type, st->str_websocket_send))
+        return raise_order("websocket.send was sent before websocket.accept");
+    return message_unknown(type);
+}
+
+static PyObject *
+send_open(WebSocketObject *self, PyObject *type, PyObject *message)
+{
+    module_state *st = self->host->st;
+
+    if (is_text(type, st->str_websocket_send))
+        return send_payload(self, message);
+    if (is_text(type, st->str_websocket_close))
+        return send_close(self, message);
+    if (is_text(type, st->str_websocket_accept))
+        return raise_order("websocket.accept was already sent");
+    return message_unknown(type);
+}
+
+static PyObject *
+send_denied(WebSocketObject *self, PyObject *type, PyObject *message)
+{
+    if (!self->is_complete &&
+        is_text(type, self->host->st->str_websocket_response_body))
+        return respond_body((CallObject *)self, message);
+    return raise_order("the WebSocket was denied by a response");
+}
+
+static PyObject *
+send_typed(WebSocketObject *self, PyObject *type, PyObject *message)
+{
+    switch (self->phase) {
+    case WEBSOCKET_CONNECTING:
+        return send_connecting(self, type, message);
+    case WEBSOCKET_OPEN:
+        return send_open(self, type, message);
+    case WEBSOCKET_DENIED:
+        return send_denied(self, type, message);
+    default:
+        return raise_err(self->host->st, ERR_CLOSED);
+    }
+}
+
+static PyObject *
+send_message(WebSocketObject *self, PyObject *message)
+{
+    module_state *st = self->host->st;
+
+    if (self->is_disconnected)
+        return raise_err(st, ERR_CLOSED);
+    PyObject *type = message_type(message, st);
+    if (type == NULL)
+        return NULL;
+    PyObject *result = send_typed(self, type, message);
+    Py_DECREF(type);
+    return result;
+}
+
+static PyObject *
+send_call(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    WebSocketObject *self = (WebSocketObject *)((CallableObject *)op)->call;
+
+    PyObject *message = message_of(args, nargsf, kwnames);
+    if (message == NULL)
+        return NULL;
+    Py_INCREF(self); /* what runs in here may drop send itself */
+    PyObject *result = send_message(self, message);
+    Py_DECREF(self);
+    return result;
+}
+
+PyObject *
+send_new_websocket(WebSocketObject *self)
+{
+    return callable_new(self->host->st->SendType, send_call, (CallObject *)self);
+}
