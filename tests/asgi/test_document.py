@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).parent
-COUNTS = {"A": 16, "B": 38, "C": 15, "D": 21, "E": 51}
-ROW = re.compile(r"^\| ([A-E]\d+) \| .+ \| (?:`(\w+)`)? *\|$", re.M)
+COUNTS = {"A": 16, "B": 38, "C": 15, "D": 21, "E": 51, "F": 45, "G": 5}
+ROW = re.compile(r"^\| ([A-G]\d+) \| .+ \| (?:`(\w+)`)? *\|$", re.M)
 
 
 def rows():

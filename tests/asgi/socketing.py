@@ -1,0 +1,130 @@
+"""A WebSocket client that does what it is told, wrong things too."""
+
+import base64
+import contextlib
+import hashlib
+import struct
+
+from serving import Serving, read_until
+
+KEY = base64.b64encode(b"sixteen bytes...").decode()
+ACCEPT = base64.b64encode(
+    hashlib.sha1((KEY + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
+).decode()
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+CONTINUATION = 0
+
+
+def handshake(target="/", fields="", **changes):
+    """Return the bytes of a handshake.
+
+    ``fields`` are whole lines that come first; ``changes`` are values of the usual
+    fields, with ``_`` for ``-``, or None: left out.
+    """
+    usual = {
+        "Host": "a",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec_WebSocket_Key": KEY,
+        "Sec_WebSocket_Version": "13",
+        **changes,
+    }
+    lines = "".join(
+        f"{name.replace('_', '-')}: {value}\r\n"
+        for name, value in usual.items()
+        if value is not None
+    )
+    return f"GET {target} HTTP/1.1\r\n{fields}{lines}\r\n".encode("latin-1")
+
+
+def frame(opcode, payload=b"", fin=True, masked=True, rsv=0):
+    """Return the bytes of a frame."""
+    first = (fin << 7) | (rsv << 4) | opcode
+    size = len(payload)
+    bit = masked << 7
+    if size < 126:
+        head = struct.pack("!BB", first, bit | size)
+    elif size < 1 << 16:
+        head = struct.pack("!BBH", first, bit | 126, size)
+    else:
+        head = struct.pack("!BBQ", first, bit | 127, size)
+    if not masked:
+        return head + payload
+    mask = b"\x01\x02\x03\x04"
+    return head + mask + bytes(x ^ mask[i & 3] for i, x in enumerate(payload))
+
+
+def close_payload(code, reason=""):
+    """Return what a close frame carries."""
+    return struct.pack("!H", code) + reason.encode()
+
+
+class Peer:
+    """A client behind its handshake: the answer's head, and frames."""
+
+    def __init__(self, sock, sent):
+        self.sock = sock
+        sock.sendall(sent)
+        head, _, self.rest = read_until(sock, b"\r\n\r\n").partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        self.status = int(first.split(" ")[1])
+        self.fields = [
+            (name.lower(), value.strip())
+            for name, _, value in (line.partition(":") for line in lines)
+        ]
+
+    def field(self, name):
+        """Return the values of a field, joined, or None."""
+        return ", ".join(v for n, v in self.fields if n == name) or None
+
+    def send(self, opcode, payload=b"", **kwargs):
+        """Send a frame."""
+        self.sock.sendall(frame(opcode, payload, **kwargs))
+
+    def take(self, n):
+        """Return exactly ``n`` bytes."""
+        while len(self.rest) < n:
+            piece = self.sock.recv(1 << 20)
+            assert piece, f"the connection ended behind {self.rest!r}"
+            self.rest += piece
+        taken, self.rest = self.rest[:n], self.rest[n:]
+        return taken
+
+    def frame(self):
+        """Return the opcode and the payload of the next frame, which is whole."""
+        first, size = self.take(2)
+        assert first & 0x80 and not size & 0x80, "one frame a message, without a mask"
+        if size == 126:
+            (size,) = struct.unpack("!H", self.take(2))
+        elif size == 127:
+            (size,) = struct.unpack("!Q", self.take(8))
+        self.rsv = first >> 4 & 7
+        return first & 15, self.take(size)
+
+    def close_code(self):
+        """Return code and reason of a close frame, which is next."""
+        opcode, payload = self.frame()
+        assert opcode == CLOSE, (opcode, payload)
+        if not payload:
+            return 1005, ""
+        return struct.unpack("!H", payload[:2])[0], payload[2:].decode()
+
+    def ends(self):
+        """Return whether the server ends the connection, and sends nothing more."""
+        try:
+            return self.rest == b"" and self.sock.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+@contextlib.contextmanager
+def talking(app, sent=None, **settings):
+    """Serve ``app``; yield a Peer whose handshake was sent, and the Serving."""
+    with Serving(app, **settings) as serving, serving.connect() as sock:
+        yield Peer(sock, sent or handshake()), serving
+
+
+async def accept(receive, send, **message):
+    """Take the connect and accept."""
+    assert await receive() == {"type": "websocket.connect"}
+    await send({"type": "websocket.accept", **message})
