@@ -12,9 +12,10 @@ unexport PYTHONDONTWRITEBYTECODE
 EXTENSIONS = $(1)/stage:$(1)/tests/awaitable:$(1)/examples/c_app
 export PATH := $(abspath $(BIN)):$(PATH)
 PORT ?= 8000
+RUNS ?= 1000000
 
 .PHONY: run test build debug check fmt asan fuzz bench soak wheel clean \
-	test-c test-wire test-py venv
+	test-c test-fuzz test-wire test-py venv asan-build
 
 run: build
 	cd examples && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
@@ -25,16 +26,18 @@ build: $(VENV)/.build
 
 debug: $(VENV)/.build
 	@tools/build.sh $(DEBUG) --buildtype=debugoptimized -Dwerror_dev=true \
-		-Dunit_tests=true -Dextension_tests=true
+		-Dunit_tests=true -Dextension_tests=true -Dfuzzers=true
 
-test: debug $(VENV)/.test test-c test-wire test-py
+test: debug $(VENV)/.test test-c test-fuzz test-wire test-py
 
 test-c: debug
 	@$(BIN)/python tools/run_c_tests.py $(DEBUG)
 
+test-fuzz: debug $(VENV)/.test
+	@tools/fuzz.sh $(DEBUG) $(BIN)/python 10000
+
 test-wire: debug
-	@if [ -f tests/wire/run.py ]; then \
-		PYTHONPATH=$(abspath $(DEBUG))/stage $(BIN)/python tests/wire/run.py; fi
+	@PYTHONPATH=$(abspath $(DEBUG))/stage $(BIN)/python tests/wire/run.py
 
 test-py: debug $(VENV)/.test
 	PYTHONSAFEPATH=1 PYTHONPATH=$(call EXTENSIONS,$(abspath $(DEBUG))) $(BIN)/python -m pytest $(TESTS)
@@ -46,13 +49,16 @@ fmt: $(VENV)/.check
 	$(BIN)/clang-format -i $$(git ls-files '*.c' '*.h' | grep -v '\.def$$')
 	$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format -q .
 
-asan: $(VENV)/.build $(VENV)/.test
-	@tools/build.sh $(ASAN) --buildtype=debug -Dwerror_dev=true -Dunit_tests=true \
-		-Dextension_tests=true -Db_sanitize=address,undefined -Db_lundef=false
-	@tools/asan.sh $(ASAN) $(BIN)/python
+asan: asan-build $(VENV)/.test
+	@tools/asan.sh $(ASAN) $(BIN)/python $(TESTS)
 
-fuzz: $(VENV)/.build
-	@tools/fuzz.sh
+asan-build: $(VENV)/.build
+	@tools/build.sh $(ASAN) --buildtype=debugoptimized -Dwerror_dev=true \
+		-Dunit_tests=true -Dextension_tests=true -Dfuzzers=true \
+		-Db_sanitize=address,undefined -Db_lundef=false
+
+fuzz: asan-build $(VENV)/.test
+	@tools/fuzz.sh $(ASAN) $(BIN)/python $(RUNS) $(SEED)
 
 bench: build $(VENV)/.bench
 	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the build needs from the system's packages, where it is missing: a C
-# compiler, and for the system's own Python its headers and its venv module.
+# compiler, zlib, and for the system's own Python its headers and its venv module.
 #   tools/setup.sh [--bench] PYTHON      --bench: what `make bench` needs as well
 set -eu
 
@@ -14,6 +14,10 @@ fi
 python=$1
 
 command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
+has_header() {
+    echo "#include <$1>" | cc -E - >/dev/null 2>&1
+}
+has_header zlib.h || missing="$missing zlib1g-dev"
 if ! command -v "$python" >/dev/null 2>&1; then
     missing="$missing python3 python3-dev python3-venv"
 else
