@@ -4,8 +4,9 @@ import base64
 import contextlib
 import hashlib
 import struct
+import threading
 
-from serving import Serving, read_until
+from serving import DEADLINE_S, Serving, read_until
 
 KEY = base64.b64encode(b"sixteen bytes...").decode()
 ACCEPT = base64.b64encode(
@@ -13,6 +14,7 @@ ACCEPT = base64.b64encode(
 ).decode()
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 CONTINUATION = 0
+CONNECT = {"type": "websocket.connect"}
 
 
 def handshake(target="/", fields="", **changes):
@@ -128,3 +130,84 @@ async def accept(receive, send, **message):
     """Take the connect and accept."""
     assert await receive() == {"type": "websocket.connect"}
     await send({"type": "websocket.accept", **message})
+
+
+class Heard:
+    """What an application was told, for the test that waits for it."""
+
+    def __init__(self):
+        self.messages = []
+        self.failures = []
+        self.ended = threading.Event()
+
+    def wait(self):
+        """Wait for the application's end; return the messages."""
+        assert self.ended.wait(DEADLINE_S)
+        return self.messages
+
+
+def listening(heard, until="websocket.disconnect", then=None):
+    """Return an application that accepts and hears all, then does ``then``."""
+
+    async def app(scope, receive, send):
+        try:
+            await accept(receive, send)
+            while True:
+                message = await receive()
+                heard.messages.append(message)
+                if message["type"] == until:
+                    break
+            if then is not None:
+                await then(receive, send)
+        except Exception as failure:
+            heard.failures.append(failure)
+        finally:
+            heard.ended.set()
+
+    return app
+
+
+def doing(heard, act, **message):
+    """Return an application that accepts and does ``act(receive, send)``."""
+
+    async def app(scope, receive, send):
+        await accept(receive, send, **message)
+        try:
+            await act(receive, send)
+        except Exception as failure:
+            heard.failures.append(failure)
+        finally:
+            heard.ended.set()
+
+    return app
+
+
+async def echo(scope, receive, send):
+    """Answer every message with itself."""
+    await accept(receive, send)
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({**message, "type": "websocket.send"})
+
+
+def raised_by(*messages, connecting=False):
+    """Return what send() raises for the last of ``messages``."""
+    heard = Heard()
+
+    async def act(receive, send):
+        for message in messages:
+            await send(message)
+
+    async def app(scope, receive, send):
+        assert await receive() == CONNECT
+        if not connecting:
+            await send({"type": "websocket.accept"})
+        try:
+            await act(receive, send)
+        except Exception as failure:
+            heard.failures.append(failure)
+        heard.ended.set()
+
+    with talking(app):
+        heard.wait()
+    (failure,) = heard.failures
+    return failure

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 from serving import DEADLINE_S, Serving
-from socketing import BINARY, CLOSE, TEXT, Peer, accept, frame, handshake, talking
+from socketing import BINARY, CLOSE, TEXT, Peer, accept, echo, frame, handshake, talking
 
 OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 LONG = b"all work and no play " * 100
@@ -22,13 +22,6 @@ def packed(data, bits=12):
 def unpacked(payload):
     """Return what a compressed message says."""
     return zlib.decompressobj(-15).decompress(payload + b"\0\0\xff\xff")
-
-
-async def echo(scope, receive, send):
-    """Answer every message with itself."""
-    await accept(receive, send)
-    while (message := await receive())["type"] == "websocket.receive":
-        await send({**message, "type": "websocket.send"})
 
 
 def test_F39_what_is_offered_is_agreed_with_small_windows():

@@ -1,4 +1,4 @@
-"""Group F, first part: the handshake, messages, and how a WebSocket ends."""
+"""Group F, first part: the handshake and messages."""
 
 import asyncio
 import threading
@@ -9,100 +9,23 @@ from socketing import (
     ACCEPT,
     BINARY,
     CLOSE,
+    CONNECT,
     CONTINUATION,
     PING,
     PONG,
     TEXT,
+    Heard,
     Peer,
     accept,
     close_payload,
+    doing,
+    echo,
     frame,
     handshake,
+    listening,
+    raised_by,
     talking,
 )
-
-CONNECT = {"type": "websocket.connect"}
-
-
-class Heard:
-    """What an application was told, for the test that waits for it."""
-
-    def __init__(self):
-        self.messages = []
-        self.failures = []
-        self.ended = threading.Event()
-
-    def wait(self):
-        """Wait for the application's end; return the messages."""
-        assert self.ended.wait(DEADLINE_S)
-        return self.messages
-
-
-def listening(heard, until="websocket.disconnect", then=None):
-    """Return an application that accepts and hears all, then does ``then``."""
-
-    async def app(scope, receive, send):
-        try:
-            await accept(receive, send)
-            while True:
-                message = await receive()
-                heard.messages.append(message)
-                if message["type"] == until:
-                    break
-            if then is not None:
-                await then(receive, send)
-        except Exception as failure:
-            heard.failures.append(failure)
-        finally:
-            heard.ended.set()
-
-    return app
-
-
-def doing(heard, act, **message):
-    """Return an application that accepts and does ``act(receive, send)``."""
-
-    async def app(scope, receive, send):
-        await accept(receive, send, **message)
-        try:
-            await act(receive, send)
-        except Exception as failure:
-            heard.failures.append(failure)
-        finally:
-            heard.ended.set()
-
-    return app
-
-
-async def echo(scope, receive, send):
-    """Answer every message with itself."""
-    await accept(receive, send)
-    while (message := await receive())["type"] == "websocket.receive":
-        await send({**message, "type": "websocket.send"})
-
-
-def raised_by(*messages, connecting=False):
-    """Return what send() raises for the last of ``messages``."""
-    heard = Heard()
-
-    async def act(receive, send):
-        for message in messages:
-            await send(message)
-
-    async def app(scope, receive, send):
-        assert await receive() == CONNECT
-        if not connecting:
-            await send({"type": "websocket.accept"})
-        try:
-            await act(receive, send)
-        except Exception as failure:
-            heard.failures.append(failure)
-        heard.ended.set()
-
-    with talking(app):
-        heard.wait()
-    (failure,) = heard.failures
-    return failure
 
 
 def test_F1_the_first_message_is_connect_and_101_waits_for_accept():
@@ -191,28 +114,6 @@ def test_F5_headers_of_accept_are_in_the_101():
 def test_F5b_fields_of_the_handshake_in_headers_raise(name):
     message = {"type": "websocket.accept", "headers": [(name, b"x")]}
     assert isinstance(raised_by(message, connecting=True), ValueError)
-
-
-def test_F6_a_send_behind_the_client_s_end_raises_an_oserror():
-    heard = Heard()
-
-    async def then(receive, send):
-        await send({"type": "websocket.send", "text": "x"})
-
-    with talking(listening(heard, then=then)) as (peer, serving):
-        peer.send(CLOSE, close_payload(1000))
-        heard.wait()
-    (failure,) = heard.failures
-    assert isinstance(failure, OSError)
-    assert type(failure).__name__ == "ClientDisconnected"
-    assert serving.log.exceptions == []
-
-
-def test_F6_a_send_behind_our_own_close_raises_the_same():
-    failure = raised_by(
-        {"type": "websocket.close"}, {"type": "websocket.send", "text": "x"}
-    )
-    assert type(failure).__name__ == "ClientDisconnected"
 
 
 def test_F7_the_scope_is_that_of_a_request_without_a_method():
@@ -368,192 +269,6 @@ def test_F19_what_is_no_message_raises(message, kind):
     assert isinstance(raised_by({"type": "websocket.send", **message}), kind)
 
 
-def test_F20_the_client_s_code_and_reason_come():
-    heard = Heard()
-    with talking(listening(heard)) as (peer, _):
-        peer.send(CLOSE, close_payload(4001, "bye"))
-        assert peer.close_code()[0] == 4001
-        assert peer.ends()
-        assert heard.wait() == [
-            {"type": "websocket.disconnect", "code": 4001, "reason": "bye"}
-        ]
-
-
-def test_F21_a_close_without_a_code_is_1005():
-    heard = Heard()
-    with talking(listening(heard)) as (peer, _):
-        peer.send(CLOSE)
-        assert heard.wait() == [
-            {"type": "websocket.disconnect", "code": 1005, "reason": ""}
-        ]
-
-
-def test_F22_a_lost_connection_is_1006():
-    heard = Heard()
-    with talking(listening(heard)) as (peer, _):
-        peer.sock.close()
-        assert heard.wait() == [
-            {"type": "websocket.disconnect", "code": 1006, "reason": ""}
-        ]
-
-
-def test_F23_a_close_before_accept_is_403():
-    heard = Heard()
-
-    async def app(scope, receive, send):
-        assert await receive() == CONNECT
-        await send({"type": "websocket.close", "code": 4000})
-        heard.messages.append(await receive())
-        heard.ended.set()
-
-    with talking(app) as (peer, _):
-        assert peer.status == 403
-        assert heard.wait() == [
-            {"type": "websocket.disconnect", "code": 1006, "reason": ""}
-        ]
-
-
-@pytest.mark.parametrize(
-    "message, wanted",
-    [
-        ({}, (1000, "")),
-        ({"code": 4000, "reason": "é"}, (4000, "é")),
-        ({"code": None, "reason": None}, (1000, "")),
-    ],
-    ids=["default", "given", "None"],
-)
-def test_F24_F25_a_close_is_a_frame_and_then_disconnect(message, wanted):
-    heard = Heard()
-
-    async def act(receive, send):
-        await send({"type": "websocket.close", **message})
-        heard.messages.append(await receive())
-        heard.messages.append(await receive())
-
-    with talking(doing(heard, act)) as (peer, _):
-        assert peer.close_code() == wanted
-        peer.send(CLOSE, close_payload(wanted[0]))
-        assert peer.ends()
-        last = {"type": "websocket.disconnect", "code": wanted[0], "reason": wanted[1]}
-        assert heard.wait() == [last, last]
-
-
-def test_F26_what_comes_behind_our_close_is_dropped():
-    heard, go = Heard(), threading.Event()
-
-    async def act(receive, send):
-        await asyncio.to_thread(go.wait, DEADLINE_S)
-        await send({"type": "websocket.close"})
-        heard.messages.append(await receive())
-
-    with talking(doing(heard, act)) as (peer, _):
-        peer.send(TEXT, b"early")
-        go.set()
-        assert peer.close_code()[0] == 1000
-        peer.send(TEXT, b"late")
-        peer.send(CLOSE, close_payload(1000))
-        assert peer.ends()
-        (message,) = heard.wait()
-        assert message["type"] == "websocket.disconnect"
-
-
-def test_F27_receive_gives_disconnect_again_and_again():
-    heard = Heard()
-
-    async def then(receive, send):
-        heard.messages += [await receive(), await receive()]
-
-    with talking(listening(heard, then=then)) as (peer, _):
-        peer.send(CLOSE, close_payload(1000))
-        assert len({str(x) for x in heard.wait()}) == 1
-        assert len(heard.messages) == 3
-
-
-def test_F28_an_exception_before_accept_is_500_and_logged():
-    async def app(scope, receive, send):
-        raise ValueError("no")
-
-    with talking(app) as (peer, serving):
-        assert peer.status == 500
-    assert [type(x) for x in serving.log.exceptions] == [ValueError]
-
-
-def test_F29_an_exception_behind_accept_is_1011_and_logged():
-    async def app(scope, receive, send):
-        await accept(receive, send)
-        raise ValueError("no")
-
-    with talking(app) as (peer, serving):
-        assert peer.close_code() == (1011, "")
-        peer.send(CLOSE, close_payload(1011))
-        assert peer.ends()
-    assert [type(x) for x in serving.log.exceptions] == [ValueError]
-
-
-def test_F30_a_return_before_accept_is_500_and_said():
-    async def app(scope, receive, send):
-        await receive()
-
-    with talking(app) as (peer, serving):
-        assert peer.status == 500
-    assert "without an answer" in serving.log.errors()[0]
-
-
-def test_F31_a_return_behind_accept_closes_with_1000():
-    async def app(scope, receive, send):
-        await accept(receive, send)
-
-    with talking(app) as (peer, serving):
-        assert peer.close_code() == (1000, "")
-        peer.send(CLOSE, close_payload(1000))
-        assert peer.ends()
-    assert serving.log.errors() == []
-
-
-def test_F32_a_client_that_goes_before_accept_crashes_nothing():
-    heard = Heard()
-
-    async def app(scope, receive, send):
-        assert await receive() == CONNECT
-        heard.messages.append(await receive())
-        try:
-            await send({"type": "websocket.accept"})
-        finally:
-            heard.ended.set()
-
-    with Serving(app) as serving:
-        with serving.connect() as sock:
-            sock.sendall(handshake())
-        assert heard.wait() == [
-            {"type": "websocket.disconnect", "code": 1006, "reason": ""}
-        ]
-    assert serving.log.exceptions == [] and serving.log.errors() == []
-
-
-def test_F33_a_message_before_accept_raises():
-    message = {"type": "websocket.send", "text": "x"}
-    assert isinstance(raised_by(message, connecting=True), RuntimeError)
-
-
-def test_F34_a_second_accept_raises():
-    assert isinstance(raised_by({"type": "websocket.accept"}), RuntimeError)
-
-
-@pytest.mark.parametrize("kind", ["http.response.start", "websocket.nonsense"])
-def test_F35_a_message_that_is_none_of_a_websocket_s_raises(kind):
-    assert isinstance(raised_by({"type": kind, "status": 200}), RuntimeError)
-
-
-def test_F36_a_stop_closes_with_1001():
-    heard = Heard()
-    with talking(listening(heard)) as (peer, serving):
-        serving.server.should_exit = True
-        assert peer.close_code()[0] == 1001
-        peer.send(CLOSE, close_payload(1001))
-        assert peer.ends()
-        assert heard.wait()[-1]["code"] == 1001
-
-
 @pytest.mark.parametrize(
     "changes, status",
     [
@@ -658,30 +373,6 @@ def test_F41_more_than_the_queue_right_behind_the_handshake_is_not_lost():
     with talking(echo, sent, ws_max_queue=3) as (peer, _):
         for i in range(count):
             assert peer.frame() == (TEXT, b"%d" % i)
-
-
-def test_F42_a_peer_that_does_not_answer_our_close_is_left():
-    async def app(scope, receive, send):
-        await accept(receive, send)
-
-    with talking(app, ws_close_timeout=0.2) as (peer, _):
-        assert peer.close_code() == (1000, "")
-        assert peer.ends()
-
-
-@pytest.mark.parametrize("code", [1005, 1006, 999, 0, 5000, 1 << 40, -1])
-def test_F43_a_code_that_may_not_be_sent_raises(code):
-    failure = raised_by({"type": "websocket.close", "code": code})
-    assert isinstance(failure, ValueError)
-
-
-def test_F44_a_long_reason_is_cut_where_a_character_ends():
-    async def app(scope, receive, send):
-        await accept(receive, send)
-        await send({"type": "websocket.close", "reason": "é" * 100})
-
-    with talking(app) as (peer, _):
-        assert peer.close_code() == (1000, "é" * 61)
 
 
 def test_a_request_and_a_websocket_share_a_connection_s_order():
