@@ -90,11 +90,15 @@ static void
 start(CallObject *call, PyObject *scope, PyObject *receive, PyObject *send)
 {
     PyObject *task = NULL;
+    bool may_step = call->host->may_step;
+
+    call->host->may_step = false;
     PyObject *aw = call_app(call, scope, receive, send);
     if (aw != NULL) {
         task = host_create_task(call->host, aw);
         Py_DECREF(aw);
     }
+    call->host->may_step = may_step;
     if (task == NULL) {
         PyObject *exc = raise_take();
         if (!list_is_empty(&call->link))

@@ -39,8 +39,8 @@ call_disconnect(CallObject *call)
     if (!call->is_complete)
         call->is_disconnected = true;
     call->is_blocked = false;
-    waiters_wake(&call->readers, call->host);
-    waiters_wake(&call->writers, call->host);
+    waiters_wake(&call->readers);
+    waiters_wake(&call->writers);
 }
 
 void
@@ -49,7 +49,7 @@ call_on_writable(struct stream *s)
     CallObject *call = s->app;
 
     call->is_blocked = false;
-    waiters_wake(&call->writers, call->host);
+    waiters_wake(&call->writers);
 }
 
 void
@@ -70,7 +70,7 @@ void
 call_complete(CallObject *call)
 {
     call->is_complete = true;
-    waiters_wake(&call->readers, call->host);
+    waiters_wake(&call->readers);
 }
 
 void

@@ -28,9 +28,9 @@ host_init(struct host *host, PyObject *app, PyObject *loop, PyObject *root_path,
     host->root_path = Py_NewRef(root_path);
     host->log = Py_NewRef(log);
     host->log_exception = Py_NewRef(log_exception);
-    host->create_future = PyObject_GetAttr(loop, host->st->str_create_future);
+    host->call_soon = PyObject_GetAttr(loop, host->st->str_call_soon);
     host->state = PyDict_New();
-    if (host->create_future == NULL || host->state == NULL)
+    if (host->call_soon == NULL || host->state == NULL)
         return -1;
     return fill_asgi(host);
 }
@@ -112,7 +112,7 @@ host_visit(struct host *host, visitproc visit, void *arg)
 {
     Py_VISIT(host->app);
     Py_VISIT(host->loop);
-    Py_VISIT(host->create_future);
+    Py_VISIT(host->call_soon);
     Py_VISIT(host->create_task);
     Py_VISIT(host->log);
     Py_VISIT(host->log_exception);
@@ -147,7 +147,7 @@ host_clear(struct host *host)
     drop_running(host);
     Py_CLEAR(host->app);
     Py_CLEAR(host->loop);
-    Py_CLEAR(host->create_future);
+    Py_CLEAR(host->call_soon);
     Py_CLEAR(host->create_task);
     Py_CLEAR(host->log);
     Py_CLEAR(host->log_exception);

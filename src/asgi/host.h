@@ -52,7 +52,7 @@ struct host {
 
     PyObject *app;           /* the application, a callable */
     PyObject *loop;          /* asyncio.AbstractEventLoop */
-    PyObject *create_future; /* loop.create_future */
+    PyObject *call_soon;     /* loop.call_soon */
     PyObject *create_task;   /* loop.create_task where the loop has a task factory, or
                                 NULL: asyncio.Task itself */
     PyObject *log;           /* callable(level, line) */
@@ -71,7 +71,9 @@ struct host {
 
     struct host_ws ws;        /* its configuration is the owner's to fill in */
     struct list_node running; /* of CallObject.link: application calls that run */
-    bool is_stopping;         /* a CancelledError out of an application is no error */
+    bool may_step; /* the event loop has called the engine, and no application runs: a
+                      Task may take a step (asgi/waiter.h) */
+    bool is_stopping;    /* a CancelledError out of an application is no error */
     PyObject *interrupt; /* KeyboardInterrupt or SystemExit that must leave the loop,
                             or NULL */
 

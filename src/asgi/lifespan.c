@@ -38,7 +38,7 @@ static void
 enter(LifespanObject *self, enum lifespan_phase phase)
 {
     self->phase = phase;
-    waiters_wake(&self->watchers, self->host);
+    waiters_wake(&self->watchers);
 }
 
 /* Makes a LifespanError with `text`, a str or NULL, the one to raise; `cause` may be
@@ -417,7 +417,7 @@ shutdown_step(PyObject *aw)
         return 0; /* nothing has started that could be shut down */
     if (self->phase == PHASE_STARTED) {
         self->phase = PHASE_STOPPING;
-        waiters_wake(&self->readers, self->host);
+        waiters_wake(&self->readers);
     }
     return watch(aw, NULL);
 }

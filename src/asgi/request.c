@@ -47,7 +47,7 @@ request_on_body(struct stream *s, struct slice bytes, bool last)
     }
     Py_XSETREF(request->pending, body);
     request->pending_last = last;
-    waiters_wake(&request->readers, request->host);
+    waiters_run(&request->readers);
 }
 
 static const char *

@@ -103,6 +103,7 @@ state_fill(module_state *st)
     EACH(RequestType)                                                                  \
     EACH(SendType)                                                                     \
     EACH(ServerType)                                                                   \
+    EACH(WaiterType)                                                                   \
     EACH(WebSocketType)                                                                \
     EACH(ClientDisconnected)                                                           \
     EACH(LifespanError)                                                                \
@@ -160,6 +161,7 @@ state_free(module_state *st)
         Py_CLEAR(st->field_names[id]);
     freelist_free(&st->free_callables);
     freelist_free(&st->free_requests);
+    freelist_free(&st->free_waiters);
 }
 
 PyObject *

@@ -29,6 +29,7 @@ typedef struct module_state {
     PyTypeObject *RequestType;
     PyTypeObject *SendType;
     PyTypeObject *ServerType;
+    PyTypeObject *WaiterType;
     PyTypeObject *WebSocketType;
 
     PyObject *ClientDisconnected; /* a subclass of OSError */
@@ -57,6 +58,7 @@ typedef struct module_state {
 
     struct freelist free_callables;
     struct freelist free_requests;
+    struct freelist free_waiters;
 } module_state;
 
 /* Fills a zeroed state but for the types; 0, or -1 with an exception and the state half

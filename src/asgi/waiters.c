@@ -2,65 +2,43 @@
 /* asgi/waiters.c — see waiters.h for the contract. */
 #include "asgi/waiters.h"
 
-#include <stdbool.h> /* bool */
-
-/* Whether `future` needs no waking: it was cancelled together with its waiter. */
 static bool
-is_done(module_state *st, PyObject *future)
+is_over(PyObject *op)
 {
-    PyObject *done = PyObject_CallMethodNoArgs(future, st->str_done);
-    if (done == NULL) {
-        PyErr_WriteUnraisable(future);
-        return true;
-    }
-    bool is = done == Py_True;
-    Py_DECREF(done);
-    return is;
+    return ((WaiterObject *)op)->state != WAITER_PENDING;
 }
 
-static void
-wake_one(module_state *st, PyObject *future)
-{
-    if (is_done(st, future))
-        return;
-    PyObject *result = PyObject_CallMethodOneArg(future, st->str_set_result, Py_None);
-    if (result == NULL)
-        PyErr_WriteUnraisable(future);
-    Py_XDECREF(result);
-}
-
-/* An application that waits with a timeout, again and again, leaves a cancelled future
+/* An application that waits with a timeout, again and again, leaves a cancelled waiter
  * behind each time: they are dropped before another one comes. */
 static int
-drop_done(struct waiters *waiters, module_state *st)
+drop_over(struct waiters *waiters)
 {
-    if (waiters->first != NULL && is_done(st, waiters->first))
+    if (waiters->first != NULL && is_over(waiters->first))
         Py_CLEAR(waiters->first);
     if (waiters->more == NULL)
         return 0;
     PyObject *left = PyList_New(0);
     if (left == NULL)
         return -1;
-    PyObject *more = waiters->more; /* steals, so that nobody changes it meanwhile */
-    waiters->more = NULL;
     int result = 0;
-    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(more); i++) {
-        PyObject *future = PyList_GET_ITEM(more, i);
-        if (!is_done(st, future))
-            result = PyList_Append(left, future);
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(waiters->more); i++) {
+        PyObject *waiter = PyList_GET_ITEM(waiters->more, i);
+        if (!is_over(waiter))
+            result = PyList_Append(left, waiter);
     }
     if (result == 0 && PyList_GET_SIZE(left) > 0)
         Py_XSETREF(waiters->more, Py_NewRef(left));
+    else if (result == 0)
+        Py_CLEAR(waiters->more);
     Py_DECREF(left);
-    Py_DECREF(more);
     return result;
 }
 
 static int
-keep(struct waiters *waiters, PyObject *future)
+keep(struct waiters *waiters, PyObject *waiter)
 {
     if (waiters->first == NULL) {
-        waiters->first = Py_NewRef(future);
+        waiters->first = Py_NewRef(waiter);
         return 0;
     }
     if (waiters->more == NULL) {
@@ -68,34 +46,46 @@ keep(struct waiters *waiters, PyObject *future)
         if (waiters->more == NULL)
             return -1;
     }
-    return PyList_Append(waiters->more, future);
+    return PyList_Append(waiters->more, waiter);
 }
 
 int
 waiters_join(struct waiters *waiters, struct host *host, PyObject *aw,
              PyAwaitable_Callback cb)
 {
-    if (waiters->first != NULL && drop_done(waiters, host->st) < 0)
+    if (waiters->first != NULL && drop_over(waiters) < 0)
         return -1;
-    PyObject *future = PyObject_CallNoArgs(host->create_future);
-    if (future == NULL)
+    PyObject *waiter = (PyObject *)waiter_new(host);
+    if (waiter == NULL)
         return -1;
-    int result = keep(waiters, future);
+    int result = keep(waiters, waiter);
     if (result == 0)
-        result = PyAwaitable_AddAwait(aw, future, cb, NULL);
-    Py_DECREF(future);
+        result = PyAwaitable_AddAwait(aw, waiter, cb, NULL);
+    Py_DECREF(waiter);
     return result;
 }
 
-void
-waiters_wake(struct waiters *waiters, struct host *host)
+static void
+wake(struct waiters *waiters, bool at_once)
 {
     struct waiters woken = *waiters;
 
     *waiters = (struct waiters){NULL, NULL};
     if (woken.first != NULL)
-        wake_one(host->st, woken.first);
+        waiter_wake((WaiterObject *)woken.first, at_once);
     for (Py_ssize_t i = 0; woken.more != NULL && i < PyList_GET_SIZE(woken.more); i++)
-        wake_one(host->st, PyList_GET_ITEM(woken.more, i));
+        waiter_wake((WaiterObject *)PyList_GET_ITEM(woken.more, i), at_once);
     waiters_clear(&woken);
+}
+
+void
+waiters_wake(struct waiters *waiters)
+{
+    wake(waiters, false);
+}
+
+void
+waiters_run(struct waiters *waiters)
+{
+    wake(waiters, true);
 }

@@ -81,7 +81,7 @@ on_writable(struct ws *ws)
     WebSocketObject *self = websocket_of(ws);
 
     self->is_blocked = false;
-    waiters_wake(&self->writers, self->host);
+    waiters_wake(&self->writers);
 }
 
 /* An empty reason is NULL, so that the usual end needs no memory. */
@@ -211,7 +211,7 @@ websocket_on_body(struct stream *s, struct slice bytes, bool last)
         ws_on_eof(&self->ws);
     settle(self);
     if (self->inbox.n > 0)
-        waiters_wake(&self->readers, self->host);
+        waiters_run(&self->readers);
     Py_DECREF(self);
 }
 

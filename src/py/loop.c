@@ -4,16 +4,28 @@
 
 #include "asgi/raise.h"
 
+/* The loop itself calls, so that no Task runs. */
+static PyObject *
+run(PyObject *op, void (*step)(struct server *server))
+{
+    ServerObject *self = (ServerObject *)op;
+
+    self->host.may_step = true;
+    int result = server_run(self, step);
+    self->host.may_step = false;
+    return result < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 static PyObject *
 on_ready(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return server_run((ServerObject *)op, server_turn) < 0 ? NULL : Py_NewRef(Py_None);
+    return run(op, server_turn);
 }
 
 static PyObject *
 on_flush(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return server_run((ServerObject *)op, server_flush) < 0 ? NULL : Py_NewRef(Py_None);
+    return run(op, server_flush);
 }
 
 static PyMethodDef turn_def = {"turn", on_ready, METH_NOARGS,

@@ -8,6 +8,8 @@
 #include "asgi/request.h"
 #include "asgi/send.h"
 #include "asgi/state.h"
+#include "asgi/waiter.h"
+#include "asgi/websocket.h"
 #include "http1/scan.h"
 #include "py/server_type.h"
 
@@ -34,6 +36,7 @@ module_exec(PyObject *mod)
         make_type(mod, &lifespan_spec, &st->LifespanType) < 0 ||
         make_type(mod, &receive_spec, &st->ReceiveType) < 0 ||
         make_type(mod, &request_spec, &st->RequestType) < 0 ||
+        make_type(mod, &waiter_spec, &st->WaiterType) < 0 ||
         make_type(mod, &websocket_spec, &st->WebSocketType) < 0 ||
         make_type(mod, &send_spec, &st->SendType) < 0 ||
         make_type(mod, &server_spec, &st->ServerType) < 0)

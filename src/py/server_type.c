@@ -42,7 +42,7 @@ static void
 wake_stoppers(ServerObject *self)
 {
     if (is_stopped(self))
-        waiters_wake(&self->stoppers, &self->host);
+        waiters_wake(&self->stoppers);
 }
 
 static void
@@ -90,7 +90,7 @@ free_engine(ServerObject *self)
     self->server = NULL;
     server_free(server);
     websocket_close_host(&self->host);
-    waiters_wake(&self->stoppers, &self->host);
+    waiters_wake(&self->stoppers);
     raise_again(before);
 }
 

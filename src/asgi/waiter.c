@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/waiter.c — see waiter.h for the contract.
+ *
+ * A Task that is yielded an object whose _asyncio_future_blocking is true gives it one
+ * callback, and cancels it when it is cancelled itself.  That is all that is needed here;
+ * nobody but a Task awaits a waiter. */
+#include "asgi/waiter.h"
+
+#include <structmember.h> /* PyMemberDef */
+
+#include "asgi/host.h"
+
+WaiterObject *
+waiter_new(struct host *host)
+{
+    module_state *st = host->st;
+    PyObject *op = freelist_take(&st->free_waiters, st->WaiterType);
+    if (op == NULL)
+        return NULL;
+    memset((char *)op + sizeof(PyObject), 0, sizeof(WaiterObject) - sizeof(PyObject));
+    WaiterObject *waiter = (WaiterObject *)op;
+    waiter->host = host;
+    waiter->owner = Py_NewRef(host->owner);
+    PyObject_GC_Track(op);
+    return waiter;
+}
+
+/* Has the callback called by the loop.  0, or -1 with an exception. */
+static int
+schedule(WaiterObject *waiter, PyObject *callback, PyObject *context)
+{
+    struct host *host = waiter->host;
+    PyObject *args[] = {NULL, callback, (PyObject *)waiter, context};
+    PyObject *result = PyObject_Vectorcall(
+        host->call_soon, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+        context != NULL ? host->st->kwnames_soon : NULL);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Lets the Task take its step here.  What leaves it would have left the loop.  Returns
+ * whether that was possible: a context can be entered once only. */
+static bool
+step(WaiterObject *waiter, PyObject *callback, PyObject *context)
+{
+    struct host *host = waiter->host;
+
+    if (!host->may_step || context == NULL)
+        return false;
+    if (PyContext_Enter(context) < 0) {
+        PyErr_Clear();
+        return false;
+    }
+    host->may_step = false;
+    PyObject *result = PyObject_CallOneArg(callback, (PyObject *)waiter);
+    host->may_step = true;
+    if (result == NULL)
+        host_unraisable(host, callback);
+    Py_XDECREF(result);
+    if (PyContext_Exit(context) < 0)
+        PyErr_WriteUnraisable(callback);
+    return true;
+}
+
+static void
+call_back(WaiterObject *waiter, bool at_once)
+{
+    PyObject *callback = waiter->callback, *context = waiter->context;
+
+    waiter->callback = waiter->context = NULL;
+    if (callback == NULL)
+        return; /* nobody has come to wait */
+    Py_INCREF(waiter);
+    if (!(at_once && step(waiter, callback, context)) &&
+        schedule(waiter, callback, context) < 0)
+        PyErr_WriteUnraisable(waiter->owner);
+    Py_DECREF(waiter);
+    Py_DECREF(callback);
+    Py_XDECREF(context);
+}
+
+void
+waiter_wake(WaiterObject *waiter, bool at_once)
+{
+    if (waiter->state != WAITER_PENDING)
+        return;
+    waiter->state = WAITER_DONE;
+    call_back(waiter, at_once);
+}
+
+/* What a Task calls */
+
+static PyObject *
+waiter_add_done_callback(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                         PyObject *kwnames)
+{
+    WaiterObject *self = (WaiterObject *)op;
+    PyObject *context = NULL;
+
+    if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) == 1 &&
+        PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "context") == 0)
+        context = args[nargs];
+    else if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0)
+        return PyErr_Format(PyExc_TypeError, "add_done_callback() takes a context");
+    if (nargs != 1)
+        return PyErr_Format(PyExc_TypeError, "add_done_callback() takes one callable");
+    if (context == Py_None)
+        context = NULL;
+    if (self->state != WAITER_PENDING)
+        return schedule(self, args[0], context) < 0 ? NULL : Py_NewRef(Py_None);
+    if (self->callback != NULL)
+        return PyErr_Format(PyExc_RuntimeError, "one Task waits for this already");
+    self->callback = Py_NewRef(args[0]);
+    self->context = Py_XNewRef(context);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+waiter_remove_done_callback(PyObject *op, PyObject *callback)
+{
+    WaiterObject *self = (WaiterObject *)op;
+    int same = self->callback == NULL
+                   ? 0
+                   : PyObject_RichCompareBool(self->callback, callback, Py_EQ);
+    if (same < 0)
+        return NULL;
+    if (same) {
+        Py_CLEAR(self->callback);
+        Py_CLEAR(self->context);
+    }
+    return PyLong_FromLong(same);
+}
+
+static PyObject *
+waiter_cancel(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"msg", NULL};
+    WaiterObject *self = (WaiterObject *)op;
+    PyObject *reason = Py_None;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:cancel", names, &reason))
+        return NULL;
+    if (self->state != WAITER_PENDING)
+        Py_RETURN_FALSE;
+    self->state = WAITER_CANCELLED;
+    if (reason != Py_None)
+        self->reason = Py_NewRef(reason);
+    call_back(self, false);
+    Py_RETURN_TRUE;
+}
+
+/* None, or CancelledError. */
+static PyObject *
+waiter_result(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    WaiterObject *self = (WaiterObject *)op;
+
+    if (self->state == WAITER_DONE)
+        Py_RETURN_NONE;
+    if (self->state == WAITER_PENDING)
+        return PyErr_Format(PyExc_RuntimeError, "the wait has not ended");
+    if (self->reason == NULL)
+        PyErr_SetNone(self->host->st->CancelledError);
+    else
+        PyErr_SetObject(self->host->st->CancelledError, self->reason);
+    return NULL;
+}
+
+static PyObject *
+waiter_done(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(((WaiterObject *)op)->state != WAITER_PENDING);
+}
+
+static PyObject *
+waiter_cancelled(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(((WaiterObject *)op)->state == WAITER_CANCELLED);
+}
+
+static PyObject *
+waiter_get_loop(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return Py_NewRef(((WaiterObject *)op)->host->loop);
+}
+
+/* As an iterator it yields itself, once. */
+static PySendResult
+waiter_am_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
+{
+    WaiterObject *self = (WaiterObject *)op;
+
+    if (self->state == WAITER_PENDING && self->callback == NULL) {
+        self->is_blocking = true;
+        *result = Py_NewRef(op);
+        return PYGEN_NEXT;
+    }
+    *result = waiter_result(op, NULL);
+    return *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
+}
+
+/* NULL without an exception is StopIteration with None. */
+static PyObject *
+waiter_next(PyObject *op)
+{
+    PyObject *result;
+
+    if (waiter_am_send(op, NULL, &result) == PYGEN_RETURN)
+        Py_CLEAR(result);
+    return result;
+}
+
+static int
+waiter_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    WaiterObject *self = (WaiterObject *)op;
+
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->owner);
+    Py_VISIT(self->callback);
+    Py_VISIT(self->context);
+    Py_VISIT(self->reason);
+    return 0;
+}
+
+/* The owner stays until the end: it keeps the host. */
+static int
+waiter_clear(PyObject *op)
+{
+    WaiterObject *self = (WaiterObject *)op;
+
+    Py_CLEAR(self->callback);
+    Py_CLEAR(self->context);
+    Py_CLEAR(self->reason);
+    return 0;
+}
+
+static void
+waiter_dealloc(PyObject *op)
+{
+    WaiterObject *self = (WaiterObject *)op;
+    PyObject *owner = self->owner;
+
+    PyObject_GC_UnTrack(op);
+    (void)waiter_clear(op);
+    freelist_give(&self->host->st->free_waiters, op);
+    Py_DECREF(owner);
+}
+
+static PyMethodDef waiter_methods[] = {
+    {"add_done_callback", (PyCFunction)(void (*)(void))waiter_add_done_callback,
+     METH_FASTCALL | METH_KEYWORDS, "Has a callable called when the wait ends."},
+    {"remove_done_callback", waiter_remove_done_callback, METH_O,
+     "Forgets the callable; returns how often it was there."},
+    {"cancel", (PyCFunction)(void (*)(void))waiter_cancel, METH_VARARGS | METH_KEYWORDS,
+     "Ends the wait with CancelledError; returns whether it had not ended."},
+    {"result", waiter_result, METH_NOARGS, "Returns None, or raises CancelledError."},
+    {"done", waiter_done, METH_NOARGS, "Whether the wait has ended."},
+    {"cancelled", waiter_cancelled, METH_NOARGS, "Whether it was cancelled."},
+    {"get_loop", waiter_get_loop, METH_NOARGS, "The event loop."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef waiter_members[] = {
+    {"_asyncio_future_blocking", T_BOOL, offsetof(WaiterObject, is_blocking), 0,
+     "Whether it was yielded to a Task that has not seen it."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot waiter_slots[] = {
+    {Py_tp_dealloc, waiter_dealloc}, {Py_tp_traverse, waiter_traverse},
+    {Py_tp_clear, waiter_clear},     {Py_tp_methods, waiter_methods},
+    {Py_tp_members, waiter_members}, {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, waiter_next},   {Py_am_await, PyObject_SelfIter},
+    {Py_am_send, waiter_am_send},    {0, NULL},
+};
+
+PyType_Spec waiter_spec = {
+    .name = "bolide._engine.Waiter",
+    .basicsize = sizeof(WaiterObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = waiter_slots,
+};
