@@ -3,6 +3,7 @@
  * object serves every await of every request; see send.h for who gives it out. */
 #include <Python.h>
 
+#include "asgi/raise.h"
 #include "asgi/send.h"
 
 static PySendResult
@@ -26,22 +27,11 @@ done_send(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(value))
     return NULL;
 }
 
-/* throw(exc), or the older throw(type, value, traceback): nothing here catches. */
+/* Nothing here catches. */
 static PyObject *
 done_throw(PyObject *Py_UNUSED(op), PyObject *args)
 {
-    PyObject *type, *value = NULL, *traceback = NULL;
-
-    if (!PyArg_UnpackTuple(args, "throw", 1, 3, &type, &value, &traceback))
-        return NULL;
-    if (PyExceptionInstance_Check(type)) {
-        PyErr_SetObject((PyObject *)Py_TYPE(type), type);
-    } else if (PyExceptionClass_Check(type)) {
-        PyErr_SetObject(type, value == Py_None ? NULL : value);
-    } else {
-        PyErr_SetString(PyExc_TypeError, "throw() takes an exception");
-    }
-    return NULL;
+    return raise_thrown(args);
 }
 
 static PyObject *

@@ -128,6 +128,36 @@ raise_is_disconnect(module_state *st, PyObject *exc)
     return is_disconnect(st, exc, 0);
 }
 
+PyObject *
+raise_thrown(PyObject *args)
+{
+    PyObject *type, *value = NULL, *traceback = NULL;
+
+    if (!PyArg_UnpackTuple(args, "throw", 1, 3, &type, &value, &traceback))
+        return NULL;
+    if (PyExceptionInstance_Check(type)) {
+        PyErr_SetObject((PyObject *)Py_TYPE(type), type);
+    } else if (PyExceptionClass_Check(type)) {
+        PyErr_SetObject(type, value == Py_None ? NULL : value);
+    } else {
+        PyErr_SetString(PyExc_TypeError, "throw() takes an exception");
+    }
+    return NULL;
+}
+
+void
+raise_return(PyObject *value)
+{
+    /* A tuple or an exception would be taken for arguments. */
+    PyObject *exc = PyObject_CallOneArg(PyExc_StopIteration, value);
+
+    Py_DECREF(value);
+    if (exc == NULL)
+        return;
+    PyErr_SetObject(PyExc_StopIteration, exc);
+    Py_DECREF(exc);
+}
+
 bool
 raise_is_exit(PyObject *exc)
 {

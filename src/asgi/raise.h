@@ -19,6 +19,13 @@
  *   RuntimeError        anything else */
 PyObject *raise_err(module_state *st, int err);
 
+/* Raises what a throw() method was given: throw(exc), or the older throw(type, value,
+ * traceback).  Returns NULL. */
+PyObject *raise_thrown(PyObject *args);
+
+/* Raises StopIteration with `value`, which it steals: the end of a coroutine. */
+void raise_return(PyObject *value);
+
 /* Takes the exception that is set off the thread, with its traceback: new reference,
  * NULL when none is set. */
 PyObject *raise_take(void);

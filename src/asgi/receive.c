@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* asgi/receive.c — see receive.h for the contract.
  *
- * A step looks for a message and waits when there is none; being woken is another step.
  * The body is pulled: bytes leave the engine's buffer only when somebody asks for them,
  * and then wait in request->pending, so that a cancelled receive() loses nothing. */
 #include "asgi/receive.h"
 
 #include "asgi/callable.h"
+#include "asgi/next.h"
 
 /* The message for the pending bytes; steals them. */
 static PyObject *
@@ -48,8 +48,9 @@ message_at_hand(RequestObject *request)
 
 /* Pulling may bring the bytes, or the end, before it returns. */
 static PyObject *
-next_message(RequestObject *request)
+next_message(CallObject *call)
 {
+    RequestObject *request = (RequestObject *)call;
     PyObject *message = message_at_hand(request);
     if (message != NULL || PyErr_Occurred())
         return message;
@@ -58,43 +59,15 @@ next_message(RequestObject *request)
     return message_at_hand(request);
 }
 
-static int receive_step(PyObject *aw);
-
-static int
-receive_woken(PyObject *aw, PyObject *Py_UNUSED(result))
-{
-    return receive_step(aw);
-}
-
-static int
-receive_step(PyObject *aw)
-{
-    RequestObject *request = (RequestObject *)callable_call(aw);
-    if (request == NULL)
-        return -1;
-    PyObject *message = next_message(request);
-    if (message == NULL) {
-        if (PyErr_Occurred())
-            return -1;
-        return waiters_join(&request->readers, request->host, aw, receive_woken);
-    }
-    int result = PyAwaitable_SetResult(aw, message);
-    Py_DECREF(message);
-    return result;
-}
-
 static PyObject *
 receive_call(PyObject *op, PyObject *const *Py_UNUSED(args), size_t nargsf,
              PyObject *kwnames)
 {
-    RequestObject *request = (RequestObject *)((CallableObject *)op)->call;
-
     if (PyVectorcall_NARGS(nargsf) != 0 || kwnames != NULL) {
         PyErr_SetString(PyExc_TypeError, "receive() takes no arguments");
         return NULL;
     }
-    return callable_defer((CallObject *)request, request->host->st->str_receive,
-                          receive_step);
+    return next_new(((CallableObject *)op)->call, next_message);
 }
 
 PyObject *

@@ -99,6 +99,7 @@ state_fill(module_state *st)
 #define STATE_REFERENCES(EACH)                                                         \
     EACH(DoneType)                                                                     \
     EACH(LifespanType)                                                                 \
+    EACH(NextType)                                                                     \
     EACH(ReceiveType)                                                                  \
     EACH(RequestType)                                                                  \
     EACH(SendType)                                                                     \
@@ -162,6 +163,7 @@ state_free(module_state *st)
     freelist_free(&st->free_callables);
     freelist_free(&st->free_requests);
     freelist_free(&st->free_waiters);
+    freelist_free(&st->free_nexts);
 }
 
 PyObject *

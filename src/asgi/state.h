@@ -25,6 +25,7 @@ struct freelist {
 typedef struct module_state {
     PyTypeObject *DoneType;
     PyTypeObject *LifespanType;
+    PyTypeObject *NextType;
     PyTypeObject *ReceiveType;
     PyTypeObject *RequestType;
     PyTypeObject *SendType;
@@ -59,6 +60,7 @@ typedef struct module_state {
     struct freelist free_callables;
     struct freelist free_requests;
     struct freelist free_waiters;
+    struct freelist free_nexts;
 } module_state;
 
 /* Fills a zeroed state but for the types; 0, or -1 with an exception and the state half

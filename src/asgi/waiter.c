@@ -184,19 +184,31 @@ waiter_get_loop(PyObject *op, PyObject *Py_UNUSED(ignored))
     return Py_NewRef(((WaiterObject *)op)->host->loop);
 }
 
-/* As an iterator it yields itself, once. */
+PySendResult
+waiter_send(WaiterObject *waiter, PyObject **result)
+{
+    if (waiter->state == WAITER_PENDING && waiter->callback == NULL) {
+        waiter->is_blocking = true;
+        *result = Py_NewRef((PyObject *)waiter);
+        return PYGEN_NEXT;
+    }
+    *result = waiter_result((PyObject *)waiter, NULL);
+    return *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
+}
+
 static PySendResult
 waiter_am_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
 {
-    WaiterObject *self = (WaiterObject *)op;
+    return waiter_send((WaiterObject *)op, result);
+}
 
-    if (self->state == WAITER_PENDING && self->callback == NULL) {
-        self->is_blocking = true;
-        *result = Py_NewRef(op);
-        return PYGEN_NEXT;
-    }
-    *result = waiter_result(op, NULL);
-    return *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
+void
+waiter_leave(WaiterObject *waiter)
+{
+    if (waiter->state == WAITER_PENDING)
+        waiter->state = WAITER_CANCELLED;
+    Py_CLEAR(waiter->callback);
+    Py_CLEAR(waiter->context);
 }
 
 /* NULL without an exception is StopIteration with None. */

@@ -34,6 +34,13 @@ extern PyType_Spec waiter_spec;
 /* A waiter that nobody awaits yet.  New reference, or NULL with MemoryError. */
 WaiterObject *waiter_new(struct host *host);
 
+/* As an iterator a waiter yields itself, once, and then returns None: PYGEN_NEXT or
+ * PYGEN_RETURN with a new reference in *result, or PYGEN_ERROR with CancelledError. */
+PySendResult waiter_send(WaiterObject *waiter, PyObject **result);
+
+/* Nobody waits any more: forgets the callback. */
+void waiter_leave(WaiterObject *waiter);
+
 /* Ends the wait.  `at_once`: the Task takes its next step now, where host->may_step says
  * that no application runs; else in the loop's next round.  Does nothing when the wait has
  * ended; errors go to sys.unraisablehook. */

@@ -49,18 +49,25 @@ keep(struct waiters *waiters, PyObject *waiter)
     return PyList_Append(waiters->more, waiter);
 }
 
+WaiterObject *
+waiters_add(struct waiters *waiters, struct host *host)
+{
+    if (waiters->first != NULL && drop_over(waiters) < 0)
+        return NULL;
+    WaiterObject *waiter = waiter_new(host);
+    if (waiter != NULL && keep(waiters, (PyObject *)waiter) < 0)
+        Py_CLEAR(waiter);
+    return waiter;
+}
+
 int
 waiters_join(struct waiters *waiters, struct host *host, PyObject *aw,
              PyAwaitable_Callback cb)
 {
-    if (waiters->first != NULL && drop_over(waiters) < 0)
-        return -1;
-    PyObject *waiter = (PyObject *)waiter_new(host);
+    WaiterObject *waiter = waiters_add(waiters, host);
     if (waiter == NULL)
         return -1;
-    int result = keep(waiters, waiter);
-    if (result == 0)
-        result = PyAwaitable_AddAwait(aw, waiter, cb, NULL);
+    int result = PyAwaitable_AddAwait(aw, (PyObject *)waiter, cb, NULL);
     Py_DECREF(waiter);
     return result;
 }

@@ -17,6 +17,9 @@ struct waiters {
     PyObject *more;  /* a list of Waiters, or NULL */
 };
 
+/* One more who waits: a new reference, or NULL with MemoryError. */
+WaiterObject *waiters_add(struct waiters *waiters, struct host *host);
+
 /* Makes `aw` await the next waiters_wake and then call `cb`.  0, or -1 with an
  * exception. */
 MUST_USE int waiters_join(struct waiters *waiters, struct host *host, PyObject *aw,

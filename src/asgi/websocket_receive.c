@@ -4,6 +4,7 @@
 #include "asgi/receive.h"
 
 #include "asgi/callable.h"
+#include "asgi/next.h"
 
 /* {"type": "websocket.receive", "text": item}, or "bytes"; steals the item. */
 static PyObject *
@@ -56,8 +57,9 @@ message_at_hand(WebSocketObject *self)
 
 /* Before the answer, asking means to wait for the end of the client. */
 static PyObject *
-next_message(WebSocketObject *self)
+next_message(CallObject *call)
 {
+    WebSocketObject *self = (WebSocketObject *)call;
     PyObject *message = message_at_hand(self);
     if (message != NULL || PyErr_Occurred() || self->phase == WEBSOCKET_OPEN)
         return message;
@@ -66,42 +68,15 @@ next_message(WebSocketObject *self)
     return message_at_hand(self);
 }
 
-static int receive_step(PyObject *aw);
-
-static int
-receive_woken(PyObject *aw, PyObject *Py_UNUSED(result))
-{
-    return receive_step(aw);
-}
-
-static int
-receive_step(PyObject *aw)
-{
-    WebSocketObject *self = (WebSocketObject *)callable_call(aw);
-    if (self == NULL)
-        return -1;
-    PyObject *message = next_message(self);
-    if (message == NULL) {
-        if (PyErr_Occurred())
-            return -1;
-        return waiters_join(&self->readers, self->host, aw, receive_woken);
-    }
-    int result = PyAwaitable_SetResult(aw, message);
-    Py_DECREF(message);
-    return result;
-}
-
 static PyObject *
 receive_call(PyObject *op, PyObject *const *Py_UNUSED(args), size_t nargsf,
              PyObject *kwnames)
 {
-    CallObject *call = ((CallableObject *)op)->call;
-
     if (PyVectorcall_NARGS(nargsf) != 0 || kwnames != NULL) {
         PyErr_SetString(PyExc_TypeError, "receive() takes no arguments");
         return NULL;
     }
-    return callable_defer(call, call->host->st->str_receive, receive_step);
+    return next_new(((CallableObject *)op)->call, next_message);
 }
 
 PyObject *

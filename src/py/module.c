@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include "asgi/lifespan.h"
+#include "asgi/next.h"
 #include "asgi/receive.h"
 #include "asgi/request.h"
 #include "asgi/send.h"
@@ -34,6 +35,7 @@ module_exec(PyObject *mod)
 
     if (make_type(mod, &done_spec, &st->DoneType) < 0 ||
         make_type(mod, &lifespan_spec, &st->LifespanType) < 0 ||
+        make_type(mod, &next_spec, &st->NextType) < 0 ||
         make_type(mod, &receive_spec, &st->ReceiveType) < 0 ||
         make_type(mod, &request_spec, &st->RequestType) < 0 ||
         make_type(mod, &waiter_spec, &st->WaiterType) < 0 ||
