@@ -17,10 +17,11 @@ for what in head chunked ws; do
 done
 
 # The interpreter is not built with the sanitizers, so their library has to come first.
-# Plain malloc shows what Python's own arenas hide.
+# Plain malloc shows what Python's own arenas hide.  Everything takes longer: PATIENCE is
+# what the tests' deadlines are multiplied by.
 export LD_PRELOAD="$(cc -print-file-name=libasan.so) $(cc -print-file-name=libubsan.so)"
 export ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
-export PYTHONSAFEPATH=1
+export PYTHONSAFEPATH=1 PATIENCE=6
 export PYTHONPATH="$build/stage:$build/tests/awaitable:$build/examples/c_app"
 "$python" tests/wire/run.py || failed=1
 "$python" -m pytest "$@" || failed=1

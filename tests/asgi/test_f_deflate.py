@@ -151,5 +151,5 @@ def test_one_thousand_sockets_hear_one_message():
             writer.transport.abort()
 
     with Serving(app) as serving:
-        asyncio.run(asyncio.wait_for(client(serving.place[1]), 60))
+        asyncio.run(asyncio.wait_for(client(serving.place[1]), 3 * DEADLINE_S))
         assert gone.wait(DEADLINE_S)

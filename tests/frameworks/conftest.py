@@ -1,5 +1,6 @@
 """Serves each example in a process of its own; every test of a file shares it."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ sys.path.insert(0, str(TESTS / "cli"))
 
 from command import Command  # noqa: E402
 
-DEADLINE_S = 30
+DEADLINE_S = 30 * int(os.environ.get("PATIENCE", "1"))
 
 
 class Served:
