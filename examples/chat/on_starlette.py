@@ -1,0 +1,43 @@
+"""The same chat on Starlette: bolide on_starlette:app."""
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.responses import FileResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+PAGE = Path(__file__).parent / "page.html"
+here: dict[int, WebSocket] = {}
+numbers = iter(range(1, 1 << 62))
+
+
+async def page(request):
+    """Answer with the page."""
+    return FileResponse(PAGE)
+
+
+async def say(text):
+    """Tell everybody; one who goes meanwhile is told nothing more."""
+    for number, websocket in list(here.items()):
+        try:
+            await websocket.send_text(text)
+        except WebSocketDisconnect:
+            here.pop(number, None)
+
+
+async def chat(websocket: WebSocket):
+    """Hear one of them until it goes."""
+    await websocket.accept()
+    number = next(numbers)
+    here[number] = websocket
+    await say(f"* {number} has come")
+    try:
+        async for text in websocket.iter_text():
+            await say(f"{number}: {text}")
+    finally:
+        here.pop(number, None)
+        await say(f"* {number} has gone")
+
+
+app = Starlette(routes=[Route("/", page), WebSocketRoute("/ws", chat)])
