@@ -60,7 +60,10 @@ asan-build: $(VENV)/.build
 fuzz: asan-build $(VENV)/.test
 	@tools/fuzz.sh $(ASAN) $(BIN)/python $(RUNS) $(SEED)
 
-bench: build $(VENV)/.bench
+build/ws_load: bench/c/ws_load.c
+	@cc -O2 -Wall -Wextra -o $@ $<
+
+bench: build build/ws_load $(VENV)/.bench
 	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
 		run.py $(BENCH)
 

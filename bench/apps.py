@@ -108,6 +108,41 @@ async def sleepy(scope, receive, send):
     await answer(send, b"ok")
 
 
+async def ws(scope, receive, send):
+    """Send every message of a WebSocket back."""
+    if scope["type"] != "websocket":
+        await answer(send, b"")
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        if (data := message.get("bytes")) is not None:
+            await send({"type": "websocket.send", "bytes": data})
+        else:
+            await send({"type": "websocket.send", "text": message["text"]})
+
+
+ROOM = {}
+
+
+async def room(scope, receive, send):
+    """Send every message of a WebSocket to all."""
+    if scope["type"] != "websocket":
+        await answer(send, b"")
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    ROOM[id(send)] = send
+    while (message := await receive())["type"] == "websocket.receive":
+        told = {"type": "websocket.send", "bytes": message["bytes"]}
+        for each in list(ROOM.values()):
+            try:
+                await each(told)
+            except Exception:  # each server has its own
+                ROOM.pop(id(each), None)
+    ROOM.pop(id(send), None)
+
+
 def fastapi():
     """Return a FastAPI application with one JSON route."""
     from fastapi import FastAPI

@@ -1,4 +1,4 @@
-"""Figures of a process tree from /proc, and of a run of wrk."""
+"""Figures of a process tree from /proc, and of a run of wrk or of ws_load."""
 
 import os
 import re
@@ -6,8 +6,10 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+WS_LOAD = Path(__file__).parent.parent / "build" / "ws_load"
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 
 
@@ -91,13 +93,20 @@ def milliseconds(text):
     return float(number) * UNITS_MS[unit]
 
 
-def wrk(port, work, seconds, core):
-    """Run wrk on its core; return its figures."""
-    command = ["taskset", "-c", core, "wrk", "-t1", f"-c{work.connections}"]
-    command += [f"-d{seconds}s", "--latency"]
+def command_of(port, work, seconds):
+    """Return the command that loads a server."""
+    if work.websocket:
+        words = [WS_LOAD, port, work.connections, seconds, *work.websocket]
+        return [str(word) for word in words]
+    command = ["wrk", "-t1", f"-c{work.connections}", f"-d{seconds}s", "--latency"]
     if work.script:
         command += ["-s", str(work.script)]
-    command += [f"http://127.0.0.1:{port}{work.path}", "--", *work.arguments]
+    return [*command, f"http://127.0.0.1:{port}{work.path}", "--", *work.arguments]
+
+
+def client(port, work, seconds, core):
+    """Run the client on its core; return its figures."""
+    command = ["taskset", "-c", core, *command_of(port, work, seconds)]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     p50, p99 = (
         milliseconds(found.group(1)) if found else 0.0
@@ -114,9 +123,9 @@ def wrk(port, work, seconds, core):
 
 def load(process, port, work, seconds, core):
     """Warm the server, load it, and return the figures of both sides."""
-    wrk(port, work, 1, core)
+    client(port, work, 1, core)
     before = cpu_seconds(process.pid)
-    run = wrk(port, work, seconds, core)
+    run = client(port, work, seconds, core)
     run.cpu = (cpu_seconds(process.pid) - before) / max(run.requests, 1) * 1e6
     run.rss = rss_bytes(process.pid) / 2**20
     return run

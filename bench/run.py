@@ -7,6 +7,7 @@ to a few per cent; absolute figures are the machine's.
 import argparse
 import platform
 import statistics
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def compare(work, names, rounds, seconds, ports):
             try:
                 with servers.running(name, work.app, port) as process:
                     run = load(process, port, work, seconds, servers.CORE_OF_CLIENT)
-            except RuntimeError as problem:
+            except (RuntimeError, subprocess.CalledProcessError) as problem:
                 print(f"{name}: {problem}", file=sys.stderr)
                 continue
             runs.setdefault(name, []).append(run)

@@ -19,6 +19,8 @@ class Work:
     target: float = 0.0
     """Requests per second as a multiple of the best Python peer's."""
     has_nginx: bool = False
+    websocket: tuple[str, ...] = ()
+    """For bench/c/ws_load.c: bytes of a message, messages in flight, "broadcast"."""
 
 
 WORKS = {
@@ -57,4 +59,27 @@ WORKS = {
     "sleep": Work("sleep(0), 256 connections", "sleepy", connections=256, target=1.1),
     "fastapi": Work("FastAPI JSON route", "fast", path="/items/7", target=1.05),
     "one": Work("one connection, one at a time", "hello", connections=1),
+    "ws128": Work(
+        "WebSocket echo, 128 bytes", "ws", target=1.15, websocket=("128", "1")
+    ),
+    "ws128x16": Work(
+        "WebSocket echo, 128 bytes, 16 in flight",
+        "ws",
+        target=1.2,
+        websocket=("128", "16"),
+    ),
+    "ws16k": Work("WebSocket echo, 16 KiB", "ws", target=1.3, websocket=("16384", "1")),
+    "ws1m": Work(
+        "WebSocket echo, 1 MiB, 16 sockets",
+        "ws",
+        connections=16,
+        target=1.2,
+        websocket=("1048576", "1"),
+    ),
+    "wsroom": Work(
+        "WebSocket, one message to 1,000 sockets",
+        "room",
+        connections=1000,
+        websocket=("1024", "1", "broadcast"),
+    ),
 }
