@@ -1,4 +1,4 @@
-# Verbs: run test build check fmt asan fuzz bench soak wheel clean.
+# Verbs: run test build check fmt asan fuzz browser autobahn bench soak wheel clean.
 # PYTHON names another interpreter; it has a virtual environment and builds of its own.
 
 PYTHON ?= python3
@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 PORT ?= 8000
 RUNS ?= 1000000
 
-.PHONY: run test build debug check fmt asan fuzz bench soak wheel clean \
+.PHONY: run test build debug check fmt asan fuzz browser autobahn bench soak wheel clean \
 	test-c test-fuzz test-wire test-py venv asan-build
 
 run: build
@@ -62,6 +62,13 @@ fuzz: asan-build $(VENV)/.test
 
 build/ws_load: bench/c/ws_load.c
 	@cc -O2 -Wall -Wextra -o $@ $<
+
+browser: debug $(VENV)/.test
+	@tools/setup.sh --browser $(PYTHON)
+	@$(MAKE) -s test-py TESTS=tests/browser
+
+autobahn: build
+	@PYTHONPATH=$(abspath $(RELEASE))/stage $(BIN)/python tests/autobahn/run.py $(CASES)
 
 bench: build build/ws_load $(VENV)/.bench
 	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the build needs from the system's packages, where it is missing: a C
 # compiler, zlib, and for the system's own Python its headers and its venv module.
-#   tools/setup.sh [--bench] PYTHON      --bench: what `make bench` needs as well
+#   tools/setup.sh [--bench | --browser] PYTHON
+# --bench and --browser: what `make bench` and `make browser` need as well.
 set -eu
 
 missing=""
@@ -10,6 +11,10 @@ if [ "$1" = --bench ]; then
     command -v wrk >/dev/null 2>&1 || missing="$missing wrk"
     command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
     command -v taskset >/dev/null 2>&1 || missing="$missing util-linux"
+elif [ "$1" = --browser ]; then
+    shift
+    command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 ||
+        missing="$missing chromium"
 fi
 python=$1
 

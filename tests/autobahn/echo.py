@@ -1,0 +1,11 @@
+"""What the fuzzing client talks to: every message comes back as it is."""
+
+
+async def app(scope, receive, send):
+    """Echo."""
+    if scope["type"] != "websocket":
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({**message, "type": "websocket.send"})

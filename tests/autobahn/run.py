@@ -1,0 +1,125 @@
+"""Runs the Autobahn test suite's fuzzing client against bolide.
+
+usage: run.py [--write] [CASE ...]     CASE: a pattern as 9.*; none: all but 9.* run too
+
+The client needs CPython 2.7: PYTHON2 names it, or it is on PATH as python2.7 or kept by
+pyenv.  It is installed below build/.  ``--write`` keeps a summary in docs/AUTOBAHN.md.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+CLIENT = ROOT / "build" / "autobahn"
+REPORTS = ROOT / "build" / "autobahn-reports"
+GOOD = {"OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED"}
+GROUPS = {
+    "1": "framing",
+    "2": "pings and pongs",
+    "3": "reserved bits",
+    "4": "opcodes",
+    "5": "fragmentation",
+    "6": "UTF-8 handling",
+    "7": "close handling",
+    "9": "limits and performance",
+    "10": "auto-fragmentation",
+    "12": "compression, different payloads",
+    "13": "compression, different parameters",
+}
+
+sys.path.insert(0, str(ROOT / "tests" / "cli"))
+
+
+def find_python():
+    """Return a CPython 2.7, or None."""
+    kept = sorted(Path.home().glob(".pyenv/versions/2.7*/bin/python"))
+    for name in (os.environ.get("PYTHON2"), "python2.7", *kept):
+        found = shutil.which(str(name)) if name else None
+        if found and subprocess.run([found, "-c", ""], check=False).returncode == 0:
+            return found
+    return None
+
+
+def install(python):
+    """Install the client where it is missing."""
+    if not (CLIENT / "autobahntestsuite").is_dir():
+        command = [python, "-m", "pip", "install", "-q", "--target", CLIENT]
+        subprocess.run([*command, "autobahntestsuite"], check=True)
+
+
+def play(python, port, cases):
+    """Run the client; its results are in REPORTS."""
+    url = f"ws://127.0.0.1:{port}"
+    server = {"agent": "bolide", "url": url, "options": {"version": 18}}
+    spec = {
+        "outdir": str(REPORTS),
+        "servers": [server],
+        "cases": cases or ["*"],
+        "exclude-cases": [],
+        "exclude-agent-cases": {},
+    }
+    path = ROOT / "build" / "autobahn.json"
+    path.write_text(json.dumps(spec))
+    code = "from autobahntestsuite.wstest import run; run()"
+    subprocess.run(
+        [python, "-c", code, "-m", "fuzzingclient", "-s", str(path)],
+        env={**os.environ, "PYTHONPATH": str(CLIENT)},
+        check=True,
+    )
+
+
+def results():
+    """Return (case, behaviour, behaviour at the close) of what was played."""
+    index = json.loads((REPORTS / "index.json").read_text())["bolide"]
+    return [(k, v["behavior"], v["behaviorClose"]) for k, v in index.items()]
+
+
+def table(found):
+    """Return the summary in Markdown."""
+    groups = {}
+    for case, *behaviours in found:
+        counter = groups.setdefault(case.partition(".")[0], Counter())
+        bad = [x for x in behaviours if x not in GOOD]
+        counter[bad[0] if bad else behaviours[0]] += 1
+    lines = ["| group | what | cases | result |", "|---|---|---:|---|"]
+    for group, counter in sorted(groups.items(), key=lambda item: int(item[0])):
+        what = ", ".join(f"{n} {name}" for name, n in counter.most_common())
+        lines.append(f"| {group} | {GROUPS[group]} | {counter.total()} | {what} |")
+    return "\n".join(lines)
+
+
+def main():
+    """Play the cases; exit with 1 when one failed, with 2 without a client."""
+    from command import Command
+
+    cases = [x for x in sys.argv[1:] if x != "--write"]
+    python = find_python()
+    if python is None:
+        print("autobahn: not run: no CPython 2.7 here, which its client needs")
+        sys.exit(2)
+    install(python)
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    words = ["echo:app", "--port", "0", "--app-dir", str(HERE), "--no-access-log"]
+    words += ["--lifespan", "off", "--ws-max-size", str(64 << 20)]
+    with Command(*words) as command:
+        play(python, command.port(), cases)
+    found = results()
+    text = table(found)
+    print(text)
+    bad = [x for x in found if not GOOD.issuperset(x[1:])]
+    for case in bad:
+        print(*case)
+    print(f"autobahn: {len(found) - len(bad)} passed, {len(bad)} failed")
+    if "--write" in sys.argv:
+        text = "# Autobahn\n\nWhat `make autobahn` found, by group of cases.\n\n" + text
+        (ROOT / "docs" / "AUTOBAHN.md").write_text(text + "\n")
+    sys.exit(1 if bad else 0)
+
+
+main()
