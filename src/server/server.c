@@ -95,7 +95,11 @@ init_service(struct server *server)
     service->sends_server = config->sends_server;
     service->logs_access = server->access != NULL;
     service->on_exchange = on_exchange;
-    pool_init(&service->streams, sizeof(struct h1_exchange), POOL_KEPT_STREAMS);
+    /* The request line, which comes last, is kept for the access log alone. */
+    pool_init(&service->streams,
+              service->logs_access ? sizeof(struct h1_exchange)
+                                   : offsetof(struct h1_exchange, line),
+              POOL_KEPT_STREAMS);
 }
 
 static void
