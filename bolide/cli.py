@@ -11,7 +11,7 @@ from bolide.config import Config
 from bolide.errors import AppError, ConfigError
 from bolide.importer import check_target
 from bolide.options import NOT_YET, OPTIONS, Option, by_name, help_text
-from bolide.server import EXIT_USAGE, Server
+from bolide.server import EXIT_USAGE, run_config
 
 _SWITCH = {
     "1": True, "true": True, "yes": True, "on": True,
@@ -167,4 +167,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except UsageError as error:
         sys.stderr.write(f"bolide: error: {error}\n")
         sys.exit(EXIT_USAGE)
-    sys.exit(Server(config).run(owns_process=True) if config is not None else 0)
+    sys.exit(run_config(config, owns_process=True) if config is not None else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass
@@ -16,6 +17,11 @@ LOOPS = ("auto", "asyncio", "uvloop", "rloop")
 LIFESPANS = ("auto", "on", "off")
 WEBSOCKETS = ("auto", "none", "websockets", "websockets-sansio", "wsproto")
 """Choices of ``ws``; uvicorn's names of libraries all mean "auto" here."""
+
+WORKERS_MAX = 512
+"""Processes that one supervisor looks after at most."""
+
+_MANY = 1 << 62
 
 _TOKEN = frozenset(
     b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -94,6 +100,31 @@ class Config:
     """Whether a WebSocket keeps its compression window between messages sent."""
     ws_client_takeover: bool = False
     """Whether a client may keep its compression window between its messages."""
+    workers: int | str | None = None
+    """Processes that serve, 1 to WORKERS_MAX, or "auto", as many as there are CPUs for
+    this one; each has a supervisor. None: this process serves, without a supervisor."""
+    preload: bool = False
+    """Whether the application is loaded once, and workers share that memory."""
+    limit_max_requests: int | None = None
+    """Requests after which a worker is replaced, or a server without workers stops."""
+    limit_max_requests_jitter: int = 0
+    """Up to so many requests more, drawn for each worker."""
+    worker_lifetime: float = 0
+    """Seconds after which a worker is replaced; 0: never."""
+    limit_rss: int = 0
+    """Resident memory in bytes after which a worker is replaced; 0: never."""
+    heartbeat: float = 0
+    """Seconds that a worker's loop may be blocked until it is replaced; 0: for ever."""
+    drain_delay: float = 0
+    """Seconds between a signal to stop and the end of accepting connections."""
+    user: str | None = None
+    """Name or number of the user that applications run as."""
+    group: str | None = None
+    """Name or number of the group that applications run as."""
+    umask: int | str | None = None
+    """File mode creation mask; a text is octal."""
+    pid_file: str | None = None
+    """File that has the number of this process while it serves."""
     limit_concurrency: int | None = None
     limit_request_line: int | None = None
     limit_head: int | None = None
@@ -143,6 +174,7 @@ class Config:
         self.headers = [(str(name), str(value)) for name, value in self.headers]
         self._encoded_headers = [encode_header(*pair) for pair in self.headers]
         self._set_limits(limits or {})
+        self._check_processes()
 
     def _check_place(self) -> None:
         self._check_range("port", 0, 65535)
@@ -154,15 +186,55 @@ class Config:
         if self.uds is not None and not 0 < len(os.fsencode(self.uds)) <= 107:
             raise ConfigError("uds", "takes a path of 1 to 107 bytes")
 
+    def _check_processes(self) -> None:
+        if isinstance(self.workers, str) and self.workers.isdecimal():
+            self.workers = int(self.workers)
+        if self.workers not in (None, "auto"):
+            self._check_range("workers", 1, WORKERS_MAX, " or auto")
+        if self.limit_max_requests is not None:
+            self._check_range("limit_max_requests", 1, _MANY)
+        self._check_range("limit_max_requests_jitter", 0, _MANY)
+        self._check_range("limit_rss", 0, _MANY)
+        for name in ("worker_lifetime", "heartbeat", "drain_delay"):
+            self._check_seconds(name)
+        if isinstance(self.umask, str):
+            try:
+                self.umask = int(self.umask, 8)
+            except ValueError:
+                self.umask = -1
+        if self.umask is not None and not 0 <= self.umask <= 0o777:
+            raise ConfigError("umask", "takes an octal number, 000 to 777")
+
+    def _check_seconds(self, name: str) -> None:
+        value = getattr(self, name)
+        try:
+            seconds = float(value)
+        except (TypeError, ValueError):
+            raise ConfigError(name, f"takes a number, not {value!r}") from None
+        if not 0 <= seconds <= 86400 * 366:
+            raise ConfigError(name, f"takes 0 to {86400 * 366} s, not {value}")
+        setattr(self, name, seconds)
+
+    def draw_max_requests(self) -> int:
+        """Return after how many requests a process ends; 0: it does not."""
+        if self.limit_max_requests is None:
+            return 0
+        return self.limit_max_requests + random.randint(
+            0, self.limit_max_requests_jitter
+        )
+
     def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
         value = getattr(self, name)
         if value not in choices:
             raise ConfigError(name, f"is one of {', '.join(choices)}, not {value!r}")
 
-    def _check_range(self, name: str, lowest: int, highest: int) -> None:
+    def _check_range(
+        self, name: str, lowest: int, highest: int, more: str = ""
+    ) -> None:
         value = getattr(self, name)
         if not isinstance(value, int) or not lowest <= value <= highest:
-            raise ConfigError(name, f"takes {lowest} to {highest}, not {value!r}")
+            reach = f"{lowest} to {highest}{more}"
+            raise ConfigError(name, f"takes {reach}, not {value!r}")
 
     def _level_number(self) -> int:
         """Return the level as a number of logging's."""
@@ -185,7 +257,7 @@ class Config:
             setattr(self, limit.name, number)
 
     def for_engine(self) -> dict[str, object]:
-        """Return what ``_engine.Server`` takes, but for its two log callbacks."""
+        """Return what ``_engine.Server`` takes, but for what a Server adds."""
         settings: dict[str, object] = {
             limit.key: limit.for_engine(getattr(self, limit.name)) for limit in LIMITS
         }
@@ -198,6 +270,11 @@ class Config:
             headers=self._encoded_headers,
             access_log_fd=1 if self.access_log and has_output else -1,
             lifespan=self.lifespan,
+            last_call_ms=settings["keep_alive_ms"],
+            max_requests=0,
+            on_full=None,
+            crowd=None,
+            seat=0,
             ws=self.ws != "none",
             ws_deflate=self.ws_per_message_deflate,
             ws_server_takeover=self.ws_server_takeover,

@@ -45,6 +45,7 @@ class Option(NamedTuple):
 _UNITS = {"s": "SECONDS", "bytes": "BYTES", "bytes/s": "BYTES"}
 _PLACE, _APP, _SAID = "where to listen", "the application", "what is sent and said"
 _WS = "WebSockets"
+_PROCESSES = "processes"
 
 OPTIONS = (
     Option("--host", "host", _PLACE, "ADDRESS", "127.0.0.1",
@@ -76,6 +77,28 @@ OPTIONS = (
            "a Server field in every answer", "switch"),
     Option("--header", "headers", _SAID, "NAME:VALUE", "",
            "a field in every answer; may be repeated", "list"),
+    Option("--workers", "workers", _PROCESSES, "NUMBER|auto", "",
+           "processes that serve, under a supervisor; auto: one a CPU"),
+    Option("--preload", "preload", _PROCESSES, "", "off",
+           "load the application once, and share its memory", "switch"),
+    Option("--limit-max-requests", "limit_max_requests", _PROCESSES, "NUMBER", "",
+           "requests after which a worker is replaced", "int", "--max-requests"),
+    Option("--limit-max-requests-jitter", "limit_max_requests_jitter", _PROCESSES,
+           "NUMBER", "0", "up to so many more, drawn for each worker", "int",
+           "--max-requests-jitter"),
+    Option("--worker-lifetime", "worker_lifetime", _PROCESSES, "SECONDS", "0",
+           "time after which a worker is replaced; 0: never", "limit"),
+    Option("--limit-rss", "limit_rss", _PROCESSES, "BYTES", "0",
+           "memory after which a worker is replaced; 0: never", "int"),
+    Option("--heartbeat", "heartbeat", _PROCESSES, "SECONDS", "0",
+           "replace a worker whose loop is blocked for so long; 0: never", "limit"),
+    Option("--drain-delay", "drain_delay", _PROCESSES, "SECONDS", "0",
+           "time to serve on after a signal to stop", "limit"),
+    Option("--user", "user", _PROCESSES, "NAME", "", "user that the application is"),
+    Option("--group", "group", _PROCESSES, "NAME", "", "group that it is"),
+    Option("--umask", "umask", _PROCESSES, "OCTAL", "", "file mode creation mask"),
+    Option("--pid-file", "pid_file", _PROCESSES, "PATH", "",
+           "file for the process's number while it serves"),
     Option("--ws", "ws", _WS, "|".join(WEBSOCKETS), "auto",
            "none takes a WebSocket's handshake for an ordinary request"),
     Option("--ws-per-message-deflate", "ws_per_message_deflate", _WS, "BOOLEAN", "on",
@@ -98,11 +121,11 @@ OPTIONS = (
 """All options, in the order of the help text."""
 
 NOT_YET = frozenset(
-    "--reload --reload-dir --reload-include --reload-exclude --reload-delay --workers "
+    "--reload --reload-dir --reload-include --reload-exclude --reload-delay "
     "--env-file --log-config --http --http2 "
     "--interface "
-    "--proxy-headers --no-proxy-headers --forwarded-allow-ips --limit-max-requests "
-    "--limit-max-requests-jitter --timeout-worker-healthcheck --ssl-keyfile "
+    "--proxy-headers --no-proxy-headers --forwarded-allow-ips "
+    "--timeout-worker-healthcheck --ssl-keyfile "
     "--ssl-certfile --ssl-keyfile-password --ssl-version --ssl-cert-reqs "
     "--ssl-ca-certs --ssl-ciphers --use-colors --no-use-colors "
     "--h11-max-incomplete-event-size --reset-contextvars".split()

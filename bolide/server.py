@@ -54,6 +54,22 @@ def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
     return asyncio.new_event_loop
 
 
+def loop_name(loop: asyncio.AbstractEventLoop) -> str:
+    """Return the package that ``loop`` is of."""
+    return type(loop).__module__.partition(".")[0].lstrip("_")
+
+
+def banner(where: str, how: str) -> str:
+    """Return the line that says that this process listens, and ``how``."""
+    from bolide import __version__
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    return (
+        f"bolide {__version__} listening on {where} "
+        f"(pid {os.getpid()}, {how}, CPython {python}; Ctrl-C stops it)"
+    )
+
+
 class Server:
     """One server in one process, on one event loop; it serves once.
 
@@ -67,9 +83,12 @@ class Server:
         self.started = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._hurry: asyncio.Event | None = None
+        self._forced: asyncio.Event | None = None
         self._engine: _engine.Server | None = None
         self._should_exit = False
         self._force_exit = False
+        self._retires = False
         self._owns_process = False
         self._signal: int | None = None
         self._inode = 0
@@ -96,6 +115,15 @@ class Server:
         if value:
             self.should_exit = True
 
+    def retire(self) -> None:
+        """Stop as ``should_exit`` does, while another process serves the same sockets.
+
+        Connections that are kept alive may bring one more request, whose answer says
+        that it is the last, so that no request is lost. From any thread.
+        """
+        self._retires = True
+        self.should_exit = True
+
     def _wake(self) -> None:
         """Have the loop look at what it was asked for; from any thread or a signal."""
         if self._loop is not None:
@@ -105,6 +133,10 @@ class Server:
     def _look(self) -> None:
         if self._stop is not None and self._should_exit:
             self._stop.set()
+        if self._hurry is not None and not self._retires:
+            self._hurry.set()
+        if self._forced is not None and self._force_exit:
+            self._forced.set()
         if self._engine is not None and self._force_exit:
             self._engine.close()
 
@@ -130,21 +162,15 @@ class Server:
                 with asyncio.Runner(loop_factory=factory) as runner:
                     runner.run(self._serve(listeners))
         except AppError as error:
-            self._say_why(str(error), error.__cause__)
+            self.log.failure(str(error), error.__cause__)
             return EXIT_ERROR
         except (BindError, ConfigError) as error:
-            self._say_why(str(error), None)
+            self.log.failure(str(error), None)
             return EXIT_ERROR
         except _engine.LifespanError as error:
-            self._say_why(f"the application's startup failed: {error}", None)
+            self.log.failure(f"the application's startup failed: {error}", None)
             return EXIT_STARTUP
         return EXIT_OK
-
-    def _say_why(self, text: str, cause: BaseException | None) -> None:
-        if cause is not None:
-            self.log.exception(text, cause)
-        else:
-            self.log.line(LEVELS["error"], text)
 
     async def serve(self, listeners: list[socket.socket] | None = None) -> None:
         """Serve inside a running loop until ``should_exit`` is set or a signal comes.
@@ -175,22 +201,48 @@ class Server:
     async def _serve_app(self, app: Any, listeners: list[socket.socket]) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        self._forced = asyncio.Event()
         self._look()
-        settings = self.config.for_engine()
-        settings["log"] = self.log.line
-        settings["log_exception"] = self.log.exception
-        self._engine = engine = _engine.Server(app, loop, settings)
+        self._engine = engine = _engine.Server(app, loop, self._engine_settings())
         if not await self._startup(engine, self._stop):
             return
         try:
             sockets.listen(listeners, self.config.backlog)
-            banner = self._banner(listeners, loop)
+            where = ", ".join(map(sockets.describe, listeners))
             engine.start([sock.detach() for sock in listeners])
             self.started = True
-            self.log.line(LEVELS["info"], banner)
+            self._on_started(where, loop)
             await self._stop.wait()
+            await self._delay_drain()
         finally:
             await self._shut_down(engine)
+
+    def _engine_settings(self) -> dict[str, object]:
+        """Return what the engine is told; a server under a supervisor adds to it."""
+        settings = self.config.for_engine()
+        settings["log"] = self.log.line
+        settings["log_exception"] = self.log.exception
+        settings["max_requests"] = self.config.draw_max_requests()
+        settings["on_full"] = self._on_full
+        return settings
+
+    def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.log.line(LEVELS["info"], banner(where, loop_name(loop)))
+
+    def _on_full(self) -> None:
+        """The most requests that this process serves have begun."""
+        self.log.line(LEVELS["info"], "the limit of requests is reached")
+        self.should_exit = True
+
+    async def _delay_drain(self) -> None:
+        """Serve on for a while, until whoever balances the load has seen the end."""
+        delay = self.config.drain_delay
+        if delay <= 0 or self._retires or self._forced is None:
+            return
+        self.log.line(LEVELS["info"], f"draining begins in {delay:g} s")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._forced.wait()
 
     async def _startup(self, engine: _engine.Server, stop: asyncio.Event) -> bool:
         """Return whether the application has started before a stop was asked for.
@@ -227,7 +279,7 @@ class Server:
         if open_now:
             self.log.line(LEVELS["info"], f"stopping; connections open: {open_now}")
         try:
-            await engine.stop()
+            await self._stop_engine(engine)
             if not self._force_exit:
                 async with asyncio.timeout(self._shutdown_s()):
                     await engine.shutdown()
@@ -243,6 +295,15 @@ class Server:
             if self._owns_process:
                 self._bound_leftovers()
         self.log.line(LEVELS["info"], "stopped")
+
+    async def _stop_engine(self, engine: _engine.Server) -> None:
+        if self._retires:
+            self._hurry = asyncio.Event()
+            hurried = asyncio.ensure_future(self._hurry.wait())
+            retiring = asyncio.ensure_future(engine.retire())
+            await asyncio.wait((hurried, retiring), return_when=asyncio.FIRST_COMPLETED)
+            hurried.cancel()
+        await engine.stop()
 
     def _shutdown_s(self) -> float:
         """Return how long the application's shutdown may take, in seconds."""
@@ -274,19 +335,6 @@ class Server:
         if self.config.uds is not None and self._inode:
             sockets.remove(self.config.uds, self._inode)
 
-    def _banner(
-        self, listeners: list[socket.socket], loop: asyncio.AbstractEventLoop
-    ) -> str:
-        from bolide import __version__
-
-        where = ", ".join(map(sockets.describe, listeners))
-        kind = type(loop).__module__.partition(".")[0].lstrip("_")
-        python = ".".join(map(str, sys.version_info[:3]))
-        return (
-            f"bolide {__version__} listening on {where} "
-            f"(pid {os.getpid()}, {kind}, CPython {python}; Ctrl-C stops it)"
-        )
-
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         """Stop at signals meanwhile, where this is the main thread.
@@ -314,7 +362,28 @@ class Server:
         if self._loop is None and self._owns_process:
             raise SystemExit(EXIT_SIGNAL + number)
         self._signal = number
+        self._retires = False
         self.should_exit = True
+
+
+def run_config(
+    config: Config,
+    again: Callable[[], Config] | None = None,
+    *,
+    owns_process: bool = False,
+) -> int:
+    """Serve until a signal comes, in workers where ``config`` asks for them.
+
+    Returns the exit code, in each worker as well. ``again`` reads the settings anew
+    for a reload; it raises ConfigError. ``owns_process`` is as for ``Server.run``.
+    """
+    if config.umask is not None:
+        os.umask(int(config.umask))
+    if config.workers is None:
+        return Server(config).run(owns_process=owns_process)
+    from bolide.supervisor import Supervisor
+
+    return Supervisor(config, again).run()
 
 
 def run(app: Any, **settings: Any) -> None:
@@ -323,6 +392,6 @@ def run(app: Any, **settings: Any) -> None:
     ``settings`` are the fields of Config. Exits the process, with the codes of the
     command, when it cannot serve. Raises ConfigError for settings that cannot be used.
     """
-    code = Server(Config(app, **settings)).run()
+    code = run_config(Config(app, **settings))
     if code != EXIT_OK:
         sys.exit(code)

@@ -26,9 +26,12 @@ struct service {
     void *handler_arg; /* goes to stream->handler_arg */
     /* Whole field lines added to every response: the user's own; may be empty. */
     struct slice fields_sent;
-    bool sends_date;     /* a Date field is added where the application gave none */
-    bool sends_server;   /* "server: bolide" is added where the application gave none */
-    bool is_draining;    /* keep-alive is over: answers carry "connection: close" */
+    bool sends_date;   /* a Date field is added where the application gave none */
+    bool sends_server; /* "server: bolide" is added where the application gave none */
+    bool is_draining;  /* keep-alive is over: answers carry "connection: close" */
+    bool
+        takes_last_call; /* while draining: a connection whose last answer did not say so
+                             may bring one more request */
     bool logs_access;    /* the access log wants a line per exchange */
     struct pool streams; /* of struct stream and what the protocol puts behind it */
     struct http_field *fields; /* scratch for one head: limits.fields elements */

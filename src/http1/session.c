@@ -72,13 +72,20 @@ h1_refuse(struct h1_session *h, int err, bool is_head)
     finish(h, err);
 }
 
+/* Whether connections end even when their last answer did not say so. */
+static bool
+is_over(const struct service *service)
+{
+    return service->is_draining && !service->takes_last_call;
+}
+
 /* The connection goes on, or ends after this answer. */
 static void
 next_or_finish(struct h1_session *h, bool keeps_alive)
 {
     struct wire *wire = h->wire;
 
-    if (!keeps_alive || wire->service->is_draining || wire->at_eof ||
+    if (!keeps_alive || is_over(wire->service) || wire->at_eof ||
         wire->service->limits.keep_alive_ms == 0) {
         wire->lingers = true;
         finish(h, 0);

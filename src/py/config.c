@@ -43,6 +43,8 @@ static const struct number numbers[] = {
     LIMIT(send_stall_ms, 0, DAY_MS),
     LIMIT(linger_ms, 0, DAY_MS),
     NUMBER("graceful_ms", server.graceful_ms, 0, DAY_MS),
+    NUMBER("last_call_ms", server.last_call_ms, 0, DAY_MS),
+    NUMBER("max_requests", server.max_requests, 0, INT64_MAX),
     NUMBER("ws_queue", ws.queue, 1, 1 << 20),
     NUMBER("ws_queue_bytes", ws.queue_bytes, 1, 1 << 30),
     WS(message_bytes, 1, 1 << 30),
@@ -261,6 +263,53 @@ read_fields(struct config *config, PyObject *mapping)
     return result;
 }
 
+static int
+read_callables(struct config *config, PyObject *mapping)
+{
+    return read_callable(mapping, "log", &config->log) < 0 ||
+                   read_callable(mapping, "log_exception", &config->log_exception) < 0
+               ? -1
+               : 0;
+}
+
+/* on_full and crowd may be None. */
+static int
+read_on_full(struct config *config, PyObject *mapping)
+{
+    PyObject *value = get(mapping, "on_full");
+    if (value == NULL)
+        return -1;
+    int result = 0;
+    if (value != Py_None && !PyCallable_Check(value))
+        result = wrong_type("on_full", "a callable or None", value);
+    else if (value != Py_None)
+        config->on_full = Py_NewRef(value);
+    Py_DECREF(value);
+    return result;
+}
+
+static int
+read_crowd(struct config *config, PyObject *mapping)
+{
+    long long seat;
+
+    if (read_int(mapping, "seat", 0, INT_MAX, &seat) < 0)
+        return -1;
+    PyObject *value = get(mapping, "crowd");
+    if (value == NULL)
+        return -1;
+    int result = 0;
+    if (value != Py_None)
+        result = PyObject_GetBuffer(value, &config->crowd, PyBUF_WRITABLE);
+    Py_DECREF(value);
+    if (result == 0 && !crowd_init(&config->server.crowd, config->crowd.buf,
+                                   (size_t)config->crowd.len, (unsigned)seat)) {
+        PyErr_Format(PyExc_ValueError, "crowd has no seat %lld", seat);
+        result = -1;
+    }
+    return result;
+}
+
 int
 config_read(struct config *config, PyObject *mapping)
 {
@@ -281,9 +330,9 @@ config_read(struct config *config, PyObject *mapping)
                   &config->ws.config.deflate.server_takeover) < 0 ||
         read_bool(mapping, "ws_client_takeover",
                   &config->ws.config.deflate.client_takeover) < 0 ||
-        read_callable(mapping, "log", &config->log) < 0 ||
-        read_callable(mapping, "log_exception", &config->log_exception) < 0 ||
-        read_root_path(config, mapping) < 0 || read_lifespan(config, mapping) < 0)
+        read_callables(config, mapping) < 0 || read_on_full(config, mapping) < 0 ||
+        read_crowd(config, mapping) < 0 || read_root_path(config, mapping) < 0 ||
+        read_lifespan(config, mapping) < 0)
         return -1;
     return read_fields(config, mapping);
 }
@@ -295,4 +344,7 @@ config_clear(struct config *config)
     Py_CLEAR(config->root_path);
     Py_CLEAR(config->log);
     Py_CLEAR(config->log_exception);
+    Py_CLEAR(config->on_full);
+    if (config->crowd.obj != NULL)
+        PyBuffer_Release(&config->crowd);
 }

@@ -19,6 +19,8 @@ struct config {
     PyObject *root_path;     /* str */
     PyObject *log;           /* callable(level, line) */
     PyObject *log_exception; /* callable(message, exception) */
+    PyObject *on_full;       /* callable(), or NULL */
+    Py_buffer crowd;         /* what server.crowd points to; obj NULL: nothing */
 };
 
 /* Reads every key, each of which is required.  0, or -1 with an exception that names

@@ -75,6 +75,21 @@ on_stage(void *owner)
     wake_stoppers(self);
 }
 
+static void
+on_full(void *owner)
+{
+    ServerObject *self = owner;
+
+    if (self->config.on_full == NULL)
+        return;
+    PyObject *before = raise_take();
+    PyObject *result = PyObject_CallNoArgs(self->config.on_full);
+    if (result == NULL)
+        host_unraisable(&self->host, self->config.on_full);
+    Py_XDECREF(result);
+    raise_again(before);
+}
+
 /* Frees the engine: exchanges hear of it, and what they wake runs later.  The caller
  * unties the loop first. */
 static void
@@ -196,29 +211,54 @@ stop_look(PyObject *aw, PyObject *Py_UNUSED(result))
 }
 
 static int
-stop_step(PyObject *aw)
+begin_stop(PyObject *aw, void (*step)(struct server *server))
 {
     ServerObject *self = (ServerObject *)PyAwaitable_GetValue(aw, 0);
     if (self == NULL)
         return -1;
     self->host.is_stopping = true;
-    if (server_run(self, server_stop) < 0)
+    if (server_run(self, step) < 0)
         return -1;
     return stop_look(aw, NULL);
 }
 
+static int
+stop_step(PyObject *aw)
+{
+    return begin_stop(aw, server_stop);
+}
+
+static int
+retire_step(PyObject *aw)
+{
+    return begin_stop(aw, server_retire);
+}
+
+/* An awaitable whose first step is `step`. */
 static PyObject *
-server_stop_method(PyObject *op, PyObject *Py_UNUSED(ignored))
+stop_by(PyObject *op, int (*step)(PyObject *aw))
 {
     ServerObject *self = (ServerObject *)op;
 
     if (check_ready(self) < 0)
         return NULL;
     PyObject *aw = PyAwaitable_NewWithState(self->host.st->awaitables);
-    if (aw != NULL && (PyAwaitable_SaveValues(aw, 1, op) < 0 ||
-                       PyAwaitable_DeferAwait(aw, stop_step) < 0))
+    if (aw != NULL &&
+        (PyAwaitable_SaveValues(aw, 1, op) < 0 || PyAwaitable_DeferAwait(aw, step) < 0))
         Py_CLEAR(aw);
     return aw;
+}
+
+static PyObject *
+server_stop_method(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return stop_by(op, stop_step);
+}
+
+static PyObject *
+server_retire_method(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return stop_by(op, retire_step);
 }
 
 static PyObject *
@@ -281,6 +321,7 @@ fill(ServerObject *self, PyObject *app, PyObject *loop, PyObject *mapping)
     config->handler_arg = &self->host;
     config->schedule = loop_schedule;
     config->on_stage = on_stage;
+    config->on_full = on_full;
     config->owner = self;
     self->lifespan = lifespan_new(&self->host, self->config.lifespan);
     return self->lifespan == NULL ? -1 : 0;
@@ -321,6 +362,8 @@ server_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->lifespan);
     Py_VISIT(self->config.log);
     Py_VISIT(self->config.log_exception);
+    Py_VISIT(self->config.on_full);
+    Py_VISIT(self->config.crowd.obj);
     int result = host_visit(&self->host, visit, arg);
     if (result == 0)
         result = loop_visit(&self->tie, visit, arg);
@@ -370,6 +413,9 @@ static PyMethodDef server_methods[] = {
     {"start", server_start, METH_O,
      "start($self, listeners, /)\n--\n\n"
      "Takes over bound, listening descriptors and begins to serve."},
+    {"retire", server_retire_method, METH_NOARGS,
+     "retire($self, /)\n--\n\n"
+     "Stops as stop() does, but lets idle connections bring one more request."},
     {"stop", server_stop_method, METH_NOARGS,
      "stop($self, /)\n--\n\nStops gracefully; ends when nothing runs any more."},
     {"shutdown", server_shutdown, METH_NOARGS,

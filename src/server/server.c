@@ -10,9 +10,11 @@
 #include "server/conn.h"
 #include "server/turn.h"
 
-#define LISTENERS_MAX 16      /* listening sockets of one server */
-#define ACCEPTS_PER_TURN 64   /* connections taken from one listener in one turn */
-#define ACCEPT_REST_MS 500u   /* how long accepting rests when descriptors ran out */
+#define LISTENERS_MAX 16    /* listening sockets of one server */
+#define ACCEPTS_PER_TURN 64 /* connections taken from one listener in one turn */
+#define ACCEPT_REST_MS 500u /* how long accepting rests when descriptors ran out */
+#define YIELD_MS 1u         /* how long a busier worker leaves connections to others */
+#define YIELDED_ACCEPTS 8u  /* how many it takes then, when nobody else did */
 #define POOL_KEPT_STREAMS 256 /* free blocks kept for reuse */
 #define POOL_KEPT_BLOCKS 256
 #define POOL_KEPT_CONNS 1024
@@ -30,7 +32,10 @@ struct server {
     int ndoors;
     struct access_log *access; /* owned; NULL: no access log */
     enum server_stage stage;
-    bool gone_told; /* the owner knows that the last connection has gone */
+    bool gone_told;   /* the owner knows that the last connection has gone */
+    bool has_retired; /* the stop began with a last call */
+    bool full_told;   /* the owner knows that max_requests have begun */
+    unsigned yielded; /* connections that it takes after it has yielded */
     uint64_t stop_began_ms;
     uint64_t stage_due_ms;  /* when the next stage comes */
     uint64_t accept_due_ms; /* when accepting goes on after a rest */
@@ -181,6 +186,7 @@ server_free(struct server *server)
 {
     if (server == NULL)
         return;
+    crowd_tell(&server->config.crowd, false, 0, server->turn.service.nrequests);
     if (server->turn.poller != NULL) {
         server->turn.is_running = true;
         for (int i = 0; i < server->ndoors; i++)
@@ -236,7 +242,16 @@ server_listen(struct server *server, int fd)
     door->endpoint.port = addr_port(&door->listener.local);
     door->is_open = true;
     server->ndoors++;
+    crowd_tell(&server->config.crowd, true, server->turn.nconns, 0);
     return 0;
+}
+
+static void
+rest_for(struct server *server, uint32_t ms)
+{
+    watch_doors(server, false);
+    server->accept_due_ms = server->turn.service.clock.ms + ms;
+    turn_note_due(&server->turn, server->accept_due_ms);
 }
 
 /* Accepting rests until a connection closes or a while has passed. */
@@ -245,13 +260,30 @@ rest(struct server *server, int why)
 {
     struct turn *turn = &server->turn;
 
-    watch_doors(server, false);
-    server->accept_due_ms = turn->service.clock.ms + ACCEPT_REST_MS;
-    turn_note_due(turn, server->accept_due_ms);
+    rest_for(server, ACCEPT_REST_MS);
     if (log_may_complain(&turn->service.log, why, slice_of(""), turn->service.clock.ms,
                          &(uint32_t){0}))
         log_line(&turn->service.log, LOG_WARNING, "accepting rests: %s (%u open)",
                  err_text(why), turn->nconns);
+}
+
+/* Whether another worker should take the next connection: this one rests a moment then,
+ * and takes a few when nobody else has had the time. */
+static bool
+yields(struct server *server)
+{
+    unsigned open = server->turn.nconns;
+
+    if (server->yielded > 0) {
+        server->yielded--;
+        return false;
+    }
+    crowd_tell(&server->config.crowd, true, open, server->turn.service.nrequests);
+    if (crowd_room(&server->config.crowd, open) > 0)
+        return false;
+    rest_for(server, YIELD_MS);
+    server->yielded = YIELDED_ACCEPTS;
+    return true;
 }
 
 static void
@@ -259,7 +291,7 @@ accept_some(struct server *server, struct door *door)
 {
     struct addr peer;
 
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN && !yields(server); i++) {
         if (server->turn.nconns >= server->config.limits.connections) {
             rest(server, ERR_CONNECTION_LIMIT);
             return;
@@ -269,8 +301,10 @@ accept_some(struct server *server, struct door *door)
             rest(server, fd);
             return;
         }
-        if (fd < 0)
+        if (fd < 0) {
+            server->yielded = 0; /* others have taken them */
             return;
+        }
         int err = conn_open(&server->turn, fd, &peer, &door->endpoint, &h1_protocol);
         if (err != 0)
             log_line(&server->turn.service.log, LOG_ERROR,
@@ -322,14 +356,17 @@ static uint64_t
 stage_begins_ms(const struct server *server, enum server_stage stage)
 {
     uint64_t grace = server->config.graceful_ms;
+    uint64_t last_call = server->has_retired ? server->config.last_call_ms : 0;
 
     switch (stage) {
+    case SERVER_DRAINING:
+        return last_call;
     case SERVER_NOTIFIED:
-        return grace * 2 / 3;
+        return last_call + grace * 2 / 3;
     case SERVER_CANCELLED:
-        return grace * 5 / 6;
+        return last_call + grace * 5 / 6;
     default:
-        return grace;
+        return last_call + grace;
     }
 }
 
@@ -337,8 +374,12 @@ static void
 enter_stage(struct server *server, enum server_stage stage)
 {
     server->stage = stage;
-    if (stage == SERVER_DRAINING) {
+    if (stage == SERVER_LAST_CALL) {
         server->turn.service.is_draining = true;
+        server->turn.service.takes_last_call = true;
+    } else if (stage == SERVER_DRAINING) {
+        server->turn.service.is_draining = true;
+        server->turn.service.takes_last_call = false;
         drain_all(server);
         notify_all(server, true);
     } else if (stage == SERVER_NOTIFIED) {
@@ -364,6 +405,17 @@ look_whether_done(struct server *server)
     if (server->access != NULL)
         access_log_write(server->access);
     tell_owner(server);
+}
+
+static void
+look_whether_full(struct server *server)
+{
+    uint64_t most = server->config.max_requests;
+
+    if (most == 0 || server->full_told || server->turn.service.nrequests < most)
+        return;
+    server->full_told = true;
+    server->config.on_full(server->config.owner);
 }
 
 /* What is due besides the connections' timers. */
@@ -402,7 +454,10 @@ end_turn(struct server *server)
 {
     turn_end(&server->turn);
     server->turn.is_running = false;
+    crowd_tell(&server->config.crowd, server->stage == SERVER_SERVING,
+               server->turn.nconns, server->turn.service.nrequests);
     look_whether_done(server);
+    look_whether_full(server);
 }
 
 void
@@ -442,26 +497,39 @@ server_flush(struct server *server)
     end_turn(server);
 }
 
-void
-server_stop(struct server *server)
+static void
+begin_stop(struct server *server, enum server_stage stage)
 {
-    if (server->stage != SERVER_SERVING)
-        return;
     bool nested = server->turn.is_running;
+
     begin_turn(server);
     for (int i = 0; i < server->ndoors; i++)
         close_door(server, &server->doors[i]);
+    server->has_retired = stage == SERVER_LAST_CALL;
     server->stop_began_ms = server->turn.service.clock.ms;
-    enter_stage(server, SERVER_DRAINING);
+    enter_stage(server, stage);
     if (!nested)
         end_turn(server);
 }
 
 void
-server_close(struct server *server)
+server_retire(struct server *server)
 {
     if (server->stage == SERVER_SERVING)
-        server_stop(server);
+        begin_stop(server, SERVER_LAST_CALL);
+}
+
+void
+server_stop(struct server *server)
+{
+    if (server->stage < SERVER_DRAINING)
+        begin_stop(server, SERVER_DRAINING);
+}
+
+void
+server_close(struct server *server)
+{
+    server_stop(server);
     if (server->stage == SERVER_CLOSED)
         return;
     bool nested = server->turn.is_running;

@@ -10,12 +10,15 @@
 #include "base/log.h"      /* log_sink */
 #include "http/limits.h"   /* struct http_limits */
 #include "http/stream.h"   /* struct stream_handler */
+#include "server/crowd.h"  /* struct crowd */
 
 struct server; /* owns everything below it */
 
 /* How far a graceful stop has come. */
 enum server_stage {
     SERVER_SERVING = 0,
+    SERVER_LAST_CALL, /* after server_retire: no new connections; each answer says
+                         "connection: close", so that idle ones may bring one request */
     SERVER_DRAINING, /* no new connections; running exchanges finish; streaming ones that
                          wait for the peer have heard on_close(ERR_SHUTDOWN) */
     SERVER_NOTIFIED,  /* 2/3 of the grace are over: all exchanges have heard it */
@@ -25,7 +28,10 @@ enum server_stage {
 
 struct server_config {
     struct http_limits limits;
-    uint32_t graceful_ms; /* 30000; the longest graceful stop */
+    uint32_t graceful_ms;  /* 30000; the longest graceful stop */
+    uint32_t last_call_ms; /* how long SERVER_LAST_CALL lasts at most */
+    uint64_t max_requests; /* on_full is called once so many have begun; 0: never */
+    struct crowd crowd;    /* copied; what it points to outlives the server */
     bool sends_date;
     bool sends_server;
     struct slice
@@ -45,6 +51,8 @@ struct server_config {
      * server_turn, server_flush or server_stop; the owner looks at server_stage and
      * server_connections. */
     void (*on_stage)(void *owner);
+    /* max_requests have begun: called once, at the end of a turn. */
+    void (*on_full)(void *owner);
     void *owner;
 };
 
@@ -72,7 +80,12 @@ void server_turn(struct server *server);
  * connections whose exchange has ended. */
 void server_flush(struct server *server);
 
-/* Begins a graceful stop: closes the listeners, closes idle connections, lets the others
+/* Begins a stop that loses no request of a client that keeps connections, while another
+ * server accepts on the same sockets: SERVER_LAST_CALL until no connection is left or
+ * last_call_ms are over, then as server_stop.  Does nothing once a stop has begun. */
+void server_retire(struct server *server);
+
+/* Begins a graceful stop, or ends the last call of one: closes the listeners, closes idle connections, lets the others
  * finish within graceful_ms by the stages above.  Calling again does nothing. */
 void server_stop(struct server *server);
 

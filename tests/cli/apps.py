@@ -107,6 +107,35 @@ async def slow(scope, receive, send):
     await answer(send, b"finished")
 
 
+async def pid(scope, receive, send):
+    """Answers with the number of its process."""
+    assert scope["type"] == "http"
+    await answer(send, b"%d" % os.getpid())
+
+
+async def pid_slowly(scope, receive, send):
+    """Says that it has begun, answers with the number of its process after a while."""
+    assert scope["type"] == "http"
+    say("begun")
+    await asyncio.sleep(0.5)
+    await answer(send, b"%d" % os.getpid())
+
+
+async def dies(scope, receive, send):
+    """Ends its process when it starts."""
+    os._exit(7)
+
+
+async def dies_after_start(scope, receive, send):
+    """Ends its process when it starts, but for the first one."""
+    if scope["type"] == "lifespan":
+        try:
+            os.close(os.open(os.environ["MARK"], os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            os._exit(7)
+        asyncio.get_running_loop().call_later(0.2, os._exit, 7)
+
+
 async def stuck(scope, receive, send):
     """Never answers, and says when it is cancelled."""
     assert scope["type"] == "http"

@@ -37,6 +37,15 @@ class Output:
             assert data, f"no line with {wanted!r} came, but:\n{self.text}"
             self.text += data.decode()
 
+    def count(self, wanted):
+        """Return in how many of the lines that have come ``wanted`` is."""
+        while select.select([self.fd], [], [], 0)[0]:
+            data = os.read(self.fd, 65536)
+            if not data:
+                break
+            self.text += data.decode()
+        return self.text.count(wanted)
+
     def rest(self):
         """Wait for the end and return everything."""
         self.text += self.pipe.read().decode()

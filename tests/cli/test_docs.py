@@ -45,6 +45,8 @@ def test_every_option_is_documented_in_order():
 def test_environment_default_and_unit_are_true(option):
     row = DOCUMENTED[OPTIONS.index(option)]
     units = {limit.name: limit.unit for limit in LIMITS} | {"backlog": "connections"}
+    units |= {x.field: "s" for x in OPTIONS if x.takes == "SECONDS"}
+    units["limit_rss"] = "bytes"
     assert row[1] == (f"`{option.variable}`" if option.variable else "")
     assert row[2] == option.default
     assert row[3] == units.get(option.field, "")

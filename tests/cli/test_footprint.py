@@ -22,12 +22,12 @@ from bolide.cli import main
 def report():
     sys.stderr.write(" ".join(sorted(set(sys.modules) - before)) + "\\n")
     sys.stderr.flush()
-from bolide.server import Server
-banner = Server._banner
+from bolide import server
+banner = server.banner
 def listening(*args):
     report()
     return banner(*args)
-Server._banner = listening
+server.banner = listening
 main(["--loop", "asyncio", "--port", "0", "apps:hello"])
 """
 

@@ -26,7 +26,7 @@ def test_defaults_are_the_engine_s():
     table = text[text.index("HTTP_LIMITS_DEFAULT") :]
     engine = {k: int(v) for k, v in re.findall(r"\.(\w+) = (\d+)", table)}
     text = (SOURCES / "server" / "server.h").read_text(encoding="utf-8")
-    engine["graceful_ms"] = int(re.search(r"graceful_ms; /\* (\d+);", text).group(1))
+    engine["graceful_ms"] = int(re.search(r"graceful_ms; +/\* (\d+);", text).group(1))
     limits = [x for x in LIMITS if not x.key.startswith("ws_")]
     assert {x.key: x.for_engine(x.default) for x in limits} == engine
 

@@ -1,0 +1,492 @@
+"""Looks after workers: starts them in order, replaces them, and loses no request.
+
+The supervisor owns the listening sockets, which all workers share, so that a worker
+that dies takes no waiting connection with it. It has no event loop: it sleeps in one
+``poll`` until a signal, a worker's word or the next deadline comes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+from bolide import privileges, sockets
+from bolide.config import WORKERS_MAX, Config
+from bolide.crew import STARTING, Worker, cpu_count, how_it_ended, resident_bytes
+from bolide.errors import BindError, ConfigError
+from bolide.logs import LEVELS, Log
+from bolide.preload import ask_for_worker, become_parent_of_orphans, run_template
+from bolide.server import (
+    EXIT_ERROR,
+    EXIT_OK,
+    EXIT_SIGNAL,
+    EXIT_STARTUP,
+    LEFTOVERS_S,
+    SHUTDOWN_LEAST_S,
+    banner,
+)
+from bolide.worker import SEAT_BYTES, Post, read_beat, run_worker
+
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MOST_S = 30.0
+SETTLED_S = 5.0
+"""A worker that has served for so long did not die of its start."""
+
+RSS_EVERY_S = 1.0
+KILL_MARGIN_S = 5.0
+"""How much longer than its own deadlines a worker may take to end."""
+
+SIGNALS = (
+    signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN,
+    signal.SIGTTOU, signal.SIGCHLD,
+)  # fmt: skip
+
+
+_Job = Callable[[Config, Post, list[socket.socket]], int]
+
+
+class _InChildError(BaseException):
+    """Unwinds the stack of a forked worker, which then runs ``job``."""
+
+    def __init__(self, job: Callable[[], int]) -> None:
+        self.job = job
+
+
+class Supervisor:
+    """The process that workers belong to."""
+
+    def __init__(
+        self, config: Config, again: Callable[[], Config] | None = None
+    ) -> None:
+        """``again`` reads the settings anew for a reload; it raises ConfigError."""
+        self.config = config
+        self.log = Log(config.level)
+        self._again = again
+        self._listeners: list[socket.socket] = []
+        self._workers: dict[int, Worker] = {}
+        self._target = cpu_count() if config.workers == "auto" else self._count()
+        self._generation = 0
+        self._is_reloading = False
+        self._template: Worker | None = None
+        self._has_served = False
+        self._has_told = False
+        self._stop_signal: int | None = None
+        self._exit_code = EXIT_OK
+        self._failures = 0
+        self._not_before = 0.0
+        self._rss_due = 0.0
+        self._poll = select.poll()
+        self._crowd = mmap.mmap(-1, 2 * max(self._target, 16) * SEAT_BYTES)
+
+    def _count(self) -> int:
+        return self.config.workers if isinstance(self.config.workers, int) else 1
+
+    def run(self) -> int:
+        """Serve until a signal comes and return the exit code; also in each worker."""
+        try:
+            return self._run()
+        except _InChildError as child:
+            job = child.job
+        return job()
+
+    def _run(self) -> int:
+        if self.config.preload:
+            become_parent_of_orphans()
+        try:
+            privileges.check(self.config)
+            self._listeners = sockets.bind(self.config)
+        except (BindError, ConfigError) as error:
+            self._say("error", str(error))
+            return EXIT_ERROR
+        inode = sockets.inode(self.config.uds)
+        wake, signalled = os.pipe()
+        for end in (wake, signalled):
+            os.set_blocking(end, False)
+        before = {n: signal.signal(n, lambda *_: None) for n in SIGNALS}
+        signal.set_wakeup_fd(signalled, warn_on_full_buffer=False)
+        self._poll.register(wake, select.POLLIN)
+        try:
+            self._supervise(wake)
+            return self._exit_code
+        finally:
+            # Not reached in a worker, which leaves by os.fork() and _InChildError: the
+            # pid tells.
+            signal.set_wakeup_fd(-1)
+            os.close(wake)
+            os.close(signalled)
+            if not self._is_worker:
+                for number, handler in before.items():
+                    signal.signal(number, handler or signal.SIG_DFL)
+                self._clean_up(inode)
+
+    _is_worker = False
+
+    def _clean_up(self, inode: int) -> None:
+        self._drop_template()
+        for sock in self._listeners:
+            sock.close()
+        if self.config.uds is not None and inode:
+            sockets.remove(self.config.uds, inode)
+
+    def _supervise(self, wake: int) -> None:
+        self._fill()
+        while self._workers or self._wants_workers():
+            for fd, _ in self._poll.poll(self._sleep_ms()):
+                if fd == wake:
+                    with contextlib.suppress(BlockingIOError):
+                        for number in os.read(wake, 256):
+                            self._on_signal(number)
+                else:
+                    self._hear(fd)
+            self._reap()
+            self._watch()
+            self._fill()
+
+    def _wants_workers(self) -> bool:
+        return self._stop_signal is None and self._exit_code == EXIT_OK
+
+    def _say(self, level: str, text: str) -> None:
+        self.log.line(LEVELS[level], text)
+
+    # Starting
+
+    def _fresh(self) -> list[Worker]:
+        """Return the workers that are to stay."""
+        return [
+            x for x in self._workers.values()
+            if not x.is_ending and not x.is_worn and x.generation == self._generation
+        ]  # fmt: skip
+
+    def _old(self) -> list[Worker]:
+        """Return the workers that serve until others have taken their place."""
+        fresh = self._fresh()
+        return [
+            x for x in self._workers.values()
+            if x.state != STARTING and not x.is_ending and x not in fresh
+        ]  # fmt: skip
+
+    def _fill(self) -> None:
+        """Start what is missing, and let go what is too much."""
+        if not self._wants_workers():
+            return
+        now = time.monotonic()
+        fresh = self._fresh()
+        for worker in fresh[self._target :]:
+            self._retire(worker)
+        missing = self._target - len(fresh)
+        starting = any(x.state == STARTING for x in fresh)
+        one_by_one = self._is_reloading or not self._has_served
+        while missing > 0 and now >= self._not_before and not (one_by_one and starting):
+            if self.config.preload and not self._has_template():
+                return
+            self._spawn()
+            missing -= 1
+            starting = True
+
+    def _has_template(self) -> bool:
+        """Return whether the application is loaded; if not, see to it."""
+        template = self._template
+        if template is None or template.generation != self._generation:
+            self._drop_template()
+            self._template = self._start(0, run_template)
+            return False
+        return template.state != STARTING
+
+    def _drop_template(self) -> None:
+        """Let the template go: it ends when nobody can ask it any more."""
+        if self._template is not None:
+            self._forget(self._template)
+        self._template = None
+
+    def _spawn(self) -> None:
+        """Start a worker in a free seat."""
+        taken = {x.seat for x in self._workers.values()}
+        seats = len(self._crowd) // SEAT_BYTES
+        seat = next((x for x in range(seats) if x not in taken), None)
+        if seat is None:
+            return
+        start = seat * SEAT_BYTES
+        self._crowd[start : start + SEAT_BYTES] = bytes(SEAT_BYTES)
+        worker = self._start(seat, run_worker)
+        if worker is not None:
+            self._workers[worker.pid] = worker
+
+    def _start(self, seat: int, job: _Job) -> Worker | None:
+        """Fork a process that does ``job``; in the child, leave by _InChildError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            pid = self._fork(ours, Post(theirs, self._crowd, seat), job)
+        except OSError as error:
+            self._say("error", f"cannot start a worker: {error}")
+            self._back_off(time.monotonic())
+            ours.close()
+            return None
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        self._poll.register(ours, select.POLLIN)
+        return Worker(pid, seat, ours, self._generation)
+
+    def _fork(self, ours: socket.socket, post: Post, job: _Job) -> int:
+        """Return the number of a new process; raise OSError, _InChildError in it."""
+        if job is run_worker and self._template is not None:
+            return ask_for_worker(self._template.control, post.control, post.seat)
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._is_worker = True
+                ours.close()
+                for worker in self._all():
+                    worker.control.close()
+                config, listeners = self.config, self._listeners
+                post = post._replace(control=post.control.dup())
+                raise _InChildError(lambda: job(config, post, listeners))
+        finally:
+            if not self._is_worker:
+                signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        return pid
+
+    def _all(self) -> list[Worker]:
+        template = [self._template] if self._template is not None else []
+        return [*self._workers.values(), *template]
+
+    def _back_off(self, now: float) -> None:
+        self._failures += 1
+        wait = min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2 ** (self._failures - 1))
+        self._not_before = now + wait
+
+    # What workers say
+
+    def _hear(self, fd: int) -> None:
+        worker = next((x for x in self._all() if x.control.fileno() == fd), None)
+        if worker is None:
+            return
+        try:
+            message = worker.control.recv(64)
+        except BlockingIOError:
+            return
+        except OSError:
+            message = b""
+        if message == b"ready" and worker is self._template:
+            worker.serve(time.monotonic())
+        elif message == b"ready":
+            self._on_ready(worker)
+        elif message == b"full":
+            self._wear(worker, "has served its requests")
+        elif not message:
+            self._poll.unregister(fd)
+
+    def _on_ready(self, worker: Worker) -> None:
+        worker.serve(time.monotonic())
+        old = self._old()
+        fresh = [x for x in self._fresh() if x.state != STARTING]
+        complete = len(fresh) >= self._target
+        for other in old if complete else old[:1]:
+            self._retire(other)
+        if complete and self._is_reloading:
+            self._is_reloading = False
+            self._say("info", f"reloaded: {len(fresh)} new workers serve")
+        if complete and not self._has_told:
+            where = ", ".join(map(sockets.describe, self._listeners))
+            count = f"{len(fresh)} worker" + "s" * (len(fresh) > 1)
+            self._say("info", banner(where, count))
+            self._has_told = True
+        self._has_served = True
+
+    def _wear(self, worker: Worker, why: str) -> None:
+        """Replace a worker that serves; it goes on until another is ready."""
+        if worker.is_worn or worker.is_ending:
+            return
+        worker.is_worn = True
+        self._say("info", f"worker {worker.pid} {why}: it is being replaced")
+
+    def _retire(self, worker: Worker) -> None:
+        """Have a worker end while others serve; it takes no new connection."""
+        if worker.state == STARTING:
+            self._terminate(worker)
+            return
+        with contextlib.suppress(OSError):
+            worker.control.send(b"retire")
+        last_call = self.config.timeout_keep_alive or 0.0
+        worker.end(time.monotonic() + last_call + self._end_s())
+
+    def _terminate(self, worker: Worker) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker.pid, signal.SIGTERM)
+        worker.end(time.monotonic() + self.config.drain_delay + self._end_s())
+
+    def _end_s(self) -> float:
+        """Return the seconds that a worker takes to end at most."""
+        grace = self.config.timeout_graceful_shutdown or 0.0
+        return grace + max(grace, SHUTDOWN_LEAST_S) + LEFTOVERS_S + KILL_MARGIN_S
+
+    # What ends
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            worker = self._workers.pop(pid, None)
+            if self._template is not None and self._template.pid == pid:
+                worker, self._template = self._template, None
+            if worker is not None:
+                self._bury(worker, os.waitstatus_to_exitcode(status))
+
+    def _bury(self, worker: Worker, code: int) -> None:
+        self._forget(worker)
+        start = worker.seat * SEAT_BYTES
+        self._crowd[start : start + SEAT_BYTES] = bytes(SEAT_BYTES)
+        if worker.is_ending:
+            self._say("debug", f"worker {worker.pid} {how_it_ended(code)}")
+        elif worker.state == STARTING:
+            self._on_failed_start(worker, code)
+        else:
+            now = time.monotonic()
+            self._say("error", f"worker {worker.pid} {how_it_ended(code)}")
+            if now - worker.since < SETTLED_S:
+                self._back_off(now)
+            else:
+                self._failures = 0
+
+    def _forget(self, worker: Worker) -> None:
+        with contextlib.suppress(KeyError):
+            self._poll.unregister(worker.control)
+        worker.control.close()
+
+    def _on_failed_start(self, worker: Worker, code: int) -> None:
+        text = f"worker {worker.pid} {how_it_ended(code)} at its start"
+        self._back_off(time.monotonic())
+        if not self._has_served and self._stop_signal is None:
+            if code not in (EXIT_ERROR, EXIT_STARTUP):
+                self._say("error", text)
+            self._exit_code = code if code in (EXIT_ERROR, EXIT_STARTUP) else 3
+            for other in self._workers.values():
+                self._terminate(other)
+        elif self._is_reloading:
+            self._is_reloading = False
+            for other in self._workers.values():
+                other.generation = self._generation
+            self._say("error", f"{text}: the reload is over, the others serve on")
+        else:
+            wait = self._not_before - time.monotonic()
+            self._say("error", f"{text}; the next start is in {wait:.1f} s")
+
+    # Deadlines
+
+    def _watch(self) -> None:
+        """Look at what is due: ends, lifetimes, heartbeats, memory."""
+        now = time.monotonic()
+        looks_at_rss = self.config.limit_rss > 0 and now >= self._rss_due
+        if looks_at_rss:
+            self._rss_due = now + RSS_EVERY_S
+        for worker in list(self._workers.values()):
+            if worker.is_ending:
+                if now >= worker.due:
+                    self._say("error", f"worker {worker.pid} does not end: killed")
+                    self._kill(worker)
+            elif worker.state != STARTING:
+                self._look_after(worker, now, looks_at_rss)
+
+    def _look_after(self, worker: Worker, now: float, looks_at_rss: bool) -> None:
+        config = self.config
+        if config.worker_lifetime and now - worker.since >= config.worker_lifetime:
+            self._wear(worker, "has lived for its time")
+        if config.heartbeat and now >= self._beat_due(worker):
+            text = f"its loop has been blocked for {config.heartbeat:g} s: killed"
+            self._say("error", f"worker {worker.pid}: {text}")
+            self._kill(worker)
+            worker.is_worn = True
+        if looks_at_rss:
+            rss = resident_bytes(worker.pid)
+            if rss > config.limit_rss:
+                self._wear(worker, f"takes {rss >> 20} MiB")
+
+    def _beat_due(self, worker: Worker) -> float:
+        beat = max(read_beat(self._crowd, worker.seat), worker.since)
+        return beat + self.config.heartbeat
+
+    def _kill(self, worker: Worker) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker.pid, signal.SIGKILL)
+        worker.due = float("inf")
+
+    def _sleep_ms(self) -> int | None:
+        """Return how long nothing is due; None: until something happens."""
+        due = [float("inf")]
+        if self._wants_workers() and len(self._fresh()) < self._target:
+            due.append(self._not_before)
+        for worker in self._workers.values():
+            if worker.is_ending:
+                due.append(worker.due)
+            elif worker.state != STARTING and not worker.is_worn:
+                due += self._dues_of(worker)
+        first = min(due)
+        if first == float("inf"):
+            return None
+        return max(0, int((first - time.monotonic()) * 1000) + 1)
+
+    def _dues_of(self, worker: Worker) -> list[float]:
+        due = []
+        if self.config.worker_lifetime:
+            due.append(worker.since + self.config.worker_lifetime)
+        if self.config.heartbeat:
+            due.append(self._beat_due(worker))
+        if self.config.limit_rss:
+            due.append(self._rss_due)
+        return due
+
+    # Signals
+
+    def _on_signal(self, number: int) -> None:
+        if number in (signal.SIGINT, signal.SIGTERM):
+            self._stop(number)
+        elif self._stop_signal is not None or not self._has_served:
+            return
+        elif number == signal.SIGHUP:
+            self._reload()
+        elif number in (signal.SIGTTIN, signal.SIGTTOU):
+            step = 1 if number == signal.SIGTTIN else -1
+            most = min(WORKERS_MAX, len(self._crowd) // SEAT_BYTES // 2)
+            self._target = min(max(1, self._target + step), most)
+            self._say("info", f"workers: {self._target}")
+
+    def _stop(self, number: int) -> None:
+        if self._stop_signal is not None:
+            for worker in self._workers.values():
+                self._kill(worker)
+            self._exit_code = EXIT_SIGNAL + number
+            return
+        self._stop_signal = number
+        self._say("info", f"stopping; workers: {len(self._workers)}")
+        for worker in self._workers.values():
+            self._terminate(worker)
+
+    def _reload(self) -> None:
+        """Replace all workers, one at a time, by new ones with new settings."""
+        if self._again is not None:
+            try:
+                config = self._again()
+                privileges.check(config)
+            except ConfigError as error:
+                self._say("error", f"not reloaded: {error}")
+                return
+            if config.workers != self.config.workers:
+                self.config = config
+                self._target = self._count()
+            self.config = config
+            self.log.level = config.level
+        self._generation += 1
+        self._is_reloading = True
+        self._failures, self._not_before = 0, 0.0
+        self._say("info", "reloading")

@@ -1,0 +1,128 @@
+"""A worker: a Server in a process of its own, which a supervisor looks after."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import struct
+import time
+from types import FrameType
+from typing import TYPE_CHECKING, NamedTuple
+
+from bolide.config import Config
+from bolide.logs import LEVELS
+from bolide.server import Server
+
+if TYPE_CHECKING:
+    import mmap
+
+SEAT_BYTES = 64
+"""Of a worker in the memory that all share; src/server/crowd.h."""
+
+_BEAT = struct.Struct("d")
+_BEAT_OFFSET = 16
+_SUPERVISORS = (
+    signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU,
+)  # fmt: skip
+"""Signals that a terminal or a user sends to all, and that the supervisor answers."""
+
+
+def read_beat(crowd: mmap.mmap, seat: int) -> float:
+    """Return when a worker's loop last turned, by the monotonic clock; 0: never."""
+    beat: float = _BEAT.unpack_from(crowd, seat * SEAT_BYTES + _BEAT_OFFSET)[0]
+    return beat
+
+
+class Post(NamedTuple):
+    """What a worker has from its supervisor."""
+
+    control: socket.socket
+    """Brings "retire", takes "ready" and "full"; its end is the supervisor's."""
+    crowd: mmap.mmap
+    """Memory that all workers share."""
+    seat: int
+    """Which part of it is this worker's."""
+
+
+class WorkerServer(Server):
+    """A Server that tells its supervisor how it is, and ends when it is told to."""
+
+    def __init__(self, config: Config, post: Post) -> None:
+        super().__init__(config)
+        self.post = post
+        self.log.tag = f"[{os.getpid()}] "
+
+    def _engine_settings(self) -> dict[str, object]:
+        settings = super()._engine_settings()
+        settings["crowd"], settings["seat"] = self.post.crowd, self.post.seat
+        return settings
+
+    def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.log.line(LEVELS["debug"], "the worker is ready")
+        self.post.control.setblocking(False)
+        loop.add_reader(self.post.control.fileno(), self._on_control, loop)
+        if self.config.heartbeat > 0:
+            self._beat(loop)
+        self._tell(b"ready")
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Stop; a second signal is the same one, sent to the whole group of processes.
+
+        To end it at once is the supervisor's.
+        """
+        if self._signal is None:
+            super()._on_signal(number, frame)
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        offset = self.post.seat * SEAT_BYTES + _BEAT_OFFSET
+        _BEAT.pack_into(self.post.crowd, offset, time.monotonic())
+        loop.call_later(self.config.heartbeat / 4, self._beat, loop)
+
+    def _on_full(self) -> None:
+        self._tell(b"full")
+
+    def _tell(self, message: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self.post.control.send(message)
+
+    def _on_control(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            message = self.post.control.recv(64)
+        except BlockingIOError:
+            return
+        except OSError:
+            message = b""
+        if message == b"retire":
+            self.retire()
+        elif not message:
+            loop.remove_reader(self.post.control.fileno())
+            self.log.line(LEVELS["warning"], "the supervisor is gone")
+            self.should_exit = True
+
+
+def _ignore(number: int, frame: object) -> None:
+    """Do nothing; unlike SIG_IGN this is not what programs inherit."""
+
+
+def ignore_supervisors_signals() -> None:
+    """Set up the signals of a process that a supervisor has forked."""
+    for number in _SUPERVISORS:
+        signal.signal(number, _ignore)
+    for number in (signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def run_worker(config: Config, post: Post, listeners: list[socket.socket]) -> int:
+    """Serve on ``listeners`` until a signal or the supervisor ends it; the exit code.
+
+    The process was forked with all signals blocked.
+    """
+    from bolide.privileges import drop
+
+    ignore_supervisors_signals()
+    drop(config)
+    return WorkerServer(config, post).run(listeners, owns_process=True)

@@ -1,0 +1,326 @@
+"""``--workers``: a supervisor keeps as many processes serving as it is asked for."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from command import DEADLINE_S, Command, connect, read_until, request, serve, talk
+
+ASKED = request(fields="")
+
+
+def workers(count, target="pid", *words, **kwargs):
+    return serve(target, "--workers", str(count), "--no-access-log", *words, **kwargs)
+
+
+def ask(port):
+    """Return the number of the process that answers on a new connection."""
+    return int(talk(port, request()).partition(b"\r\n\r\n")[2])
+
+
+def pids(command):
+    """Return the workers that a supervisor has now."""
+    path = f"/proc/{command.process.pid}/task/{command.process.pid}/children"
+    with open(path, encoding="ascii") as file:
+        return {int(x) for x in file.read().split()}
+
+
+def wait_for(look, what):
+    """Wait until ``look()`` is true and return what it is."""
+    end = time.monotonic() + DEADLINE_S
+    while not (found := look()):
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
+    return found
+
+
+def is_alive(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return f.read().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def test_all_workers_serve_and_stop_with_0():
+    with workers(3) as command:
+        port = command.port()
+        found = pids(command)
+        assert len(found) == 3
+        wait_for(lambda: found.discard(ask(port)) or not found, "not all answer")
+        assert command.stop() == 0
+        assert "error" not in command.err.rest()
+
+
+def test_the_supervisor_runs_no_application():
+    with workers(1) as command:
+        assert ask(command.port()) in pids(command)
+
+
+def test_connections_are_shared_out_evenly():
+    """The busiest of four workers has at most 1.2 times the mean of 256 connections."""
+    with workers(4) as command, contextlib.ExitStack() as stack:
+        port = command.port()
+        peers = [stack.enter_context(connect(port)) for _ in range(256)]
+        for peer in peers:
+            peer.sendall(ASKED)
+        counts = {}
+        for peer in peers:
+            pid = read_until(peer, b"\r\n\r\n").partition(b"\r\n\r\n")[2]
+            counts[pid] = counts.get(pid, 0) + 1
+        assert len(counts) == 4
+        assert max(counts.values()) <= 1.2 * 64, counts
+
+
+def test_a_worker_that_is_killed_is_replaced():
+    with workers(2) as command:
+        port = command.port()
+        first = ask(port)
+        os.kill(first, signal.SIGKILL)
+        command.err.line_with(f"worker {first} was killed by SIGKILL")
+        wait_for(lambda: len(pids(command) - {first}) == 2, "no new worker")
+        for _ in range(20):
+            assert ask(port) != first
+        assert command.stop() == 0
+
+
+def test_the_kill_of_a_worker_loses_only_what_it_was_answering():
+    with workers(2, "pid_slowly") as command, contextlib.ExitStack() as stack:
+        port = command.port()
+        peers = [stack.enter_context(connect(port)) for _ in range(8)]
+        for peer in peers:
+            peer.sendall(request(fields=""))
+        for _ in peers:
+            command.err.line_with("begun")
+        killed = pids(command).pop()
+        os.kill(killed, signal.SIGKILL)
+        later = connect(port)
+        later.sendall(request())
+        lost = 0
+        for peer in peers:
+            with contextlib.suppress(ConnectionResetError):
+                answer = peer.recv(65536)
+                assert answer == b"" or f"\r\n\r\n{killed}".encode() not in answer
+                lost += answer == b""
+                continue
+            lost += 1
+        assert lost < len(peers)
+        assert read_until(later, b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+        later.close()
+        assert command.stop() == 0
+
+
+def test_a_worker_that_dies_again_and_again_is_started_ever_later(tmp_path):
+    env = {"MARK": str(tmp_path / "started once")}
+    with workers(1, "dies_after_start", env=env) as command:
+        command.port()
+        for wait in ("0.2", "0.4"):
+            command.err.line_with(f"the next start is in {wait} s")
+
+
+@pytest.mark.parametrize(
+    ("target", "env", "code", "why"),
+    [
+        ("lifespan", {"SAYS": "startup.failed"}, 3, "startup failed: no database"),
+        ("no_such", {}, 1, 'module "apps" has no attribute "no_such"'),
+        ("dies", {}, 3, "exited with code 7 at its start"),
+    ],
+)
+def test_a_failed_start_is_told_once_and_ends_all(target, env, code, why):
+    with workers(4, target, env=env) as command:
+        assert command.wait() == code
+        said = command.err.rest()
+        assert said.count(why) == 1
+        assert "listening" not in said
+
+
+def test_two_binds_of_one_port_end_before_a_worker_starts():
+    with workers(2) as first:
+        port = first.port()
+        with workers(2, "pid", "--port", str(port)) as second:
+            assert second.wait() == 1
+            assert "the address is in use by another program" in second.err.rest()
+
+
+def test_workers_come_and_go_by_signals():
+    with workers(1) as command:
+        port = command.port()
+        for number, count in (
+            (signal.SIGTTIN, 2),
+            (signal.SIGTTIN, 3),
+            (signal.SIGTTOU, 2),
+            (signal.SIGTTOU, 1),
+            (signal.SIGTTOU, 1),
+        ):
+            command.signal(number)
+            wait_for(lambda n=count: len(pids(command)) == n, f"not {count} workers")
+            assert ask(port)
+        assert command.stop() == 0
+
+
+def test_a_worker_with_enough_requests_is_replaced_without_a_gap():
+    with workers(1, "pid", "--limit-max-requests", "5") as command:
+        port = command.port()
+        first = ask(port)
+        answers = 1
+        while (pid := ask(port)) == first:
+            answers += 1
+        assert answers >= 5
+        assert pid in pids(command)
+        assert command.stop() == 0
+
+
+def test_a_server_without_workers_stops_after_enough_requests():
+    with serve("pid", "--limit-max-requests", "2") as command:
+        port = command.port()
+        ask(port)
+        ask(port)
+        assert command.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--worker-lifetime", "0.3"], "has lived for its time"),
+        (["--limit-rss", "1000000"], "takes "),
+    ],
+)
+def test_a_worker_is_replaced_when_it_is_worn(words, why):
+    with workers(1, "pid", *words) as command:
+        port = command.port()
+        first = ask(port)
+        command.err.line_with(f"worker {first} {why}")
+        wait_for(lambda: ask(port) != first, "the same worker still")
+        assert command.stop() == 0
+
+
+def test_a_blocked_worker_is_left_alone_unless_a_heartbeat_is_asked_for():
+    with workers(2, "blocking", "--heartbeat", "0.5") as command:
+        port = command.port()
+        with connect(port) as peer:
+            peer.sendall(request())
+            command.err.line_with("begun")
+            line = command.err.line_with("its loop has been blocked for 0.5 s")
+            pid = int(re.search(r"worker (\d+)", line).group(1))
+            command.err.line_with(f"worker {pid} was killed by SIGKILL")
+            wait_for(lambda: len(pids(command) - {pid}) == 2, "no new worker")
+        assert command.stop() == 0
+
+
+def test_workers_end_when_their_supervisor_is_killed():
+    with workers(2) as command:
+        command.port()
+        found = pids(command)
+        command.process.kill()
+        command.wait()
+        wait_for(lambda: not any(map(is_alive, found)), "workers live on")
+
+
+def test_a_second_signal_kills():
+    with workers(2, "blocking") as command:
+        port = command.port()
+        with connect(port) as peer:
+            peer.sendall(request())
+            command.err.line_with("begun")
+            command.signal(signal.SIGTERM)
+            command.err.line_with("stopping; workers: 2")
+            command.signal(signal.SIGTERM)
+            assert command.wait() == 128 + signal.SIGTERM
+
+
+def test_a_signal_to_the_whole_group_is_one_signal():
+    """So do a terminal's Ctrl-C and systemd."""
+    with workers(2, "slow") as command, connect(command.port()) as peer:
+        peer.sendall(request())
+        command.err.line_with("begun")
+        for pid in [command.process.pid, *pids(command)]:
+            os.kill(pid, signal.SIGTERM)
+        assert read_until(peer, b"finished")
+        assert command.wait() == 0
+
+
+class Load:
+    """wrk against ``port`` for ``seconds``; needs it installed."""
+
+    def __init__(self, port, seconds):
+        self.process = subprocess.Popen(
+            ["wrk", "-t1", "-c32", f"-d{seconds}s", f"http://127.0.0.1:{port}/"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def failed(self):
+        """Wait for its end; return what it says of failures."""
+        text, _ = self.process.communicate(timeout=DEADLINE_S * 3)
+        assert int(re.search(r"(\d+) requests in", text).group(1)) > 100, text
+        return re.findall(r"(?:Socket errors|Non-2xx).*", text)
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+def test_reloads_under_load_lose_no_request():
+    with workers(2) as command:
+        load = Load(command.port(), 8)
+        for number in range(1, 21):
+            before = pids(command)
+            command.signal(signal.SIGHUP)
+            wait_for(
+                lambda n=number: command.err.count("new workers serve") >= n,
+                f"reload {number} does not end",
+            )
+            assert len(pids(command) - before) == 2
+        assert load.failed() == []
+        assert command.stop() == 0
+
+
+def test_a_reload_loads_the_application_anew(tmp_path):
+    module = tmp_path / "changing.py"
+    text = "from apps import answer\nasync def app(s, r, send):\n"
+    body = "    if s['type'] == 'http': await answer(send, b'{}')\n"
+    module.write_text(text + body.format("old"))
+    words = ["--app-dir", str(tmp_path), "--workers", "2", "--port", "0"]
+    here = os.path.dirname(__file__)
+    env = {"PYTHONPATH": f"{here}:{os.environ['PYTHONPATH']}"}
+    with Command("changing:app", *words, env=env) as command:
+        port = command.port()
+        assert talk(port, request()).endswith(b"old")
+        module.write_text("raise ValueError('no')\n")
+        command.signal(signal.SIGHUP)
+        command.err.line_with("the reload is over, the others serve on")
+        assert talk(port, request()).endswith(b"old")
+        module.write_text(text + body.format("new"))
+        command.signal(signal.SIGHUP)
+        command.err.line_with("reloaded: 2 new workers serve")
+        wait_for(lambda: talk(port, request()).endswith(b"new"), "the old one answers")
+        assert command.stop() == 0
+
+
+def test_preloaded_workers_share_one_import_and_a_reload_makes_another(tmp_path):
+    text = (
+        "import os\nfrom apps import answer\nloader = os.getpid()\n"
+        "async def app(s, r, send):\n"
+        "    if s['type'] == 'http': await answer(send, b'%d' % loader)\n"
+    )
+    (tmp_path / "loaded.py").write_text(text)
+    env = {"PYTHONPATH": f"{os.path.dirname(__file__)}:{os.environ['PYTHONPATH']}"}
+    words = ["--app-dir", str(tmp_path), "--workers", "2", "--port", "0", "--preload"]
+    with Command("loaded:app", *words, env=env) as command:
+        port = command.port()
+        first = ask(port)
+        for _ in range(8):
+            assert ask(port) == first != command.process.pid
+        command.signal(signal.SIGHUP)
+        command.err.line_with("reloaded: 2 new workers serve")
+        wait_for(lambda: ask(port) != first, "the old import serves on")
+        command.signal(signal.SIGTTIN)
+        template_and_workers = 4
+        wait_for(lambda: len(pids(command)) == template_and_workers, "no new worker")
+        assert command.stop() == 0
+
+
+def test_an_application_that_cannot_be_preloaded_ends_the_command():
+    with workers(2, "no_such", "--preload") as command:
+        assert command.wait() == 1
+        assert command.err.rest().count("has no attribute") == 1
