@@ -99,10 +99,22 @@ on_close(struct ws *ws, unsigned code, struct slice reason)
     call_disconnect((CallObject *)self);
 }
 
+/* Messages that came in one piece with the end are received, and may be answered, where
+ * the Task can step. */
+static void
+before_end(struct ws *ws)
+{
+    WebSocketObject *self = websocket_of(ws);
+
+    if (self->inbox.n > 0)
+        waiters_run(&self->readers);
+}
+
 static const struct ws_handler ws_handler = {
     .on_message = on_message,
     .on_writable = on_writable,
     .on_close = on_close,
+    .before_end = before_end,
 };
 
 void
@@ -128,8 +140,11 @@ feed(WebSocketObject *self, struct slice in)
 {
     struct ws_spares *spares = &self->host->ws.shared.spares;
     struct ws_bytes *rest = &self->rest;
+    bool was_pumping = self->is_pumping;
 
+    self->is_pumping = true; /* what the application does in here must not feed again */
     ws_feed(&self->ws, &in);
+    self->is_pumping = was_pumping;
     if (in.len == 0)
         return;
     size_t need = rest->len + in.len;

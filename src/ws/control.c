@@ -95,9 +95,11 @@ answer_close(struct ws *ws, struct slice payload)
 void
 ws_control_take(struct ws *ws, enum ws_opcode opcode, struct slice payload)
 {
+    if (opcode == WS_CLOSE)
+        ws_before_end(ws);
     if (opcode == WS_CLOSE && ws->state == WS_CLOSING)
         ws_end(ws);
-    else if (opcode == WS_CLOSE)
+    else if (opcode == WS_CLOSE && ws->state == WS_OPEN)
         answer_close(ws, payload);
     else if (opcode == WS_PING && ws->state == WS_OPEN)
         answer_ping(ws, payload);

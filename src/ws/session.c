@@ -112,12 +112,20 @@ ws_close(struct ws *ws, unsigned code, struct slice reason)
 }
 
 void
+ws_before_end(struct ws *ws)
+{
+    if (ws->state == WS_OPEN && ws->shared->handler->before_end != NULL)
+        ws->shared->handler->before_end(ws);
+}
+
+void
 ws_fail(struct ws *ws, int err)
 {
     char payload[WS_CONTROL_BYTES];
     unsigned code = ws_code_of_err(err);
     struct slice reason = slice_of(err_text(err));
 
+    ws_before_end(ws);
     if (ws->state != WS_OPEN) {
         if (ws->state == WS_CLOSING)
             ws_end(ws);

@@ -78,6 +78,9 @@ struct ws_handler {
     /* It is over for the user, exactly once; ws->why tells why in the engine's words, 0
      * when a close frame ended it.  `reason` is UTF-8, borrowed for the call. */
     void (*on_close)(struct ws *ws, unsigned code, struct slice reason);
+    /* The peer is about to be refused, or has sent its close frame: the last moment to
+     * answer what came before.  The bytes of ws_feed's caller are in use.  May be NULL. */
+    void (*before_end)(struct ws *ws);
 };
 
 /* What all WebSockets of a worker share. */
@@ -189,6 +192,9 @@ ws_wants_input(const struct ws *ws)
 {
     return ws->state == WS_CLOSING || (ws->state == WS_OPEN && !ws->is_paused);
 }
+
+/* For the other files of ws/: calls before_end of an open one, which may end it. */
+void ws_before_end(struct ws *ws);
 
 /* For the other files of ws/: ends the tunnel behind what was sent, without a frame. */
 void ws_end(struct ws *ws);

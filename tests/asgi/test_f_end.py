@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from serving import DEADLINE_S, Serving
+from serving import DEADLINE_S, LOOPS, Serving
 from socketing import (
     CLOSE,
     CONNECT,
@@ -13,6 +13,8 @@ from socketing import (
     accept,
     close_payload,
     doing,
+    echo,
+    frame,
     handshake,
     listening,
     raised_by,
@@ -250,3 +252,19 @@ def test_F44_a_long_reason_is_cut_where_a_character_ends():
 
     with talking(app) as (peer, _):
         assert peer.close_code() == (1000, "é" * 61)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize(
+    "last, code",
+    [(frame(CLOSE, close_payload(1000)), 1000), (frame(3, b"x"), 1002)],
+    ids=["a close", "a broken rule"],
+)
+def test_messages_right_before_the_end_are_answered_first(loop, last, code):
+    with talking(echo, loop=loop) as (peer, _):
+        peer.send(TEXT, b"first")
+        assert peer.frame() == (TEXT, b"first")
+        peer.sock.sendall(frame(TEXT, b"a") + frame(TEXT, b"b") + last)
+        assert [peer.frame(), peer.frame()] == [(TEXT, b"a"), (TEXT, b"b")]
+        assert peer.close_code()[0] == code
+        assert peer.ends()

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 CLIENT = ROOT / "build" / "autobahn"
 REPORTS = ROOT / "build" / "autobahn-reports"
-GOOD = {"OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED"}
+GOOD = {"OK", "INFORMATIONAL"}
 GROUPS = {
     "1": "framing",
     "2": "pings and pongs",
@@ -66,12 +66,11 @@ def play(python, port, cases):
     }
     path = ROOT / "build" / "autobahn.json"
     path.write_text(json.dumps(spec))
-    code = "from autobahntestsuite.wstest import run; run()"
-    subprocess.run(
-        [python, "-c", code, "-m", "fuzzingclient", "-s", str(path)],
-        env={**os.environ, "PYTHONPATH": str(CLIENT)},
-        check=True,
-    )
+    # As a folder of a site, so that the packages of one namespace find each other.
+    code = f"import site; site.addsitedir({str(CLIENT)!r})\n"
+    code += "from autobahntestsuite.wstest import run; run()"
+    command = [python, "-c", code, "-m", "fuzzingclient", "-s", str(path)]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": ""}, check=True)
 
 
 def results():
