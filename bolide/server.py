@@ -202,6 +202,7 @@ class Server:
         self._loop = loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._forced = asyncio.Event()
+        self._heed_signals(loop)
         self._look()
         self._engine = engine = _engine.Server(app, loop, self._engine_settings())
         if not await self._startup(engine, self._stop):
@@ -216,6 +217,19 @@ class Server:
             await self._delay_drain()
         finally:
             await self._shut_down(engine)
+
+    def _heed_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have rloop wake at our signals.
+
+        Other loops do by themselves; it goes back to sleep, without a step of Python in
+        which a handler could run, unless it knows of the signal.
+        """
+        if loop_name(loop) != "rloop":
+            return
+        for number in _SIGNALS:
+            if signal.getsignal(number) == self._on_signal:
+                loop.add_signal_handler(number, self._look)
+                signal.signal(number, self._on_signal)
 
     def _engine_settings(self) -> dict[str, object]:
         """Return what the engine is told; a server under a supervisor adds to it."""
