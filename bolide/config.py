@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import InitVar, dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from bolide.errors import ConfigError
 from bolide.limits import LIMITS
-from bolide.logs import LEVELS
+from bolide.logs import LEVELS, LOGGING_CONFIG, Log, configure_logging
 
 LOOPS = ("auto", "asyncio", "uvloop", "rloop")
 LIFESPANS = ("auto", "on", "off")
 WEBSOCKETS = ("auto", "none", "websockets", "websockets-sansio", "wsproto")
 """Choices of ``ws``; uvicorn's names of libraries all mean "auto" here."""
+
+INTERFACES = ("auto", "asgi3", "asgi2", "wsgi")
 
 WORKERS_MAX = 512
 """Processes that one supervisor looks after at most."""
@@ -100,6 +102,33 @@ class Config:
     """Whether a WebSocket keeps its compression window between messages sent."""
     ws_client_takeover: bool = False
     """Whether a client may keep its compression window between its messages."""
+    env_file: str | None = None
+    """File of variables for the application's environment."""
+    log_config: dict[str, Any] | str | None = field(
+        default_factory=lambda: LOGGING_CONFIG
+    )
+    """Settings of Python's logging, a dict or a file of them; None: it is set up.
+    LOGGING_CONFIG as it is: logging is not used."""
+    use_colors: bool | None = None
+    """Whether what is said has colours; None: on a terminal."""
+    interface: str = "auto"
+    """One of INTERFACES; "auto" looks how many arguments the application takes."""
+    proxy_headers: bool = True
+    """Whether the X-Forwarded fields of trusted proxies are believed."""
+    forwarded_allow_ips: list[str] | str | None = None
+    """Proxies that are trusted."""
+    h11_max_incomplete_event_size: int | None = None
+    """The same as limit_head."""
+    http: Any = "auto"
+    """Has no meaning here."""
+    timeout_worker_healthcheck: float = 5
+    """Has no meaning here."""
+    reset_contextvars: bool = False
+    """Has no meaning here: requests never share a context."""
+    timeout_notify: float = 30
+    """Seconds between two calls of callback_notify."""
+    callback_notify: Callable[[], Awaitable[None]] | None = None
+    """Awaited again and again while the server serves."""
     workers: int | str | None = None
     """Processes that serve, 1 to WORKERS_MAX, or "auto", as many as there are CPUs for
     this one; each has a supervisor. None: this process serves, without a supervisor."""
@@ -159,10 +188,18 @@ class Config:
 
     def __post_init__(self, limits: Mapping[str, float] | None) -> None:
         """Check every setting, so that nothing starts half."""
+        self.notes: list[str] = []
+        """What the user should be told at the start."""
+        if self.h11_max_incomplete_event_size and self.limit_head is None:
+            self.limit_head = self.h11_max_incomplete_event_size
         self._check_place()
         self._check_choice("loop", LOOPS)
         self._check_choice("lifespan", LIFESPANS)
         self._check_choice("ws", WEBSOCKETS)
+        self._check_choice("interface", INTERFACES)
+        if self.interface == "wsgi":
+            raise ConfigError("interface", "wsgi is not in this version of bolide")
+        self._check_files()
         if self.app_dir is not None:
             if not os.path.isdir(self.app_dir):
                 raise ConfigError("app_dir", f'is no folder: "{self.app_dir}"')
@@ -185,6 +222,38 @@ class Config:
             raise ConfigError("uds", "and fd exclude each other")
         if self.uds is not None and not 0 < len(os.fsencode(self.uds)) <= 107:
             raise ConfigError("uds", "takes a path of 1 to 107 bytes")
+
+    def _check_files(self) -> None:
+        for name in ("env_file", "log_config"):
+            path = getattr(self, name)
+            if isinstance(path, str) and (
+                os.path.isdir(path) or not os.access(path, os.R_OK)
+            ):
+                raise ConfigError(name, f'is no file that can be read: "{path}"')
+        meaningless = {"http": "auto", "timeout_worker_healthcheck": 5.0}
+        for name, default in meaningless.items():
+            if getattr(self, name) != default:
+                self.notes.append(f"{name} has no meaning in bolide")
+
+    def make_log(self) -> Log:
+        """Return where to say things, as the settings ask for; raise ConfigError."""
+        log = Log(self.level, colors=self.use_colors)
+        try:
+            log.logger = configure_logging(self.log_config)
+        except (ImportError, OSError, ValueError, TypeError, KeyError) as error:
+            raise ConfigError("log_config", f"cannot be used: {error}") from None
+        return log
+
+    def prepare(self) -> None:
+        """Put the variables of ``env_file`` into the environment; raise ConfigError."""
+        if self.env_file is None:
+            return
+        try:
+            from dotenv import load_dotenv
+        except ImportError:
+            text = "needs python-dotenv: pip install python-dotenv"
+            raise ConfigError("env_file", text) from None
+        load_dotenv(self.env_file)
 
     def _check_processes(self) -> None:
         if isinstance(self.workers, str) and self.workers.isdecimal():

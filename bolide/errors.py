@@ -11,7 +11,7 @@ class ConfigError(ValueError):
     """
 
     def __init__(self, name: str, text: str) -> None:
-        super().__init__(f"{name} {text}")
+        super().__init__(f"{name} {text}".lstrip())
         self.name = name
         self.text = text
 

@@ -30,12 +30,15 @@ def check_target(target: str) -> None:
         raise AppError(f'"{target}" is not of the form "module:attribute"')
 
 
-def load_app(target: Any, *, factory: bool, app_dir: str | None) -> Any:
+def load_app(
+    target: Any, *, factory: bool, app_dir: str | None, interface: str = "auto"
+) -> Any:
     """Return the ASGI 3.0 application that ``target`` names, or is.
 
     With ``factory`` the named thing is called without arguments and returns it.
     ``app_dir`` comes first on ``sys.path``. An ASGI 2.0 application (a callable that
-    takes the scope alone) is wrapped. Raises AppError.
+    takes the scope alone) is wrapped; ``interface`` says which it is, unless it is
+    "auto". Raises AppError.
     """
     if app_dir is not None and sys.path[:1] != [app_dir]:
         sys.path.insert(0, app_dir)
@@ -48,6 +51,8 @@ def load_app(target: Any, *, factory: bool, app_dir: str | None) -> Any:
         name = f"what the factory {name} returns"
     if not callable(app):
         raise AppError(f"{name} is no application: {_type(app)} cannot be called")
+    if interface != "auto":
+        return _wrap_double_callable(app) if interface == "asgi2" else app
     if _takes(app, 0):
         raise AppError(
             f"{name} is no application: it takes no arguments; "

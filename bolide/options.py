@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from bolide.config import LIFESPANS, LOOPS, WEBSOCKETS
+from bolide.config import INTERFACES, LIFESPANS, LOOPS, WEBSOCKETS
 from bolide.limits import LIMITS
 from bolide.logs import LEVELS
 
@@ -24,13 +24,16 @@ class Option(NamedTuple):
     """As the help text says it; "" for none."""
     meaning: str
     kind: str = "text"
-    """"text", "int", "bool", "list" (may be repeated), "switch" or "limit"."""
+    """"text", "int", "bool", "switch", "limit", or of those that may be repeated "list"
+    (of NAME:VALUE) and "texts"."""
     alias: str = ""
     """Another name, from elsewhere."""
 
     @property
     def variable(self) -> str:
         """The environment variable that sets it as well; "" for none."""
+        if self.name == "--config":
+            return "BOLIDE_CONFIG"
         if not self.field or self.kind == "list":
             return ""
         return f"BOLIDE_{self.field.upper()}"
@@ -38,7 +41,7 @@ class Option(NamedTuple):
     @property
     def negative(self) -> str:
         """The name that turns a switch off; "" where it is off anyway."""
-        is_on = self.kind == "switch" and self.default == "on"
+        is_on = self.kind == "switch" and self.default in ("on", "auto")
         return f"--no-{self.name[2:]}" if is_on else ""
 
 
@@ -46,6 +49,8 @@ _UNITS = {"s": "SECONDS", "bytes": "BYTES", "bytes/s": "BYTES"}
 _PLACE, _APP, _SAID = "where to listen", "the application", "what is sent and said"
 _WS = "WebSockets"
 _PROCESSES = "processes"
+_ASIDE = "settings from elsewhere"
+_THEIRS = "accepted from uvicorn"
 
 OPTIONS = (
     Option("--host", "host", _PLACE, "ADDRESS", "127.0.0.1",
@@ -115,20 +120,42 @@ OPTIONS = (
                limit.meaning, "limit")
         for limit in sorted(LIMITS, key=lambda limit: not limit.name.startswith("ws_"))
     ),
+    Option("--config", "", _ASIDE, "PATH", "",
+           "file of settings; else bolide.toml, or [tool.bolide] in pyproject.toml"),
+    Option("--env-file", "env_file", _ASIDE, "PATH", "",
+           "file of variables for the application's environment"),
+    Option("--log-config", "log_config", _ASIDE, "PATH", "",
+           "settings of Python's logging: .json, .yaml or .ini"),
+    Option("--use-colors", "use_colors", _ASIDE, "", "auto",
+           "colours on a terminal", "switch"),
+    Option("--interface", "interface", _THEIRS, "|".join(INTERFACES), "auto",
+           "what kind of application it is"),
+    Option("--proxy-headers", "proxy_headers", _THEIRS, "", "on",
+           "believe the X-Forwarded fields of trusted proxies", "switch"),
+    Option("--forwarded-allow-ips", "forwarded_allow_ips", _THEIRS, "ADDRESSES", "",
+           "proxies that are trusted, separated by commas; * is every one"),
+    Option("--h11-max-incomplete-event-size", "h11_max_incomplete_event_size", _THEIRS,
+           "BYTES", "", "the same as --limit-head", "int"),
+    Option("--http", "http", _THEIRS, "NAME", "auto", "has no meaning here"),
+    Option("--timeout-worker-healthcheck", "timeout_worker_healthcheck", _THEIRS,
+           "SECONDS", "5", "has no meaning here; see --heartbeat", "limit"),
+    Option("--reset-contextvars", "reset_contextvars", _THEIRS, "", "off",
+           "has no meaning here: requests never share a context", "switch"),
+    Option("--check-config", "", "about", "", "",
+           "load the application, say whether all is fine, and exit", "switch"),
+    Option("--print-config", "", "about", "", "",
+           "print every setting with its origin, as TOML, and exit", "switch"),
+    Option("--completion", "", "about", "bash|zsh|fish", "",
+           "print what makes a shell complete options, and exit"),
     Option("--version", "", "about", "", "", "print the version and exit", "switch"),
     Option("--help", "", "about", "", "", "print this and exit", "switch", "-h"),
 )  # fmt: skip
 """All options, in the order of the help text."""
 
 NOT_YET = frozenset(
-    "--reload --reload-dir --reload-include --reload-exclude --reload-delay "
-    "--env-file --log-config --http --http2 "
-    "--interface "
-    "--proxy-headers --no-proxy-headers --forwarded-allow-ips "
-    "--timeout-worker-healthcheck --ssl-keyfile "
-    "--ssl-certfile --ssl-keyfile-password --ssl-version --ssl-cert-reqs "
-    "--ssl-ca-certs --ssl-ciphers --use-colors --no-use-colors "
-    "--h11-max-incomplete-event-size --reset-contextvars".split()
+    "--reload --reload-dir --reload-include --reload-exclude --reload-delay --http2 "
+    "--ssl-keyfile --ssl-certfile --ssl-keyfile-password --ssl-version --ssl-cert-reqs "
+    "--ssl-ca-certs --ssl-ciphers".split()
 )
 """Options of uvicorn that this version does not have."""
 

@@ -15,9 +15,8 @@ import signal
 import socket
 
 from bolide.config import Config
-from bolide.errors import AppError
+from bolide.errors import AppError, ConfigError
 from bolide.importer import load_app
-from bolide.logs import Log
 from bolide.server import EXIT_ERROR, EXIT_OK
 from bolide.worker import Post, ignore_supervisors_signals, run_worker
 
@@ -55,13 +54,19 @@ def run_template(config: Config, post: Post, listeners: list[socket.socket]) -> 
 
     ignore_supervisors_signals()
     drop(config)
-    log = Log(config.level)
+    log = config.make_log()
     try:
-        app = load_app(config.app, factory=config.factory, app_dir=config.app_dir)
-    except AppError as error:
+        config.prepare()
+        app = load_app(
+            config.app,
+            factory=config.factory,
+            app_dir=config.app_dir,
+            interface=config.interface,
+        )
+    except (AppError, ConfigError) as error:
         log.failure(str(error), error.__cause__)
         return EXIT_ERROR
-    config.app, config.factory = app, False
+    config.app, config.factory, config.interface = app, False, "asgi3"
     # Objects that the collector does not look at are not written to, so that their
     # pages stay shared.
     gc.collect()

@@ -18,7 +18,7 @@ from bolide import _engine, sockets
 from bolide.config import Config
 from bolide.errors import AppError, BindError, ConfigError
 from bolide.importer import load_app
-from bolide.logs import LEVELS, Log
+from bolide.logs import LEVELS
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -79,7 +79,7 @@ class Server:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.log = Log(config.level)
+        self.log = config.make_log()
         self.started = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -187,7 +187,13 @@ class Server:
 
     async def _serve(self, given: list[socket.socket] | None) -> None:
         config = self.config
-        app = load_app(config.app, factory=config.factory, app_dir=config.app_dir)
+        config.prepare()
+        app = load_app(
+            config.app,
+            factory=config.factory,
+            app_dir=config.app_dir,
+            interface=config.interface,
+        )
         listeners = given or sockets.bind(config)
         if not given:
             self._inode = sockets.inode(config.uds)
@@ -213,7 +219,10 @@ class Server:
             engine.start([sock.detach() for sock in listeners])
             self.started = True
             self._on_started(where, loop)
+            notifying = self._notify_again_and_again()
             await self._stop.wait()
+            if notifying is not None:
+                notifying.cancel()
             await self._delay_drain()
         finally:
             await self._shut_down(engine)
@@ -230,6 +239,20 @@ class Server:
             if signal.getsignal(number) == self._on_signal:
                 loop.add_signal_handler(number, self._look)
                 signal.signal(number, self._on_signal)
+
+    def _notify_again_and_again(self) -> asyncio.Task[None] | None:
+        """Begin to call what the program wants to be called while the server serves."""
+        notify = self.config.callback_notify
+        if notify is None:
+            return None
+        every = self.config.timeout_notify
+
+        async def go_on() -> None:
+            while True:
+                await notify()
+                await asyncio.sleep(every)
+
+        return asyncio.create_task(go_on())
 
     def _engine_settings(self) -> dict[str, object]:
         """Return what the engine is told; a server under a supervisor adds to it."""
@@ -391,6 +414,10 @@ def run_config(
     Returns the exit code, in each worker as well. ``again`` reads the settings anew
     for a reload; it raises ConfigError. ``owns_process`` is as for ``Server.run``.
     """
+    if owns_process:
+        log = config.make_log()
+        for note in config.notes:
+            log.line(LEVELS["info"], note)
     if config.umask is not None:
         os.umask(int(config.umask))
     if config.workers is None:

@@ -20,7 +20,7 @@ from bolide import privileges, sockets
 from bolide.config import WORKERS_MAX, Config
 from bolide.crew import STARTING, Worker, cpu_count, how_it_ended, resident_bytes
 from bolide.errors import BindError, ConfigError
-from bolide.logs import LEVELS, Log
+from bolide.logs import LEVELS
 from bolide.preload import ask_for_worker, become_parent_of_orphans, run_template
 from bolide.server import (
     EXIT_ERROR,
@@ -66,7 +66,7 @@ class Supervisor:
     ) -> None:
         """``again`` reads the settings anew for a reload; it raises ConfigError."""
         self.config = config
-        self.log = Log(config.level)
+        self.log = config.make_log()
         self._again = again
         self._listeners: list[socket.socket] = []
         self._workers: dict[int, Worker] = {}

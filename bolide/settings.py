@@ -1,0 +1,260 @@
+"""Where settings come from: the command line, then the environment, then a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bolide.options import NOT_YET, OPTIONS, Option, by_name
+
+SWITCH = {
+    "1": True, "true": True, "yes": True, "on": True,
+    "0": False, "false": False, "no": False, "off": False,
+}  # fmt: skip
+
+_STRANGERS = {
+    "workers": ("WEB_CONCURRENCY",),
+    "forwarded_allow_ips": ("FORWARDED_ALLOW_IPS",),
+}
+"""Variables of the world that set a field where ours do not."""
+
+
+class UsageError(Exception):
+    """Wrong use of the command; the text is one line that says what is wrong."""
+
+
+class Given(NamedTuple):
+    """The value of one setting."""
+
+    value: Any
+    origin: str
+    """What the user wrote: "--port", "BOLIDE_PORT", "bolide.toml:3: port"."""
+
+
+class Gathered(NamedTuple):
+    """All that the user asks for."""
+
+    settings: dict[str, Given]
+    """By the name of the field of Config; "app" is the application."""
+    asks: dict[str, str]
+    """What is to be done instead of serving: "help", "print-config", ..."""
+    notes: list[str]
+    """What the user should know, a line each."""
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields of Config that are set."""
+        return {name: given.value for name, given in self.settings.items()}
+
+
+def gather(words: Sequence[str], environ: Mapping[str, str]) -> Gathered:
+    """Return what the command line, the environment and the file ask for.
+
+    Of an option given twice the last counts. Raises UsageError.
+    """
+    asks: dict[str, str] = {}
+    settings = _from_words(words, asks)
+    notes: list[str] = []
+    if "help" in asks or "version" in asks or "completion" in asks:
+        return Gathered({}, asks, notes)
+    for name, given in _from_environment(environ, notes).items():
+        settings.setdefault(name, given)
+    path = asks.get("config") or environ.get("BOLIDE_CONFIG", "")
+    for name, given in _from_file(path).items():
+        settings.setdefault(name, given)
+    if "app" not in settings:
+        raise UsageError("which application? give module:app, or --help to see more")
+    return Gathered(settings, asks, notes)
+
+
+# The command line
+
+
+def _from_words(words: Sequence[str], asks: dict[str, str]) -> dict[str, Given]:
+    settings: dict[str, Given] = {}
+    apps: list[str] = []
+    names = by_name()
+    rest = iter(words)
+    for word in rest:
+        name, has_value, value = word.partition("=")
+        if word == "--":
+            apps += rest
+        elif not word.startswith("-") or word == "-":
+            apps.append(word)
+        elif name not in names:
+            raise UsageError(_unknown(name, list(names)))
+        else:
+            option, means = names[name]
+            if option.kind == "switch" and has_value:
+                raise UsageError(f"{name} takes no value")
+            if option.kind == "switch":
+                text = ""
+            else:
+                text = value if has_value else _next(rest, name, names)
+            if not option.field:
+                asks[option.name[2:]] = text
+            elif option.kind == "switch":
+                settings[option.field] = Given(means, name)
+            else:
+                _put(settings, option, text, name)
+    if len(apps) > 1:
+        text = f"one application is served, not {len(apps)}: {' '.join(apps)}"
+        raise UsageError(text)
+    if apps:
+        settings["app"] = Given(apps[0], "the command line")
+    return settings
+
+
+def _unknown(name: str, names: list[str]) -> str:
+    if name in NOT_YET:
+        return f"{name} is not in this version of bolide"
+    return f"there is no option {name}{_did_you_mean(name, names)}"
+
+
+def _did_you_mean(name: str, names: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _next(rest: Iterator[str], name: str, names: Mapping[str, object]) -> str:
+    """Return the word behind option ``name``."""
+    word = next(rest, None)
+    if word is None or word.partition("=")[0] in names:
+        raise UsageError(f"{name} needs a value")
+    return word
+
+
+def _put(settings: dict[str, Given], option: Option, text: str, origin: str) -> None:
+    """Put the text of an option where it belongs, as what it means."""
+    value: Any = text
+    if option.kind in ("list", "texts"):
+        before = settings[option.field].value if option.field in settings else []
+        value = [*before, _pair(text, origin) if option.kind == "list" else text]
+    elif option.kind == "int":
+        try:
+            value = int(text)
+        except ValueError:
+            raise UsageError(f"{origin} takes a whole number, not {text!r}") from None
+    elif option.kind in ("bool", "switch"):
+        if text.lower() not in SWITCH:
+            raise UsageError(f"{origin} is on or off, not {text!r}")
+        value = SWITCH[text.lower()]
+    settings[option.field] = Given(value, origin)
+
+
+def _pair(text: str, origin: str) -> tuple[str, str]:
+    key, colon, value = text.partition(":")
+    if not colon:
+        raise UsageError(f"{origin} takes NAME:VALUE, not {text!r}")
+    return key, value
+
+
+# The environment
+
+
+def _from_environment(environ: Mapping[str, str], notes: list[str]) -> dict[str, Given]:
+    settings: dict[str, Given] = {}
+    if environ.get("BOLIDE_APP"):
+        settings["app"] = Given(environ["BOLIDE_APP"], "BOLIDE_APP")
+    for option in OPTIONS:
+        if not option.variable:
+            continue
+        theirs = "UVICORN_" + option.variable.removeprefix("BOLIDE_")
+        for name in (option.variable, theirs, *_STRANGERS.get(option.field, ())):
+            text = environ.get(name, "")
+            if not text:
+                continue
+            if name == theirs:
+                notes.append(f"{name} is read; its name here is {option.variable}")
+            texts = text.split(",") if option.kind == "texts" else [text]
+            for part in texts:
+                _put(settings, option, part, name)
+            break
+    return settings
+
+
+# The file
+
+
+def _from_file(path: str) -> dict[str, Given]:
+    """Return what bolide.toml or pyproject.toml sets, or the file at ``path``."""
+    if path:
+        return _read_file(path, _text_of(path))
+    for name in ("bolide.toml", "pyproject.toml"):
+        if os.path.isfile(name):
+            text = _text_of(name)
+            if name == "bolide.toml" or "tool.bolide" in text:
+                return _read_file(name, text)
+    return {}
+
+
+def _text_of(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is no text in UTF-8") from None
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise UsageError(f"cannot read {path}: {why}") from None
+
+
+def _read_file(path: str, text: str) -> dict[str, Given]:
+    import tomllib
+
+    try:
+        table: Any = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is no TOML: {error}") from None
+    if os.path.basename(path) == "pyproject.toml":
+        table = table.get("tool", {}).get("bolide", {})
+    keys = {x.field: x for x in OPTIONS if x.field}
+    keys |= {x.name[2:].replace("-", "_"): x for x in OPTIONS if x.field}
+    settings: dict[str, Given] = {}
+    for key, value in table.items():
+        origin = f"{path}:{_line_of(text, key)}: {key}"
+        option = keys.get(key.replace("-", "_"))
+        if key == "app" and isinstance(value, str):
+            settings["app"] = Given(value, origin)
+        elif option is None:
+            close = _did_you_mean(key.replace("-", "_"), [*keys, "app"])
+            raise UsageError(f"{origin} is no setting{close}")
+        else:
+            settings[option.field] = Given(_of_toml(option, value, origin), origin)
+    return settings
+
+
+def _line_of(text: str, key: str) -> int:
+    """Return the number of the line that ``key`` is on, the first that looks so."""
+    import re
+
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(
+            rf"""\s*\[?\s*([\w.]+\.)?["']?{re.escape(key)}["']?\s*[]=.]""", line
+        ):
+            return number
+    return 1
+
+
+def _of_toml(option: Option, value: Any, origin: str) -> Any:
+    """Return a value of TOML as Config takes it."""
+    if option.kind in ("switch", "bool"):
+        if not isinstance(value, bool):
+            raise UsageError(f"{origin} is true or false, not {value!r}")
+        return value
+    if option.kind == "list":
+        if isinstance(value, dict):
+            return [(name, str(text)) for name, text in value.items()]
+        texts = value if isinstance(value, list) else [value]
+        return [_pair(str(text), origin) for text in texts]
+    if option.kind == "texts":
+        return [str(x) for x in (value if isinstance(value, list) else [value])]
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise UsageError(f"{origin} takes one {option.takes.lower()}, not {value!r}")
+    if option.kind == "int":
+        if not isinstance(value, int):
+            raise UsageError(f"{origin} takes a whole number, not {value!r}")
+        return value
+    return value if option.kind == "limit" else str(value)

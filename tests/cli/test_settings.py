@@ -1,0 +1,261 @@
+"""Settings come from the command line, then the environment, then a file."""
+
+import json
+import signal
+import subprocess
+import tomllib
+
+import apps
+import pytest
+from command import HERE, Command, request, run, serve, talk
+from here import Here
+
+import bolide
+from bolide import cli, completion
+from bolide.options import OPTIONS
+from bolide.settings import UsageError, gather
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def origins(words="", **environ):
+    gathered = gather(words.split(), environ)
+    return {name: (x.value, x.origin) for name, x in gathered.settings.items()}
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(folder):
+    (folder / "bolide.toml").write_text(
+        'app = "a:b"\nport = 1\nbacklog = 10\nlimit-head = 600\n'
+    )
+    assert origins("--port 3", BOLIDE_PORT="2", BOLIDE_BACKLOG="20") == {
+        "app": ("a:b", "bolide.toml:1: app"),
+        "port": (3, "--port"),
+        "backlog": (20, "BOLIDE_BACKLOG"),
+        "limit_head": (600, "bolide.toml:4: limit-head"),
+    }
+
+
+def test_pyproject_has_a_table_for_it(folder):
+    text = (
+        '[tool.other]\nport = "x"\n\n[tool.bolide]\napp = "a:b"\naccess_log = false\n'
+    )
+    (folder / "pyproject.toml").write_text(text)
+    assert origins() == {
+        "app": ("a:b", "pyproject.toml:5: app"),
+        "access_log": (False, "pyproject.toml:6: access_log"),
+    }
+    (folder / "bolide.toml").write_text('app = "c:d"\n')
+    assert origins()["app"][0] == "c:d"
+    assert "port" not in origins("--config bolide.toml")
+
+
+def test_values_of_a_file_have_types(folder):
+    text = """
+app = "a:b"
+header = ["X-A:1", "X-B: 2"]
+timeout_keep_alive = 1.5
+workers = 4
+factory = true
+"""
+    (folder / "bolide.toml").write_text(text)
+    values = gather([], {}).values()
+    assert values["headers"] == [("X-A", "1"), ("X-B", " 2")]
+    assert (values["timeout_keep_alive"], values["factory"]) == (1.5, True)
+    assert bolide.Config(**values).workers == 4
+    (folder / "bolide.toml").write_text('app = "a:b"\n[headers]\nX-A = 1\n')
+    assert gather([], {}).values()["headers"] == [("X-A", "1")]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("prot = 1", "bolide.toml:2: prot is no setting; did you mean port?"),
+        ("port = 'x'", "bolide.toml:2: port takes a whole number, not 'x'"),
+        ("factory = 1", "bolide.toml:2: factory is true or false, not 1"),
+        ("host = [1]", "bolide.toml:2: host takes one address, not [1]"),
+        ("port = 70000", "bolide.toml:2: port takes 0 to 65535, not 70000"),
+        ("port =", "bolide.toml is no TOML: Invalid value (at line 2, column 7)"),
+    ],
+)
+def test_a_wrong_file_is_told_with_file_line_and_key(text, why, folder, capsys):
+    (folder / "bolide.toml").write_text(f'app = "a:b"\n{text}\n')
+    with pytest.raises(SystemExit) as ended:
+        cli.main([])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"bolide: error: {why}\n"
+
+
+def test_a_file_that_cannot_be_read_is_told():
+    text = "bolide: error: cannot read /none.toml: No such file or directory\n"
+    assert run("--config", "/none.toml") == (2, "", text)
+
+
+def test_a_wrong_variable_is_named(capsys, monkeypatch):
+    monkeypatch.setenv("BOLIDE_PORT", "70000")
+    with pytest.raises(SystemExit):
+        cli.main(["a:b"])
+    text = "bolide: error: BOLIDE_PORT takes 0 to 65535, not 70000\n"
+    assert capsys.readouterr().err == text
+
+
+def test_variables_of_uvicorn_are_read_with_a_hint():
+    gathered = gather(["a:b"], {"UVICORN_PORT": "1", "UVICORN_HOST": "h"})
+    assert gathered.values() == {"app": "a:b", "port": 1, "host": "h"}
+    assert gathered.notes[1] == "UVICORN_PORT is read; its name here is BOLIDE_PORT"
+    environ = {"UVICORN_PORT": "1", "BOLIDE_PORT": "2"}
+    gathered = gather(["a:b"], environ)
+    assert (gathered.values()["port"], gathered.notes) == (2, [])
+
+
+def test_variables_of_the_world_are_read():
+    environ = {"WEB_CONCURRENCY": "3", "FORWARDED_ALLOW_IPS": "*"}
+    assert origins("a:b", **environ) == {
+        "app": ("a:b", "the command line"),
+        "workers": ("3", "WEB_CONCURRENCY"),
+        "forwarded_allow_ips": ("*", "FORWARDED_ALLOW_IPS"),
+    }
+
+
+def test_print_config_is_a_file_that_sets_the_same(folder, capsys):
+    words = ["a:b", "--port", "1", "--header", "A:b", "--no-access-log", "--umask", "7"]
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*words, "--print-config"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    (line,) = [x for x in out.splitlines() if x.startswith("port")]
+    assert line.split() == ["port", "=", "1", "#", "--port"]
+    fields = [x.field for x in OPTIONS if x.field]
+    named = [x.removeprefix("# ").partition(" ")[0] for x in out.splitlines() if x]
+    assert set(fields) <= set(named)
+    assert "default" in out
+    tomllib.loads(out)
+    (folder / "bolide.toml").write_text(out)
+    with pytest.raises(SystemExit):
+        cli.main(["--print-config"])
+    again = capsys.readouterr().out
+    assert tomllib.loads(again) == tomllib.loads(out)
+    assert "bolide.toml:" in again
+
+
+def test_check_config_loads_the_application(capsys):
+    def check(*words):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*words, "--check-config", "--app-dir", str(HERE)])
+        return ended.value.code, *capsys.readouterr()
+
+    fine = "the configuration is fine, and apps:hello can be loaded\n"
+    assert check("apps:hello") == (0, fine, "")
+    code, out, err = check("apps:no_such")
+    assert (code, out) == (1, "")
+    assert err.startswith('bolide: error: module "apps" has no attribute "no_such"')
+    assert check("apps:hello", "--port", "-1")[0] == 2
+    code, _, err = check("apps:hello", "--user", "no such user")
+    assert (code, err) == (1, 'bolide: error: user is no user here: "no such user"\n')
+
+
+def test_what_has_no_meaning_here_is_said_once():
+    words = ["--http", "h11", "--workers", "2"]
+    with serve("hello", *words, env={"UVICORN_BACKLOG": "100"}) as command:
+        assert talk(command.port(), request()).endswith(b"hello")
+        assert command.stop() == 0
+        said = command.err.rest()
+        assert said.count("http has no meaning in bolide") == 1
+        assert said.count("UVICORN_BACKLOG is read; its name here is BOLIDE_BACKLOG")
+
+
+def test_the_application_sees_the_variables_of_a_file(tmp_path):
+    pytest.importorskip("dotenv")
+    (tmp_path / "env").write_text("SAYS=startup.failed\n")
+    with serve("lifespan", "--env-file", str(tmp_path / "env")) as command:
+        assert command.wait() == 3
+
+
+def test_logging_takes_what_is_said_where_it_is_set_up(tmp_path):
+    config = {
+        "version": 1,
+        "formatters": {"f": {"format": "%(name)s/%(levelname)s/%(message)s"}},
+        "handlers": {"h": {"class": "logging.StreamHandler", "formatter": "f"}},
+        "loggers": {"uvicorn": {"handlers": ["h"], "level": "INFO"}},
+    }
+    path = tmp_path / "logging.json"
+    path.write_text(json.dumps(config))
+    with serve("hello", "--log-config", str(path)) as command:
+        assert command.err.line_with("listening on").startswith("uvicorn.error/INFO/")
+
+
+def test_a_log_config_that_cannot_be_used_is_told(tmp_path):
+    path = tmp_path / "logging.json"
+    path.write_text("{")
+    with serve("hello", "--log-config", str(path)) as command:
+        assert command.wait() == 1
+        assert "log_config cannot be used" in command.err.rest()
+
+
+def test_colours_are_asked_for():
+    with serve("hello", "--use-colors") as command:
+        assert "\x1b[32minfo" in command.err.line_with("listening on")
+
+
+def test_the_interface_can_be_said():
+    words = ["--interface", "asgi2"]
+    with serve("double", *words) as command:
+        assert talk(command.port(), request()).endswith(b"double")
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_completion_names_every_option(shell):
+    code, text, err = run("--completion", shell)
+    assert (code, err) == (0, "")
+    for option in OPTIONS:
+        assert option.name.removeprefix("--") in text
+    assert run("--completion", "tcsh")[0] == 2
+
+
+def test_bash_completes(tmp_path):
+    path = tmp_path / "completion"
+    path.write_text(completion.script("bash"))
+    code = (
+        f"source {path}; COMP_WORDS=(bolide --log-level wa); COMP_CWORD=2; _bolide; "
+        "echo ${COMPREPLY[@]}; COMP_WORDS=(bolide --por); COMP_CWORD=1; _bolide; "
+        "echo ${COMPREPLY[@]}"
+    )
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("warning\n--port\n", "")
+
+
+def test_a_program_is_called_back_while_it_serves():
+    calls = []
+
+    async def notify():
+        calls.append(1)
+
+    settings = {"callback_notify": notify, "timeout_notify": 0.01}
+    with Here(apps.hello, **settings) as server:
+        while len(calls) < 3:
+            assert talk(server.port, request()).endswith(b"hello")
+
+
+def test_an_unknown_choice_of_interface_is_refused():
+    with pytest.raises(UsageError, match="--interface wsgi is not in this version"):
+        cli._config_of(gather(["a:b", "--interface", "wsgi"], {}))
+
+
+def test_a_reload_reads_the_file_again(tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text('workers = 1\nheader = "X-Generation: 1"\n')
+    words = ["apps:hello", "--port", "0", "--config", str(path)]
+    with Command(*words) as command:
+        port = command.port()
+        assert b"\r\nx-generation: 1\r\n" in talk(port, request())
+        path.write_text('workers = 1\nport = "x"\n')
+        command.signal(signal.SIGHUP)
+        command.err.line_with(f"not reloaded: {path}:2: port takes a whole number")
+        path.write_text('workers = 2\nheader = "X-Generation: 2"\n')
+        command.signal(signal.SIGHUP)
+        command.err.line_with("reloaded: 2 new workers serve")
+        assert b"\r\nx-generation: 2\r\n" in talk(port, request())
+        assert command.stop() == 0
