@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
+from bolide.binds import Bind, check_path, parse_binds
 from bolide.errors import ConfigError
 from bolide.limits import LIMITS
 from bolide.logs import LEVELS, LOGGING_CONFIG, Log, configure_logging
+from bolide.systemd import listen_fds
 
 LOOPS = ("auto", "asyncio", "uvloop", "rloop")
 LIFESPANS = ("auto", "on", "off")
@@ -68,6 +70,8 @@ class Config:
     """Address, or name with all its addresses; ``""`` is every address."""
     port: int = 8000
     """TCP port; 0 takes a free one."""
+    bind: Iterable[str] | str = ()
+    """Places to listen on instead of host and port, as bolide.binds reads them."""
     uds: str | None = None
     """Path of a Unix socket to listen on instead."""
     fd: int | None = None
@@ -220,8 +224,23 @@ class Config:
             self._check_range("fd", 0, 1 << 20)
         if self.uds is not None and self.fd is not None:
             raise ConfigError("uds", "and fd exclude each other")
-        if self.uds is not None and not 0 < len(os.fsencode(self.uds)) <= 107:
-            raise ConfigError("uds", "takes a path of 1 to 107 bytes")
+        if self.uds is not None:
+            check_path("uds", self.uds)
+        self.bind = [self.bind] if isinstance(self.bind, str) else list(self.bind)
+        self.places = self._find_places(self.bind)
+        """Where to listen."""
+
+    def _find_places(self, bind: list[str]) -> list[Bind]:
+        if bind:
+            return parse_binds(bind)
+        if self.fd is not None:
+            return [Bind(f"fd://{self.fd}", "fd", fd=self.fd)]
+        if self.uds is not None:
+            return [Bind(f"unix:{self.uds}", "unix", path=self.uds)]
+        if listen_fds():
+            return [Bind("systemd", "systemd")]
+        host = self.host.removeprefix("[").removesuffix("]")
+        return [Bind(f"{self.host}:{self.port}", "tcp", host=host, port=self.port)]
 
     def _check_files(self) -> None:
         for name in ("env_file", "log_config"):

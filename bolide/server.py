@@ -91,7 +91,7 @@ class Server:
         self._retires = False
         self._owns_process = False
         self._signal: int | None = None
-        self._inode = 0
+        self._bound: sockets.Listeners | None = None
 
     @property
     def should_exit(self) -> bool:
@@ -155,9 +155,9 @@ class Server:
         self._owns_process = owns_process
         try:
             with self._signals():
-                if self.config.fd is not None and not listeners:
+                if any(x.kind in ("fd", "systemd") for x in self.config.places):
                     # Before the loop opens descriptors, which may get that number.
-                    listeners = sockets.bind(self.config)
+                    self._bound = None if listeners else sockets.bind(self.config)
                 factory = _loop_factory(self.config.loop)
                 with asyncio.Runner(loop_factory=factory) as runner:
                     runner.run(self._serve(listeners))
@@ -194,9 +194,9 @@ class Server:
             app_dir=config.app_dir,
             interface=config.interface,
         )
-        listeners = given or sockets.bind(config)
-        if not given:
-            self._inode = sockets.inode(config.uds)
+        if not given and self._bound is None:
+            self._bound = sockets.bind(config)
+        listeners = given or self._bound or []
         try:
             await self._serve_app(app, listeners)
         finally:
@@ -369,8 +369,8 @@ class Server:
         os._exit(code)
 
     def _remove_socket_file(self) -> None:
-        if self.config.uds is not None and self._inode:
-            sockets.remove(self.config.uds, self._inode)
+        if self._bound is not None:
+            self._bound.remove_files()
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

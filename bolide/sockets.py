@@ -7,22 +7,100 @@ import os
 import socket
 import stat
 
+from bolide.binds import BINDS_MAX, Bind
 from bolide.config import Config
-from bolide.errors import BindError
+from bolide.errors import BindError, ConfigError
+from bolide.systemd import listen_fds
 
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-def bind(config: Config) -> list[socket.socket]:
+INHERITED = "BOLIDE_INHERITED"
+"""The variable by which a process hands its listening sockets to its successor."""
+
+
+class Listeners(list[socket.socket]):
+    """The sockets that one process has bound, and whose they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_place: dict[str, list[socket.socket]] = {}
+        self._files: dict[str, int] = {}
+
+    def add(self, place: Bind, made: list[socket.socket]) -> None:
+        """Take over what was bound for ``place``."""
+        self += made
+        self._by_place[place.text] = made
+        if place.kind == "unix" and not place.path.startswith("@"):
+            self._files[place.path] = _inode(place.path)
+
+    def close(self, *, removes_files: bool = True) -> None:
+        """Close all, and remove the files of Unix sockets that are still theirs."""
+        _close(self)
+        if removes_files:
+            self.remove_files()
+
+    def remove_files(self) -> None:
+        """Remove the files of Unix sockets unless others have taken their place."""
+        for path, inode in self._files.items():
+            _remove(path, inode)
+
+    def for_successor(self) -> str:
+        """Return what INHERITED is to be for a process that inherits them."""
+        import json
+
+        return json.dumps(
+            {text: [s.fileno() for s in made] for text, made in self._by_place.items()}
+        )
+
+
+def bind(config: Config) -> Listeners:
     """Return the bound sockets that ``config`` asks for; ``listen`` opens them.
 
     A name has all its addresses bound, to one port. Raises BindError.
     """
-    if config.fd is not None:
-        return [_inherit(config.fd)]
-    if config.uds is not None:
-        return [_bind_unix(config.uds)]
-    return _bind_tcp(config.host.removeprefix("[").removesuffix("]"), config.port)
+    inherited = _inherited()
+    made = Listeners()
+    try:
+        for place in config.places:
+            if place.text in inherited:
+                found = [_inherit(fd) for fd in inherited[place.text]]
+            else:
+                found = _bind_place(place, len(config.places) > 1)
+            made.add(place, found)
+        if len(made) > BINDS_MAX:
+            raise BindError(f"{len(made)} sockets are too many: at most {BINDS_MAX}")
+    except BindError:
+        made.close()
+        raise
+    return made
+
+
+def _inherited() -> dict[str, list[int]]:
+    """Return what a predecessor has handed down, once."""
+    text = os.environ.pop(INHERITED, "")
+    if not text:
+        return {}
+    import json
+
+    found: dict[str, list[int]] = json.loads(text)
+    return found
+
+
+def _bind_place(place: Bind, is_one_of_many: bool) -> list[socket.socket]:
+    if place.kind == "fd":
+        return [_inherit(place.fd)]
+    if place.kind == "unix":
+        return [_bind_unix(place)]
+    if place.kind == "systemd":
+        found = [
+            fd for name, fd in listen_fds() if not place.name or name == place.name
+        ]
+        if not found:
+            what = f' of the name "{place.name}"' if place.name else ""
+            raise BindError(f"systemd has handed down no socket{what}")
+        return [_inherit(fd) for fd in found]
+    return _bind_tcp(place.host, place.port, is_one_of_many)
 
 
 def listen(sockets: list[socket.socket], backlog: int) -> None:
@@ -46,8 +124,7 @@ def describe(sock: socket.socket) -> str:
     return _url(name[0], name[1])
 
 
-def remove(path: str, sock_inode: int) -> None:
-    """Remove the Unix socket at ``path`` unless another has taken its place."""
+def _remove(path: str, sock_inode: int) -> None:
     try:
         if os.stat(path).st_ino == sock_inode:
             os.unlink(path)
@@ -55,10 +132,10 @@ def remove(path: str, sock_inode: int) -> None:
         return
 
 
-def inode(path: str | None) -> int:
+def _inode(path: str) -> int:
     """Return what tells the file at ``path`` from its successors; 0 for none."""
     try:
-        return os.stat(path).st_ino if path is not None else 0
+        return os.stat(path).st_ino
     except OSError:
         return 0
 
@@ -79,7 +156,11 @@ def _cannot(where: str, error: OSError) -> BindError:
     return BindError(f"cannot listen on {where}: {why}")
 
 
-def _bind_tcp(host: str, port: int) -> list[socket.socket]:
+def _bind_tcp(host: str, port: int, is_one_of_many: bool) -> list[socket.socket]:
+    """Return sockets for all addresses of ``host``.
+
+    Among other places IPv6 is for itself, so that 0.0.0.0 and [::] go together.
+    """
     try:
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -92,7 +173,8 @@ def _bind_tcp(host: str, port: int) -> list[socket.socket]:
         if made:
             port = made[0].getsockname()[1]
         try:
-            made.append(_bind_one(family, (address[0], port, *address[2:]), len(found)))
+            count = len(found) + is_one_of_many
+            made.append(_bind_one(family, (address[0], port, *address[2:]), count))
         except OSError as error:
             cannot = _cannot(_url(str(address[0]), port), error)
             if error.errno not in _ABSENT:
@@ -125,17 +207,36 @@ def _close(sockets: list[socket.socket]) -> None:
         sock.close()
 
 
-def _bind_unix(path: str) -> socket.socket:
-    """Return a socket at ``path``, open to every user as a proxy may be another."""
-    _remove_stale(path)
+def _bind_unix(place: Bind) -> socket.socket:
+    """Return a socket at a path, with the mode and owner that ``place`` asks for."""
+    path = place.path
+    is_file = not path.startswith("@")
+    owner = _owner(place)
+    if is_file:
+        _remove_stale(path)
     sock = socket.socket(socket.AF_UNIX)
     try:
-        sock.bind(path)
-        os.chmod(path, 0o666)
+        sock.bind(path if is_file else "\0" + path[1:])
+        if is_file:
+            os.chmod(path, place.mode)
+            if place.owner:
+                os.chown(path, *owner)
     except OSError as error:
         sock.close()
         raise _cannot(f"unix:{path}", error) from None
     return sock
+
+
+def _owner(place: Bind) -> tuple[int, int]:
+    """Return the numbers of user and group, -1 to leave one; raise BindError."""
+    from bolide.privileges import group_number, user_number
+
+    user, _, group = place.owner.partition(":")
+    try:
+        uid = user_number(user)[0] if user else -1
+        return uid, group_number(group) if group else -1
+    except ConfigError as error:
+        raise BindError(f"cannot listen on {place.text}: {error}") from None
 
 
 def _remove_stale(path: str) -> None:

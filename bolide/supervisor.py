@@ -68,7 +68,7 @@ class Supervisor:
         self.config = config
         self.log = config.make_log()
         self._again = again
-        self._listeners: list[socket.socket] = []
+        self._listeners = sockets.Listeners()
         self._workers: dict[int, Worker] = {}
         self._target = cpu_count() if config.workers == "auto" else self._count()
         self._generation = 0
@@ -104,7 +104,6 @@ class Supervisor:
         except (BindError, ConfigError) as error:
             self._say("error", str(error))
             return EXIT_ERROR
-        inode = sockets.inode(self.config.uds)
         wake, signalled = os.pipe()
         for end in (wake, signalled):
             os.set_blocking(end, False)
@@ -123,16 +122,13 @@ class Supervisor:
             if not self._is_worker:
                 for number, handler in before.items():
                     signal.signal(number, handler or signal.SIG_DFL)
-                self._clean_up(inode)
+                self._clean_up()
 
     _is_worker = False
 
-    def _clean_up(self, inode: int) -> None:
+    def _clean_up(self) -> None:
         self._drop_template()
-        for sock in self._listeners:
-            sock.close()
-        if self.config.uds is not None and inode:
-            sockets.remove(self.config.uds, inode)
+        self._listeners.close()
 
     def _supervise(self, wake: int) -> None:
         self._fill()

@@ -31,6 +31,30 @@ WRONG = [
     ("a:b --uds /s --fd 3", "--uds and fd exclude each other"),
     ("a:b --uds=", "--uds takes a path of 1 to 107 bytes"),
     ("a:b --uds " + "x" * 108, "--uds takes a path of 1 to 107 bytes"),
+    ("a:b --bind 1:2:3", '--bind takes an IPv6 address in brackets, not "1:2:3"'),
+    ("a:b --bind h:x", '--bind takes 0 to 65535, not "x" in "h:x"'),
+    ("a:b --bind h:65536", '--bind takes 0 to 65535, not "65536" in "h:65536"'),
+    ("a:b --bind fd://x", '--bind takes 0 to 1048576, not "x" in "fd://x"'),
+    ("a:b --bind unix:", "--bind takes a path of 1 to 107 bytes"),
+    ("a:b -b :1 -b :1", '-b names ":1" twice'),
+    (
+        "a:b --bind :1,mode=660",
+        '--bind has no option "mode" (there: none) in ":1,mode=660"',
+    ),
+    (
+        "a:b --bind unix:/s,mod=6",
+        '--bind has no option "mod" (there: mode, owner) in "unix:/s,mod=6"',
+    ),
+    (
+        "a:b --bind unix:/s,mode=9",
+        '--bind takes an octal mode, not "9" in "unix:/s,mode=9"',
+    ),
+    ("a:b --workers 0", "--workers takes 1 to 512 or auto, not 0"),
+    ("a:b --workers many", "--workers takes 1 to 512 or auto, not 'many'"),
+    ("a:b --umask 8", "--umask takes an octal number, 000 to 777"),
+    ("a:b --heartbeat -1", "--heartbeat takes 0 to 31622400 s, not -1"),
+    ("a:b --heartbeat x", "--heartbeat takes a number, not 'x'"),
+    ("a:b --env-file /none", '--env-file is no file that can be read: "/none"'),
     ("a:b --factory=yes", "--factory takes no value"),
     ("a:b --app-dir /none", '--app-dir is no folder: "/none"'),
     ("a:b --root-path api", "--root-path begins with \"/\", not 'api'"),
@@ -101,7 +125,7 @@ def test_options_are_fields_of_a_config():
 
 
 def shown(value):
-    if value is None or isinstance(value, str):
+    if value is None or isinstance(value, (str, list)):
         return value or ""
     if isinstance(value, bool):
         return "on" if value else "off"

@@ -1,0 +1,72 @@
+"""What systemd says and hears: sockets that it has opened, and how the service is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+
+_FIRST_FD = 3
+
+
+def listen_fds() -> list[tuple[str, int]]:
+    """Return name and descriptor of each socket that is handed down to this process."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = os.environ.get("LISTEN_FDS", "")
+    names = os.environ.get("LISTEN_FDNAMES", "").split(":")
+    if not count.isdecimal():
+        return []
+    names += [""] * int(count)
+    return [(names[i], _FIRST_FD + i) for i in range(int(count))]
+
+
+class Notifier:
+    """Tells the service manager how this process is; says nothing where there is none.
+
+    The protocol is that of sd_notify(3).
+    """
+
+    def __init__(self) -> None:
+        self._address = os.environ.get("NOTIFY_SOCKET", "")
+        usec = os.environ.get("WATCHDOG_USEC", "")
+        pid = os.environ.get("WATCHDOG_PID", str(os.getpid()))
+        is_watched = (
+            bool(self._address) and usec.isdecimal() and pid == str(os.getpid())
+        )
+        self.watchdog_s = int(usec) / 2e6 if is_watched else 0.0
+        """How often ``watchdog`` is to be called, in seconds; 0: not at all."""
+
+    def ready(self) -> None:
+        """It serves, after its start or a reload."""
+        self._send(f"READY=1\nMAINPID={os.getpid()}")
+
+    def reloading(self) -> None:
+        """It takes new settings."""
+        usec = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={usec}")
+
+    def stopping(self) -> None:
+        """It has begun to stop."""
+        self._send("STOPPING=1")
+
+    def watchdog(self) -> None:
+        """It lives."""
+        self._send("WATCHDOG=1")
+
+    def main_pid(self, pid: int) -> None:
+        """Another process takes over."""
+        self._send(f"MAINPID={pid}")
+
+    def _send(self, text: str) -> None:
+        if not self._address:
+            return
+        address = self._address
+        if address.startswith("@"):
+            address = "\0" + address[1:]
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock,
+        ):
+            sock.sendto(text.encode(), address)

@@ -1,0 +1,157 @@
+"""``--bind``: several places at once, Unix sockets with mode and owner, systemd's."""
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+
+import pytest
+from command import DEADLINE_S, HERE, Command, Output, connect, request, run, talk
+
+from bolide.binds import Bind, parse_bind
+
+MEANINGS = [
+    ("127.0.0.1:80", {"kind": "tcp", "host": "127.0.0.1", "port": 80}),
+    (":80", {"kind": "tcp", "host": "", "port": 80}),
+    ("localhost", {"kind": "tcp", "host": "localhost", "port": 8000}),
+    ("[::1]:80", {"kind": "tcp", "host": "::1", "port": 80}),
+    ("[::1]", {"kind": "tcp", "host": "::1", "port": 8000}),
+    ("unix:/run/s", {"kind": "unix", "path": "/run/s"}),
+    ("unix:///run/s", {"kind": "unix", "path": "/run/s"}),
+    ("unix:@name", {"kind": "unix", "path": "@name"}),
+    (
+        "unix:s,mode=660,owner=u:g",
+        {"kind": "unix", "path": "s", "mode": 0o660, "owner": "u:g"},
+    ),
+    ("fd://3", {"kind": "fd", "fd": 3}),
+    ("systemd", {"kind": "systemd"}),
+    ("systemd:web", {"kind": "systemd", "name": "web"}),
+]
+
+
+@pytest.mark.parametrize(("text", "fields"), MEANINGS, ids=[x[0] for x in MEANINGS])
+def test_what_a_bind_means(text, fields):
+    assert parse_bind(text) == Bind(text, **fields)
+
+
+@pytest.mark.parametrize("workers", [[], ["--workers", "2"]])
+def test_several_places_are_served(workers, tmp_path):
+    path = tmp_path / "socket"
+    owner = f"{os.getuid()}:{os.getgid()}"
+    places = ["127.0.0.1:0", "127.0.0.1:0", f"unix:{path},mode=600,owner={owner}"]
+    words = [word for place in places for word in ("--bind", place)]
+    with Command("apps:hello", *words, *workers) as command:
+        first, second, third = command.where().split(", ")
+        assert third == f"unix:{path}"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        for place in (first, second):
+            port = int(place.rpartition(":")[2])
+            assert talk(port, request()).endswith(b"hello")
+        assert talk(path, request()).endswith(b"hello")
+        assert command.stop() == 0
+        assert not path.exists()
+
+
+def test_an_abstract_name_is_served():
+    name = f"@bolide-{os.getpid()}"
+    with Command("apps:hello", "--bind", f"unix:{name}") as command:
+        assert command.where() == f"unix:{name}"
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect("\0" + name[1:])
+            sock.sendall(request())
+            assert sock.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="no IPv6 here")
+def test_all_addresses_of_both_families_go_together():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = ["--bind", f"0.0.0.0:{port}", "--bind", f"[::]:{port}"]
+    with Command("apps:hello", *words) as command:
+        assert command.where() == f"http://0.0.0.0:{port}, http://[::]:{port}"
+        assert talk(port, request()).endswith(b"hello")
+
+
+def test_a_strange_owner_is_told(tmp_path):
+    bind = f"unix:{tmp_path}/s,owner=no such user"
+    code, out, err = run("apps:hello", "--bind", bind)
+    assert (code, out) == (1, "")
+    assert err.endswith(
+        f'cannot listen on {bind}: user is no user here: "no such user"\n'
+    )
+    assert not (tmp_path / "s").exists()
+
+
+def test_nothing_is_left_when_one_of_several_fails(tmp_path):
+    path = tmp_path / "socket"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = ["--bind", f"unix:{path}", "--bind", f"127.0.0.1:{port}"]
+        code, _, err = run("apps:hello", *words, "--app-dir", str(HERE))
+    assert code == 1
+    assert "the address is in use by another program" in err
+    assert not path.exists()
+
+
+def test_sockets_that_systemd_does_not_hand_down_are_told():
+    code, _, err = run("apps:hello", "--bind", "systemd:web", "--app-dir", str(HERE))
+    assert code == 1
+    assert 'systemd has handed down no socket of the name "web"' in err
+
+
+class Activated:
+    """A command behind systemd-socket-activate on two ports, "a" and "b"."""
+
+    def __init__(self, *words):
+        self.ports = []
+        for _ in range(2):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self.ports.append(free.getsockname()[1])
+        listens = [f"--listen=127.0.0.1:{port}" for port in self.ports]
+        python = [sys.executable, "-m", "bolide", "apps:hello", *words]
+        keeps = [f"-E{name}" for name in ("PYTHONPATH", "PYTHONSAFEPATH", "PATH")]
+        self.process = subprocess.Popen(
+            ["systemd-socket-activate", *listens, "--fdname=a:b", *keeps, *python],
+            cwd=HERE,
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
+            stderr=subprocess.PIPE,
+        )
+        self.err = Output(self.process.stderr)
+
+    def __enter__(self):
+        self.err.line_with("Listening on")
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-socket-activate") is None, reason="no systemd-socket-activate"
+)
+@pytest.mark.parametrize(
+    ("words", "served"),
+    [
+        ([], [0, 1]),
+        (["--workers", "2"], [0, 1]),
+        (["--bind", "systemd:b"], [1]),
+        (["--bind", "fd://4", "--bind", "fd://3"], [1, 0]),
+    ],
+)
+def test_systemd_hands_sockets_down(words, served):
+    with Activated(*words) as command:
+        with connect(command.ports[served[0]]) as first:
+            first.sendall(request())
+            assert first.recv(65536).startswith(b"HTTP/1.1 200")
+        line = command.err.line_with(" listening on ")
+        places = [f"http://127.0.0.1:{command.ports[i]}" for i in served]
+        assert ", ".join(places) + " (pid" in line
+        for i in served:
+            assert talk(command.ports[i], request()).endswith(b"hello")
+        command.process.send_signal(signal.SIGTERM)
+        assert command.process.wait(DEADLINE_S) == 0
