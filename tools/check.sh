@@ -27,5 +27,5 @@ step ruff ruff check -q .
 step ruff-format ruff format --check -q .
 step mypy mypy --no-error-summary
 step stubtest env PYTHONPATH="$build/stage" python -P -m mypy.stubtest \
-    --concise bolide._engine
+    --mypy-config-file pyproject.toml --concise bolide._engine
 exit $failed
