@@ -123,5 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stderr.write(f"bolide: error: {error}\n")
         sys.exit(EXIT_USAGE)
     if config is not None:
-        code = run_config(config, again, owns_process=True)
+        try:
+            code = run_config(config, again, owns_process=True)
+        except ConfigError as error:  # a file of its own that cannot be used
+            sys.stderr.write(f"bolide: error: {error}\n")
+            code = EXIT_USAGE
     sys.exit(code)

@@ -403,6 +403,27 @@ class Server:
         self.should_exit = True
 
 
+@contextlib.contextmanager
+def _pid_file(path: str | None) -> Iterator[None]:
+    """Keep the process's number in a file meanwhile; ConfigError when that fails."""
+    if path is None:
+        yield
+        return
+    owner = os.getpid()
+    try:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"{owner}\n")
+    except OSError as problem:
+        reason = f"cannot be written: {problem.strerror}: {path}"
+        raise ConfigError("pid_file", reason) from None
+    try:
+        yield
+    finally:
+        if os.getpid() == owner:  # no worker's to remove
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
 def run_config(
     config: Config,
     again: Callable[[], Config] | None = None,
@@ -420,11 +441,12 @@ def run_config(
             log.line(LEVELS["info"], note)
     if config.umask is not None:
         os.umask(int(config.umask))
-    if config.workers is None:
-        return Server(config).run(owns_process=owns_process)
-    from bolide.supervisor import Supervisor
+    with _pid_file(config.pid_file):
+        if config.workers is None:
+            return Server(config).run(owns_process=owns_process)
+        from bolide.supervisor import Supervisor
 
-    return Supervisor(config, again).run()
+        return Supervisor(config, again).run()
 
 
 def run(app: Any, **settings: Any) -> None:

@@ -180,3 +180,24 @@ def test_output_that_nobody_reads_does_not_hold_the_stop():
             sock.sendall(request("/" + "x" * 1000, fields="") * 100)
             read_until(sock, b"hello")
         assert command.stop() == 0
+
+
+@pytest.mark.parametrize("words", [(), ("--workers", "1")], ids=["alone", "workers"])
+def test_a_pid_file_is_there_while_it_serves(tmp_path, words):
+    path = tmp_path / "pid"
+    with serve("echo", "--pid-file", str(path), *words) as command:
+        command.port()
+        assert path.read_text() == f"{command.process.pid}\n"
+        assert command.stop() == 0
+    assert not path.exists()
+
+
+def test_a_pid_file_that_cannot_be_written_is_told(tmp_path):
+    path = tmp_path / "nowhere" / "pid"
+    with serve("echo", "--pid-file", str(path)) as command:
+        assert command.wait() == 2
+        said = command.err.rest()
+        assert said == (
+            "bolide: error: pid_file cannot be written: No such file or directory: "
+            f"{path}\n"
+        )
