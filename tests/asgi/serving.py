@@ -33,6 +33,12 @@ class Record:
         """Take an exception."""
         self.exceptions.append(exc)
 
+    def failure(self, text, cause):
+        """Take why something failed, and its exception where there is one."""
+        self.line(40, text)
+        if cause is not None:
+            self.exceptions.append(cause)
+
     def errors(self):
         """Return the lines of level ERROR, which is 40, and above."""
         return [text for level, text in self.lines if level >= 40]

@@ -191,7 +191,7 @@ def test_a_log_config_that_cannot_be_used_is_told(tmp_path):
     path = tmp_path / "logging.json"
     path.write_text("{")
     with serve("hello", "--log-config", str(path)) as command:
-        assert command.wait() == 1
+        assert command.wait() == 2
         assert "log_config cannot be used" in command.err.rest()
 
 
