@@ -259,7 +259,15 @@ class Load:
 
     def __init__(self, port, seconds):
         self.process = subprocess.Popen(
-            ["wrk", "-t1", "-c32", f"-d{seconds}s", "--timeout", "30s", f"http://127.0.0.1:{port}/"],
+            [
+                "wrk",
+                "-t1",
+                "-c32",
+                f"-d{seconds}s",
+                "--timeout",
+                "30s",
+                f"http://127.0.0.1:{port}/",
+            ],
             stdout=subprocess.PIPE,
             text=True,
         )
