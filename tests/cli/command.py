@@ -13,7 +13,8 @@ from pathlib import Path
 from bolide import cli
 
 HERE = Path(__file__).parent
-DEADLINE_S = 20 * int(os.environ.get("PATIENCE", "1"))
+PATIENCE = int(os.environ.get("PATIENCE", "1"))
+DEADLINE_S = 20 * PATIENCE
 
 
 class Output:

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 
 import pytest
-from command import DEADLINE_S, Command, connect, read_until, request, serve, talk
+from command import DEADLINE_S, PATIENCE, Command, connect, read_until, request, serve, talk
 
 ASKED = request(fields="")
 
@@ -263,9 +263,9 @@ class Load:
                 "wrk",
                 "-t1",
                 "-c32",
-                f"-d{seconds}s",
+                f"-d{seconds * PATIENCE}s",
                 "--timeout",
-                "30s",
+                f"{2 * PATIENCE}s",
                 f"http://127.0.0.1:{port}/",
             ],
             stdout=subprocess.PIPE,
