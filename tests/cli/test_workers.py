@@ -10,7 +10,16 @@ import time
 from collections import Counter
 
 import pytest
-from command import DEADLINE_S, PATIENCE, Command, connect, read_until, request, serve, talk
+from command import (
+    DEADLINE_S,
+    PATIENCE,
+    Command,
+    connect,
+    read_until,
+    request,
+    serve,
+    talk,
+)
 
 ASKED = request(fields="")
 
@@ -265,7 +274,7 @@ class Load:
                 "-c32",
                 f"-d{seconds * PATIENCE}s",
                 "--timeout",
-                f"{2 * PATIENCE}s",
+                f"{seconds * PATIENCE // 2}s",
                 f"http://127.0.0.1:{port}/",
             ],
             stdout=subprocess.PIPE,
@@ -282,7 +291,7 @@ class Load:
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 def test_reloads_under_load_lose_no_request():
     with workers(2) as command:
-        load = Load(command.port(), 8)
+        load = Load(command.port(), 16)
         for number in range(1, 21):
             before = pids(command)
             command.signal(signal.SIGHUP)
