@@ -227,10 +227,8 @@ take_payload(struct ws *ws, struct slice *in)
 void
 ws_feed(struct ws *ws, struct slice *in)
 {
-    if (in->len > 0) {
-        ws->heard_ms = ws->shared->clock->ms;
-        ws->waits_for_pong = false;
-    }
+    if (in->len > 0)
+        ws_hear(ws);
     while (ws_wants_input(ws) && (in->len > 0 || (ws->in_frame && ws->left == 0))) {
         if (ws->in_frame)
             take_payload(ws, in);

@@ -207,6 +207,17 @@ ws_on_deadline(struct ws *ws)
 }
 
 void
+ws_hear(struct ws *ws)
+{
+    ws->heard_ms = ws->shared->clock->ms;
+    if (!ws->waits_for_pong)
+        return;
+    ws->waits_for_pong = false;
+    if (ws->state == WS_OPEN) /* a closing one has another deadline */
+        set_ping_deadline(ws);
+}
+
+void
 ws_pause(struct ws *ws)
 {
     ws->is_paused = true;
@@ -216,6 +227,5 @@ void
 ws_resume(struct ws *ws)
 {
     ws->is_paused = false;
-    ws->heard_ms = ws->shared->clock->ms;
-    ws->waits_for_pong = false;
+    ws_hear(ws);
 }

@@ -180,6 +180,10 @@ void ws_on_writable(struct ws *ws);
  * output, which is the tunnel's to time. */
 void ws_on_deadline(struct ws *ws);
 
+/* The peer has been heard: the next ping is due an interval from now, however long a pong
+ * might have taken.  Costs a timer only where a pong was waited for. */
+void ws_hear(struct ws *ws);
+
 /* No message is handed up until ws_resume; ws_feed stops in front of the next one. */
 void ws_pause(struct ws *ws);
 
