@@ -6,7 +6,7 @@ is the same inside a loop that runs already.
 
 from __future__ import annotations
 
-from bolide._engine import ClientDisconnected, LifespanError
+from bolide._engine import ClientDisconnected, LifespanError, TLSError
 from bolide.config import Config
 from bolide.errors import AppError, BindError, ConfigError
 from bolide.server import Server, run
@@ -21,6 +21,7 @@ __all__ = [
     "ConfigError",
     "LifespanError",
     "Server",
+    "TLSError",
     "__version__",
     "get_include",
     "run",

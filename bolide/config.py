@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
+from bolide import tls
 from bolide.binds import Bind, check_path, parse_binds
 from bolide.errors import ConfigError
 from bolide.limits import LIMITS
@@ -133,6 +134,34 @@ class Config:
     """Seconds between two calls of callback_notify."""
     callback_notify: Callable[[], Awaitable[None]] | None = None
     """Awaited again and again while the server serves."""
+    ssl_keyfile: tls.Paths = None
+    """PEM file of the key; None: it is in ``ssl_certfile``. One for each of those."""
+    ssl_certfile: tls.Paths = None
+    """PEM file of the certificate and its chain, or some of them; None: no TLS."""
+    ssl_keyfile_password: str | None = None
+    """Password of all keys that are encrypted."""
+    ssl_version: int | str = "auto"
+    """One of ``bolide.tls.VERSIONS``, or a protocol of Python's ssl."""
+    ssl_cert_reqs: int | str = "none"
+    """One of ``bolide.tls.CERT_REQS``, or its number: what clients have to show."""
+    ssl_ca_certs: str | os.PathLike[str] | None = None
+    """PEM file or folder that clients' certificates are judged by."""
+    ssl_ciphers: str | None = None
+    """OpenSSL's names of ciphers, ":" between; None: the safe ones."""
+    ssl_crl: str | os.PathLike[str] | None = None
+    """PEM file of revocation lists for clients' certificates."""
+    ssl_ocsp: tls.Paths = None
+    """DER file of an OCSP response to staple; one for each ``ssl_certfile``."""
+    ssl_session_timeout: int = 3600
+    """Seconds that a session can be resumed; 0: not at all."""
+    ssl_ticket_key: str | None = None
+    """File of 32 random bytes or more that session tickets of many machines share."""
+    ssl_watch: float = 10
+    """Seconds between two looks whether those files have changed; 0: never."""
+    ktls: str = "auto"
+    """"auto" or "off": whether the kernel may encrypt."""
+    hsts: int | str | None = None
+    """Strict-Transport-Security for every answer: its value, or its seconds."""
     workers: int | str | None = None
     """Processes that serve, 1 to WORKERS_MAX, or "auto", as many as there are CPUs for
     this one; each has a supervisor. None: this process serves, without a supervisor."""
@@ -168,6 +197,7 @@ class Config:
     limit_chunk_overhead: int | None = None
     limit_unread_body: int | None = None
     limit_body_rate: int | None = None
+    limit_handshakes: int | None = None
     ws_max_size: int | None = None
     ws_max_frame: int | None = None
     ws_max_fragments: int | None = None
@@ -184,6 +214,7 @@ class Config:
     timeout_body: float | None = None
     timeout_send: float | None = None
     timeout_linger: float | None = None
+    timeout_handshake: float | None = None
     ws_ping_interval: float | None = None
     ws_ping_timeout: float | None = None
     ws_close_timeout: float | None = None
@@ -216,6 +247,11 @@ class Config:
         self._encoded_headers = [encode_header(*pair) for pair in self.headers]
         self._set_limits(limits or {})
         self._check_processes()
+        self.tls = tls.check(self)
+        if (hsts := tls.hsts_value(self)) is not None:
+            self._encoded_headers.append(
+                encode_header("Strict-Transport-Security", hsts)
+            )
 
     def _check_place(self) -> None:
         self._check_range("port", 0, 65535)
@@ -283,7 +319,7 @@ class Config:
             self._check_range("limit_max_requests", 1, _MANY)
         self._check_range("limit_max_requests_jitter", 0, _MANY)
         self._check_range("limit_rss", 0, _MANY)
-        for name in ("worker_lifetime", "heartbeat", "drain_delay"):
+        for name in ("worker_lifetime", "heartbeat", "drain_delay", "ssl_watch"):
             self._check_seconds(name)
         if isinstance(self.umask, str):
             try:
@@ -363,6 +399,7 @@ class Config:
             on_full=None,
             crowd=None,
             seat=0,
+            tls=self.tls.for_engine() if self.tls is not None else None,
             ws=self.ws != "none",
             ws_deflate=self.ws_per_message_deflate,
             ws_server_takeover=self.ws_server_takeover,

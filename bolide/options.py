@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from bolide.config import INTERFACES, LIFESPANS, LOOPS, WEBSOCKETS
 from bolide.limits import LIMITS
 from bolide.logs import LEVELS
+from bolide.tls import CERT_REQS, VERSIONS
 
 
 class Option(NamedTuple):
@@ -48,6 +49,7 @@ class Option(NamedTuple):
 _UNITS = {"s": "SECONDS", "bytes": "BYTES", "bytes/s": "BYTES"}
 _PLACE, _APP, _SAID = "where to listen", "the application", "what is sent and said"
 _WS = "WebSockets"
+_TLS = "TLS"
 _PROCESSES = "processes"
 _ASIDE = "settings from elsewhere"
 _THEIRS = "accepted from uvicorn"
@@ -107,6 +109,34 @@ OPTIONS = (
     Option("--umask", "umask", _PROCESSES, "OCTAL", "", "file mode creation mask"),
     Option("--pid-file", "pid_file", _PROCESSES, "PATH", "",
            "file for the process's number while it serves"),
+    Option("--ssl-certfile", "ssl_certfile", _TLS, "PATH", "",
+           "PEM file of a certificate and its chain; may be repeated", "texts"),
+    Option("--ssl-keyfile", "ssl_keyfile", _TLS, "PATH", "",
+           "PEM file of its key; may be repeated, once for each certificate", "texts"),
+    Option("--ssl-keyfile-password", "ssl_keyfile_password", _TLS, "TEXT", "",
+           "password of the keys"),
+    Option("--ssl-version", "ssl_version", _TLS, "|".join(VERSIONS), "auto",
+           "which TLS is spoken; auto is both"),
+    Option("--ssl-cert-reqs", "ssl_cert_reqs", _TLS, "|".join(CERT_REQS), "none",
+           "whether clients have to show a certificate"),
+    Option("--ssl-ca-certs", "ssl_ca_certs", _TLS, "PATH", "",
+           "PEM file or folder that clients' certificates are judged by"),
+    Option("--ssl-ciphers", "ssl_ciphers", _TLS, "NAMES", "",
+           "OpenSSL's names of ciphers, with : between"),
+    Option("--ssl-crl", "ssl_crl", _TLS, "PATH", "",
+           "PEM file of revocation lists for clients' certificates"),
+    Option("--ssl-ocsp", "ssl_ocsp", _TLS, "PATH", "",
+           "DER file of an OCSP response to staple; may be repeated", "texts"),
+    Option("--ssl-session-timeout", "ssl_session_timeout", _TLS, "SECONDS", "3600",
+           "how long a session can be resumed; 0: not at all", "int"),
+    Option("--ssl-ticket-key", "ssl_ticket_key", _TLS, "PATH", "",
+           "file of random bytes that session tickets of many machines share"),
+    Option("--ssl-watch", "ssl_watch", _TLS, "SECONDS", "10",
+           "how often is looked whether those files have changed; 0: never", "limit"),
+    Option("--ktls", "ktls", _TLS, "auto|off", "auto",
+           "whether the kernel may encrypt"),
+    Option("--hsts", "hsts", _TLS, "SECONDS", "",
+           "Strict-Transport-Security in every answer: seconds, or its whole value"),
     Option("--ws", "ws", _WS, "|".join(WEBSOCKETS), "auto",
            "none takes a WebSocket's handshake for an ordinary request"),
     Option("--ws-per-message-deflate", "ws_per_message_deflate", _WS, "BOOLEAN", "on",
@@ -156,9 +186,8 @@ OPTIONS = (
 """All options, in the order of the help text."""
 
 NOT_YET = frozenset(
-    "--reload --reload-dir --reload-include --reload-exclude --reload-delay --http2 "
-    "--ssl-keyfile --ssl-certfile --ssl-keyfile-password --ssl-version --ssl-cert-reqs "
-    "--ssl-ca-certs --ssl-ciphers".split()
+    "--reload --reload-dir --reload-include --reload-exclude --reload-delay "
+    "--http2".split()
 )
 """Options of uvicorn that this version does not have."""
 

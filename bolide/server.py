@@ -167,6 +167,9 @@ class Server:
         except (BindError, ConfigError) as error:
             self.log.failure(str(error), None)
             return EXIT_ERROR
+        except _engine.TLSError as error:
+            self.log.failure(f"cannot serve TLS: {error}", None)
+            return EXIT_ERROR
         except _engine.LifespanError as error:
             self.log.failure(f"the application's startup failed: {error}", None)
             return EXIT_STARTUP
@@ -215,11 +218,12 @@ class Server:
             return
         try:
             sockets.listen(listeners, self.config.backlog)
-            where = ", ".join(map(sockets.describe, listeners))
+            where = sockets.places(listeners, self.config)
             engine.start([sock.detach() for sock in listeners])
             self.started = True
             self._on_started(where, loop)
             notifying = self._notify_again_and_again()
+            self._watch_certificates()
             await self._stop.wait()
             if notifying is not None:
                 notifying.cancel()
@@ -265,6 +269,33 @@ class Server:
 
     def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
         self.log.line(LEVELS["info"], banner(where, loop_name(loop)))
+
+    def reload_certificates(self) -> bool:
+        """Read certificates, keys and what belongs to them again; False: not usable.
+
+        New connections get them, those that are open keep what they have. Where one
+        cannot be used all stay as they were, and the log says why.
+        """
+        if self._engine is None or self.config.tls is None:
+            return False
+        try:
+            self._engine.reload_tls(self.config.tls.for_engine())
+        except (_engine.TLSError, ConfigError) as error:
+            text = f"the certificates stay as they were: {error}"
+            self.log.line(LEVELS["error"], text)
+            return False
+        self.log.line(LEVELS["info"], "the certificates were read again")
+        return True
+
+    def _watch_certificates(self, before: object = None) -> None:
+        """Look again and again whether files of certificates have changed."""
+        tls, seconds = self.config.tls, self.config.ssl_watch
+        if tls is None or seconds <= 0 or self._should_exit or self._loop is None:
+            return
+        now = tls.stamp()
+        if before is not None and now != before:
+            self.reload_certificates()
+        self._loop.call_later(seconds, self._watch_certificates, now)
 
     def _on_full(self) -> None:
         """The most requests that this process serves have begun."""
@@ -383,11 +414,18 @@ class Server:
             yield
             return
         before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        if self._owns_process and self.config.tls is not None:
+            before |= {signal.SIGHUP: signal.signal(signal.SIGHUP, self._on_hangup)}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler or signal.SIG_DFL)
+
+    def _on_hangup(self, number: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed already
+                self._loop.call_soon_threadsafe(self.reload_certificates)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         """Stop gracefully; at once the second time, and while there is nothing to stop.

@@ -115,6 +115,12 @@ def listen(sockets: list[socket.socket], backlog: int) -> None:
             raise _cannot(describe(sock), error) from None
 
 
+def places(sockets: list[socket.socket], config: Config) -> str:
+    """Return where ``sockets`` are bound, as a user would type it."""
+    found = ", ".join(map(describe, sockets))
+    return found.replace("http://", "https://") if config.tls is not None else found
+
+
 def describe(sock: socket.socket) -> str:
     """Return where ``sock`` is bound: ``http://127.0.0.1:8000`` or ``unix:/path``."""
     name = sock.getsockname()

@@ -290,7 +290,7 @@ class Supervisor:
             self._is_reloading = False
             self._say("info", f"reloaded: {len(fresh)} new workers serve")
         if complete and not self._has_told:
-            where = ", ".join(map(sockets.describe, self._listeners))
+            where = sockets.places(self._listeners, self.config)
             count = f"{len(fresh)} worker" + "s" * (len(fresh) > 1)
             self._say("info", banner(where, count))
             self._has_told = True

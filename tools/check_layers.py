@@ -8,13 +8,14 @@ from pathlib import Path
 MAY_INCLUDE = {
     "base": set(),
     "net": {"base"},
+    "tls": {"base", "net"},
     "http": {"base", "net"},
     "http1": {"base", "http"},
     "ws": {"base", "http"},
-    "server": {"base", "net", "http", "http1"},
+    "server": {"base", "net", "tls", "http", "http1"},
     "awaitable": set(),
     "asgi": {"base", "http", "ws", "awaitable"},
-    "py": {"base", "net", "http", "http1", "ws", "server", "awaitable", "asgi"},
+    "py": {"base", "net", "tls", "http", "http1", "ws", "server", "awaitable", "asgi"},
 }
 """Which other layers a layer's files may include."""
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the build needs from the system's packages, where it is missing: a C
-# compiler, zlib, and for the system's own Python its headers and its venv module.
+# compiler, zlib, OpenSSL, and for the system's own Python its headers and its venv module.
 #   tools/setup.sh [--bench | --browser] PYTHON
 # --bench and --browser: what `make bench` and `make browser` need as well.
 set -eu
@@ -23,6 +23,7 @@ has_header() {
     echo "#include <$1>" | cc -E - >/dev/null 2>&1
 }
 has_header zlib.h || missing="$missing zlib1g-dev"
+has_header openssl/ssl.h || missing="$missing libssl-dev"
 if ! command -v "$python" >/dev/null 2>&1; then
     missing="$missing python3 python3-dev python3-venv"
 else

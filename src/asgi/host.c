@@ -121,6 +121,7 @@ host_visit(struct host *host, visitproc visit, void *arg)
     Py_VISIT(host->asgi);
     Py_VISIT(host->state);
     Py_VISIT(host->interrupt);
+    Py_VISIT(host->tls);
     for (int id = 0; id < FIELD_END; id++)
         Py_VISIT(host->fields[id]);
     for (struct list_node *node = host->running.next;
@@ -157,6 +158,7 @@ host_clear(struct host *host)
     Py_CLEAR(host->state);
     Py_CLEAR(host->root_path);
     Py_CLEAR(host->interrupt);
+    Py_CLEAR(host->tls);
     for (int id = 0; id < FIELD_END; id++)
         Py_CLEAR(host->fields[id]);
     for (int i = 0; i < HOST_PATHS; i++) {

@@ -69,6 +69,10 @@ struct host {
     PyObject *fields[FIELD_END];
     struct host_path paths[HOST_PATHS];
 
+    uint64_t tls_id;     /* peer_tls.server_id that `tls` was made for; 0: none */
+    uint32_t tls_agreed; /* ... and its version and cipher suite */
+    PyObject *tls;       /* the "tls" of clients without a certificate, or NULL */
+
     struct host_ws ws;        /* its configuration is the owner's to fill in */
     struct list_node running; /* of CallObject.link: application calls that run */
     bool may_step; /* the event loop has called the engine, and no application runs: a

@@ -2,6 +2,7 @@
 /* asgi/scope.c — see scope.h for the contract. */
 #include "asgi/scope.h"
 
+#include "asgi/scope_tls.h"
 #include "http/target.h"
 #include "ws/handshake.h"
 
@@ -260,10 +261,11 @@ server_of(struct endpoint *endpoint)
 void
 scope_drop_peer(struct peer *peer)
 {
-    PyObject *client = peer->app;
+    PyObject *client = peer->app, *tls = peer->app_tls;
 
-    peer->app = NULL;
+    peer->app = peer->app_tls = NULL;
     Py_XDECREF(client);
+    Py_XDECREF(tls);
 }
 
 void
@@ -333,9 +335,20 @@ fill_request(struct host *host, PyObject *scope, const struct http_head *head)
     return set_new(scope, st->str_headers, headers_list(host, head));
 }
 
+/* Sets `extensions`, which it steals, and adds what every protocol offers. */
+static int
+fill_extensions(struct host *host, PyObject *scope, struct peer *peer,
+                PyObject *extensions)
+{
+    if (extensions != NULL && peer->tls != NULL &&
+        set_new(extensions, host->st->str_tls, scope_tls(host, peer)) < 0)
+        Py_CLEAR(extensions);
+    return set_new(scope, host->st->str_extensions, extensions);
+}
+
 /* The template says GET, http. */
 static int
-fill_http(struct host *host, PyObject *scope, const struct peer *peer,
+fill_http(struct host *host, PyObject *scope, struct peer *peer,
           const struct http_head *head)
 {
     module_state *st = host->st;
@@ -345,7 +358,7 @@ fill_http(struct host *host, PyObject *scope, const struct peer *peer,
         return -1;
     if (set_new(scope, st->str_method, method_text(st, head->method)) < 0)
         return -1;
-    return set_new(scope, st->str_extensions, PyDict_New());
+    return fill_extensions(host, scope, peer, PyDict_New());
 }
 
 static PyObject *
@@ -366,7 +379,7 @@ subprotocols_list(const struct http_head *head)
 
 /* The template says ws. */
 static int
-fill_websocket(struct host *host, PyObject *scope, const struct peer *peer,
+fill_websocket(struct host *host, PyObject *scope, struct peer *peer,
                const struct http_head *head)
 {
     module_state *st = host->st;
@@ -375,8 +388,8 @@ fill_websocket(struct host *host, PyObject *scope, const struct peer *peer,
         return -1;
     if (set_new(scope, st->str_subprotocols, subprotocols_list(head)) < 0)
         return -1;
-    return set_new(scope, st->str_extensions,
-                   Py_BuildValue("{O{}}", st->str_websocket_response));
+    return fill_extensions(host, scope, peer,
+                           Py_BuildValue("{O{}}", st->str_websocket_response));
 }
 
 PyObject *

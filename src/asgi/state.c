@@ -88,7 +88,12 @@ state_fill(module_state *st)
         "bolide._engine.LifespanError",
         "The application said that its startup or shutdown failed, or died in it.",
         PyExc_RuntimeError, NULL);
-    if (st->ClientDisconnected == NULL || st->LifespanError == NULL)
+    st->TLSError = PyErr_NewExceptionWithDoc(
+        "bolide._engine.TLSError",
+        "A certificate, a key or another setting of TLS cannot be used.",
+        PyExc_ValueError, NULL);
+    if (st->ClientDisconnected == NULL || st->LifespanError == NULL ||
+        st->TLSError == NULL)
         return -1;
     if (fill_names(st) < 0 || fill_messages(st) < 0)
         return -1;
@@ -108,6 +113,7 @@ state_fill(module_state *st)
     EACH(WebSocketType)                                                                \
     EACH(ClientDisconnected)                                                           \
     EACH(LifespanError)                                                                \
+    EACH(TLSError)                                                                     \
     EACH(CancelledError)                                                               \
     EACH(Task)                                                                         \
     EACH(done)                                                                         \

@@ -35,6 +35,7 @@ typedef struct module_state {
 
     PyObject *ClientDisconnected; /* a subclass of OSError */
     PyObject *LifespanError;      /* a subclass of RuntimeError */
+    PyObject *TLSError;           /* a subclass of ValueError */
     PyObject *CancelledError;     /* asyncio's */
     PyObject *Task;               /* asyncio's */
 

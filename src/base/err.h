@@ -23,6 +23,10 @@
     ERR(ADDRESS_DENIED, "no permission to use the address")                            \
     ERR(FD_LIMIT, "no file descriptor is left")                                        \
     ERR(CONNECTION_LIMIT, "too many connections")                                      \
+    ERR(TLS, "a TLS error")                                                            \
+    ERR(TLS_PLAIN, "plain HTTP on a port for HTTPS")                                   \
+    ERR(TLS_TIMEOUT, "the TLS handshake did not end in time")                          \
+    ERR(TLS_CONFIG, "TLS settings that cannot be used")                                \
     /* A request head that is refused. */                                              \
     ERR(REQUEST_LINE, "a malformed request line")                                      \
     ERR(METHOD, "a malformed method")                                                  \

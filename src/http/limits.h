@@ -37,6 +37,8 @@ struct http_limits {
     uint32_t send_stall_ms; /* 30000; without the peer taking a byte of waiting output;
                                0 off */
     uint32_t linger_ms;     /* 2000; for the peer to read a refusal and close */
+    uint32_t handshake_ms;  /* 10000; from accept to the end of the TLS handshake */
+    uint32_t handshakes;    /* 0 = unlimited; TLS connections accepted a second */
 };
 
 /* The defaults above. */
@@ -57,6 +59,8 @@ struct http_limits {
         .body_rate = 256,                                                              \
         .send_stall_ms = 30000,                                                        \
         .linger_ms = 2000,                                                             \
+        .handshake_ms = 10000,                                                         \
+        .handshakes = 0,                                                               \
     })
 
 #endif

@@ -10,15 +10,22 @@
 
 #include "base/compiler.h" /* MUST_USE */
 
+/* The least room that a read is given. */
+#define IO_READ_MIN 16384u
+
 struct io;
 
 struct io_ops {
-    /* Reads at most `n` bytes.  Returns how many (> 0), ERR_AGAIN, ERR_EOF (the peer has
-     * shut down cleanly), ERR_RESET or ERR_IO. */
+    /* Reads at most `n` >= IO_READ_MIN bytes.  Returns how many (> 0), ERR_AGAIN, ERR_EOF
+     * (the peer has shut down cleanly), ERR_RESET, ERR_IO or ERR_NOMEM; of TLS as well
+     * ERR_TLS_PLAIN (the peer does not speak it: the transport has become the plain one)
+     * and ERR_TLS (with io->detail).  A handshake goes on in here. */
     ssize_t (*read)(struct io *io, char *at, size_t n);
 
-    /* Writes from iov[0..n), n >= 1.  Returns how many bytes went out (> 0), ERR_AGAIN,
-     * ERR_RESET or ERR_IO. */
+    /* Writes from iov[0..n).  Returns how many bytes went out; less than offered: the
+     * transport takes no more now, and must be offered the same bytes again.  Or
+     * ERR_AGAIN (nothing went out), ERR_RESET, ERR_IO or ERR_NOMEM.  0 is some progress,
+     * but no byte of these.  n is 0 only for io->wants_write. */
     ssize_t (*writev)(struct io *io, const struct iovec *iov, int n);
 
     /* Ends our writing side: the peer sees a clean end after what was written. */
@@ -32,7 +39,13 @@ struct io_ops {
 /* Embedded in a connection; a transport may embed it in a struct of its own. */
 struct io {
     const struct io_ops *ops;
-    int fd; /* owned */
+    int fd;             /* owned */
+    bool is_ready;      /* application bytes can be exchanged */
+    bool wants_write;   /* bytes of the transport's own wait for the socket: writev when
+                           it is writable */
+    bool has_more;      /* read has more to say, which the descriptor does not tell */
+    const char *alpn;   /* the protocol agreed on, or ""; static */
+    const char *detail; /* what went wrong, in somebody else's words, or NULL; static */
 };
 
 /* Makes `io` the plain transport over `fd`, a non-blocking socket that it owns from now

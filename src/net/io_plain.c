@@ -64,6 +64,5 @@ static const struct io_ops plain_ops = {
 void
 io_plain_init(struct io *io, int fd)
 {
-    io->ops = &plain_ops;
-    io->fd = fd;
+    *io = (struct io){.ops = &plain_ops, .fd = fd, .is_ready = true, .alpn = ""};
 }

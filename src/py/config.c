@@ -6,6 +6,7 @@
 #include <stdbool.h> /* bool */
 
 #include "http/field.h"
+#include "py/tls.h"
 
 /* Where a number goes, and what it may be. */
 struct number {
@@ -42,6 +43,8 @@ static const struct number numbers[] = {
     LIMIT(body_rate, 0, 1 << 30),
     LIMIT(send_stall_ms, 0, DAY_MS),
     LIMIT(linger_ms, 0, DAY_MS),
+    LIMIT(handshake_ms, 1, DAY_MS),
+    LIMIT(handshakes, 0, 1 << 24),
     NUMBER("graceful_ms", server.graceful_ms, 0, DAY_MS),
     NUMBER("last_call_ms", server.last_call_ms, 0, DAY_MS),
     NUMBER("max_requests", server.max_requests, 0, INT64_MAX),
@@ -192,6 +195,13 @@ read_lifespan(struct config *config, PyObject *mapping)
     return result;
 }
 
+/* What the application is told of itself. */
+static int
+read_app(struct config *config, PyObject *mapping)
+{
+    return read_root_path(config, mapping) < 0 ? -1 : read_lifespan(config, mapping);
+}
+
 /* Fields that frame a message or speak of its connection are the engine's own. */
 static int
 check_field(struct config *config, struct slice name, struct slice value)
@@ -310,8 +320,20 @@ read_crowd(struct config *config, PyObject *mapping)
     return result;
 }
 
+static int
+read_tls(module_state *st, struct config *config, PyObject *mapping)
+{
+    PyObject *settings = get(mapping, "tls");
+    if (settings == NULL)
+        return -1;
+    int result = tls_read(st, settings, 0, &config->tls);
+    Py_DECREF(settings);
+    config->server.tls = config->tls;
+    return result;
+}
+
 int
-config_read(struct config *config, PyObject *mapping)
+config_read(module_state *st, struct config *config, PyObject *mapping)
 {
     long long fd;
 
@@ -331,8 +353,8 @@ config_read(struct config *config, PyObject *mapping)
         read_bool(mapping, "ws_client_takeover",
                   &config->ws.config.deflate.client_takeover) < 0 ||
         read_callables(config, mapping) < 0 || read_on_full(config, mapping) < 0 ||
-        read_crowd(config, mapping) < 0 || read_root_path(config, mapping) < 0 ||
-        read_lifespan(config, mapping) < 0)
+        read_crowd(config, mapping) < 0 || read_app(config, mapping) < 0 ||
+        read_tls(st, config, mapping) < 0)
         return -1;
     return read_fields(config, mapping);
 }
@@ -340,6 +362,8 @@ config_read(struct config *config, PyObject *mapping)
 void
 config_clear(struct config *config)
 {
+    tls_context_release(config->tls);
+    config->tls = NULL;
     Py_CLEAR(config->fields);
     Py_CLEAR(config->root_path);
     Py_CLEAR(config->log);

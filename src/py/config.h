@@ -15,6 +15,7 @@ struct config {
                                     from `fields` */
     struct host_ws ws;           /* its configuration alone */
     enum lifespan_mode lifespan;
+    struct tls_context *tls; /* a reference, or NULL */
     PyObject *fields;        /* bytes: field lines for every response */
     PyObject *root_path;     /* str */
     PyObject *log;           /* callable(level, line) */
@@ -24,8 +25,8 @@ struct config {
 };
 
 /* Reads every key, each of which is required.  0, or -1 with an exception that names
- * the key: KeyError when it is missing, TypeError or ValueError. */
-MUST_USE int config_read(struct config *config, PyObject *mapping);
+ * the key: KeyError when it is missing, TypeError or ValueError; or TLSError. */
+MUST_USE int config_read(module_state *st, struct config *config, PyObject *mapping);
 
 /* Drops what config_read took; fine after a failure and twice. */
 void config_clear(struct config *config);

@@ -47,7 +47,8 @@ module_exec(PyObject *mod)
     if (st->done == NULL || state_fill(st) < 0)
         return -1;
     if (PyModule_AddType(mod, st->ServerType) < 0 ||
-        PyModule_AddObjectRef(mod, "ClientDisconnected", st->ClientDisconnected) < 0)
+        PyModule_AddObjectRef(mod, "ClientDisconnected", st->ClientDisconnected) < 0 ||
+        PyModule_AddObjectRef(mod, "TLSError", st->TLSError) < 0)
         return -1;
     return PyModule_AddObjectRef(mod, "LifespanError", st->LifespanError);
 }

@@ -11,6 +11,7 @@
 #include "asgi/websocket.h"
 #include "base/err.h"
 #include "py/loop.h"
+#include "py/tls.h"
 
 /* The engine */
 
@@ -279,6 +280,28 @@ server_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+/* A server that has not started yet starts with the new one. */
+static PyObject *
+server_reload_tls(PyObject *op, PyObject *settings)
+{
+    ServerObject *self = (ServerObject *)op;
+    struct tls_context *context;
+
+    if (check_ready(self) < 0)
+        return NULL;
+    if (self->config.tls == NULL || settings == Py_None) {
+        PyErr_SetString(PyExc_RuntimeError, "TLS is not turned on or off by a reload");
+        return NULL;
+    }
+    if (tls_read(self->host.st, settings, ++self->ntls, &context) < 0)
+        return NULL;
+    tls_context_release(self->config.tls);
+    self->config.tls = self->config.server.tls = context;
+    if (self->server != NULL)
+        server_set_tls(self->server, context);
+    Py_RETURN_NONE;
+}
+
 static PyObject *
 get_connections(PyObject *op, void *Py_UNUSED(closure))
 {
@@ -307,7 +330,7 @@ fill(ServerObject *self, PyObject *app, PyObject *loop, PyObject *mapping)
                      Py_TYPE(app)->tp_name);
         return -1;
     }
-    if (config_read(&self->config, mapping) < 0 ||
+    if (config_read(self->host.st, &self->config, mapping) < 0 ||
         host_init(&self->host, app, loop, self->config.root_path, self->config.log,
                   self->config.log_exception) < 0)
         return -1;
@@ -420,6 +443,10 @@ static PyMethodDef server_methods[] = {
      "stop($self, /)\n--\n\nStops gracefully; ends when nothing runs any more."},
     {"shutdown", server_shutdown, METH_NOARGS,
      "shutdown($self, /)\n--\n\nWaits for the application's lifespan shutdown."},
+    {"reload_tls", server_reload_tls, METH_O,
+     "reload_tls($self, settings, /)\n--\n\n"
+     "Reads certificates again; new connections get them.  Raises TLSError, and\n"
+     "then keeps those that were."},
     {"close", server_close_method, METH_NOARGS,
      "close($self, /)\n--\n\nCloses everything at once; twice is fine."},
     {NULL, NULL, 0, NULL},

@@ -7,16 +7,19 @@
 #include "server/conn.h"
 
 #include <netinet/in.h> /* struct sockaddr_in, struct sockaddr_in6 */
+#include <unistd.h>     /* close */
 
 #include "base/err.h"
 #include "http/status.h"
+#include "server/hello.h"
+#include "server/secure.h"
 #include "server/turn.h"
 
 /* Pieces of output in one writev. */
 #define WRITE_PIECES 64
 
 /* A connection with bytes left over reads behind them, this much at a time. */
-#define READ_BEHIND_BYTES (16u * 1024)
+#define READ_BEHIND_BYTES IO_READ_MIN
 
 static struct conn *
 conn_of(struct wire *wire)
@@ -43,19 +46,29 @@ update_timer(struct conn *conn)
     turn_note_due(conn->turn, due);
 }
 
+static bool
+is_reading(const struct conn *conn)
+{
+    const struct wire *wire = &conn->wire;
+
+    return !wire->at_eof && (conn->state == CONN_LINGERING ||
+                             (conn->state == CONN_OPEN && wire->wants_read &&
+                              wire->in.len < HTTP_IN_HIGH_BYTES));
+}
+
 static void
 update_watch(struct conn *conn)
 {
-    const struct wire *wire = &conn->wire;
-    unsigned events = conn->wants_write ? POLLER_WRITE : 0;
+    unsigned events = conn->wants_write || conn->io->wants_write ? POLLER_WRITE : 0;
 
-    if (!wire->at_eof && (conn->state == CONN_LINGERING ||
-                          (conn->state == CONN_OPEN && wire->wants_read &&
-                           wire->in.len < HTTP_IN_HIGH_BYTES)))
+    if (is_reading(conn)) {
         events |= POLLER_READ;
+        if (conn->io->has_more)
+            turn_touch(conn->turn, conn);
+    }
     if (events == conn->watched)
         return;
-    if (poller_set(conn->turn->poller, conn->io.fd, events, conn, true) != 0)
+    if (poller_set(conn->turn->poller, conn->io->fd, events, conn, true) != 0)
         conn_abort(conn, ERR_IO);
     conn->watched = (uint8_t)events;
 }
@@ -84,8 +97,10 @@ complain(struct conn *conn, int why)
     if (!log_may_complain(&service->log, why, slice_new(host, n), service->clock.ms,
                           &dropped))
         return;
-    log_line(&service->log, LOG_WARNING, "%s:%u: %s (status %d; %u more since)",
+    const char *detail = why == ERR_TLS ? conn->io->detail : NULL;
+    log_line(&service->log, LOG_WARNING, "%s:%u: %s%s%s (status %d; %u more since)",
              n > 0 ? host : "unix", conn->wire.peer.port, err_text(why),
+             detail != NULL ? ": " : "", detail != NULL ? detail : "",
              status_of_err(why), (unsigned)dropped);
 }
 
@@ -96,8 +111,8 @@ close_now(struct conn *conn, bool reset)
 
     conn->state = CONN_DEAD;
     conn->wire.is_dead = true;
-    poller_del(turn->poller, conn->io.fd);
-    conn->io.ops->close(&conn->io, reset);
+    poller_del(turn->poller, conn->io->fd);
+    conn->io->ops->close(conn->io, reset);
     timer_remove(&turn->wheel, &conn->timer);
     turn_bury(turn, conn);
 }
@@ -108,7 +123,8 @@ conn_abort(struct conn *conn, int why)
     if (conn->state == CONN_DEAD)
         return;
     complain(conn, why);
-    close_now(conn, why != ERR_RESET);
+    /* A reset would overtake the alert that tells a peer of a TLS error. */
+    close_now(conn, why != ERR_RESET && why != ERR_TLS);
 }
 
 /* Everything is out: ends the connection in order. */
@@ -121,12 +137,24 @@ end(struct conn *conn)
         close_now(conn, wire->ends_with_reset);
         return;
     }
-    conn->io.ops->shutdown(&conn->io);
+    conn->io->ops->shutdown(conn->io);
     conn->state = CONN_LINGERING;
     conn->linger_left = 16 * HTTP_IN_HIGH_BYTES;
     conn->send_due_ms = TIMER_NEVER;
     wire->read_due_ms = now_ms(conn) + conn->turn->service.limits.linger_ms;
     buf_release(&wire->in);
+}
+
+/* What the transport has to say beside what is queued. */
+static int
+write_own(struct conn *conn)
+{
+    ssize_t sent = conn->io->ops->writev(conn->io, NULL, 0);
+
+    if (sent < 0)
+        return (int)sent;
+    conn->send_due_ms = TIMER_NEVER;
+    return conn->io->wants_write ? ERR_AGAIN : 0;
 }
 
 /* Writes until everything is out or the transport takes no more. */
@@ -141,7 +169,7 @@ write_out(struct conn *conn)
         size_t offered = 0;
         for (int i = 0; i < n; i++)
             offered += iov[i].iov_len;
-        ssize_t sent = conn->io.ops->writev(&conn->io, iov, n);
+        ssize_t sent = conn->io->ops->writev(conn->io, iov, n);
         if (sent < 0)
             return (int)sent;
         outq_sent(out, (size_t)sent);
@@ -149,7 +177,7 @@ write_out(struct conn *conn)
         if ((size_t)sent < offered)
             return ERR_AGAIN;
     }
-    return 0;
+    return conn->io->wants_write ? write_own(conn) : 0;
 }
 
 static void
@@ -165,7 +193,7 @@ flush(struct conn *conn)
 {
     struct wire *wire = &conn->wire;
 
-    if (outq_ready(&wire->out) == 0 && wire->out.held == 0)
+    if (outq_ready(&wire->out) == 0 && wire->out.held == 0 && !conn->io->wants_write)
         return;
     conn->was_high = conn->was_high || wire->out.bytes > HTTP_OUT_HIGH_BYTES;
     int err = write_out(conn);
@@ -203,6 +231,8 @@ conn_serve(struct conn *conn)
 {
     if (conn->state == CONN_DEAD)
         return;
+    if (UNLIKELY(conn->io->has_more) && is_reading(conn))
+        conn_on_event(conn, POLLER_READ);
     conn->protocol->ops->before_flush(&conn->wire, conn->session);
     if (conn->state != CONN_DEAD)
         flush(conn);
@@ -234,10 +264,66 @@ read_behind(struct conn *conn)
     int err = buf_reserve(&conn->wire.in, READ_BEHIND_BYTES, &at);
     if (err != 0)
         return err;
-    ssize_t n = conn->io.ops->read(&conn->io, at, READ_BEHIND_BYTES);
+    ssize_t n = conn->io->ops->read(conn->io, at, READ_BEHIND_BYTES);
     if (n > 0)
         buf_commit(&conn->wire.in, (size_t)n);
     return n;
+}
+
+/* What is spoken on a connection that can be spoken on now. */
+static const struct protocol *
+choose_protocol(const struct conn *conn)
+{
+    return conn->next;
+}
+
+/* The transport is ready: the session takes over from the handshake's. */
+static int
+conn_choose_session(struct conn *conn)
+{
+    const struct protocol *protocol = choose_protocol(conn);
+    void *session = protocol->begin(&conn->wire);
+
+    if (session == NULL)
+        return ERR_NOMEM;
+    conn->protocol->ops->fini(&conn->wire, conn->session, 0);
+    conn->protocol = protocol;
+    conn->session = session;
+    return 0;
+}
+
+static ssize_t
+read_scratch(struct conn *conn)
+{
+    ssize_t n = conn->io->ops->read(conn->io, conn->turn->scratch, TURN_SCRATCH_BYTES);
+
+    if (UNLIKELY(conn->protocol == &hello_protocol) && conn->io->is_ready &&
+        n != ERR_TLS_PLAIN) {
+        int err = conn_choose_session(conn);
+        if (err != 0)
+            return err;
+    }
+    return n > 0 ? feed_scratch(conn, (size_t)n) : n;
+}
+
+static void wire_finish(struct wire *wire, int why);
+
+/* A browser that was told http:// reads this. */
+static void
+refuse_plain(struct conn *conn)
+{
+    static const char answer[] = "HTTP/1.1 400 Bad Request\r\n"
+                                 "content-type: text/plain; charset=utf-8\r\n"
+                                 "content-length: 39\r\n"
+                                 "connection: close\r\n\r\n"
+                                 "Plain HTTP was sent to an HTTPS port.\r\n";
+
+    if (outq_copy(&conn->wire.out, slice_of(answer)) != 0) {
+        conn_abort(conn, ERR_NOMEM);
+        return;
+    }
+    conn->wire.lingers = true;
+    wire_finish(&conn->wire, ERR_TLS_PLAIN);
 }
 
 static void
@@ -247,9 +333,7 @@ read_some(struct conn *conn)
     ssize_t n;
 
     if (wire->in.len == 0) {
-        n = conn->io.ops->read(&conn->io, conn->turn->scratch, TURN_SCRATCH_BYTES);
-        if (n > 0)
-            n = feed_scratch(conn, (size_t)n);
+        n = read_scratch(conn);
     } else {
         n = read_behind(conn);
         if (n > 0)
@@ -257,6 +341,10 @@ read_some(struct conn *conn)
     }
     if (n >= 0 || n == ERR_AGAIN || conn->state == CONN_DEAD)
         return;
+    if (n == ERR_TLS_PLAIN) {
+        refuse_plain(conn);
+        return;
+    }
     if (n != ERR_EOF) {
         conn_abort(conn, (int)n);
         return;
@@ -268,7 +356,7 @@ read_some(struct conn *conn)
 static void
 swallow(struct conn *conn)
 {
-    ssize_t n = conn->io.ops->read(&conn->io, conn->turn->scratch, TURN_SCRATCH_BYTES);
+    ssize_t n = conn->io->ops->read(conn->io, conn->turn->scratch, TURN_SCRATCH_BYTES);
 
     if (n == ERR_AGAIN)
         return;
@@ -288,6 +376,9 @@ conn_on_event(struct conn *conn, unsigned events)
         conn_abort(conn, ERR_RESET);
         return;
     }
+    if (UNLIKELY(!conn->io->is_ready) && (events & POLLER_READ) != 0 &&
+        conn->turn->nhandshakes++ >= TURN_HANDSHAKES)
+        return; /* the poller says it again */
     if ((events & POLLER_READ) != 0) {
         if (conn->state == CONN_LINGERING)
             swallow(conn);
@@ -376,32 +467,67 @@ set_peer(struct peer *peer, const struct addr *addr)
     }
 }
 
+/* Makes the transport over `fd`. */
+static int
+open_transport(struct conn *conn, int fd)
+{
+    struct turn *turn = conn->turn;
+    const struct endpoint *endpoint = conn->wire.peer.endpoint;
+
+    if (endpoint == NULL || !endpoint->secure)
+        return 0;
+    struct io_tls *tls = pool_take(&turn->tls_pool);
+    if (tls == NULL)
+        return ERR_NOMEM;
+    int err = io_tls_init(tls, fd, &turn->desk, turn->tls);
+    if (err != 0) {
+        pool_give(&turn->tls_pool, tls);
+        return err;
+    }
+    conn->io = &tls->io;
+    conn->protocol = &hello_protocol;
+    conn->wire.peer.tls = &secure_peer_ops;
+    return 0;
+}
+
+static void
+free_transport(struct conn *conn)
+{
+    if (conn->io != &conn->plain)
+        pool_give(&conn->turn->tls_pool, container_of(conn->io, struct io_tls, io));
+}
+
 int
 conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *endpoint,
           const struct protocol *protocol)
 {
-    int err = ERR_NOMEM;
-    struct io io;
-    io_plain_init(&io, fd);
     struct conn *conn = pool_take(&turn->conn_pool);
-    if (conn == NULL)
-        goto fail;
+    if (conn == NULL) {
+        close(fd);
+        return ERR_NOMEM;
+    }
 
     *conn = (struct conn){
         .wire = {.ops = &wire_ops, .service = &turn->service},
-        .io = io,
         .turn = turn,
         .protocol = protocol,
+        .next = protocol,
         .send_due_ms = TIMER_NEVER,
         .watched = POLLER_READ,
     };
+    io_plain_init(&conn->plain, fd);
+    conn->io = &conn->plain;
     buf_init(&conn->wire.in);
     outq_init(&conn->wire.out, &turn->out_pools);
     conn->wire.peer.endpoint = endpoint;
     set_peer(&conn->wire.peer, peer);
     list_init(&conn->dirty);
     timer_init(&conn->timer);
-    conn->session = protocol->begin(&conn->wire);
+    int err = open_transport(conn, fd);
+    if (err != 0)
+        goto fail;
+    err = ERR_NOMEM;
+    conn->session = conn->protocol->begin(&conn->wire);
     if (conn->session == NULL)
         goto fail;
     err = poller_set(turn->poller, fd, POLLER_READ, conn, false);
@@ -413,10 +539,11 @@ conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *e
     return 0;
 
 fail:
-    if (conn != NULL && conn->session != NULL)
-        protocol->ops->fini(&conn->wire, conn->session, err);
+    if (conn->session != NULL)
+        conn->protocol->ops->fini(&conn->wire, conn->session, err);
+    conn->io->ops->close(conn->io, true);
+    free_transport(conn);
     pool_give(&turn->conn_pool, conn);
-    io.ops->close(&io, true);
     return err;
 }
 
@@ -431,6 +558,7 @@ conn_bury(struct conn *conn)
     buf_release(&conn->wire.in);
     list_remove(&conn->link);
     turn->nconns--;
+    free_transport(conn);
     pool_give(&turn->conn_pool, conn);
     turn->on_conn_gone(turn);
 }

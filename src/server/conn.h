@@ -21,12 +21,14 @@ enum conn_state {
 
 struct conn {
     struct wire wire; /* lent to the session */
-    struct io io;
+    struct io *io;    /* `plain`, or that of a struct io_tls that we own */
+    struct io plain;
     struct turn *turn; /* borrowed; outlives the connection */
     const struct protocol *protocol;
-    void *session;          /* owned; freed by protocol->ops->fini */
-    struct list_node link;  /* in turn->conns */
-    struct list_node dirty; /* in turn->dirty or turn->dead, or in no list */
+    const struct protocol *next; /* what is spoken once the transport is ready */
+    void *session;               /* owned; freed by protocol->ops->fini */
+    struct list_node link;       /* in turn->conns */
+    struct list_node dirty;      /* in turn->dirty or turn->dead, or in no list */
     struct timer timer;
     uint64_t send_due_ms; /* when the peer must have taken bytes; TIMER_NEVER */
     uint32_t linger_left; /* CONN_LINGERING: bytes that may still be swallowed */
@@ -36,8 +38,9 @@ struct conn {
     bool was_high;        /* on_drained is owed */
 };
 
-/* Opens a connection over `fd`, which it owns from now on, whatever happens.  Returns 0,
- * or an error after which nothing is left of it. */
+/* Opens a connection over `fd`, which it owns from now on, whatever happens; over TLS
+ * where the endpoint is secure.  Returns 0, or an error after which nothing is left of
+ * it. */
 MUST_USE int conn_open(struct turn *turn, int fd, const struct addr *peer,
                        struct endpoint *endpoint, const struct protocol *protocol);
 

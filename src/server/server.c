@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/rate.h"
 #include "http1/session.h"
 #include "net/listener.h"
 #include "server/access.h"
@@ -38,6 +39,7 @@ struct server {
     unsigned yielded; /* connections that it takes after it has yielded */
     uint64_t stop_began_ms;
     uint64_t stage_due_ms;  /* when the next stage comes */
+    struct rate shaking;    /* TLS connections accepted */
     uint64_t accept_due_ms; /* when accepting goes on after a rest */
     char *fields;           /* owned copy of config.fields_sent */
 };
@@ -118,6 +120,7 @@ init_turn(struct server *server)
     list_init(&turn->dead);
     outq_pools_init(&turn->out_pools, POOL_KEPT_BLOCKS);
     pool_init(&turn->conn_pool, sizeof(struct conn), POOL_KEPT_CONNS);
+    pool_init(&turn->tls_pool, sizeof(struct io_tls), POOL_KEPT_CONNS);
     turn->next_due_ms = TIMER_NEVER;
     turn->armed_ms = TIMER_NEVER;
     turn->schedule = server->config.schedule;
@@ -153,12 +156,26 @@ server_new(const struct server_config *config, struct server **out)
     err = poller_new(&server->turn.poller);
     if (err != 0)
         goto fail;
+    if (config->tls != NULL) {
+        err = tls_desk_init(&server->turn.desk, &server->turn.service.clock);
+        if (err != 0)
+            goto fail;
+        server->turn.tls = tls_context_retain(config->tls);
+    }
     *out = server;
     return 0;
 
 fail:
     server_free(server);
     return err;
+}
+
+void
+server_set_tls(struct server *server, struct tls_context *context)
+{
+    (void)tls_context_retain(context);
+    tls_context_release(server->turn.tls);
+    server->turn.tls = context;
 }
 
 static void
@@ -196,9 +213,12 @@ server_free(struct server *server)
         for (int i = 0; i < server->ndoors; i++)
             server->config.handler->on_endpoint_gone(&server->doors[i].endpoint);
         pool_fini(&server->turn.conn_pool);
+        pool_fini(&server->turn.tls_pool);
         outq_pools_fini(&server->turn.out_pools);
         pool_fini(&server->turn.service.streams);
     }
+    tls_desk_fini(&server->turn.desk);
+    tls_context_release(server->turn.tls);
     access_log_free(server->access);
     poller_free(server->turn.poller);
     mem_free(server->turn.scratch);
@@ -240,6 +260,7 @@ server_listen(struct server *server, int fd)
         return err;
     addr_host(&door->listener.local, door->endpoint.host);
     door->endpoint.port = addr_port(&door->listener.local);
+    door->endpoint.secure = server->turn.tls != NULL;
     door->is_open = true;
     server->ndoors++;
     crowd_tell(&server->config.crowd, true, server->turn.nconns, 0);
@@ -286,12 +307,26 @@ yields(struct server *server)
     return true;
 }
 
+static bool
+may_shake_hands(struct server *server, const struct door *door)
+{
+    uint32_t most = server->config.limits.handshakes, wait_ms = 0;
+
+    if (most > 0 && door->endpoint.secure)
+        wait_ms = rate_take(&server->shaking, most, server->turn.service.clock.ms);
+    if (wait_ms > 0)
+        rest_for(server, wait_ms);
+    return wait_ms == 0;
+}
+
 static void
 accept_some(struct server *server, struct door *door)
 {
     struct addr peer;
 
     for (int i = 0; i < ACCEPTS_PER_TURN && !yields(server); i++) {
+        if (!may_shake_hands(server, door))
+            return;
         if (server->turn.nconns >= server->config.limits.connections) {
             rest(server, ERR_CONNECTION_LIMIT);
             return;
@@ -446,6 +481,7 @@ static void
 begin_turn(struct server *server)
 {
     server->turn.is_running = true;
+    server->turn.nhandshakes = 0;
     clock_read(&server->turn.service.clock);
 }
 

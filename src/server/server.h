@@ -13,6 +13,7 @@
 #include "server/crowd.h"  /* struct crowd */
 
 struct server; /* owns everything below it */
+struct tls_context;
 
 /* How far a graceful stop has come. */
 enum server_stage {
@@ -37,6 +38,9 @@ struct server_config {
     struct slice
         fields_sent;   /* whole field lines with CR LF for each response; copied */
     int access_log_fd; /* borrowed; -1: no access log */
+
+    struct tls_context *tls; /* all listeners speak TLS with it; the server takes a
+                                reference; NULL: none does */
 
     log_sink *log_sink; /* with log_arg */
     void *log_arg;
@@ -70,6 +74,10 @@ int server_fd(const struct server *server);
 /* Takes over a bound, listening socket and begins to accept.  Returns 0, ERR_NOMEM or
  * ERR_IO; on failure the descriptor stays the caller's. */
 MUST_USE int server_listen(struct server *server, int fd);
+
+/* Connections from now on get `context`, to which the server takes a reference; older ones
+ * keep what they have.  Only for a server that speaks TLS. */
+void server_set_tls(struct server *server, struct tls_context *context);
 
 /* One turn: looks at what is ready, a bounded amount of it, runs due timers, writes what
  * was queued.  When more is ready, the descriptor stays readable.  A call from inside a

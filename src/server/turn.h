@@ -10,6 +10,7 @@
 #include "base/timer.h"   /* struct timer_wheel */
 #include "http/session.h" /* struct service */
 #include "net/poller.h"   /* struct poller */
+#include "tls/io_tls.h"   /* struct tls_desk */
 
 struct conn;
 
@@ -24,6 +25,10 @@ struct conn;
  * answers leave together, and none waits for the whole batch. */
 #define TURN_FLUSH_EVERY 16
 
+/* Steps of handshakes in one turn: they cost a hundred times what a request does, and
+ * requests must not wait for all of them. */
+#define TURN_HANDSHAKES 8
+
 struct turn {
     struct service service; /* lent to all sessions */
     struct poller *poller;  /* owned */
@@ -33,7 +38,11 @@ struct turn {
     struct list_node dead;  /* to be freed at the end of the turn */
     struct outq_pools out_pools;
     struct pool conn_pool;
-    char *scratch;        /* owned; TURN_SCRATCH_BYTES */
+    struct pool tls_pool;    /* of struct io_tls */
+    struct tls_desk desk;    /* all zero without TLS */
+    struct tls_context *tls; /* a reference; what new connections get; NULL: no TLS */
+    unsigned nhandshakes;    /* steps in this turn */
+    char *scratch;           /* owned; TURN_SCRATCH_BYTES */
     uint64_t next_due_ms; /* the earliest deadline that was set since the last look */
     uint64_t armed_ms;    /* when the poller's alarm rings; TIMER_NEVER: it is off */
     unsigned nconns;      /* in `conns` */

@@ -146,7 +146,7 @@ connect_to(struct turn *turn)
     close(fds[1]);
     is(conn_open(turn, fds[0], &none, NULL, &protocol), 0, "a connection");
     struct conn *conn = container_of(turn->conns.next, struct conn, link);
-    conn->io.ops = &fake_io;
+    conn->io->ops = &fake_io;
     may_take = 0;
     ndrained = 0;
     return conn;

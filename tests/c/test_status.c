@@ -45,6 +45,10 @@ static const int unanswered[] = {
     ERR_BODY_UNREAD,
     ERR_SEND_TIMEOUT,
     ERR_IDLE_TIMEOUT,
+    /* TLS tells them in an alert, or there is no peer yet. */
+    ERR_TLS,
+    ERR_TLS_TIMEOUT,
+    ERR_TLS_CONFIG,
     /* A WebSocket's are told in a close frame. */
     ERR_WS_FRAME,
     ERR_WS_UNMASKED,

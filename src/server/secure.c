@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* server/secure.c — see secure.h for the contract. */
+#include "server/secure.h"
+
+#include "server/conn.h"
+#include "tls/info.h"
+
+static const struct io_tls *
+tls_of_peer(const struct peer *peer)
+{
+    const struct conn *conn = container_of(peer, struct conn, wire.peer);
+    return container_of(conn->io, struct io_tls, io);
+}
+
+static void
+facts(const struct peer *peer, struct peer_tls *out)
+{
+    struct tls_info info;
+
+    tls_info_read(tls_of_peer(peer), &info);
+    *out = (struct peer_tls){
+        .version = info.version,
+        .cipher_suite = info.cipher_suite,
+        .server_id = info.identity,
+        .server_cert = info.pem,
+        .has_client_cert = info.has_client_cert,
+    };
+}
+
+static int
+client(const struct peer *peer, struct peer_client *out)
+{
+    return tls_info_client(tls_of_peer(peer), &out->chain, &out->name);
+}
+
+const struct peer_tls_ops secure_peer_ops = {facts, client};

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* tls/context.c — see context.h for the contract. */
+#include "tls/context.h"
+
+#include <errno.h>  /* errno */
+#include <stdarg.h> /* va_list */
+#include <stdio.h>  /* vsnprintf */
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "tls/identity.h"
+#include "tls/trust.h"
+
+/* TLS 1.2 with forward secrecy and authenticated encryption alone (RFC 9325 4.2), so that
+ * HTTP/2 may use any of them (RFC 9113 9.2.2). */
+#define CIPHERS_DEFAULT                                                                \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                       \
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                       \
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+
+/* AES-128 first: it costs the least and is safe (RFC 9325 4.2.1). */
+#define SUITES_DEFAULT                                                                 \
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+
+int
+tls_fail(struct tls_why *why, const char *format, ...)
+{
+    unsigned long last = ERR_peek_last_error();
+    const char *reason = last != 0 ? ERR_reason_error_string(last) : NULL;
+    va_list args;
+
+    va_start(args, format);
+    int n = vsnprintf(why->text, sizeof why->text, format, args);
+    va_end(args);
+    if (reason != NULL && n > 0 && (size_t)n < sizeof why->text)
+        (void)snprintf(why->text + n, sizeof why->text - (size_t)n, " (%s)", reason);
+    ERR_clear_error();
+    return ERR_TLS_CONFIG;
+}
+
+int
+tls_fail_errno(struct tls_why *why, const char *what, const char *path)
+{
+    char room[128];
+    const char *text = strerror_r(errno, room, sizeof room);
+
+    ERR_clear_error();
+    return tls_fail(why, "the %s %s: %s", what, path, text);
+}
+
+/* Callbacks of the handshake */
+
+struct tls_context *
+tls_context_of(const SSL *ssl)
+{
+    return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+}
+
+const struct tls_identity *
+tls_context_identity(const SSL *ssl)
+{
+    const struct tls_context *context = tls_context_of(ssl);
+    const X509 *shown = SSL_get_certificate(ssl);
+
+    for (int i = 0; i < context->nidentities; i++) {
+        if (context->identities[i].cert == shown)
+            return &context->identities[i];
+    }
+    return &context->identities[0];
+}
+
+static const struct tls_identity *
+find_identity(const struct tls_context *context, const char *host)
+{
+    const struct tls_identity *found = NULL;
+    int best = 0;
+
+    for (int i = 0; i < context->nidentities && best < 2; i++) {
+        int fit = tls_identity_covers(&context->identities[i], host);
+        if (fit > best) {
+            best = fit;
+            found = &context->identities[i];
+        }
+    }
+    return found;
+}
+
+/* A client that asks for a host without a certificate here gets the default one, and
+ * decides itself (RFC 6066 3). */
+static int
+on_server_name(SSL *ssl, int *alert, void *arg)
+{
+    const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    const struct tls_identity *identity =
+        host != NULL ? find_identity(arg, host) : NULL;
+
+    (void)alert;
+    if (identity == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    if (identity->ctx != SSL_get_SSL_CTX(ssl) &&
+        SSL_set_SSL_CTX(ssl, identity->ctx) == NULL)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* Our order counts.  Without a protocol in common there is no connection (RFC 7301
+ * 3.2). */
+static int
+on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+        const unsigned char *in, unsigned in_len, void *arg)
+{
+    const struct tls_context *context = arg;
+    unsigned char *chosen;
+
+    (void)ssl;
+    if (SSL_select_next_proto(&chosen, out_len, context->alpn, context->alpn_len, in,
+                              in_len) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int
+on_status_request(SSL *ssl, void *arg)
+{
+    const struct tls_identity *identity = tls_context_identity(ssl);
+
+    (void)arg;
+    if (identity->ocsp == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    unsigned char *copy = OPENSSL_memdup(identity->ocsp, identity->ocsp_len);
+    if (copy == NULL)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    (void)SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)identity->ocsp_len);
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* Ciphers */
+
+/* Sorts the names of `given` into those of TLS 1.3 and the others, which OpenSSL sets
+ * apart; both have room for all of it. */
+static void
+sort_ciphers(const char *given, char *suites, char *ciphers)
+{
+    while (*given != '\0') {
+        size_t n = strcspn(given, ":, ");
+        char **to = strncmp(given, "TLS_", 4) == 0 ? &suites : &ciphers;
+        memcpy(*to, given, n);
+        (*to)[n] = ':';
+        *to += n + 1;
+        given += n;
+        given += strspn(given, ":, ");
+    }
+}
+
+static int
+set_ciphers(SSL_CTX *ctx, const char *given, struct tls_why *why)
+{
+    int err = 0;
+    size_t room = given != NULL ? strlen(given) + 2 : 1;
+    char *suites = mem_calloc(2, room);
+
+    if (suites == NULL)
+        return ERR_NOMEM;
+    char *ciphers = suites + room;
+    if (given != NULL)
+        sort_ciphers(given, suites, ciphers);
+    if (SSL_CTX_set_ciphersuites(ctx, *suites != '\0' ? suites : SUITES_DEFAULT) != 1 ||
+        SSL_CTX_set_cipher_list(ctx, *ciphers != '\0' ? ciphers : CIPHERS_DEFAULT) != 1)
+        err = tls_fail(why, "the ciphers \"%s\" cannot be used", given);
+    mem_free(suites);
+    return err;
+}
+
+/* Making one */
+
+/* What does not fail and needs no file. */
+static void
+set_modes(SSL_CTX *ctx, struct tls_context *context, const struct tls_config *config)
+{
+    uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
+
+#ifdef SSL_OP_ENABLE_KTLS
+    if (config->ktls)
+        options |= SSL_OP_ENABLE_KTLS;
+#endif
+    SSL_CTX_set_options(ctx, options);
+    /* Idle connections give their two record buffers of 17 KiB back. */
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_app_data(ctx, context);
+    SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
+    SSL_CTX_set_tlsext_servername_arg(ctx, context);
+    SSL_CTX_set_alpn_select_cb(ctx, on_alpn, context);
+    SSL_CTX_set_tlsext_status_cb(ctx, on_status_request);
+    tls_tickets_install(ctx, context->tickets.period_s);
+}
+
+static int
+new_ctx(struct tls_context *context, const struct tls_config *config, SSL_CTX **out,
+        struct tls_why *why)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    if (ctx == NULL)
+        return ERR_NOMEM;
+    set_modes(ctx, context, config);
+    int err = set_ciphers(ctx, config->ciphers, why);
+    if (err == 0 && (SSL_CTX_set_min_proto_version(ctx, config->version_min) != 1 ||
+                     SSL_CTX_set_max_proto_version(ctx, config->version_max) != 1))
+        err = tls_fail(why, "OpenSSL does not speak the TLS versions asked for");
+    if (err == 0)
+        err = tls_trust_install(ctx, config, why);
+    if (err != 0) {
+        SSL_CTX_free(ctx);
+        return err;
+    }
+    *out = ctx;
+    return 0;
+}
+
+/* The ctx of an earlier identity with the same names and another kind of key, a new
+ * reference, or NULL. */
+static SSL_CTX *
+twin_ctx(const struct tls_context *context, const struct tls_identity *identity)
+{
+    int kind = EVP_PKEY_get_base_id(X509_get0_pubkey(identity->cert));
+
+    for (int i = 0; i < context->nidentities; i++) {
+        const struct tls_identity *other = &context->identities[i];
+        if (identity->names_len > 1 && other->names_len == identity->names_len &&
+            memcmp(other->names, identity->names, identity->names_len) == 0 &&
+            EVP_PKEY_get_base_id(X509_get0_pubkey(other->cert)) != kind) {
+            SSL_CTX_up_ref(other->ctx);
+            return other->ctx;
+        }
+    }
+    return NULL;
+}
+
+static int
+load_pair(struct tls_context *context, const struct tls_config *config,
+          const struct tls_pair *pair, struct tls_why *why)
+{
+    struct tls_identity *identity = &context->identities[context->nidentities];
+
+    int err = tls_identity_peek(identity, pair->cert, why);
+    if (err == 0) {
+        identity->ctx = twin_ctx(context, identity);
+        if (identity->ctx == NULL)
+            err = new_ctx(context, config, &identity->ctx, why);
+    }
+    if (err == 0)
+        err = tls_identity_load(identity, pair, config->password, why);
+    context->nidentities++;
+    return err;
+}
+
+int
+tls_context_new(const struct tls_config *config, struct tls_context **out,
+                struct tls_why *why)
+{
+    int err = ERR_NOMEM;
+    struct tls_context *context = mem_calloc(1, sizeof *context);
+    if (context == NULL)
+        return err;
+
+    context->nrefs = 1;
+    context->number = config->number;
+    context->ktls = config->ktls;
+    context->alpn_len = (uint8_t)config->alpn.len;
+    memcpy(context->alpn, config->alpn.ptr, config->alpn.len);
+    context->tickets.period_s = config->has_tickets ? config->ticket_s : 0;
+    memcpy(context->tickets.secret, config->ticket_secret, TLS_SECRET_BYTES);
+    context->identities =
+        mem_calloc((size_t)config->npairs, sizeof *context->identities);
+    if (context->identities == NULL)
+        goto fail;
+    ERR_clear_error();
+    for (int i = 0; i < config->npairs; i++) {
+        err = load_pair(context, config, &config->pairs[i], why);
+        if (err != 0)
+            goto fail;
+    }
+    *out = context;
+    return 0;
+
+fail:
+    tls_context_release(context);
+    return err;
+}
+
+struct tls_context *
+tls_context_retain(struct tls_context *context)
+{
+    context->nrefs++;
+    return context;
+}
+
+void
+tls_context_release(struct tls_context *context)
+{
+    if (context == NULL || --context->nrefs > 0)
+        return;
+    for (int i = 0; i < context->nidentities; i++)
+        tls_identity_clear(&context->identities[i]);
+    OPENSSL_cleanse(&context->tickets, sizeof context->tickets);
+    mem_free(context->identities);
+    mem_free(context);
+}

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MIT */
+/* tls/io_tls.c — see io_tls.h for the contract.
+ *
+ * OpenSSL reads and writes through a BIO of ours.  Reading: small requests come out of
+ * one recv into the shared memory; the rest of a large record goes straight to where
+ * OpenSSL decrypts it.  Every byte that was received is decrypted before read returns, so
+ * that the shared memory is free for the next connection and the descriptor alone tells
+ * whether there is more.  Writing: records are laid one behind the other and leave by one
+ * send. */
+#include "tls/io_tls.h"
+
+#include <errno.h>      /* errno */
+#include <sys/socket.h> /* recv, send, shutdown */
+#include <unistd.h>     /* close */
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+/* Ciphertext taken by one recv; larger records are completed in place. */
+#define IN_BYTES 8192u
+
+/* What a record may have beyond its plaintext, header included (RFC 5246 6.2.3). */
+#define RECORD_EXTRA_BYTES (5u + 256u)
+
+/* Ciphertext of one send: four full records. */
+#define OUT_BYTES (4u * (TLS_RECORD_BYTES + RECORD_EXTRA_BYTES))
+
+/* Alerts, tickets and answers to KeyUpdate that wait for a peer who does not read. */
+#define LEFT_BYTES_MAX (2u * OUT_BYTES)
+
+static struct io_tls *
+tls_of(struct io *io)
+{
+    return container_of(io, struct io_tls, io);
+}
+
+/* The BIO */
+
+static ssize_t
+receive(const struct io_tls *t, char *at, size_t n)
+{
+    for (;;) {
+        ssize_t got = recv(t->io.fd, at, n, 0);
+        if (got > 0)
+            return got;
+        if (got == 0)
+            return ERR_EOF;
+        if (errno != EINTR)
+            return err_from_errno(errno);
+    }
+}
+
+/* Receives into the shared memory.  There must be room for all of it in the reader's, and
+ * for a record that has come in part before. */
+static void
+fill(const struct io_tls *t)
+{
+    struct tls_desk *desk = t->desk;
+    ssize_t got = receive(t, desk->in, IN_BYTES);
+
+    desk->in_at = desk->in_end = 0;
+    if (got > 0)
+        desk->in_end = (size_t)got;
+    if (got < (ssize_t)IN_BYTES)
+        desk->ended = got < 0 ? (int)got : ERR_AGAIN;
+}
+
+static int
+bio_read(BIO *bio, char *at, int wanted)
+{
+    struct io_tls *t = BIO_get_data(bio);
+    struct tls_desk *desk = t->desk;
+    size_t n = (size_t)wanted;
+
+    BIO_clear_retry_flags(bio);
+    if (desk->in_at == desk->in_end && desk->ended == 0) {
+        if (n > IN_BYTES || desk->room < TLS_RECORD_BYTES + IN_BYTES) {
+            ssize_t got = receive(t, at, n);
+            if (got < (ssize_t)n)
+                desk->ended = got < 0 ? (int)got : ERR_AGAIN;
+            if (got > 0)
+                return (int)got;
+        } else {
+            fill(t);
+        }
+    }
+    if (desk->in_at == desk->in_end) {
+        if (desk->ended == ERR_AGAIN)
+            BIO_set_retry_read(bio);
+        return desk->ended == ERR_EOF ? 0 : -1;
+    }
+    if (n > desk->in_end - desk->in_at)
+        n = desk->in_end - desk->in_at;
+    memcpy(at, desk->in + desk->in_at, n);
+    desk->in_at += n;
+    return (int)n;
+}
+
+static int
+bio_write(BIO *bio, const char *bytes, int len)
+{
+    const struct io_tls *t = BIO_get_data(bio);
+    struct tls_desk *desk = t->desk;
+    size_t n = (size_t)len;
+
+    BIO_clear_retry_flags(bio);
+    if (n > OUT_BYTES - desk->out_len)
+        return -1; /* only a flood of answers gets here */
+    memcpy(desk->out + desk->out_len, bytes, n);
+    desk->out_len += n;
+    return len;
+}
+
+static long
+bio_ctrl(BIO *bio, int command, long number, void *arg)
+{
+    const struct io_tls *t = BIO_get_data(bio);
+
+    (void)number;
+    (void)arg;
+    if (command == BIO_CTRL_EOF)
+        return t->desk->ended == ERR_EOF && t->desk->in_at == t->desk->in_end;
+    return command == BIO_CTRL_FLUSH;
+}
+
+int
+tls_desk_init(struct tls_desk *desk, const struct clock *clock)
+{
+    *desk = (struct tls_desk){.clock = clock};
+    desk->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "bolide");
+    desk->in = mem_alloc(IN_BYTES);
+    desk->out = mem_alloc(OUT_BYTES);
+    desk->piece = mem_alloc(TLS_RECORD_BYTES);
+    if (desk->method == NULL || desk->in == NULL || desk->out == NULL ||
+        desk->piece == NULL) {
+        tls_desk_fini(desk);
+        return ERR_NOMEM;
+    }
+    (void)BIO_meth_set_read(desk->method, bio_read);
+    (void)BIO_meth_set_write(desk->method, bio_write);
+    (void)BIO_meth_set_ctrl(desk->method, bio_ctrl);
+    return 0;
+}
+
+void
+tls_desk_fini(struct tls_desk *desk)
+{
+    BIO_meth_free(desk->method);
+    mem_free(desk->in);
+    mem_free(desk->out);
+    mem_free(desk->piece);
+    *desk = (struct tls_desk){0};
+}
+
+/* Sending */
+
+/* Sends ciphertext; returns how much went out, maybe 0, or an error that ends the
+ * connection. */
+static ssize_t
+send_some(const struct io_tls *t, const char *bytes, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        ssize_t sent = send(t->io.fd, bytes + done, n - done, MSG_NOSIGNAL);
+        if (sent >= 0) {
+            done += (size_t)sent;
+        } else if (errno != EINTR) {
+            int err = err_from_errno(errno);
+            return err == ERR_AGAIN ? (ssize_t)done : err;
+        }
+    }
+    return (ssize_t)done;
+}
+
+/* Sends what stands on the desk, or keeps what the socket does not take.  Returns 0,
+ * ERR_AGAIN (something is kept), or an error. */
+static int
+send_desk(struct io_tls *t)
+{
+    struct tls_desk *desk = t->desk;
+    size_t n = desk->out_len;
+    ssize_t sent = 0;
+
+    desk->out_len = 0;
+    if (n == 0)
+        return t->left.len > 0 ? ERR_AGAIN : 0;
+    if (t->left.len == 0)
+        sent = send_some(t, desk->out, n);
+    if (sent < 0)
+        return (int)sent;
+    if ((size_t)sent == n)
+        return 0;
+    if (t->left.len + n - (size_t)sent > LEFT_BYTES_MAX)
+        return ERR_RESET;
+    int err = buf_append(&t->left, slice_new(desk->out + sent, n - (size_t)sent));
+    t->io.wants_write = true;
+    return err != 0 ? err : ERR_AGAIN;
+}
+
+/* Sends what was kept.  Returns 0 when all of it is out, ERR_AGAIN, or an error; *moved
+ * tells whether any of it went. */
+static int
+send_left(struct io_tls *t, bool *moved)
+{
+    struct slice left = buf_bytes(&t->left);
+    ssize_t sent = send_some(t, left.ptr, left.len);
+
+    if (sent < 0)
+        return (int)sent;
+    *moved = sent > 0;
+    if (sent > 0)
+        buf_consume(&t->left, (size_t)sent);
+    if (t->left.len > 0)
+        return ERR_AGAIN;
+    t->io.wants_write = false;
+    if (t->shut_due)
+        (void)shutdown(t->io.fd, SHUT_WR);
+    return 0;
+}
+
+/* Errors */
+
+/* OpenSSL has failed for good: why.  Its own words become the detail. */
+static int
+give_up(struct io_tls *t)
+{
+    unsigned long first = ERR_peek_error();
+    int ended = t->desk->ended;
+
+    if (ended == 0 || ended == ERR_AGAIN) {
+        t->io.detail = first != 0 ? ERR_reason_error_string(first) : NULL;
+        t->broken = ERR_TLS;
+    } else {
+        t->broken = ended == ERR_EOF ? ERR_RESET : ended; /* truncated: no end */
+    }
+    ERR_clear_error();
+    return t->broken;
+}
+
+/* What it means that SSL_read or SSL_accept has brought nothing. */
+static int
+read_ended(struct io_tls *t)
+{
+    if (t->desk->ended == ERR_AGAIN && SSL_want_read(t->ssl))
+        return ERR_AGAIN;
+    if ((SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) != 0 &&
+        ERR_peek_error() == 0)
+        return ERR_EOF;
+    return give_up(t);
+}
+
+/* Reading */
+
+/* A client that speaks plain HTTP begins with a letter, one that speaks TLS with 22. */
+static bool
+is_plain(const struct io_tls *t)
+{
+    char first = t->desk->in[0];
+    return (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
+}
+
+static const char *
+agreed_protocol(const SSL *ssl)
+{
+    const unsigned char *name;
+    unsigned len;
+
+    SSL_get0_alpn_selected(ssl, &name, &len);
+    if (len == 2 && memcmp(name, "h2", 2) == 0)
+        return "h2";
+    return len == 8 && memcmp(name, "http/1.1", 8) == 0 ? "http/1.1" : "";
+}
+
+/* Goes on with the handshake.  0 when it is over. */
+static int
+shake_hands(struct io_tls *t)
+{
+    if (!t->has_begun) {
+        fill(t);
+        if (t->desk->in_end == 0)
+            return t->desk->ended == ERR_EOF ? ERR_RESET : t->desk->ended;
+        if (is_plain(t))
+            return ERR_TLS_PLAIN;
+        t->has_begun = true;
+    }
+    if (SSL_accept(t->ssl) != 1)
+        return read_ended(t);
+    t->io.is_ready = true;
+    t->io.alpn = agreed_protocol(t->ssl);
+    return 0;
+}
+
+/* Decrypts into [at, at + n) all that was received, and receives on while there is room
+ * for a full record. */
+static ssize_t
+decrypt(struct io_tls *t, char *at, size_t n)
+{
+    struct tls_desk *desk = t->desk;
+    size_t got = 0;
+
+    do {
+        desk->room = n - got;
+        int step = SSL_read(t->ssl, at + got, (int)(n - got));
+        if (step <= 0) {
+            int why = read_ended(t);
+            t->io.has_more = got > 0 && why != ERR_AGAIN;
+            return got > 0 ? (ssize_t)got : why;
+        }
+        got += (size_t)step;
+    } while (desk->in_at < desk->in_end || n - got >= TLS_RECORD_BYTES);
+    return (ssize_t)got;
+}
+
+/* Frees all but the descriptor. */
+static void
+free_tls(struct io_tls *t)
+{
+    struct tls_context *context = tls_context_of(t->ssl);
+
+    SSL_free(t->ssl);
+    t->ssl = NULL;
+    buf_release(&t->left);
+    tls_context_release(context);
+}
+
+static ssize_t
+tls_read(struct io *io, char *at, size_t n)
+{
+    struct io_tls *t = tls_of(io);
+    struct tls_desk *desk = t->desk;
+    ssize_t got = 0;
+
+    io->has_more = false;
+    if (t->broken != 0)
+        return t->broken;
+    desk->in_at = desk->in_end = 0;
+    desk->ended = 0;
+    desk->room = n;
+    if (ERR_peek_error() != 0)
+        ERR_clear_error(); /* of others in this thread */
+    if (!io->is_ready)
+        got = shake_hands(t);
+    if (got == ERR_TLS_PLAIN) {
+        int fd = io->fd;
+        free_tls(t);
+        io_plain_init(io, fd);
+        return got;
+    }
+    if (got == 0)
+        got = decrypt(t, at, n);
+    int err = send_desk(t); /* of the handshake, alerts, answers */
+    return err == 0 || err == ERR_AGAIN || got < 0 ? got : err;
+}
+
+/* Writing */
+
+/* Where the next plaintext is in an array of pieces. */
+struct cursor {
+    const struct iovec *iov;
+    int n;
+    size_t at;   /* bytes of iov[0] that are done */
+    size_t left; /* bytes in all */
+};
+
+static void
+cursor_move(struct cursor *c, size_t n)
+{
+    c->left -= n;
+    c->at += n;
+    while (c->n > 0 && c->at >= c->iov->iov_len) {
+        c->at -= c->iov->iov_len;
+        c->iov++;
+        c->n--;
+    }
+}
+
+/* The next `n` bytes in one piece: where they are, or gathered on the desk. */
+static const char *
+cursor_piece(const struct cursor *c, size_t n, char *desk)
+{
+    size_t at = c->at, done = 0;
+
+    if (c->iov->iov_len - at >= n)
+        return (const char *)c->iov->iov_base + at;
+    for (const struct iovec *iov = c->iov; done < n; iov++, at = 0) {
+        size_t some = iov->iov_len - at < n - done ? iov->iov_len - at : n - done;
+        memcpy(desk + done, (const char *)iov->iov_base + at, some);
+        done += some;
+    }
+    return desk;
+}
+
+static size_t
+record_size(struct io_tls *t, size_t left)
+{
+    uint64_t now = t->desk->clock->ms;
+    size_t most = TLS_RECORD_BYTES;
+
+    if (now - t->burst_ms >= TLS_BURST_MS)
+        t->burst_bytes = 0;
+    t->burst_ms = now;
+    /* What fits into a few packets gains nothing by being cut. */
+    if (t->burst_bytes < TLS_SMALL_BYTES && left > 2 * TLS_SMALL_RECORD_BYTES) {
+        most = TLS_SMALL_RECORD_BYTES;
+        t->burst_bytes += TLS_SMALL_RECORD_BYTES;
+    }
+    return left < most ? left : most;
+}
+
+/* Encrypts onto the desk as many records as fit.  Returns 0 or an error. */
+static int
+encrypt(struct io_tls *t, struct cursor *c)
+{
+    struct tls_desk *desk = t->desk;
+
+    while (c->left > 0 &&
+           OUT_BYTES - desk->out_len >= TLS_RECORD_BYTES + RECORD_EXTRA_BYTES) {
+        size_t n = record_size(t, c->left);
+        if (SSL_write(t->ssl, cursor_piece(c, n, desk->piece), (int)n) != (int)n)
+            return give_up(t);
+        cursor_move(c, n);
+    }
+    return 0;
+}
+
+/* The plaintext of records that the socket took in part is not said to be written until
+ * all of them are out, so that the caller goes on offering; `owed` are its bytes. */
+static ssize_t
+write_records(struct io_tls *t, struct cursor *c)
+{
+    size_t done = 0;
+
+    while (c->left > 0) {
+        size_t before = c->left;
+        int err = encrypt(t, c);
+        if (err == 0)
+            err = send_desk(t);
+        t->desk->out_len = 0;
+        if (err == ERR_AGAIN) {
+            t->owed = before - c->left;
+            return (ssize_t)done;
+        }
+        if (err != 0)
+            return err;
+        done += before - c->left;
+    }
+    return (ssize_t)done;
+}
+
+static ssize_t
+tls_writev(struct io *io, const struct iovec *iov, int n)
+{
+    struct io_tls *t = tls_of(io);
+    struct cursor c = {.iov = iov, .n = n};
+    size_t done = 0;
+
+    for (int i = 0; i < n; i++)
+        c.left += iov[i].iov_len;
+    if (t->left.len > 0) {
+        bool moved = false;
+        int err = send_left(t, &moved);
+        if (err != 0)
+            return err == ERR_AGAIN && moved ? 0 : err;
+        done = t->owed;
+        t->owed = 0;
+        cursor_move(&c, done);
+    }
+    t->desk->ended = 0;
+    ssize_t more = c.left > 0 ? write_records(t, &c) : 0;
+    return more < 0 ? more : (ssize_t)done + more;
+}
+
+/* The end */
+
+static void
+notify_close(struct io_tls *t)
+{
+    if (t->is_shut || t->broken != 0 || !t->io.is_ready)
+        return;
+    t->is_shut = true;
+    t->desk->ended = 0;
+    (void)SSL_shutdown(t->ssl);
+    ERR_clear_error();
+    (void)send_desk(t);
+}
+
+static void
+tls_shutdown(struct io *io)
+{
+    struct io_tls *t = tls_of(io);
+
+    notify_close(t);
+    if (t->left.len == 0)
+        (void)shutdown(io->fd, SHUT_WR);
+    else
+        t->shut_due = true;
+}
+
+static void
+tls_close(struct io *io, bool reset)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    struct io_tls *t = tls_of(io);
+
+    if (reset)
+        (void)setsockopt(io->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    else
+        notify_close(t);
+    close(io->fd);
+    io->fd = -1;
+    free_tls(t);
+}
+
+static const struct io_ops tls_ops = {
+    .read = tls_read,
+    .writev = tls_writev,
+    .shutdown = tls_shutdown,
+    .close = tls_close,
+};
+
+int
+io_tls_init(struct io_tls *t, int fd, struct tls_desk *desk,
+            struct tls_context *context)
+{
+    *t = (struct io_tls){.io = {.ops = &tls_ops, .fd = fd, .alpn = ""}, .desk = desk};
+    buf_init(&t->left);
+    t->burst_ms = desk->clock->ms;
+    t->ssl = SSL_new(context->identities[0].ctx);
+    BIO *bio = BIO_new(desk->method);
+    if (t->ssl == NULL || bio == NULL) {
+        BIO_free(bio);
+        SSL_free(t->ssl);
+        ERR_clear_error();
+        return ERR_NOMEM;
+    }
+    BIO_set_data(bio, t);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(t->ssl, bio, bio);
+    SSL_set_accept_state(t->ssl);
+    (void)tls_context_retain(context);
+    return 0;
+}

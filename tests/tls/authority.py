@@ -1,0 +1,95 @@
+"""A certificate authority in a folder, by the openssl command."""
+
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+KINDS = {
+    "ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "rsa": ["-newkey", "rsa:2048"],
+}
+
+
+def openssl(*words, **kwargs):
+    """Run the command and return what it prints."""
+    done = subprocess.run(
+        ["openssl", *map(str, words)], capture_output=True, check=False, **kwargs
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+class Pair(NamedTuple):
+    """A certificate and its key, as files."""
+
+    cert: Path
+    key: Path
+
+    def settings(self):
+        """Return what Config takes."""
+        return {"ssl_certfile": str(self.cert), "ssl_keyfile": str(self.key)}
+
+    def words(self):
+        """Return what the command takes."""
+        return ["--ssl-certfile", str(self.cert), "--ssl-keyfile", str(self.key)]
+
+
+class Authority:
+    """Issues certificates below a folder; ``cert`` is its own."""
+
+    def __init__(self, folder, name):
+        self.folder = folder
+        self.cert, self.key = folder / "ca.pem", folder / "ca.key"
+        self.count = 0
+        openssl(
+            *("req", "-x509", *KINDS["ec"], "-nodes", "-days", "30"),
+            *("-subj", f"/CN={name}", "-keyout", self.key, "-out", self.cert),
+        )
+        (folder / "index.txt").touch()
+        (folder / "ca.conf").write_text(
+            "[ca]\ndefault_ca = own\n[own]\n"
+            f"database = {folder}/index.txt\ndefault_md = sha256\n"
+            f"certificate = {self.cert}\nprivate_key = {self.key}\n"
+            "default_crl_days = 30\n"
+        )
+
+    def issue(self, subject, names="", kind="ec", dates=("-days", "30"), password=None):
+        """Return a Pair for ``subject``, which may be a whole name: /O=A/CN=b."""
+        self.count += 1
+        stem = self.folder / f"{self.count}"
+        pair = Pair(stem.with_suffix(".pem"), stem.with_suffix(".key"))
+        request, extensions = stem.with_suffix(".csr"), stem.with_suffix(".ext")
+        extensions.write_text(f"subjectAltName={names}\n" if names else "")
+        secret = ["-nodes"] if password is None else ["-passout", f"pass:{password}"]
+        openssl(
+            *("req", *KINDS[kind], *secret, "-utf8"),
+            *("-subj", subject if subject[0] == "/" else f"/CN={subject}"),
+            *("-keyout", pair.key, "-out", request),
+        )
+        openssl(
+            *("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key),
+            *("-set_serial", self.count, "-extfile", extensions, "-out", pair.cert),
+            *dates,
+        )
+        return pair
+
+    def issue_expired(self, subject):
+        """Return a Pair that expired long ago."""
+        pair = self.issue(subject)
+        openssl(
+            *("ca", "-config", self.folder / "ca.conf", "-batch", "-notext"),
+            *("-ss_cert", pair.cert, "-out", pair.cert, "-outdir", self.folder),
+            *("-startdate", "20200101000000Z", "-enddate", "20210101000000Z"),
+            *("-policy", "anything", "-create_serial"),
+        )
+        return pair
+
+    def revoke(self, pair):
+        """Revoke a certificate."""
+        openssl("ca", "-config", self.folder / "ca.conf", "-revoke", pair.cert)
+
+    def list_revoked(self, name):
+        """Return a new revocation list, a file."""
+        path = self.folder / name
+        openssl("ca", "-config", self.folder / "ca.conf", "-gencrl", "-out", path)
+        return path
