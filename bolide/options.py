@@ -134,7 +134,7 @@ OPTIONS = (
     Option("--ssl-watch", "ssl_watch", _TLS, "SECONDS", "10",
            "how often is looked whether those files have changed; 0: never", "limit"),
     Option("--ktls", "ktls", _TLS, "auto|off", "auto",
-           "whether the kernel may encrypt"),
+           "whether the kernel may encrypt (it does not yet)"),
     Option("--hsts", "hsts", _TLS, "SECONDS", "",
            "Strict-Transport-Security in every answer: seconds, or its whole value"),
     Option("--ws", "ws", _WS, "|".join(WEBSOCKETS), "auto",

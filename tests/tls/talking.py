@@ -25,7 +25,7 @@ class Secure(Serving):
     """Serves ``app`` over TLS with ``pair`` while its block runs."""
 
     def __init__(self, app, pair, **settings):
-        super().__init__(app, **pair.settings(), **settings)
+        super().__init__(app, **{**pair.settings(), **settings})
 
     def open(self, context, name="localhost", session=None):
         """Return a connection over TLS."""

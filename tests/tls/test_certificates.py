@@ -1,0 +1,163 @@
+"""Which certificate is shown, what is asked of clients, and what is read again."""
+
+import asyncio
+import shutil
+import ssl
+
+import pytest
+from authority import Pair
+from serving import DEADLINE_S
+from talking import Secure, client_context, hello, scope_over_tls
+
+import bolide
+
+
+def shown_to(serving, authority, name):
+    """Return the common name of the certificate that a client asking for it sees."""
+    context = client_context(authority, check_hostname=False)
+    with serving.open(context, name) as sock:
+        subject = dict(x[0] for x in sock.getpeercert()["subject"])
+        return subject["commonName"]
+
+
+def test_a_name_chooses_the_certificate(authority, localhost):
+    exact = authority.issue("exact", "DNS:a.example")
+    wild = authority.issue("wild", "DNS:*.example", kind="rsa")
+    pairs = [localhost, exact, wild]
+    settings = {
+        "ssl_certfile": [str(x.cert) for x in pairs],
+        "ssl_keyfile": [str(x.key) for x in pairs],
+    }
+    table = {
+        "a.example": "exact",
+        "b.example": "wild",
+        "c.b.example": "localhost",
+        "localhost": "localhost",
+        "other.test": "localhost",
+    }
+    with Secure(hello, Pair("", ""), **settings) as serving:
+        shown = {name: shown_to(serving, authority, name) for name in table}
+    assert shown == table
+
+
+def test_G29_tls_without_a_client_certificate(authority, localhost):
+    scope = scope_over_tls(authority, localhost)
+    tls = scope["extensions"]["tls"]
+    assert scope["scheme"] == "https"
+    assert tls["server_cert"].strip() == localhost.cert.read_text().strip()
+    assert tls["tls_version"] == 0x0304
+    assert 0x1301 <= tls["cipher_suite"] <= 0x1303
+    assert tls["client_cert_chain"] == []
+    assert tls["client_cert_name"] is None
+    assert tls["client_cert_error"] is None
+
+
+@pytest.mark.parametrize("wanted", ["optional", "required"])
+def test_G29_tls_with_a_client_certificate(authority, localhost, wanted):
+    client = authority.issue("/O=A, B/CN=client")
+    settings = {"ssl_cert_reqs": wanted, "ssl_ca_certs": str(authority.cert)}
+    tls = scope_over_tls(authority, localhost, client, settings)["extensions"]["tls"]
+    assert tls["client_cert_chain"][0].strip() == client.cert.read_text().strip()
+    assert tls["client_cert_name"] == r"CN=client,O=A\, B"
+
+
+def is_served(authority, localhost, client, settings):
+    """Whether a client that shows the pair ``client`` gets an answer."""
+    with Secure(hello, localhost, **settings) as serving:
+        try:
+            return serving.get(client_context(authority, client)).body == b"hello"
+        except (ssl.SSLError, ConnectionResetError):
+            return False
+
+
+def test_clients_are_judged_by_their_certificates(authority, stranger, localhost):
+    known, unknown = authority.issue("known"), stranger.issue("unknown")
+    settings = {"ssl_ca_certs": str(authority.cert)}
+    table = {
+        ("required", known): True,
+        ("required", unknown): False,
+        ("required", None): False,
+        ("optional", unknown): False,
+        ("optional", None): True,
+        ("none", None): True,
+    }
+    served = {
+        (wanted, client): is_served(
+            authority, localhost, client, {"ssl_cert_reqs": wanted, **settings}
+        )
+        for wanted, client in table
+    }
+    assert served == table
+
+
+def test_a_revoked_client_is_refused(authority, localhost):
+    known, revoked = authority.issue("known"), authority.issue("revoked")
+    authority.revoke(revoked)
+    settings = {
+        "ssl_cert_reqs": "required",
+        "ssl_ca_certs": str(authority.cert),
+        "ssl_crl": str(authority.list_revoked("tests.crl")),
+    }
+    assert is_served(authority, localhost, known, settings)
+    assert not is_served(authority, localhost, revoked, settings)
+
+
+def test_new_connections_get_a_new_certificate_and_a_bad_one_is_refused(
+    authority, tmp_path
+):
+    old, new = authority.issue("old", "DNS:localhost"), authority.issue("new")
+    pair = Pair(tmp_path / "a.pem", tmp_path / "a.key")
+    for theirs, ours in zip(old, pair, strict=True):
+        shutil.copy(theirs, ours)
+    with Secure(hello, pair, ssl_watch=0) as serving:
+        kept = serving.open(client_context(authority))
+        shutil.copy(new.cert, pair.cert)
+        assert reload(serving) is False  # the key is another's
+        assert shown_to(serving, authority, "localhost") == "old"
+        assert any("stay as they were" in x for x in serving.log.errors())
+        shutil.copy(new.key, pair.key)
+        assert reload(serving) is True
+        assert shown_to(serving, authority, "localhost") == "new"
+        kept.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert kept.recv(65536).startswith(b"HTTP/1.1 200")
+        kept.close()
+
+
+def reload(serving):
+    """Have the server read its certificates again, in its thread."""
+    done = []
+
+    async def run():
+        done.append(serving.server.reload_certificates())
+
+    asyncio.run_coroutine_threadsafe(run(), serving.loop).result(DEADLINE_S)
+    return done[0]
+
+
+def why_not(**settings):
+    """Return the line that is logged when the server cannot start."""
+    serving = Secure(hello, Pair("", ""), **settings)
+    assert serving.server.run([serving.listener]) == 1
+    (text,) = serving.log.errors()
+    return text
+
+
+def test_what_cannot_be_used_is_told_in_one_line(authority, localhost):
+    other, locked = authority.issue("other"), authority.issue("l", password="secret")
+    with_key = {"ssl_certfile": str(localhost.cert), "ssl_keyfile": str(other.key)}
+    assert "does not belong" in why_not(**with_key)
+    missing = {"ssl_certfile": "/no/such.pem", "ssl_keyfile": str(localhost.key)}
+    assert "/no/such.pem: No such file" in why_not(**missing)
+    wrong = {**locked.settings(), "ssl_keyfile_password": "wrong"}
+    assert "password" in why_not(**wrong)
+
+
+def test_a_locked_key_is_opened_by_its_password(authority):
+    locked = authority.issue("locked", "DNS:localhost", password="secret")
+    with Secure(hello, locked, ssl_keyfile_password="secret") as serving:
+        assert serving.get(client_context(authority)).body == b"hello"
+
+
+def test_a_key_needs_a_certificate(localhost):
+    with pytest.raises(bolide.ConfigError, match="needs ssl_certfile"):
+        bolide.Config(hello, ssl_keyfile=str(localhost.key))
