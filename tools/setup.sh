@@ -24,6 +24,7 @@ has_header() {
 }
 has_header zlib.h || missing="$missing zlib1g-dev"
 has_header openssl/ssl.h || missing="$missing libssl-dev"
+command -v openssl >/dev/null 2>&1 || missing="$missing openssl" # tests make certificates
 if ! command -v "$python" >/dev/null 2>&1; then
     missing="$missing python3 python3-dev python3-venv"
 else
