@@ -4,7 +4,8 @@ import asyncio
 
 import httpx
 import pytest
-from conftest import DEADLINE_S, EXAMPLES, Served, serving
+
+from examples import DEADLINE_S, EXAMPLES, Served, serving
 
 websockets = pytest.importorskip("websockets")
 

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import EXAMPLES, Served, serving
+
+from examples import EXAMPLES, Served, serving
 
 pytest.importorskip("django")
 

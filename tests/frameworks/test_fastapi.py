@@ -6,7 +6,8 @@ import subprocess
 
 import httpx
 import pytest
-from conftest import wait_until
+
+from examples import wait_until
 
 pytest.importorskip("fastapi")
 

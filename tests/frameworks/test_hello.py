@@ -2,6 +2,8 @@
 
 import subprocess
 
+from examples import Served, serving
+
 TARGET = "hello:app"
 HELLO = b"Hello, world!\n"
 
@@ -44,8 +46,6 @@ def test_an_upgrade_to_something_unknown_is_plain_http(served):
 
 
 def test_each_request_has_a_line_in_the_access_log():
-    from conftest import Served, serving
-
     with serving(TARGET) as command:
         served = Served(command)
         curl(served.url + "/some/path?q=1")

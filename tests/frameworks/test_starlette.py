@@ -4,7 +4,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLES, Served, serving, wait_until
+
+from examples import EXAMPLES, Served, serving, wait_until
 
 pytest.importorskip("starlette")
 

@@ -44,6 +44,7 @@ class Authority:
         openssl(
             *("req", "-x509", *KINDS["ec"], "-nodes", "-days", "30"),
             *("-subj", f"/CN={name}", "-keyout", self.key, "-out", self.cert),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         )
         (folder / "index.txt").touch()
         (folder / "ca.conf").write_text(
@@ -59,7 +60,10 @@ class Authority:
         stem = self.folder / f"{self.count}"
         pair = Pair(stem.with_suffix(".pem"), stem.with_suffix(".key"))
         request, extensions = stem.with_suffix(".csr"), stem.with_suffix(".ext")
-        extensions.write_text(f"subjectAltName={names}\n" if names else "")
+        extensions.write_text(
+            "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+            + (f"subjectAltName={names}\n" if names else "")
+        )
         secret = ["-nodes"] if password is None else ["-passout", f"pass:{password}"]
         openssl(
             *("req", *KINDS[kind], *secret, "-utf8"),
