@@ -99,6 +99,10 @@ class Config:
     """Whether answers have ``Server: bolide``."""
     headers: Iterable[tuple[str, str]] = ()
     """Fields that every answer gets; a Date or Server of these replaces ours."""
+    http2: bool = True
+    """Whether HTTP/2 is spoken, by ALPN over TLS and by prior knowledge without."""
+    h2c_upgrade: bool = False
+    """Whether HTTP/2 is spoken by Upgrade: h2c as well (RFC 7540 3.2)."""
     ws: str = "auto"
     """One of WEBSOCKETS; "none" takes a handshake for an ordinary request."""
     ws_per_message_deflate: bool = True
@@ -215,6 +219,11 @@ class Config:
     timeout_send: float | None = None
     timeout_linger: float | None = None
     timeout_handshake: float | None = None
+    h2_max_streams: int | None = None
+    h2_window: int | None = None
+    h2_connection_window: int | None = None
+    h2_max_frame: int | None = None
+    h2_header_table: int | None = None
     ws_ping_interval: float | None = None
     ws_ping_timeout: float | None = None
     ws_close_timeout: float | None = None
@@ -400,6 +409,7 @@ class Config:
             crowd=None,
             seat=0,
             tls=self.tls.for_engine() if self.tls is not None else None,
+            h2=int(self.http2) + int(self.http2 and self.h2c_upgrade),
             ws=self.ws != "none",
             ws_deflate=self.ws_per_message_deflate,
             ws_server_takeover=self.ws_server_takeover,

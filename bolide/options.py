@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from bolide.config import INTERFACES, LIFESPANS, LOOPS, WEBSOCKETS
@@ -48,11 +49,28 @@ class Option(NamedTuple):
 
 _UNITS = {"s": "SECONDS", "bytes": "BYTES", "bytes/s": "BYTES"}
 _PLACE, _APP, _SAID = "where to listen", "the application", "what is sent and said"
-_WS = "WebSockets"
+_WS, _H2 = "WebSockets", "HTTP/2"
 _TLS = "TLS"
 _PROCESSES = "processes"
 _ASIDE = "settings from elsewhere"
 _THEIRS = "accepted from uvicorn"
+
+
+def _limits(prefix: str, group: str) -> Iterator[Option]:
+    """Yield the limits whose name begins with ``prefix``; "": all the others."""
+    for limit in LIMITS:
+        own = next((x for x in ("ws_", "h2_") if limit.name.startswith(x)), "")
+        if own == prefix:
+            yield Option(
+                "--" + limit.name.replace("_", "-"),
+                limit.name,
+                group or ("times" if limit.is_time else "limits"),
+                _UNITS.get(limit.unit, "NUMBER"),
+                f"{limit.default:.15g}",
+                limit.meaning,
+                "limit",
+            )
+
 
 OPTIONS = (
     Option("--host", "host", _PLACE, "ADDRESS", "127.0.0.1",
@@ -137,6 +155,11 @@ OPTIONS = (
            "whether the kernel may encrypt (it does not yet)"),
     Option("--hsts", "hsts", _TLS, "SECONDS", "",
            "Strict-Transport-Security in every answer: seconds, or its whole value"),
+    Option("--http2", "http2", _H2, "", "on",
+           "HTTP/2, by ALPN over TLS and by prior knowledge without", "switch"),
+    Option("--h2c-upgrade", "h2c_upgrade", _H2, "", "off",
+           "HTTP/2 also by Upgrade: h2c, which proxies may let slip through", "switch"),
+    *_limits("h2_", _H2),
     Option("--ws", "ws", _WS, "|".join(WEBSOCKETS), "auto",
            "none takes a WebSocket's handshake for an ordinary request"),
     Option("--ws-per-message-deflate", "ws_per_message_deflate", _WS, "BOOLEAN", "on",
@@ -145,14 +168,8 @@ OPTIONS = (
            "keep a window of what was sent, for each WebSocket", "bool"),
     Option("--ws-client-takeover", "ws_client_takeover", _WS, "BOOLEAN", "off",
            "keep a window of what has come, for each WebSocket", "bool"),
-    *(
-        Option("--" + limit.name.replace("_", "-"), limit.name,
-               _WS if limit.name.startswith("ws_")
-               else "limits" if not limit.is_time else "times",
-               _UNITS.get(limit.unit, "NUMBER"), f"{limit.default:.15g}",
-               limit.meaning, "limit")
-        for limit in sorted(LIMITS, key=lambda limit: not limit.name.startswith("ws_"))
-    ),
+    *_limits("ws_", _WS),
+    *_limits("", ""),
     Option("--config", "", _ASIDE, "PATH", "",
            "file of settings; else bolide.toml, or [tool.bolide] in pyproject.toml"),
     Option("--env-file", "env_file", _ASIDE, "PATH", "",
@@ -186,8 +203,7 @@ OPTIONS = (
 """All options, in the order of the help text."""
 
 NOT_YET = frozenset(
-    "--reload --reload-dir --reload-include --reload-exclude --reload-delay "
-    "--http2".split()
+    "--reload --reload-dir --reload-include --reload-exclude --reload-delay".split()
 )
 """Options of uvicorn that this version does not have."""
 

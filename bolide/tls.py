@@ -34,8 +34,8 @@ SECRET_BYTES = 32
 TICKET_S_MAX = 604800
 """A week (RFC 8446 4.6.1)."""
 
-ALPN = (b"http/1.1",)
-"""The protocols offered, the best first."""
+ALPN = (b"h2", b"http/1.1")
+"""The protocols offered, the best first; the first not without ``http2``."""
 
 
 class TLS(NamedTuple):
@@ -52,6 +52,7 @@ class TLS(NamedTuple):
     ktls: bool
     ticket_s: int
     ticket_key: bytes | None
+    alpn: tuple[bytes, ...]
     ticket_secret: bytes
     """What ticket keys are made of where ``ticket_key`` names no file: random."""
 
@@ -69,7 +70,7 @@ class TLS(NamedTuple):
             "ktls": int(self.ktls),
             "ticket_s": self.ticket_s,
             "ticket_secret": self._secret(),
-            "alpn": list(ALPN),
+            "alpn": list(self.alpn),
         }
 
     def stamp(self) -> tuple[object, ...]:
@@ -136,6 +137,7 @@ def check(config: Config) -> TLS | None:
         ktls=_ktls(config.ktls),
         ticket_s=_seconds(config.ssl_session_timeout),
         ticket_key=_text("ssl_ticket_key", config.ssl_ticket_key),
+        alpn=ALPN if config.http2 else ALPN[1:],
         ticket_secret=os.urandom(SECRET_BYTES),
     )
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the build needs from the system's packages, where it is missing: a C
-# compiler, zlib, OpenSSL, and for the system's own Python its headers and its venv module.
+# compiler, zlib, OpenSSL, nghttp2, and for the system's own Python its headers and its venv
+# module.
 #   tools/setup.sh [--bench | --browser] PYTHON
 # --bench and --browser: what `make bench` and `make browser` need as well.
 set -eu
@@ -24,6 +25,7 @@ has_header() {
 }
 has_header zlib.h || missing="$missing zlib1g-dev"
 has_header openssl/ssl.h || missing="$missing libssl-dev"
+has_header nghttp2/nghttp2.h || missing="$missing libnghttp2-dev"
 command -v openssl >/dev/null 2>&1 || missing="$missing openssl" # tests make certificates
 if ! command -v "$python" >/dev/null 2>&1; then
     missing="$missing python3 python3-dev python3-venv"

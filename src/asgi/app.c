@@ -190,10 +190,12 @@ static int
 on_request(struct stream *s, const struct http_head *head)
 {
     const struct host *host = s->handler_arg;
-    char accept[WS_ACCEPT_BYTES];
+    char accept[WS_ACCEPT_BYTES] = {0};
 
-    if (LIKELY(!head->upgrade) || !host->ws.is_on)
+    if (LIKELY(!head->upgrade))
         return on_http(s, head);
+    if (!host->ws.is_on)
+        return head->version == HTTP_2 ? refuse(s, WS_OPENING_BAD) : on_http(s, head);
     enum ws_opening opening = ws_handshake_check(head, accept);
     if (opening == WS_OPENING_NONE)
         return on_http(s, head);

@@ -303,10 +303,11 @@ websocket_accept(WebSocketObject *self, struct http_response *response,
     struct http_field *fields = response->fields;
     uint32_t n = response->nfields;
 
-    fields[n++] = (struct http_field){
-        .name = slice_of("sec-websocket-accept"),
-        .value = slice_new(opening->accept, WS_ACCEPT_BYTES),
-    };
+    if (self->stream->version < HTTP_2) /* RFC 8441 5 */
+        fields[n++] = (struct http_field){
+            .name = slice_of("sec-websocket-accept"),
+            .value = slice_new(opening->accept, WS_ACCEPT_BYTES),
+        };
     if (subprotocol.len > 0)
         fields[n++] = (struct http_field){
             .name = slice_of("sec-websocket-protocol"),

@@ -52,6 +52,11 @@
     ERR(TRANSFER_CODING_UNKNOWN, "a transfer coding that is not known here")           \
     ERR(ENCODING_IN_1_0, "Transfer-Encoding in an HTTP/1.0 request")                   \
     ERR(EXPECTATION, "an expectation that cannot be met")                              \
+    ERR(SCHEME, "a scheme that is neither http nor https")                             \
+    ERR(PROTOCOL_UNKNOWN, "a :protocol that is not spoken here")                       \
+    /* HTTP/2 that is not. */                                                          \
+    ERR(H2, "a violation of HTTP/2")                                                   \
+    ERR(H2_FLOOD, "HTTP/2 frames that are work for nothing")                           \
     /* A request body that is refused. */                                              \
     ERR(CHUNK_SIZE, "a malformed chunk size")                                          \
     ERR(CHUNK_DATA, "chunk data that does not end in CR LF")                           \

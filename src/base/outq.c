@@ -175,6 +175,23 @@ outq_lend(struct outq *q, struct slice bytes, const struct lender *lender, void 
     return 0;
 }
 
+int
+outq_move(struct outq *to, struct outq *from, size_t n)
+{
+    while (n > 0) {
+        struct outq_node *node = from->head;
+        size_t len = node->len < n ? node->len : n;
+        struct slice bytes = slice_new(node->ptr, len);
+        int err = node->lender != NULL ? outq_lend(to, bytes, node->lender, node->owner)
+                                       : outq_copy(to, bytes);
+        if (err != 0)
+            return err;
+        outq_sent(from, len);
+        n -= len;
+    }
+    return 0;
+}
+
 struct outq_node *
 outq_gap(struct outq *q)
 {

@@ -77,6 +77,11 @@ MUST_USE int outq_copy(struct outq *q, struct slice bytes);
 MUST_USE int outq_lend(struct outq *q, struct slice bytes, const struct lender *lender,
                        void *owner);
 
+/* Moves the first `n` bytes of `from`, n <= outq_ready(from), to the end of `to`; both have
+ * the same pools, and `to` does not hold.  What is lent stays lent.  Returns 0, or
+ * ERR_NOMEM with a part of them moved. */
+MUST_USE int outq_move(struct outq *to, struct outq *from, size_t n);
+
 /* Leaves a gap whose text becomes known later, before anything behind it may be written:
  * the queue must hold (outq_hold) from before the gap until outq_fill.  NULL when there
  * is no memory.  The node is borrowed until outq_fill or outq_take_back. */

@@ -7,8 +7,9 @@
 #include <stdbool.h> /* bool */
 #include <stdint.h>  /* uint32_t, uint64_t, UINT64_MAX */
 
-#include "base/slice.h" /* struct slice */
-#include "http/field.h" /* struct http_field */
+#include "base/compiler.h" /* MUST_USE */
+#include "base/slice.h"    /* struct slice */
+#include "http/field.h"    /* struct http_field */
 
 #define HTTP_LENGTH_NONE UINT64_MAX /* no Content-Length */
 
@@ -38,8 +39,18 @@ struct http_head {
     bool chunked;            /* the body is chunked; content_length is NONE then */
     bool keep_alive;         /* the connection may go on after this exchange */
     bool expect_continue;    /* Expect: 100-continue, HTTP/1.1, and a body is to come */
-    bool upgrade;            /* Connection: upgrade with an Upgrade field, HTTP/1.1 */
+    bool upgrade;            /* HTTP/1.1: Connection: upgrade with an Upgrade field;
+                                HTTP/2: CONNECT with :protocol websocket (RFC 8441) */
     bool te_trailers;        /* TE: trailers */
 };
+
+/* Whether requests with `method` are served: CONNECT and TRACE are for proxies
+ * (ERR_METHOD_REFUSED); and an application, which sees methods in upper case (ASGI B15),
+ * would take "head" for HEAD when nobody else on the way does (ERR_METHOD_UNKNOWN). */
+MUST_USE int head_check_method(struct slice method);
+
+/* Reads one Expect field (RFC 9110 10.1.1): sets *continues where it says 100-continue.
+ * Returns 0, or ERR_EXPECTATION for anything else. */
+MUST_USE int head_read_expect(struct slice value, bool *continues);
 
 #endif

@@ -39,6 +39,13 @@ struct http_limits {
     uint32_t linger_ms;     /* 2000; for the peer to read a refusal and close */
     uint32_t handshake_ms;  /* 10000; from accept to the end of the TLS handshake */
     uint32_t handshakes;    /* 0 = unlimited; TLS connections accepted a second */
+
+    /* HTTP/2, of one connection; http2/guard.h has what is not configurable. */
+    uint32_t h2_streams;      /* 128; open at once */
+    uint32_t h2_window_bytes; /* 131072; of a stream's body, not yet asked for */
+    uint32_t h2_connection_window_bytes; /* 1048576; on their way for all streams */
+    uint32_t h2_frame_bytes;             /* 16384; payload of one frame */
+    uint32_t h2_table_bytes;             /* 4096; of fields that a peer may refer to */
 };
 
 /* The defaults above. */
@@ -61,6 +68,11 @@ struct http_limits {
         .linger_ms = 2000,                                                             \
         .handshake_ms = 10000,                                                         \
         .handshakes = 0,                                                               \
+        .h2_streams = 128,                                                             \
+        .h2_window_bytes = 131072,                                                     \
+        .h2_connection_window_bytes = 1048576,                                         \
+        .h2_frame_bytes = 16384,                                                       \
+        .h2_table_bytes = 4096,                                                        \
     })
 
 #endif

@@ -17,6 +17,13 @@
 
 struct wire;
 
+/* How clients may ask for HTTP/2 (RFC 9113 3). */
+enum h2_mode {
+    H2_OFF = 0,
+    H2_ON,      /* by ALPN over TLS, by prior knowledge else */
+    H2_UPGRADE, /* ... also by Upgrade: h2c (RFC 7540 3.2) */
+};
+
 /* What all sessions of one server share.  Borrowed by every wire; the server owns it. */
 struct service {
     struct http_limits limits;
@@ -33,6 +40,7 @@ struct service {
         takes_last_call; /* while draining: a connection whose last answer did not say so
                              may bring one more request */
     bool logs_access;    /* the access log wants a line per exchange */
+    uint8_t h2;          /* enum h2_mode */
     struct pool streams; /* of struct stream and what the protocol puts behind it */
     struct http_field *fields; /* scratch for one head: limits.fields elements */
     uint64_t nrequests;        /* begun so far */
@@ -53,6 +61,14 @@ struct wire_ops {
     void (*finish)(struct wire *wire, int why);
     /* Closes now, what is queued is dropped; the peer sees a reset. */
     void (*abort)(struct wire *wire, int why);
+    /* Tells the log, once per reason and address, of what the peer has done; the
+     * connection goes on. */
+    void (*complain)(struct wire *wire, int why);
+    /* HTTP/2 is spoken from the next byte on; the session is fed no more, and freed soon.
+     * With `head` its exchange begins now, and `settings` are what HTTP2-Settings said,
+     * decoded.  Returns 0, or an error after which everything is as it was. */
+    int (*change_to_h2)(struct wire *wire, const struct http_head *head,
+                        struct slice settings);
 };
 
 /* What a connection lends: its bytes both ways, its peer, one deadline. */

@@ -2,6 +2,8 @@
 /* http/status.c — see status.h for the contract. */
 #include "http/status.h"
 
+#include <stdio.h> /* snprintf */
+
 #include "base/compiler.h" /* COUNT */
 #include "base/err.h"      /* enum err */
 
@@ -111,6 +113,7 @@ static const uint16_t answers[ERR_POSITIVE_END] = {
     [-ERR_CHUNK_DATA] = 400,
     [-ERR_CHUNK_OVERHEAD] = 400,
     [-ERR_TRAILER] = 400,
+    [-ERR_SCHEME] = 400,
     [-ERR_METHOD_REFUSED] = 405,
     [-ERR_HEAD_TIMEOUT] = 408,
     [-ERR_BODY_TIMEOUT] = 408,
@@ -132,11 +135,22 @@ static const uint16_t answers[ERR_POSITIVE_END] = {
     [-ERR_RESPONSE_TOO_SHORT] = 500,
     [-ERR_METHOD_UNKNOWN] = 501,
     [-ERR_TRANSFER_CODING_UNKNOWN] = 501,
+    [-ERR_PROTOCOL_UNKNOWN] = 501,
     [-ERR_FD_LIMIT] = 503,
     [-ERR_CONNECTION_LIMIT] = 503,
     [-ERR_SHUTDOWN] = 503,
     [-ERR_VERSION] = 505,
 };
+
+struct slice
+status_refusal(int status, int err, char *room)
+{
+    struct slice reason = slice_skip(status_line(status), 4);
+    int n = snprintf(room, STATUS_REFUSAL_BYTES, "%.*s%s%s\n", (int)reason.len,
+                     reason.ptr, err != 0 ? ": " : "", err != 0 ? err_text(err) : "");
+
+    return slice_new(room, (size_t)n);
+}
 
 int
 status_of_err(int err)

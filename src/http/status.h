@@ -25,4 +25,15 @@ status_has_no_body(int code)
  * its answer). */
 int status_of_err(int err);
 
+/* The Allow field of an answer 405 (RFC 9110 15.5.6). */
+#define STATUS_ALLOW "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+/* Room for status_refusal. */
+#define STATUS_REFUSAL_BYTES 160
+
+/* Writes the text of a refusal to room[0, STATUS_REFUSAL_BYTES): the reason phrase of
+ * `status`, a registered code, what `err` says unless it is 0, and an LF: "Bad Request: a
+ * malformed Host field\n".  Returns the text, in `room`. */
+struct slice status_refusal(int status, int err, char *room);
+
 #endif

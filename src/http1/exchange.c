@@ -342,7 +342,7 @@ fail(struct stream *s, int why)
     struct wire *wire = h->wire;
     struct h1_notice notice = {
         .status = 500,
-        .text = slice_of("Internal Server Error"),
+        .text = slice_of("Internal Server Error\n"),
         .is_head = s->is_head,
     };
 
@@ -360,7 +360,7 @@ fail(struct stream *s, int why)
         return;
     }
     s->status = 500;
-    s->body_sent = s->is_head ? 0 : notice.text.len + 1;
+    s->body_sent = s->is_head ? 0 : notice.text.len;
     s->state = STREAM_ENDED;
     wire->ops->touch(wire);
 }
@@ -444,6 +444,7 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
     }
     h->exchange = x;
     h->phase = H1_EXCHANGE;
+    h->has_begun = true;
     service->nrequests++;
     int err = service->handler->on_request(&x->stream, head);
     if (err != 0)

@@ -79,15 +79,8 @@ on_connection(struct findings *found, struct slice value)
 static int
 on_expect(const struct http_head *head, struct findings *found, struct slice value)
 {
-    struct slice expectation;
-    if (head->version == HTTP_1_0)
-        return 0;
-    while (field_list_next(&value, &expectation)) {
-        if (!slice_equal_folded(expectation, slice_of("100-continue")))
-            return ERR_EXPECTATION;
-        found->says_continue = true;
-    }
-    return 0;
+    return head->version == HTTP_1_0 ? 0
+                                     : head_read_expect(value, &found->says_continue);
 }
 
 static void
@@ -136,23 +129,6 @@ read_fields(struct http_head *head, struct findings *found)
     return err;
 }
 
-/* CONNECT and TRACE are for proxies; and an application, which sees methods in upper
- * case (ASGI B15), would take "head" for HEAD when nobody else on the way does. */
-static int
-check_method(const struct http_head *head)
-{
-    if (LIKELY(slice_equal(head->method, slice_of("GET"))))
-        return 0;
-    for (size_t i = 0; i < head->method.len; i++) {
-        if ((uint8_t)(head->method.ptr[i] - 'a') < 26)
-            return ERR_METHOD_UNKNOWN;
-    }
-    if (slice_equal(head->method, slice_of("CONNECT")) ||
-        slice_equal(head->method, slice_of("TRACE")))
-        return ERR_METHOD_REFUSED;
-    return 0;
-}
-
 /* RFC 9112 3.2: a Host field in 1.1, whatever the target is; 3.2.2: the authority of
  * the target, when it has one, counts and not the Host field. */
 static int
@@ -195,7 +171,7 @@ h1_frame_request(struct http_head *head)
     head->te_trailers = false;
     int err = target_split(head, &authority);
     if (err == 0)
-        err = check_method(head);
+        err = head_check_method(head->method);
     if (err == 0)
         err = read_fields(head, &found);
     if (err == 0)

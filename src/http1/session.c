@@ -12,6 +12,7 @@
 #include "http/status.h"
 #include "http1/exchange.h"
 #include "http1/framing.h"
+#include "http1/upgrade.h"
 
 static uint64_t
 due_in(const struct wire *wire, uint32_t ms)
@@ -40,29 +41,15 @@ finish(struct h1_session *h, int why)
     h->wire->ops->finish(h->wire, why);
 }
 
-/* "Bad Request: a malformed Host field" */
-static struct slice
-refusal_text(int status, int err, char *text, size_t cap)
-{
-    struct slice reason = slice_skip(status_line(status), 4);
-    struct slice detail = slice_of(err_text(err));
-    memcpy(text, reason.ptr, reason.len);
-    memcpy(text + reason.len, ": ", 2);
-    size_t room = cap - reason.len - 2;
-    size_t n = detail.len < room ? detail.len : room;
-    memcpy(text + reason.len + 2, detail.ptr, n);
-    return slice_new(text, reason.len + 2 + n);
-}
-
 void
 h1_refuse(struct h1_session *h, int err, bool is_head)
 {
-    char text[160];
+    char room[STATUS_REFUSAL_BYTES];
     struct h1_notice notice = {.status = status_of_err(err), .is_head = is_head};
 
     h->wire->lingers = true;
     if (notice.status != 0) {
-        notice.text = refusal_text(notice.status, err, text, sizeof text);
+        notice.text = status_refusal(notice.status, err, room);
         if (h1_write_notice(&h->wire->out, h->wire->service, &notice) != 0) {
             h->phase = H1_OVER;
             h->wire->ops->abort(h->wire, ERR_NOMEM);
@@ -152,7 +139,7 @@ begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
 
     ssize_t n = h1_parse_head(h->scan, &service->limits, *in, &h->progress, &head);
     if (n < 0)
-        return (int)n;
+        return UNLIKELY(n != ERR_AGAIN) ? h1_try_h2(h, *in, (int)n) : (int)n;
     *in = slice_skip(*in, (size_t)n);
     *is_head = slice_equal(head.method, slice_of("HEAD"));
     int err = h1_frame_request(&head);
@@ -162,6 +149,8 @@ begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
         head.content_length > service->limits.body_bytes)
         return ERR_BODY_TOO_LARGE;
     h->wire->read_due_ms = TIMER_NEVER;
+    if (UNLIKELY(head.upgrade) && h1_upgrade(h, &head))
+        return 0;
     return h1_exchange_begin(h, &head);
 }
 
@@ -185,8 +174,9 @@ step(struct h1_session *h, struct slice *in)
         h1_exchange_feed(h, in);
         return s->state >= STREAM_ENDED;
     }
-    if (h->phase == H1_OVER) {
-        *in = slice_skip(*in, in->len);
+    if (h->phase >= H1_OVER) {
+        if (h->phase == H1_OVER)
+            *in = slice_skip(*in, in->len);
         return false;
     }
     if (in->len == 0 || h->wire->out.bytes > HTTP_OUT_HIGH_BYTES)

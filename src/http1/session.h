@@ -34,6 +34,7 @@ enum h1_phase {
     H1_TUNNELLED, /* an exchange runs, and HTTP has ended */
     H1_UNREAD,    /* the answer is out, the rest of the request body is swallowed */
     H1_OVER,      /* nothing more is read */
+    H1_LEFT,      /* another protocol has taken over */
 };
 
 struct h1_session {
@@ -43,6 +44,7 @@ struct h1_session {
     struct slice *feeding; /* the bytes at hand during feed; NULL outside of it */
     struct h1_progress progress;
     uint32_t unread_left; /* H1_UNREAD: bytes that may still be swallowed */
+    bool has_begun;       /* a head has come */
     uint8_t phase;        /* enum h1_phase */
 };
 

@@ -393,7 +393,7 @@ h1_write_notice(struct outq *q, struct service *service, const struct h1_notice 
         },
         {
             .name = slice_of("allow"), /* RFC 9110 15.5.6 */
-            .value = slice_of("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            .value = slice_of(STATUS_ALLOW),
         },
     };
     struct http_response res = {
@@ -405,10 +405,9 @@ h1_write_notice(struct outq *q, struct service *service, const struct h1_notice 
     int err = h1_write_head(&w, q, &res);
     if (err != 0)
         return err;
-    err = write_head_end(&w, q, service, notice->text.len + 1);
+    err = write_head_end(&w, q, service, notice->text.len);
     outq_unhold(q);
     if (err != 0 || notice->is_head)
         return err;
-    err = outq_copy(q, notice->text);
-    return err != 0 ? err : outq_copy(q, slice_of("\n"));
+    return outq_copy(q, notice->text);
 }

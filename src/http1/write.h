@@ -61,7 +61,7 @@ MUST_USE int h1_write_release(struct h1_writer *w, struct outq *q);
  * Returns 0 or ERR_NOMEM. */
 struct h1_notice {
     int status;
-    struct slice text; /* one line, without a line end */
+    struct slice text; /* as status_refusal makes it */
     bool keeps_alive;
     bool is_head;
 };

@@ -6,6 +6,7 @@
 #include <stdbool.h> /* bool */
 
 #include "http/field.h"
+#include "http/session.h"
 #include "py/tls.h"
 
 /* Where a number goes, and what it may be. */
@@ -45,6 +46,12 @@ static const struct number numbers[] = {
     LIMIT(linger_ms, 0, DAY_MS),
     LIMIT(handshake_ms, 1, DAY_MS),
     LIMIT(handshakes, 0, 1 << 24),
+    LIMIT(h2_streams, 1, 65536),
+    LIMIT(h2_window_bytes, 1, INT32_MAX),
+    LIMIT(h2_connection_window_bytes, 65535, INT32_MAX),
+    LIMIT(h2_frame_bytes, 16384, (1 << 24) - 1),
+    LIMIT(h2_table_bytes, 0, 1 << 20),
+    NUMBER("h2", server.h2, H2_OFF, H2_UPGRADE),
     NUMBER("graceful_ms", server.graceful_ms, 0, DAY_MS),
     NUMBER("last_call_ms", server.last_call_ms, 0, DAY_MS),
     NUMBER("max_requests", server.max_requests, 0, INT64_MAX),

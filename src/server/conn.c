@@ -11,7 +11,9 @@
 
 #include "base/err.h"
 #include "http/status.h"
+#include "http2/session.h"
 #include "server/hello.h"
+#include "server/protocols.h"
 #include "server/secure.h"
 #include "server/turn.h"
 
@@ -213,6 +215,27 @@ drained(struct conn *conn)
     conn->protocol->ops->on_drained(&conn->wire, conn->session);
 }
 
+static void
+change_session(struct conn *conn, const struct protocol *protocol, void *session)
+{
+    conn->protocol->ops->fini(&conn->wire, conn->session, 0);
+    conn->protocol = protocol;
+    conn->session = session;
+}
+
+/* Feeds the session; one that has changed the protocol leaves the rest to the next. */
+static void
+feed_session(struct conn *conn, struct slice *in)
+{
+    conn->protocol->ops->feed(&conn->wire, conn->session, in);
+    if (LIKELY(conn->heir == NULL))
+        return;
+    void *heir = conn->heir;
+    conn->heir = NULL;
+    change_session(conn, &h2_protocol, heir);
+    conn->protocol->ops->feed(&conn->wire, heir, in);
+}
+
 /* Lets the session take what is kept, or just settle. */
 static void
 feed_kept(struct conn *conn)
@@ -221,7 +244,7 @@ feed_kept(struct conn *conn)
     struct slice in = buf_bytes(&wire->in);
     size_t had = in.len;
 
-    conn->protocol->ops->feed(wire, conn->session, &in);
+    feed_session(conn, &in);
     if (had > in.len)
         buf_consume(&wire->in, had - in.len);
 }
@@ -251,7 +274,7 @@ feed_scratch(struct conn *conn, size_t n)
 {
     struct slice in = slice_new(conn->turn->scratch, n);
 
-    conn->protocol->ops->feed(&conn->wire, conn->session, &in);
+    feed_session(conn, &in);
     if (in.len == 0 || conn->state == CONN_DEAD)
         return 0;
     return buf_append(&conn->wire.in, in);
@@ -270,25 +293,17 @@ read_behind(struct conn *conn)
     return n;
 }
 
-/* What is spoken on a connection that can be spoken on now. */
-static const struct protocol *
-choose_protocol(const struct conn *conn)
-{
-    return conn->next;
-}
-
 /* The transport is ready: the session takes over from the handshake's. */
 static int
-conn_choose_session(struct conn *conn)
+choose_session(struct conn *conn)
 {
-    const struct protocol *protocol = choose_protocol(conn);
+    const struct service *service = &conn->turn->service;
+    const struct protocol *protocol = protocol_by_alpn(service, conn->io->alpn);
     void *session = protocol->begin(&conn->wire);
 
     if (session == NULL)
         return ERR_NOMEM;
-    conn->protocol->ops->fini(&conn->wire, conn->session, 0);
-    conn->protocol = protocol;
-    conn->session = session;
+    change_session(conn, protocol, session);
     return 0;
 }
 
@@ -299,7 +314,7 @@ read_scratch(struct conn *conn)
 
     if (UNLIKELY(conn->protocol == &hello_protocol) && conn->io->is_ready &&
         n != ERR_TLS_PLAIN) {
-        int err = conn_choose_session(conn);
+        int err = choose_session(conn);
         if (err != 0)
             return err;
     }
@@ -440,11 +455,30 @@ wire_abort(struct wire *wire, int why)
     conn_abort(conn_of(wire), why);
 }
 
+static void
+wire_complain(struct wire *wire, int why)
+{
+    complain(conn_of(wire), why);
+}
+
+static int
+wire_change_to_h2(struct wire *wire, const struct http_head *head,
+                  struct slice settings)
+{
+    struct conn *conn = conn_of(wire);
+
+    conn->heir = head == NULL ? h2_protocol.begin(wire)
+                              : h2_begin_upgraded(wire, head, settings);
+    return conn->heir != NULL ? 0 : ERR_NOMEM;
+}
+
 static const struct wire_ops wire_ops = {
     .touch = wire_touch,
     .flush = wire_flush,
     .finish = wire_finish,
     .abort = wire_abort,
+    .complain = wire_complain,
+    .change_to_h2 = wire_change_to_h2,
 };
 
 static void
@@ -511,7 +545,6 @@ conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *e
         .wire = {.ops = &wire_ops, .service = &turn->service},
         .turn = turn,
         .protocol = protocol,
-        .next = protocol,
         .send_due_ms = TIMER_NEVER,
         .watched = POLLER_READ,
     };

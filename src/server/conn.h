@@ -25,10 +25,11 @@ struct conn {
     struct io plain;
     struct turn *turn; /* borrowed; outlives the connection */
     const struct protocol *protocol;
-    const struct protocol *next; /* what is spoken once the transport is ready */
-    void *session;               /* owned; freed by protocol->ops->fini */
-    struct list_node link;       /* in turn->conns */
-    struct list_node dirty;      /* in turn->dirty or turn->dead, or in no list */
+    void *session; /* owned; freed by protocol->ops->fini */
+    void
+        *heir; /* owned; of HTTP/2, takes over when the session has returned; or NULL */
+    struct list_node link;  /* in turn->conns */
+    struct list_node dirty; /* in turn->dirty or turn->dead, or in no list */
     struct timer timer;
     uint64_t send_due_ms; /* when the peer must have taken bytes; TIMER_NEVER */
     uint32_t linger_left; /* CONN_LINGERING: bytes that may still be swallowed */

@@ -5,10 +5,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rate.h"
-#include "http1/session.h"
 #include "net/listener.h"
 #include "server/access.h"
 #include "server/conn.h"
+#include "server/protocols.h"
 #include "server/turn.h"
 
 #define LISTENERS_MAX 16    /* listening sockets of one server */
@@ -103,9 +103,8 @@ init_service(struct server *server)
     service->logs_access = server->access != NULL;
     service->on_exchange = on_exchange;
     /* The request line, which comes last, is kept for the access log alone. */
-    pool_init(&service->streams,
-              service->logs_access ? sizeof(struct h1_exchange)
-                                   : offsetof(struct h1_exchange, line),
+    service->h2 = config->h2;
+    pool_init(&service->streams, exchange_bytes(service->logs_access),
               POOL_KEPT_STREAMS);
 }
 
@@ -150,7 +149,7 @@ server_new(const struct server_config *config, struct server **out)
     init_turn(server);
     server->turn.scratch = mem_alloc(TURN_SCRATCH_BYTES);
     server->turn.service.fields =
-        mem_calloc(config->limits.fields, sizeof(struct http_field));
+        mem_calloc(config->limits.fields + 1, sizeof(struct http_field));
     if (server->turn.scratch == NULL || server->turn.service.fields == NULL)
         goto fail;
     err = poller_new(&server->turn.poller);

@@ -35,6 +35,7 @@ struct server_config {
     struct crowd crowd;    /* copied; what it points to outlives the server */
     bool sends_date;
     bool sends_server;
+    uint8_t h2; /* enum h2_mode */
     struct slice
         fields_sent;   /* whole field lines with CR LF for each response; copied */
     int access_log_fd; /* borrowed; -1: no access log */

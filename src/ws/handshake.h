@@ -18,7 +18,9 @@ enum ws_opening {
     WS_OPENING_BAD_VERSION, /* answer 426 with "sec-websocket-version: 13" (4.4) */
 };
 
-/* Checks a request over HTTP/1.  It is a WebSocket when it is a GET over HTTP/1.1 or later
+/* Checks a request.  Over HTTP/2 it is a WebSocket when head->upgrade says so, and a right
+ * one with one Sec-WebSocket-Version of 13 (RFC 8441 5); `accept` is not written then.
+ * Over HTTP/1 it is a WebSocket when it is a GET over HTTP/1.1 or later
  * whose Upgrade fields have "websocket" and whose Connection fields have "upgrade"; in
  * HTTP/1.0 an Upgrade means nothing (RFC 9110 7.8).  It is a right one with one
  * Sec-WebSocket-Version of 13, one Sec-WebSocket-Key of 16 bytes in base64, and without a

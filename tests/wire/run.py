@@ -217,7 +217,7 @@ async def run_case(case, port, gate):
 async def start_server(limits):
     """Return a running server and its port."""
     settings = Config("wire", lifespan="off", limits=limits).for_engine()
-    settings |= {"access_log_fd": -1, "log": lambda *_: None}
+    settings |= {"access_log_fd": -1, "log": lambda *_: None, "h2": 0}
     settings["log_exception"] = lambda *_: None
     server = _engine.Server(wire_app.app, asyncio.get_running_loop(), settings)
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)

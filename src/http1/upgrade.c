@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* http1/upgrade.c — see upgrade.h for the contract. */
+#include "http1/upgrade.h"
+
+#include "base/err.h"
+
+/* Of the preface, what looks like a head. */
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+/* HTTP2-Settings, decoded: 6 bytes a setting, more than there are. */
+#define SETTINGS_BYTES 192u
+
+int
+h1_try_h2(struct h1_session *h, struct slice in, int err)
+{
+    struct slice preface = slice_of(PREFACE);
+    size_t n = in.len < preface.len ? in.len : preface.len;
+
+    if (h->wire->service->h2 == H2_OFF || h->has_begun ||
+        !slice_equal(slice_first(in, n), slice_first(preface, n)))
+        return err;
+    h->progress = (struct h1_progress){0};
+    if (n < preface.len)
+        return ERR_AGAIN;
+    err = h->wire->ops->change_to_h2(h->wire, NULL, slice_of(""));
+    if (err == 0)
+        h->phase = H1_LEFT;
+    return err;
+}
+
+/* The value of one base64url digit (RFC 4648 5), or -1. */
+static int
+digit_of(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '-' ? 62 : c == '_' ? 63 : -1;
+}
+
+/* Decodes `text`, which has no padding; returns how many bytes, or -1. */
+static ssize_t
+decode(struct slice text, char out[SETTINGS_BYTES])
+{
+    uint32_t bits = 0;
+    unsigned nbits = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        int digit = digit_of(text.ptr[i]);
+        if (digit < 0 || n == SETTINGS_BYTES)
+            return -1;
+        bits = bits << 6 | (uint32_t)digit;
+        nbits += 6;
+        if (nbits < 8)
+            continue;
+        nbits -= 8;
+        out[n++] = (char)(bits >> nbits);
+    }
+    return text.len % 4 == 1 ? -1 : (ssize_t)n;
+}
+
+static bool
+has_token(struct slice list, const char *lower)
+{
+    struct slice element;
+
+    while (field_list_next(&list, &element)) {
+        if (slice_equal_folded(element, slice_of(lower)))
+            return true;
+    }
+    return false;
+}
+
+/* Whether h2c is asked for: HTTP2-Settings once, and named by Connection (RFC 7540
+ * 3.2.1). */
+static bool
+wants_h2c(const struct http_head *head, struct slice *settings)
+{
+    bool upgrades = false, named = false;
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < head->nfields; i++) {
+        const struct http_field *field = &head->fields[i];
+        if (field->id == FIELD_UPGRADE)
+            upgrades = upgrades || has_token(field->value, "h2c");
+        else if (field->id == FIELD_CONNECTION)
+            named = named || has_token(field->value, "http2-settings");
+        else if (slice_equal_folded(field->name, slice_of("http2-settings"))) {
+            *settings = field->value;
+            n++;
+        }
+    }
+    return upgrades && named && n == 1;
+}
+
+bool
+h1_upgrade(struct h1_session *h, const struct http_head *head)
+{
+    static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\n"
+                                 "connection: Upgrade\r\nupgrade: h2c\r\n\r\n";
+    struct wire *wire = h->wire;
+    struct slice text = {NULL, 0};
+    char settings[SETTINGS_BYTES];
+
+    if (wire->service->h2 != H2_UPGRADE || wire->peer.tls != NULL || head->chunked ||
+        (head->content_length != 0 && head->content_length != HTTP_LENGTH_NONE) ||
+        !wants_h2c(head, &text))
+        return false;
+    ssize_t n = decode(text, settings);
+    if (n < 0)
+        return false;
+    outq_hold(&wire->out);
+    if (outq_copy(&wire->out, slice_of(answer)) != 0 ||
+        wire->ops->change_to_h2(wire, head, slice_new(settings, (size_t)n)) != 0) {
+        outq_take_back(&wire->out);
+        return false;
+    }
+    outq_unhold(&wire->out);
+    h->phase = H1_LEFT;
+    return true;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* http1/upgrade.h — how a connection leaves HTTP/1 for HTTP/2. */
+#ifndef HTTP1_UPGRADE_H
+#define HTTP1_UPGRADE_H
+
+#include "http1/session.h" /* struct h1_session */
+
+/* What the first bytes of a connection are, which are no head for `err`: the preface of
+ * HTTP/2 (RFC 9113 3.4), and then the session leaves the connection to it; or the begin
+ * of one.  Returns 0, ERR_AGAIN, or `err`. */
+MUST_USE int h1_try_h2(struct h1_session *h, struct slice in, int err);
+
+/* Changes to HTTP/2 where the request asks for it rightly, without a body, and the service
+ * lets it (RFC 7540 3.2); its exchange begins there.  Returns false where it is an ordinary
+ * request. */
+MUST_USE bool h1_upgrade(struct h1_session *h, const struct http_head *head);
+
+#endif

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/* http2/exchange.c — see exchange.h for the contract.
+ *
+ * An exchange is freed by h2_exchange_end alone, which session.c calls when nghttp2 has
+ * closed its stream and returned: everything here may be called from inside nghttp2's
+ * callbacks, and only marks and queues. */
+#include "http2/exchange.h"
+
+#include <assert.h> /* assert */
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/timer.h"
+#include "http/status.h"
+#include "http2/send.h"
+
+static struct h2_exchange *
+exchange_of(struct stream *s)
+{
+    return container_of(s, struct h2_exchange, stream);
+}
+
+static struct h2_session *
+session_of(struct h2_exchange *x)
+{
+    return x->stream.session;
+}
+
+static const struct http_limits *
+limits_of(struct h2_exchange *x)
+{
+    return &session_of(x)->wire->service->limits;
+}
+
+/* The body that comes in */
+
+/* The rate counts only the time in which the handler waited for the peer. */
+static bool
+is_too_slow(struct h2_exchange *x)
+{
+    const struct http_limits *limits = limits_of(x);
+
+    return !x->stream.is_tunnel && limits->body_rate != 0 &&
+           x->waited_ms > limits->body_stall_ms &&
+           x->stream.body_received * 1000 / x->waited_ms < limits->body_rate;
+}
+
+static void
+begin_wait(struct h2_exchange *x)
+{
+    struct h2_session *h = session_of(x);
+    uint32_t stall_ms = limits_of(x)->body_stall_ms;
+
+    if (x->wait_began_ms != 0)
+        return;
+    x->wait_began_ms = h->wire->service->clock.ms;
+    if (stall_ms == 0 || x->stream.is_tunnel)
+        return;
+    x->body_due_ms = x->wait_began_ms + stall_ms;
+    h2_note_due(h, x->body_due_ms);
+}
+
+static void
+end_wait(struct h2_exchange *x)
+{
+    if (x->wait_began_ms == 0)
+        return;
+    x->waited_ms += session_of(x)->wire->service->clock.ms - x->wait_began_ms;
+    x->wait_began_ms = 0;
+    x->body_due_ms = TIMER_NEVER;
+}
+
+/* Gives the peer room for `n` more bytes on this stream. */
+static void
+give_room(struct h2_exchange *x, size_t n)
+{
+    struct h2_session *h = session_of(x);
+
+    if (n == 0 || x->is_gone)
+        return;
+    if (nghttp2_session_consume_stream(h->ng, x->id, n) != 0)
+        h->wire->ops->abort(h->wire, ERR_NOMEM);
+    h->wire->ops->touch(h->wire);
+}
+
+static void
+hand_up(struct h2_exchange *x, struct slice bytes, bool last)
+{
+    struct stream *s = &x->stream;
+
+    end_wait(x);
+    give_room(x, bytes.len);
+    s->body_received += bytes.len;
+    if (is_too_slow(x)) {
+        h2_exchange_break(x, ERR_BODY_TOO_SLOW);
+        return;
+    }
+    s->pulling = false;
+    s->body_ended = last;
+    s->handler->on_body(s, bytes, last);
+}
+
+void
+h2_exchange_deliver(struct h2_exchange *x)
+{
+    struct stream *s = &x->stream;
+
+    while (s->pulling && !s->body_ended && (x->in.len > 0 || x->remote_ended)) {
+        struct buf taken = x->in;
+        buf_init(&x->in);
+        hand_up(x, buf_bytes(&taken), x->remote_ended);
+        buf_release(&taken);
+    }
+    if (s->pulling && !s->body_ended)
+        begin_wait(x);
+}
+
+void
+h2_exchange_take(struct h2_exchange *x, struct slice bytes, bool more)
+{
+    struct stream *s = &x->stream;
+    uint64_t most = limits_of(x)->body_bytes;
+
+    if (s->state >= STREAM_ENDED) {
+        give_room(x, bytes.len);
+        return;
+    }
+    if (most != 0 && !s->can_tunnel &&
+        s->body_received + x->in.len + bytes.len > most) {
+        h2_exchange_break(x, ERR_BODY_TOO_LARGE);
+        return;
+    }
+    if (more && s->pulling && !s->body_ended && x->in.len == 0)
+        hand_up(x, bytes, false);
+    else if (buf_append(&x->in, bytes) != 0)
+        h2_exchange_break(x, ERR_NOMEM);
+}
+
+/* RFC 9110 10.1.1: the peer may be waiting for this before it sends the body. */
+static int
+send_continue(struct h2_exchange *x)
+{
+    static const nghttp2_nv status = {
+        .name = (uint8_t *)":status",
+        .value = (uint8_t *)"100",
+        .namelen = 7,
+        .valuelen = 3,
+    };
+
+    x->stream.expect_continue = false;
+    if (x->stream.state != STREAM_OPEN || x->remote_ended)
+        return 0;
+    return nghttp2_submit_headers(session_of(x)->ng, NGHTTP2_FLAG_NONE, x->id, NULL,
+                                  &status, 1, NULL) == 0
+               ? 0
+               : ERR_NOMEM;
+}
+
+static int
+pull_body(struct stream *s)
+{
+    struct h2_exchange *x = exchange_of(s);
+    struct h2_session *h = session_of(x);
+
+    if (x->is_gone || h->wire->is_dead)
+        return ERR_CLOSED;
+    if (s->body_ended)
+        return 0;
+    if (s->expect_continue) {
+        if (send_continue(x) != 0) {
+            h->wire->ops->abort(h->wire, ERR_NOMEM);
+            return ERR_CLOSED;
+        }
+        h->wire->ops->touch(h->wire);
+    }
+    h2_exchange_deliver(x);
+    return s->state == STREAM_CLOSED ? ERR_CLOSED : 0;
+}
+
+static void
+set_deadline(struct stream *s, uint64_t due_ms)
+{
+    struct h2_exchange *x = exchange_of(s);
+    struct h2_session *h = session_of(x);
+
+    x->tunnel_due_ms = due_ms;
+    h2_note_due(h, due_ms);
+    h->wire->ops->touch(h->wire);
+}
+
+static const struct stream_ops exchange_ops = {
+    .send_head = h2_send_head,
+    .open_tunnel = h2_open_tunnel,
+    .send_body = h2_send_body,
+    .pull_body = pull_body,
+    .set_deadline = set_deadline,
+    .fail = h2_fail,
+};
+
+/* Time */
+
+/* Less than the minimum rate was taken since the last look, or nothing was. */
+static bool
+is_sent_too_slowly(struct h2_exchange *x)
+{
+    const struct http_limits *limits = limits_of(x);
+    uint64_t least = (uint64_t)limits->body_rate * limits->send_stall_ms / 1000;
+    uint64_t sent = x->data_sent - x->data_marked;
+
+    return sent < (least > 0 ? least : 1);
+}
+
+/* Windows that open by crumbs do not keep an answer alive (CVE-2019-9511); a connection
+ * whose socket takes nothing is the connection's to end. */
+static void
+look_at_sending(struct h2_exchange *x, uint64_t now_ms)
+{
+    struct h2_session *h = session_of(x);
+
+    x->send_due_ms = TIMER_NEVER;
+    if (x->out.bytes == 0)
+        return;
+    if (h->wire->out.bytes == 0 && is_sent_too_slowly(x)) {
+        h->wire->ops->complain(h->wire, ERR_SEND_TIMEOUT);
+        x->why = ERR_SEND_TIMEOUT;
+        stream_close(&x->stream, ERR_SEND_TIMEOUT);
+        h2_reset(x, NGHTTP2_CANCEL);
+        return;
+    }
+    h2_watch_sending(x, now_ms);
+}
+
+static uint64_t
+earliest(struct h2_exchange *x)
+{
+    uint64_t due = x->body_due_ms < x->tunnel_due_ms ? x->body_due_ms
+                                                     : x->tunnel_due_ms;
+
+    return due < x->send_due_ms ? due : x->send_due_ms;
+}
+
+uint64_t
+h2_exchange_on_time(struct h2_exchange *x, uint64_t now_ms)
+{
+    struct stream *s = &x->stream;
+
+    if (x->is_gone)
+        return TIMER_NEVER;
+    if (x->body_due_ms <= now_ms) {
+        x->body_due_ms = TIMER_NEVER;
+        h2_exchange_break(x, ERR_BODY_TIMEOUT);
+    }
+    if (x->tunnel_due_ms <= now_ms) {
+        x->tunnel_due_ms = TIMER_NEVER;
+        if (s->state < STREAM_ENDED)
+            s->handler->on_deadline(s);
+        else
+            h2_reset(x, NGHTTP2_NO_ERROR);
+    }
+    if (x->send_due_ms <= now_ms)
+        look_at_sending(x, now_ms);
+    return earliest(x);
+}
+
+/* Begin and end */
+
+/* Keeps "GET /path HTTP/2" for the access log. */
+static void
+keep_line(struct h2_exchange *x, const struct http_head *head)
+{
+    const struct slice parts[] = {
+        head->method,
+        {" ", 1},
+        head->target,
+        slice_of(" HTTP/2"),
+    };
+
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        size_t n = H2_LOG_LINE_BYTES - x->line_bytes;
+        n = parts[i].len < n ? parts[i].len : n;
+        memcpy(x->line + x->line_bytes, parts[i].ptr, n);
+        x->line_bytes = (uint16_t)(x->line_bytes + n);
+    }
+}
+
+static struct h2_exchange *
+new_exchange(struct h2_session *h, int32_t id)
+{
+    struct h2_exchange *x = pool_take(&h->wire->service->streams);
+
+    if (x == NULL)
+        return NULL;
+    memset(x, 0, offsetof(struct h2_exchange, response));
+    x->response.fields = NULL;
+    x->line_bytes = 0;
+    x->id = id;
+    x->body_due_ms = x->tunnel_due_ms = x->send_due_ms = TIMER_NEVER;
+    buf_init(&x->in);
+    outq_init(&x->out, h->wire->out.pools);
+    list_init(&x->news);
+    if (nghttp2_session_set_stream_user_data(h->ng, id, x) != 0) {
+        pool_give(&h->wire->service->streams, x);
+        return NULL;
+    }
+    list_append(&h->exchanges, &x->link);
+    h->nexchanges++;
+    return x;
+}
+
+/* Begins what `head` asks for, or answers with `err`. */
+static void
+start(struct h2_session *h, struct h2_exchange *x, const struct http_head *head,
+      bool ended, int err)
+{
+    struct service *service = h->wire->service;
+    uint64_t most = service->limits.body_bytes;
+
+    x->remote_ended = ended;
+    x->stream = (struct stream){
+        .ops = &exchange_ops,
+        .handler = service->handler,
+        .handler_arg = service->handler_arg,
+        .session = h,
+        .peer = &h->wire->peer,
+        .is_head = slice_equal(head->method, slice_of("HEAD")),
+        .te_trailers = head->te_trailers,
+        .body_ended = ended || head->upgrade,
+        .expect_continue = head->expect_continue,
+        .can_tunnel = head->upgrade && !ended,
+        .version = HTTP_2,
+        .body_promised = HTTP_LENGTH_NONE,
+    };
+    if (service->logs_access) {
+        x->stream.started_ns = clock_now_ns();
+        keep_line(x, head);
+    }
+    service->nrequests++;
+    if (err == 0 && most != 0 && head->content_length != HTTP_LENGTH_NONE &&
+        head->content_length > most)
+        err = ERR_BODY_TOO_LARGE;
+    if (err != 0) {
+        h2_exchange_break(x, err);
+        return;
+    }
+    err = service->handler->on_request(&x->stream, head);
+    if (err != 0)
+        stream_fail(&x->stream, err);
+}
+
+int
+h2_exchange_begin(struct h2_session *h, int32_t id, bool ended)
+{
+    struct service *service = h->wire->service;
+    struct http_head head = {
+        .fields = service->fields,
+        .nfields_max = service->limits.fields + 1,
+    };
+    char *joined;
+    struct h2_exchange *x = new_exchange(h, id);
+
+    if (x == NULL)
+        return ERR_NOMEM;
+    int err = h2_request_head(&h->request, &head, !ended, &joined);
+    start(h, x, &head, ended, err);
+    mem_free(joined);
+    return 0;
+}
+
+/* What spoke of the connection that HTTP/1 was spoken on (RFC 7540 3.2). */
+static void
+drop_hop_fields(struct http_head *head)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < head->nfields; i++) {
+        const struct http_field *field = &head->fields[i];
+        if (field->id == FIELD_CONNECTION || field->id == FIELD_UPGRADE ||
+            slice_equal_folded(field->name, slice_of("http2-settings")))
+            continue;
+        head->fields[n++] = *field;
+    }
+    head->nfields = n;
+}
+
+int
+h2_exchange_begin_upgraded(struct h2_session *h, const struct http_head *asked)
+{
+    struct http_head head = *asked;
+    struct h2_exchange *x = new_exchange(h, 1);
+
+    if (x == NULL)
+        return ERR_NOMEM;
+    head.version = HTTP_2;
+    head.upgrade = false;
+    drop_hop_fields(&head);
+    start(h, x, &head, true, 0);
+    return 0;
+}
+
+void
+h2_exchange_break(struct h2_exchange *x, int why)
+{
+    struct stream *s = &x->stream;
+    struct h2_session *h = session_of(x);
+    bool anew = !x->is_committed;
+
+    if (s->state >= STREAM_ENDED || x->is_gone)
+        return;
+    if (why != ERR_SHUTDOWN)
+        h->wire->ops->complain(h->wire, why);
+    x->why = why;
+    stream_close(s, why);
+    if (anew && status_of_err(why) != 0)
+        h2_answer(x, status_of_err(why), why);
+    else
+        h2_reset(x, why == ERR_NOMEM ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL);
+}
+
+void
+h2_exchange_end(struct h2_exchange *x, int why)
+{
+    struct h2_session *h = session_of(x);
+    struct service *service = h->wire->service;
+
+    x->is_gone = true;
+    if (service->logs_access && service->on_exchange != NULL)
+        service->on_exchange(service, &x->stream, slice_new(x->line, x->line_bytes));
+    stream_close(&x->stream, x->why != 0 ? x->why : why);
+    list_remove(&x->link);
+    list_remove(&x->news);
+    h->nexchanges--;
+    outq_clear(&x->out);
+    buf_release(&x->in);
+    h2_response_clear(&x->response);
+    pool_give(&service->streams, x);
+}

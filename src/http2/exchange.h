@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* http2/exchange.h — one stream of HTTP/2: what a struct stream asks of its protocol, the
+ * body that comes in, and what waits to go out. */
+#ifndef HTTP2_EXCHANGE_H
+#define HTTP2_EXCHANGE_H
+
+#include "http2/session.h" /* struct h2_session */
+
+/* One exchange; a block of service->streams. */
+struct h2_exchange {
+    struct stream stream;
+    struct list_node link; /* in session->exchanges */
+    struct list_node news; /* in session->news, or in no list */
+    struct buf in;         /* body bytes that nobody has asked for yet */
+    struct outq out;       /* body bytes that wait for the peer's windows */
+    uint64_t wait_began_ms; /* a pull has waited for the peer since then; 0: none does */
+    uint64_t waited_ms;     /* how long earlier pulls have waited */
+    uint64_t body_due_ms;   /* when a waiting pull gives up; TIMER_NEVER */
+    uint64_t tunnel_due_ms; /* a tunnel's own deadline; TIMER_NEVER */
+    uint64_t send_due_ms;   /* when the peer must have taken enough; TIMER_NEVER */
+    uint64_t data_sent;     /* body bytes that were framed */
+    uint64_t data_marked;   /* data_sent when send_due_ms was set */
+    int32_t id;
+    int why;             /* enum err: what on_close is told instead of a reset, or 0 */
+    bool remote_ended;   /* the peer has ended its side */
+    bool is_committed;   /* the response head is nghttp2's */
+    bool out_ended;      /* nothing more comes into `out` */
+    bool is_deferred;    /* nghttp2 waits to be told that there is more in `out` */
+    bool is_gone;        /* nghttp2 does not know the stream any more */
+    bool wants_writable; /* `out` has drained: on_writable is owed */
+    struct h2_response response;
+    uint16_t line_bytes; /* of `line`; 0 when nothing logs */
+    char line[H2_LOG_LINE_BYTES]; /* "GET /path HTTP/2", cut to fit; last, so that what is
+                                     not used is not touched */
+};
+
+/* Begins the exchange for the complete header block h->request of stream `id`; `ended`: no
+ * body follows.  A head that is refused is answered without the handler.  Returns 0 or
+ * ERR_NOMEM. */
+MUST_USE int h2_exchange_begin(struct h2_session *h, int32_t id, bool ended);
+
+/* As h2_exchange_begin, for stream 1 of a connection that was upgraded. */
+MUST_USE int h2_exchange_begin_upgraded(struct h2_session *h,
+                                        const struct http_head *head);
+
+/* Body bytes have come; `more` says that they do not end a frame that may end the body. */
+void h2_exchange_take(struct h2_exchange *x, struct slice bytes, bool more);
+
+/* Hands up what is there, if somebody asks for it. */
+void h2_exchange_deliver(struct h2_exchange *x);
+
+/* Does what is due, and returns when the next thing is. */
+uint64_t h2_exchange_on_time(struct h2_exchange *x, uint64_t now_ms);
+
+/* The exchange cannot go on: it ends with on_close(why), an answer where none has begun,
+ * else a reset. */
+void h2_exchange_break(struct h2_exchange *x, int why);
+
+/* Gives the exchange back to the pool, after its line in the access log and on_close. */
+void h2_exchange_end(struct h2_exchange *x, int why);
+
+#endif

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* http2/frames.c — see frames.h for the contract. */
+#include "http2/frames.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "http2/exchange.h"
+#include "http2/send.h"
+
+/* An error that ends the connection: nghttp2 returns at once. */
+static int
+stop(struct h2_session *h, int why)
+{
+    h->why = why;
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static struct h2_exchange *
+find(nghttp2_session *ng, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(ng, id);
+}
+
+static int
+on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *arg)
+{
+    struct h2_session *h = arg;
+    int err = h2_guard_frame(&h->guard, hd->type, hd->length,
+                             (hd->flags & NGHTTP2_FLAG_END_STREAM) != 0);
+
+    if (err == 0 && hd->type == NGHTTP2_HEADERS)
+        err = h2_guard_stream(&h->guard, hd->stream_id);
+
+    (void)ng;
+    return err == 0 ? 0 : stop(h, err);
+}
+
+static int
+on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
+{
+    struct h2_session *h = arg;
+
+    (void)ng;
+    (void)frame;
+    h2_request_clear(&h->request);
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_HEADERS) == 0) {
+        h->head_due_ms =
+            h->wire->service->clock.ms + h->wire->service->limits.head_ms;
+        h2_note_due(h, h->head_due_ms);
+    }
+    return 0;
+}
+
+static int
+on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+          nghttp2_rcbuf *value, uint8_t flags, void *arg)
+{
+    struct h2_session *h = arg;
+    int err = h2_request_add(&h->request, &h->wire->service->limits, name, value);
+
+    (void)ng;
+    (void)frame;
+    (void)flags;
+    return err == 0 ? 0 : stop(h, err);
+}
+
+/* nghttp2 would leave the field out and go on; a malformed one resets the stream (RFC 9113
+ * 8.1.1). */
+static int
+on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                  nghttp2_rcbuf *value, uint8_t flags, void *arg)
+{
+    (void)ng;
+    (void)frame;
+    (void)name;
+    (void)value;
+    (void)flags;
+    (void)arg;
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static void
+end_body(struct h2_exchange *x)
+{
+    if (x == NULL)
+        return;
+    x->remote_ended = true;
+    h2_exchange_deliver(x);
+}
+
+/* A header block is complete: a request, or the trailers of one, which no application is
+ * told of. */
+static int
+on_headers(struct h2_session *h, const nghttp2_frame *frame)
+{
+    bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    int err = 0;
+
+    h->head_due_ms = UINT64_MAX;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        err = h2_exchange_begin(h, frame->hd.stream_id, ended);
+    } else {
+        struct h2_exchange *x = find(h->ng, frame->hd.stream_id);
+        if (h->request.err != 0 && x != NULL)
+            h2_exchange_break(x, ERR_TRAILER_TOO_LARGE);
+        else
+            end_body(x);
+    }
+    h2_request_clear(&h->request);
+    return err == 0 ? 0 : stop(h, err);
+}
+
+static int
+on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
+{
+    struct h2_session *h = arg;
+    struct h2_exchange *x;
+    int err = 0;
+
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        return on_headers(h, frame);
+    case NGHTTP2_DATA:
+        x = find(ng, frame->hd.stream_id);
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+            end_body(x);
+        else if (x != NULL)
+            h2_exchange_deliver(x);
+        break;
+    case NGHTTP2_RST_STREAM:
+        err = h2_guard_reset(&h->guard, h->wire->service->clock.ms);
+        break;
+    case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && h->is_draining)
+            h->goaway_due_ms = 0; /* the peer has read the first GOAWAY */
+        break;
+    default:
+        break;
+    }
+    return err == 0 ? 0 : stop(h, err);
+}
+
+static int
+on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, size_t n,
+        void *arg)
+{
+    struct h2_session *h = arg;
+    struct h2_exchange *x = find(ng, id);
+    struct slice bytes = slice_new((const char *)data, n);
+
+    if (nghttp2_session_consume_connection(ng, n) != 0)
+        return stop(h, ERR_NOMEM);
+    if (x == NULL)
+        return 0;
+    h2_exchange_take(x, bytes, (flags & NGHTTP2_FLAG_END_STREAM) == 0);
+    return 0;
+}
+
+/* The answer is out, and nobody reads the rest of the request (RFC 9113 8.1); the peer of a
+ * tunnel gets time to end its side. */
+static int
+on_answer_sent(struct h2_session *h, int32_t id)
+{
+    struct h2_exchange *x = find(h->ng, id);
+    struct service *service = h->wire->service;
+
+    if (x == NULL || x->remote_ended)
+        return 0;
+    if (x->stream.is_tunnel) {
+        x->tunnel_due_ms = service->clock.ms + service->limits.linger_ms;
+        h2_note_due(h, x->tunnel_due_ms);
+        return 0;
+    }
+    return nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR) == 0
+               ? 0
+               : stop(h, ERR_NOMEM);
+}
+
+/* Resets that the peer has earned count as its own. */
+static int
+on_reset_sent(struct h2_session *h, uint32_t code)
+{
+    int err;
+
+    switch (code) {
+    case NGHTTP2_NO_ERROR:
+    case NGHTTP2_CANCEL:
+    case NGHTTP2_INTERNAL_ERROR:
+        return 0;
+    default:
+        err = h2_guard_reset(&h->guard, h->wire->service->clock.ms);
+        return err == 0 ? 0 : stop(h, err);
+    }
+}
+
+static int
+on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
+{
+    struct h2_session *h = arg;
+
+    (void)ng;
+    switch (frame->hd.type) {
+    case NGHTTP2_DATA:
+    case NGHTTP2_HEADERS:
+        return (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0
+                   ? on_answer_sent(h, frame->hd.stream_id)
+                   : 0;
+    case NGHTTP2_RST_STREAM:
+        return on_reset_sent(h, frame->rst_stream.error_code);
+    case NGHTTP2_GOAWAY:
+        if (frame->goaway.error_code != NGHTTP2_NO_ERROR && h->why == 0)
+            h->why = ERR_H2;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* Frames of a large answer wait in nghttp2 until the connection has sent what it has. */
+static int
+send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t n,
+          nghttp2_data_source *source, void *arg)
+{
+    struct h2_session *h = arg;
+
+    (void)ng;
+    (void)frame;
+    if (h->wire->out.bytes > HTTP_OUT_HIGH_BYTES)
+        return NGHTTP2_ERR_WOULDBLOCK;
+    if (outq_copy(&h->wire->out, slice_new((const char *)head, 9)) != 0 ||
+        h2_write_data(source->ptr, n) != 0)
+        return stop(h, ERR_NOMEM);
+    return 0;
+}
+
+static int
+on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
+{
+    struct h2_session *h = arg;
+    struct h2_exchange *x = find(ng, id);
+
+    (void)code;
+    if (x == NULL)
+        return 0;
+    x->is_gone = true;
+    list_remove(&x->news);
+    list_append(&h->news, &x->news);
+    return 0;
+}
+
+static int
+set_callbacks(nghttp2_session_callbacks **out)
+{
+    nghttp2_session_callbacks *cbs;
+
+    if (nghttp2_session_callbacks_new(&cbs) != 0)
+        return ERR_NOMEM;
+    nghttp2_session_callbacks_set_on_begin_frame_callback(cbs, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(cbs, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(cbs, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback2(cbs, on_invalid_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(cbs, on_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cbs, on_data);
+    nghttp2_session_callbacks_set_on_frame_send_callback(cbs, on_frame_sent);
+    nghttp2_session_callbacks_set_send_data_callback(cbs, send_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(cbs, on_stream_close);
+    *out = cbs;
+    return 0;
+}
+
+static void *
+allocate(size_t size, void *arg)
+{
+    (void)arg;
+    return mem_alloc(size);
+}
+
+static void
+release(void *ptr, void *arg)
+{
+    (void)arg;
+    mem_free(ptr);
+}
+
+static void *
+allocate_zero(size_t count, size_t size, void *arg)
+{
+    (void)arg;
+    return mem_calloc(count, size);
+}
+
+static void *
+reallocate(void *ptr, size_t size, void *arg)
+{
+    (void)arg;
+    return mem_realloc(ptr, size);
+}
+
+int
+h2_frames_init(struct h2_session *h)
+{
+    nghttp2_mem mem = {NULL, allocate, release, allocate_zero, reallocate};
+    nghttp2_session_callbacks *callbacks = NULL;
+    nghttp2_option *option = NULL;
+    int err = ERR_NOMEM;
+
+    if (set_callbacks(&callbacks) != 0 || nghttp2_option_new(&option) != 0)
+        goto out;
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
+    nghttp2_option_set_server_fallback_rfc7540_priorities(option, 0);
+    if (nghttp2_session_server_new3(&h->ng, callbacks, h, option, &mem) == 0)
+        err = 0;
+out:
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(callbacks);
+    return err;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* http2/guard.h — what a peer of HTTP/2 may have us do for nothing: streams that are reset,
+ * frames that carry little, header blocks in crumbs.  Every bound is per connection. */
+#ifndef HTTP2_GUARD_H
+#define HTTP2_GUARD_H
+
+#include <stdbool.h> /* bool */
+#include <stddef.h>  /* size_t */
+#include <stdint.h>  /* uint32_t, uint64_t */
+
+#include "base/compiler.h" /* MUST_USE */
+
+/* Streams that may be reset at once, and how many more a second (CVE-2023-44487; those
+ * that the peer makes us reset count as well, CVE-2025-8671). */
+#define H2_RESETS 200u
+#define H2_RESETS_PER_S 20u
+
+/* CONTINUATION frames of one header block (CVE-2024-28182). */
+#define H2_CONTINUATIONS 8u
+
+/* DATA frames without a byte, one after the other (CVE-2019-9518). */
+#define H2_EMPTY_DATA 100u
+
+/* Bytes of frames that carry neither fields nor data, before their share counts. */
+#define H2_OVERHEAD_BYTES (1024u * 1024)
+
+/* How many of the last gaps between stream numbers are remembered. */
+#define H2_GAPS 4u
+
+/* All zero at first. */
+struct h2_guard {
+    uint64_t bytes_in; /* of all frames */
+    uint64_t payload;  /* of header blocks that came and of data both ways */
+    uint64_t resets_ms; /* when the reset before this one was counted */
+    uint32_t resets;    /* in thousandths of one, the refill taken off */
+    uint32_t ncontinuations;
+    uint32_t nempty; /* empty DATA frames in a row */
+    int32_t last_id; /* the highest stream that was begun */
+    uint32_t ngaps;  /* there were */
+    struct {
+        int32_t from, to; /* streams that were passed over, and cannot be begun any more */
+    } gaps[H2_GAPS];
+};
+
+/* A HEADERS frame for stream `id` has come.  Returns 0, or ERR_H2 when the stream was passed
+ * over (RFC 9113 5.1.1), as far as gaps are remembered. */
+MUST_USE int h2_guard_stream(struct h2_guard *guard, int32_t id);
+
+/* A stream was reset at `now_ms`.  Returns 0, or ERR_H2_FLOOD. */
+MUST_USE int h2_guard_reset(struct h2_guard *guard, uint64_t now_ms);
+
+/* A frame of `type` with `length` bytes begins.  Returns 0, or ERR_H2_FLOOD. */
+MUST_USE int h2_guard_frame(struct h2_guard *guard, uint8_t type, size_t length,
+                            bool ends_stream);
+
+/* Bytes were read.  Returns 0, or ERR_H2_FLOOD when less than an eighth of what came
+ * since the connection began was good for anything. */
+MUST_USE int h2_guard_bytes(struct h2_guard *guard, size_t n);
+
+/* Data went out, of which the peer has to tell us that it has read it. */
+static inline void
+h2_guard_sent(struct h2_guard *guard, size_t n)
+{
+    guard->payload += n;
+}
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* http2/send.c — see send.h for the contract.
+ *
+ * A head is kept until the body's first bytes, so that a failure before them can be
+ * answered and a whole body has its length told; then nghttp2 has it, and asks for the
+ * body as the windows of the peer allow. */
+#include "http2/send.h"
+
+#include "base/err.h"
+#include "base/timer.h"
+#include "http/status.h"
+
+/* Bodies of this size and more are lent, not copied. */
+#define LEND_BYTES 2048u
+
+static struct h2_exchange *
+exchange_of(struct stream *s)
+{
+    return container_of(s, struct h2_exchange, stream);
+}
+
+static struct h2_session *
+session_of(struct h2_exchange *x)
+{
+    return x->stream.session;
+}
+
+/* Whether nothing can be sent on it any more. */
+static bool
+is_lost(struct h2_exchange *x)
+{
+    return x->is_gone || session_of(x)->wire->is_dead || session_of(x)->is_over;
+}
+
+static bool
+has_no_body(const struct stream *s)
+{
+    return !s->is_tunnel && (s->is_head || status_has_no_body(s->status));
+}
+
+static void
+out_of_memory(struct h2_exchange *x)
+{
+    struct wire *wire = session_of(x)->wire;
+
+    wire->ops->abort(wire, ERR_NOMEM);
+}
+
+void
+h2_reset(struct h2_exchange *x, uint32_t code)
+{
+    struct h2_session *h = session_of(x);
+
+    if (is_lost(x))
+        return;
+    outq_clear(&x->out);
+    x->out_ended = true;
+    if (nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, x->id, code) != 0)
+        out_of_memory(x);
+    h->wire->ops->touch(h->wire);
+}
+
+/* nghttp2 asks how much of the body it may frame. */
+static ssize_t
+measure(nghttp2_session *ng, int32_t id, uint8_t *unused, size_t room, uint32_t *flags,
+        nghttp2_data_source *source, void *arg)
+{
+    struct h2_exchange *x = source->ptr;
+    size_t n = x->out.bytes < room ? x->out.bytes : room;
+
+    if (n == 0 && !x->out_ended) {
+        x->is_deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (x->out_ended && n == x->out.bytes)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    (void)ng;
+    (void)id;
+    (void)unused;
+    (void)arg;
+    return (ssize_t)n;
+}
+
+/* Gives the head to nghttp2; `has_data`: a body follows, even if an empty one. */
+static int
+commit(struct h2_exchange *x, uint64_t length, bool has_data)
+{
+    struct h2_session *h = session_of(x);
+    nghttp2_data_provider body = {.source.ptr = x, .read_callback = measure};
+
+    h2_response_finish(&x->response, h->wire->service, length);
+    x->is_committed = true;
+    return nghttp2_submit_response(h->ng, x->id, x->response.fields,
+                                   x->response.nfields, has_data ? &body : NULL) == 0
+               ? 0
+               : ERR_NOMEM;
+}
+
+int
+h2_send_head(struct stream *s, const struct http_response *res)
+{
+    struct h2_exchange *x = exchange_of(s);
+
+    if (is_lost(x))
+        return ERR_CLOSED;
+    return h2_response_copy(&x->response, session_of(x)->wire->service, res, false);
+}
+
+int
+h2_open_tunnel(struct stream *s, const struct http_response *res)
+{
+    struct h2_exchange *x = exchange_of(s);
+    struct wire *wire = session_of(x)->wire;
+
+    if (is_lost(x))
+        return ERR_CLOSED;
+    int err = h2_response_copy(&x->response, wire->service, res, true);
+    if (err == 0)
+        err = commit(x, HTTP_LENGTH_NONE, true);
+    if (err != 0)
+        return err;
+    s->status = 200;
+    wire->ops->touch(wire);
+    return 0;
+}
+
+void
+h2_watch_sending(struct h2_exchange *x, uint64_t now_ms)
+{
+    struct h2_session *h = session_of(x);
+    uint32_t stall_ms = h->wire->service->limits.send_stall_ms;
+
+    if (stall_ms == 0)
+        return;
+    x->data_marked = x->data_sent;
+    x->send_due_ms = now_ms + stall_ms;
+    h2_note_due(h, x->send_due_ms);
+}
+
+/* Queues body bytes, behind the head where that still waits. */
+static int
+queue(struct h2_exchange *x, const struct chunk *body, bool last)
+{
+    struct h2_session *h = session_of(x);
+    struct slice bytes = body->bytes;
+    bool is_first = !x->is_committed;
+    int err = 0;
+
+    if (bytes.len > 0)
+        err = body->lender != NULL && bytes.len >= LEND_BYTES
+                  ? outq_lend(&x->out, bytes, body->lender, body->owner)
+                  : outq_copy(&x->out, bytes);
+    if (err != 0)
+        return err;
+    x->out_ended = last;
+    if (is_first) {
+        bool tells = last && !has_no_body(&x->stream);
+        err = commit(x, tells ? bytes.len : HTTP_LENGTH_NONE, !last || bytes.len > 0);
+    } else if (x->is_deferred && (last || bytes.len > 0)) {
+        x->is_deferred = false;
+        if (nghttp2_session_resume_data(h->ng, x->id) != 0)
+            err = ERR_NOMEM;
+    }
+    if (bytes.len > 0 && x->send_due_ms == TIMER_NEVER)
+        h2_watch_sending(x, h->wire->service->clock.ms);
+    return err;
+}
+
+int
+h2_send_body(struct stream *s, const struct chunk *body, bool last)
+{
+    struct h2_exchange *x = exchange_of(s);
+    struct h2_session *h = session_of(x);
+    struct wire *wire = h->wire;
+
+    if (is_lost(x))
+        return ERR_CLOSED;
+    int err = queue(x, body, last);
+    if (err != 0) {
+        out_of_memory(x);
+        return err;
+    }
+    if (x->response.says_close)
+        h2_go_away(h);
+    wire->ops->touch(wire);
+    if (last || x->out.bytes <= HTTP_OUT_HIGH_BYTES)
+        return 0;
+    h2_write(h);
+    if (!wire->is_dead)
+        wire->ops->flush(wire);
+    if (s->state == STREAM_CLOSED || is_lost(x))
+        return ERR_CLOSED;
+    if (x->out.bytes <= HTTP_OUT_HIGH_BYTES)
+        return 0;
+    s->waits_for_writable = true;
+    return ERR_AGAIN;
+}
+
+void
+h2_answer(struct h2_exchange *x, int status, int why)
+{
+    char room[STATUS_REFUSAL_BYTES];
+    struct stream *s = &x->stream;
+    struct http_field fields[] = {
+        {
+            .name = slice_of("content-type"),
+            .value = slice_of("text/plain; charset=utf-8"),
+            .id = FIELD_CONTENT_TYPE,
+        },
+        {.name = slice_of("allow"), .value = slice_of(STATUS_ALLOW)},
+    };
+    struct http_response res = {
+        .status = status,
+        .fields = fields,
+        .nfields = status == 405 ? 2 : 1,
+    };
+    struct slice text = status_refusal(status, why, room);
+
+    if (is_lost(x))
+        return;
+    h2_response_clear(&x->response);
+    s->status = (uint16_t)status;
+    int err = h2_response_copy(&x->response, session_of(x)->wire->service, &res, false);
+    if (err == 0 && !s->is_head)
+        err = outq_copy(&x->out, text);
+    x->out_ended = true;
+    if (err == 0)
+        err = commit(x, text.len, !s->is_head);
+    if (err != 0) {
+        out_of_memory(x);
+        return;
+    }
+    s->body_sent = x->out.bytes;
+    h2_watch_sending(x, session_of(x)->wire->service->clock.ms);
+    session_of(x)->wire->ops->touch(session_of(x)->wire);
+}
+
+void
+h2_fail(struct stream *s, int why)
+{
+    struct h2_exchange *x = exchange_of(s);
+
+    if (!x->is_committed) {
+        h2_answer(x, 500, 0);
+    } else {
+        x->why = why;
+        h2_reset(x, NGHTTP2_INTERNAL_ERROR);
+    }
+    s->state = STREAM_ENDED;
+}
+
+int
+h2_write_data(struct h2_exchange *x, size_t n)
+{
+    struct h2_session *h = session_of(x);
+    struct stream *s = &x->stream;
+
+    if (outq_move(&h->wire->out, &x->out, n) != 0)
+        return ERR_NOMEM;
+    x->data_sent += n;
+    h2_guard_sent(&h->guard, n);
+    if (s->waits_for_writable && x->out.bytes <= HTTP_OUT_LOW_BYTES) {
+        s->waits_for_writable = false;
+        x->wants_writable = true;
+        list_remove(&x->news);
+        list_append(&h->news, &x->news);
+    }
+    return 0;
+}

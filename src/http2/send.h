@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* http2/send.h — the answer of an exchange: its head, its body, and how it ends when it is
+ * not completed. */
+#ifndef HTTP2_SEND_H
+#define HTTP2_SEND_H
+
+#include "http2/exchange.h" /* struct h2_exchange */
+
+/* The ops of struct stream; see http/stream.h. */
+MUST_USE int h2_send_head(struct stream *s, const struct http_response *res);
+MUST_USE int h2_open_tunnel(struct stream *s, const struct http_response *res);
+MUST_USE int h2_send_body(struct stream *s, const struct chunk *body, bool last);
+void h2_fail(struct stream *s, int why);
+
+/* Answers with a line of text, in place of a head that waits; the stream's state is not
+ * looked at.  `why` (enum err) is told in it, unless 0. */
+void h2_answer(struct h2_exchange *x, int status, int why);
+
+/* Resets the stream with `code` (enum nghttp2_error_code); what waits is dropped. */
+void h2_reset(struct h2_exchange *x, uint32_t code);
+
+/* From now on the peer has so long to take enough of what waits. */
+void h2_watch_sending(struct h2_exchange *x, uint64_t now_ms);
+
+/* Appends the next `n` bytes of the body to the connection's output.  Returns 0 or
+ * ERR_NOMEM. */
+MUST_USE int h2_write_data(struct h2_exchange *x, size_t n);
+
+#endif

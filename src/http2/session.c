@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/* http2/session.c — see session.h for the contract.
+ *
+ * feed gives nghttp2 what has come; its callbacks (frames.c) run the exchanges, which only
+ * queue.  before_flush, once a turn, has it write the frames of all of them.  Between the
+ * two, settle tells exchanges what has happened to them and frees those that are over. */
+#include "http2/session.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/timer.h"
+#include "http2/exchange.h"
+#include "http2/frames.h"
+
+/* How long the peer has to read the first GOAWAY before the second one tells which streams
+ * were taken. */
+#define GOAWAY_MS 1000u
+
+static uint64_t
+now_ms(const struct h2_session *h)
+{
+    return h->wire->service->clock.ms;
+}
+
+/* Writing */
+
+static int
+write_frames(struct h2_session *h)
+{
+    struct wire *wire = h->wire;
+    const uint8_t *bytes;
+    ssize_t n;
+
+    while (wire->out.bytes <= HTTP_OUT_HIGH_BYTES) {
+        n = nghttp2_session_mem_send(h->ng, &bytes);
+        if (n <= 0)
+            return n == 0 ? 0 : h->why != 0 ? h->why : ERR_NOMEM;
+        if (outq_copy(&wire->out, slice_new((const char *)bytes, (size_t)n)) != 0)
+            return ERR_NOMEM;
+    }
+    return 0;
+}
+
+static void
+fail(struct h2_session *h, int err)
+{
+    if (err == ERR_H2_FLOOD)
+        h2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, err);
+    else
+        h->wire->ops->abort(h->wire, err);
+}
+
+void
+h2_write(struct h2_session *h)
+{
+    if (h->is_busy || h->is_over || h->wire->is_dead)
+        return;
+    h->is_busy = true;
+    int err = write_frames(h);
+    h->is_busy = false;
+    if (err != 0)
+        fail(h, err);
+}
+
+/* Nothing more is read or sent on any stream. */
+static void
+lose_all(struct h2_session *h, int why)
+{
+    struct list_node *node;
+
+    for (node = h->exchanges.next; node != &h->exchanges; node = node->next) {
+        struct h2_exchange *x = container_of(node, struct h2_exchange, link);
+        x->is_gone = true;
+        stream_close(&x->stream, why);
+    }
+}
+
+static void
+finish(struct h2_session *h, int why)
+{
+    if (h->is_over)
+        return;
+    h->is_over = true;
+    h->wire->lingers = true;
+    h->wire->read_due_ms = TIMER_NEVER;
+    lose_all(h, why != 0 ? why : ERR_CLOSED);
+    h->wire->ops->finish(h->wire, why);
+}
+
+void
+h2_end(struct h2_session *h, uint32_t code, int why)
+{
+    if (h->is_over)
+        return;
+    if (nghttp2_session_terminate_session(h->ng, code) != 0 || write_frames(h) != 0) {
+        h->wire->ops->abort(h->wire, why != 0 ? why : ERR_NOMEM);
+        return;
+    }
+    finish(h, why);
+}
+
+/* Telling */
+
+static void
+begin_idle(struct h2_session *h)
+{
+    h->idle_due_ms = now_ms(h) + h->wire->service->limits.keep_alive_ms;
+    h2_note_due(h, h->idle_due_ms);
+}
+
+static void
+tell(struct h2_session *h, struct h2_exchange *x)
+{
+    struct stream *s = &x->stream;
+
+    if (x->is_gone) {
+        bool is_done = s->state >= STREAM_ENDED && x->out.bytes == 0;
+        h2_exchange_end(x, is_done ? 0 : ERR_RESET);
+        if (h->nexchanges == 0)
+            begin_idle(h);
+    } else if (x->wants_writable) {
+        x->wants_writable = false;
+        if (s->state < STREAM_ENDED)
+            s->handler->on_writable(s);
+    }
+}
+
+/* Returns whether anybody was told anything. */
+static bool
+settle(struct h2_session *h)
+{
+    struct list_node *node;
+    bool some = false;
+
+    while (!h->is_over && (node = list_take_first(&h->news)) != NULL) {
+        tell(h, container_of(node, struct h2_exchange, news));
+        some = true;
+    }
+    return some;
+}
+
+/* The second GOAWAY of an orderly end, and the end. */
+static void
+go_on_draining(struct h2_session *h)
+{
+    if (h->goaway_due_ms > now_ms(h) || h->is_over)
+        return;
+    if (h->goaway_due_ms != TIMER_NEVER) {
+        h->goaway_due_ms = 0;
+        (void)nghttp2_submit_goaway(h->ng, NGHTTP2_FLAG_NONE,
+                                    nghttp2_session_get_last_proc_stream_id(h->ng),
+                                    NGHTTP2_NO_ERROR, NULL, 0);
+    }
+    if (h->nexchanges == 0)
+        h2_end(h, NGHTTP2_NO_ERROR, 0);
+}
+
+static void
+before_flush(struct wire *wire, void *session)
+{
+    struct h2_session *h = session;
+
+    (void)wire;
+    do
+        h2_write(h);
+    while (settle(h) && wire->out.bytes <= HTTP_OUT_HIGH_BYTES);
+    if (h->is_draining)
+        go_on_draining(h);
+    if (!h->is_over && !wire->is_dead && !nghttp2_session_want_read(h->ng) &&
+        !nghttp2_session_want_write(h->ng))
+        finish(h, h->why);
+}
+
+void
+h2_go_away(struct h2_session *h)
+{
+    static const uint8_t opaque[8] = "bolide";
+
+    if (h->is_draining || h->is_over)
+        return;
+    h->is_draining = true;
+    h->goaway_due_ms = now_ms(h) + GOAWAY_MS;
+    h2_note_due(h, h->goaway_due_ms);
+    if (nghttp2_submit_shutdown_notice(h->ng) != 0 ||
+        nghttp2_submit_ping(h->ng, NGHTTP2_FLAG_NONE, opaque) != 0)
+        h->wire->ops->abort(h->wire, ERR_NOMEM);
+    h->wire->ops->touch(h->wire);
+}
+
+/* Reading */
+
+static void
+end_badly(struct h2_session *h, int ng_error)
+{
+    if (h->why == ERR_H2_FLOOD || ng_error == NGHTTP2_ERR_FLOODED)
+        h2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, ERR_H2_FLOOD);
+    else if (h->why == ERR_H2 || ng_error == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
+        h2_end(h, NGHTTP2_PROTOCOL_ERROR, ERR_H2);
+    else
+        h->wire->ops->abort(h->wire, h->why != 0 ? h->why : ERR_NOMEM);
+}
+
+static void
+feed(struct wire *wire, void *session, struct slice *in)
+{
+    struct h2_session *h = session;
+
+    if (h->is_over) {
+        *in = slice_skip(*in, in->len);
+        return;
+    }
+    if (h->is_busy || in->len == 0 || wire->out.bytes > HTTP_OUT_HIGH_BYTES)
+        return;
+    h->is_busy = true;
+    ssize_t n = nghttp2_session_mem_recv(h->ng, (const uint8_t *)in->ptr, in->len);
+    h->is_busy = false;
+    size_t taken = n < 0 ? in->len : (size_t)n;
+    *in = slice_skip(*in, taken);
+    if (wire->is_dead)
+        return;
+    if (n < 0)
+        end_badly(h, (int)n);
+    else if (h2_guard_bytes(&h->guard, taken) != 0)
+        h2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, ERR_H2_FLOOD);
+    settle(h);
+    wire->ops->touch(wire);
+}
+
+static void
+on_eof(struct wire *wire, void *session)
+{
+    struct h2_session *h = session;
+
+    (void)wire;
+    lose_all(h, ERR_EOF);
+    finish(h, 0);
+}
+
+static void
+on_drained(struct wire *wire, void *session)
+{
+    (void)session;
+    wire->ops->touch(wire);
+}
+
+/* Time */
+
+static uint64_t
+walk_on_time(struct h2_session *h)
+{
+    uint64_t due_ms = TIMER_NEVER, now = now_ms(h);
+    struct list_node *node;
+
+    h->is_busy = true;
+    for (node = h->exchanges.next; node != &h->exchanges; node = node->next) {
+        struct h2_exchange *x = container_of(node, struct h2_exchange, link);
+        uint64_t due = h2_exchange_on_time(x, now);
+        due_ms = due < due_ms ? due : due_ms;
+    }
+    h->is_busy = false;
+    return due_ms;
+}
+
+static void
+on_deadline(struct wire *wire, void *session)
+{
+    struct h2_session *h = session;
+
+    wire->read_due_ms = TIMER_NEVER;
+    if (h->head_due_ms <= now_ms(h)) {
+        h2_end(h, NGHTTP2_NO_ERROR, ERR_HEAD_TIMEOUT);
+        return;
+    }
+    if (h->nexchanges == 0 && h->idle_due_ms <= now_ms(h)) {
+        h2_end(h, NGHTTP2_NO_ERROR, 0);
+        return;
+    }
+    h2_note_due(h, walk_on_time(h));
+    h2_note_due(h, h->head_due_ms);
+    if (h->nexchanges == 0)
+        h2_note_due(h, h->idle_due_ms);
+    if (h->is_draining && h->goaway_due_ms > now_ms(h))
+        h2_note_due(h, h->goaway_due_ms);
+    wire->ops->touch(wire);
+}
+
+/* The end */
+
+static void
+drain(struct wire *wire, void *session)
+{
+    struct h2_session *h = session;
+    struct list_node *node;
+
+    h2_go_away(h);
+    h->is_busy = true;
+    for (node = h->exchanges.next; node != &h->exchanges; node = node->next) {
+        struct h2_exchange *x = container_of(node, struct h2_exchange, link);
+        if (x->stream.is_tunnel && x->stream.state < STREAM_ENDED)
+            x->stream.handler->on_shutdown(&x->stream);
+    }
+    h->is_busy = false;
+    (void)wire;
+}
+
+static void
+notify(struct wire *wire, void *session, bool only_streaming)
+{
+    struct h2_session *h = session;
+    struct list_node *node;
+
+    h->is_busy = true;
+    for (node = h->exchanges.next; node != &h->exchanges; node = node->next) {
+        struct stream *s = &container_of(node, struct h2_exchange, link)->stream;
+        if (only_streaming &&
+            (s->is_tunnel || !(s->state == STREAM_HEAD_SENT && s->pulling)))
+            continue;
+        h2_exchange_break(container_of(s, struct h2_exchange, stream), ERR_SHUTDOWN);
+    }
+    h->is_busy = false;
+    (void)wire;
+}
+
+static void
+fini(struct wire *wire, void *session, int why)
+{
+    struct h2_session *h = session;
+
+    h->is_over = true;
+    while (!list_is_empty(&h->exchanges))
+        h2_exchange_end(container_of(h->exchanges.next, struct h2_exchange, link), why);
+    h2_request_clear(&h->request);
+    nghttp2_session_del(h->ng);
+    mem_free(h);
+    (void)wire;
+}
+
+/* The beginning */
+
+static int
+submit_settings(struct h2_session *h)
+{
+    const struct http_limits *limits = &h->wire->service->limits;
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->h2_streams},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->h2_window_bytes},
+        {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, limits->h2_frame_bytes},
+        {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, limits->h2_table_bytes},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits->head_bytes},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+    int32_t window = (int32_t)limits->h2_connection_window_bytes;
+
+    if (nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, settings, COUNT(settings)) !=
+            0 ||
+        nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0, window) != 0)
+        return ERR_NOMEM;
+    return 0;
+}
+
+static void *
+begin(struct wire *wire)
+{
+    struct h2_session *h = mem_calloc(1, sizeof *h);
+
+    if (h == NULL)
+        return NULL;
+    h->wire = wire;
+    list_init(&h->exchanges);
+    list_init(&h->news);
+    h->head_due_ms = h->goaway_due_ms = TIMER_NEVER;
+    if (h2_frames_init(h) != 0 || submit_settings(h) != 0) {
+        fini(wire, h, ERR_NOMEM);
+        return NULL;
+    }
+    wire->wants_read = true;
+    wire->read_due_ms = TIMER_NEVER;
+    begin_idle(h);
+    if (wire->service->limits.keep_alive_ms == 0) /* there is a first request even so */
+        wire->read_due_ms = h->idle_due_ms = now_ms(h) + wire->service->limits.head_ms;
+    wire->ops->touch(wire);
+    return h;
+}
+
+void *
+h2_begin_upgraded(struct wire *wire, const struct http_head *head,
+                  struct slice settings)
+{
+    struct h2_session *h = begin(wire);
+    bool is_head = slice_equal(head->method, slice_of("HEAD"));
+
+    if (h == NULL)
+        return NULL;
+    if (nghttp2_session_upgrade2(h->ng, (const uint8_t *)settings.ptr, settings.len,
+                                 is_head, NULL) != 0 ||
+        h2_exchange_begin_upgraded(h, head) != 0) {
+        fini(wire, h, ERR_NOMEM);
+        return NULL;
+    }
+    return h;
+}
+
+static const struct session_ops session_ops = {
+    .feed = feed,
+    .on_eof = on_eof,
+    .before_flush = before_flush,
+    .on_drained = on_drained,
+    .on_deadline = on_deadline,
+    .drain = drain,
+    .notify = notify,
+    .fini = fini,
+};
+
+const struct protocol h2_protocol = {
+    .name = "HTTP/2",
+    .ops = &session_ops,
+    .begin = begin,
+};
