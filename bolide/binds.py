@@ -13,8 +13,15 @@ BINDS_MAX = 16
 PORT = 8000
 """Of a host without one."""
 
-_OPTIONS = {"unix": ("mode", "owner"), "tcp": (), "fd": (), "systemd": ()}
-"""What may follow an address of each kind, behind a comma."""
+PROXY_PROTOCOLS = ("off", "v1", "v2", "any")
+"""Choices of the option ``proxy-protocol``: which headers a proxy sends in front."""
+
+LISTEN_PLAIN, LISTEN_PROXY_V1, LISTEN_PROXY_V2 = 1, 2, 4
+"""What the engine is told of a socket; enum listen_flag of src/server/server.h."""
+
+_OF_UNIX = ("mode", "owner")
+_OF_ALL = ("tls", "plain", "proxy-protocol")
+"""What may follow any address, behind a comma."""
 
 
 class Bind(NamedTuple):
@@ -38,6 +45,17 @@ class Bind(NamedTuple):
     """Of kind unix."""
     owner: str = ""
     """Of kind unix: "user", "user:group" or ":group"; "" leaves it."""
+    tls: bool | None = None
+    """Whether it speaks TLS; None: where there is a certificate."""
+    proxy_protocol: str = "off"
+    """One of PROXY_PROTOCOLS."""
+
+    def flags(self) -> int:
+        """Return what the engine is told of a socket of this place: LISTEN_PLAIN..."""
+        proxy = {"v1": LISTEN_PROXY_V1, "v2": LISTEN_PROXY_V2}
+        proxy["any"] = LISTEN_PROXY_V1 | LISTEN_PROXY_V2
+        plain = LISTEN_PLAIN if self.tls is False else 0
+        return plain | proxy.get(self.proxy_protocol, 0)
 
 
 def parse_bind(text: str) -> Bind:
@@ -59,11 +77,29 @@ def parse_bind(text: str) -> Bind:
 def parse_binds(texts: list[str]) -> list[Bind]:
     """Return what all of ``texts`` mean; raise ConfigError, also for a place twice."""
     binds = [parse_bind(text) for text in texts]
-    places = [bind._replace(text="", mode=0, owner="") for bind in binds]
+    places = [(x.kind, x.host, x.port, x.path, x.fd, x.name) for x in binds]
     for index, place in enumerate(places):
-        if place in places[:index] and not (place.kind == "tcp" and place.port == 0):
+        is_any_port = place[0] == "tcp" and place[2] == 0
+        if place in places[:index] and not is_any_port:
             raise ConfigError("bind", f'names "{binds[index].text}" twice')
     return binds
+
+
+def split_binds(text: str) -> list[str]:
+    """Return the binds in ``text``, with spaces or commas between them.
+
+    What can only be an option belongs to the bind in front of it.
+    """
+    found: list[str] = []
+    for word in text.split():
+        begins = True
+        for part in word.split(","):
+            if begins or part.partition("=")[0] not in (*_OF_UNIX, *_OF_ALL):
+                found.append(part)
+            else:
+                found[-1] += f",{part}"
+            begins = False
+    return found
 
 
 def check_path(name: str, path: str) -> None:
@@ -94,15 +130,30 @@ def _number(text: str, number: str, most: int) -> int:
 
 
 def _with_option(bind: Bind, option: str) -> Bind:
-    name, _, value = option.partition("=")
-    if name not in _OPTIONS[bind.kind]:
-        known = ", ".join(_OPTIONS[bind.kind]) or "none"
-        why = f'has no option "{name}" (there: {known})'
+    """Return ``bind`` with one more option, "name" or "name=value"; ConfigError."""
+    name, equals, value = option.partition("=")
+    known = (*_OF_UNIX, *_OF_ALL) if bind.kind == "unix" else _OF_ALL
+    if name not in known:
+        why = f'has no option "{name}" (there: {", ".join(known)})'
         raise ConfigError("bind", f'{why} in "{bind.text}"')
-    if name == "mode":
-        try:
-            return bind._replace(mode=int(value, 8))
-        except ValueError:
-            why = f'takes an octal mode, not "{value}"'
-            raise ConfigError("bind", f'{why} in "{bind.text}"') from None
-    return bind._replace(owner=value)
+    if name in ("tls", "plain"):
+        if equals:
+            raise ConfigError("bind", f'takes no value for {name} in "{bind.text}"')
+        return bind._replace(tls=name == "tls")
+    if name == "proxy-protocol":
+        value = value if equals else "any"
+        if value not in PROXY_PROTOCOLS:
+            choices = ", ".join(PROXY_PROTOCOLS)
+            why = f'takes one of {choices} for proxy-protocol, not "{value}"'
+            raise ConfigError("bind", f'{why} in "{bind.text}"')
+        return bind._replace(proxy_protocol=value)
+    if name == "owner":
+        return bind._replace(owner=value)
+    try:
+        mode = int(value, 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o777:
+        why = f'takes an octal mode, not "{value}"'
+        raise ConfigError("bind", f'{why} in "{bind.text}"')
+    return bind._replace(mode=mode)

@@ -257,6 +257,8 @@ class Config:
         self._set_limits(limits or {})
         self._check_processes()
         self.tls = tls.check(self)
+        if self.tls is None and any(place.tls for place in self.places):
+            raise ConfigError("bind", "with tls needs ssl_certfile")
         if (hsts := tls.hsts_value(self)) is not None:
             self._encoded_headers.append(
                 encode_header("Strict-Transport-Security", hsts)

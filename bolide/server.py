@@ -219,7 +219,10 @@ class Server:
         try:
             sockets.listen(listeners, self.config.backlog)
             where = sockets.places(listeners, self.config)
-            engine.start([sock.detach() for sock in listeners])
+            flags = sockets.flags_of(listeners)
+            engine.start(
+                [(s.detach(), f) for s, f in zip(listeners, flags, strict=True)]
+            )
             self.started = True
             self._on_started(where, loop)
             notifying = self._notify_again_and_again()

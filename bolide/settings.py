@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bolide.binds import split_binds
 from bolide.options import NOT_YET, OPTIONS, Option, by_name
 
 SWITCH = {
@@ -169,6 +170,8 @@ def _from_environment(environ: Mapping[str, str], notes: list[str]) -> dict[str,
             if name == theirs:
                 notes.append(f"{name} is read; its name here is {option.variable}")
             texts = text.split(",") if option.kind == "texts" else [text]
+            if option.field == "bind":
+                texts = split_binds(text)
             for part in texts:
                 _put(settings, option, part, name)
             break

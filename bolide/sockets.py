@@ -7,7 +7,7 @@ import os
 import socket
 import stat
 
-from bolide.binds import BINDS_MAX, Bind
+from bolide.binds import BINDS_MAX, LISTEN_PLAIN, Bind
 from bolide.config import Config
 from bolide.errors import BindError, ConfigError
 from bolide.systemd import listen_fds
@@ -24,12 +24,15 @@ class Listeners(list[socket.socket]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.flags: list[int] = []
+        """What the engine is told of each, as ``Bind.flags``."""
         self._by_place: dict[str, list[socket.socket]] = {}
         self._files: dict[str, int] = {}
 
     def add(self, place: Bind, made: list[socket.socket]) -> None:
         """Take over what was bound for ``place``."""
         self += made
+        self.flags += [place.flags()] * len(made)
         self._by_place[place.text] = made
         if place.kind == "unix" and not place.path.startswith("@"):
             self._files[place.path] = _inode(place.path)
@@ -115,10 +118,19 @@ def listen(sockets: list[socket.socket], backlog: int) -> None:
             raise _cannot(describe(sock), error) from None
 
 
+def flags_of(sockets: list[socket.socket]) -> list[int]:
+    """Return what the engine is told of each of ``sockets``, as ``Bind.flags``."""
+    return sockets.flags if isinstance(sockets, Listeners) else [0] * len(sockets)
+
+
 def places(sockets: list[socket.socket], config: Config) -> str:
     """Return where ``sockets`` are bound, as a user would type it."""
-    found = ", ".join(map(describe, sockets))
-    return found.replace("http://", "https://") if config.tls is not None else found
+    found = []
+    for sock, flags in zip(sockets, flags_of(sockets), strict=True):
+        is_secure = config.tls is not None and not flags & LISTEN_PLAIN
+        text = describe(sock)
+        found.append(text.replace("http://", "https://") if is_secure else text)
+    return ", ".join(found)
 
 
 def describe(sock: socket.socket) -> str:

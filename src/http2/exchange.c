@@ -233,8 +233,8 @@ look_at_sending(struct h2_exchange *x, uint64_t now_ms)
 static uint64_t
 earliest(struct h2_exchange *x)
 {
-    uint64_t due = x->body_due_ms < x->tunnel_due_ms ? x->body_due_ms
-                                                     : x->tunnel_due_ms;
+    uint64_t due =
+        x->body_due_ms < x->tunnel_due_ms ? x->body_due_ms : x->tunnel_due_ms;
 
     return due < x->send_due_ms ? due : x->send_due_ms;
 }

@@ -13,9 +13,10 @@ struct h2_exchange {
     struct list_node news; /* in session->news, or in no list */
     struct buf in;         /* body bytes that nobody has asked for yet */
     struct outq out;       /* body bytes that wait for the peer's windows */
-    uint64_t wait_began_ms; /* a pull has waited for the peer since then; 0: none does */
-    uint64_t waited_ms;     /* how long earlier pulls have waited */
-    uint64_t body_due_ms;   /* when a waiting pull gives up; TIMER_NEVER */
+    uint64_t
+        wait_began_ms;    /* a pull has waited for the peer since then; 0: none does */
+    uint64_t waited_ms;   /* how long earlier pulls have waited */
+    uint64_t body_due_ms; /* when a waiting pull gives up; TIMER_NEVER */
     uint64_t tunnel_due_ms; /* a tunnel's own deadline; TIMER_NEVER */
     uint64_t send_due_ms;   /* when the peer must have taken enough; TIMER_NEVER */
     uint64_t data_sent;     /* body bytes that were framed */
@@ -30,7 +31,8 @@ struct h2_exchange {
     bool wants_writable; /* `out` has drained: on_writable is owed */
     struct h2_response response;
     uint16_t line_bytes; /* of `line`; 0 when nothing logs */
-    char line[H2_LOG_LINE_BYTES]; /* "GET /path HTTP/2", cut to fit; last, so that what is
+    char line
+        [H2_LOG_LINE_BYTES]; /* "GET /path HTTP/2", cut to fit; last, so that what is
                                      not used is not touched */
 };
 

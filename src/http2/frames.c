@@ -44,8 +44,7 @@ on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
     (void)frame;
     h2_request_clear(&h->request);
     if ((frame->hd.flags & NGHTTP2_FLAG_END_HEADERS) == 0) {
-        h->head_due_ms =
-            h->wire->service->clock.ms + h->wire->service->limits.head_ms;
+        h->head_due_ms = h->wire->service->clock.ms + h->wire->service->limits.head_ms;
         h2_note_due(h, h->head_due_ms);
     }
     return 0;
@@ -171,7 +170,8 @@ on_answer_sent(struct h2_session *h, int32_t id)
         h2_note_due(h, x->tunnel_due_ms);
         return 0;
     }
-    return nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR) == 0
+    return nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR) ==
+                   0
                ? 0
                : stop(h, ERR_NOMEM);
 }

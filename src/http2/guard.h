@@ -29,8 +29,8 @@
 
 /* All zero at first. */
 struct h2_guard {
-    uint64_t bytes_in; /* of all frames */
-    uint64_t payload;  /* of header blocks that came and of data both ways */
+    uint64_t bytes_in;  /* of all frames */
+    uint64_t payload;   /* of header blocks that came and of data both ways */
     uint64_t resets_ms; /* when the reset before this one was counted */
     uint32_t resets;    /* in thousandths of one, the refill taken off */
     uint32_t ncontinuations;
@@ -38,7 +38,8 @@ struct h2_guard {
     int32_t last_id; /* the highest stream that was begun */
     uint32_t ngaps;  /* there were */
     struct {
-        int32_t from, to; /* streams that were passed over, and cannot be begun any more */
+        int32_t from,
+            to; /* streams that were passed over, and cannot be begun any more */
     } gaps[H2_GAPS];
 };
 

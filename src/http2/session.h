@@ -16,10 +16,11 @@
 #define H2_LOG_LINE_BYTES 512
 
 struct h2_session {
-    struct wire *wire;  /* borrowed: the connection owns both */
-    nghttp2_session *ng; /* owned */
+    struct wire *wire;          /* borrowed: the connection owns both */
+    nghttp2_session *ng;        /* owned */
     struct list_node exchanges; /* struct h2_exchange.link: all of them */
-    struct list_node news; /* struct h2_exchange.news: what happened inside nghttp2 and is
+    struct list_node
+        news; /* struct h2_exchange.news: what happened inside nghttp2 and is
                               told when it has returned */
     struct h2_request request; /* the header block that is coming in */
     struct h2_guard guard;

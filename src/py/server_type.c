@@ -160,10 +160,12 @@ static int
 listen_on(ServerObject *self, PyObject *listeners)
 {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(listeners); i++) {
-        int fd = PyObject_AsFileDescriptor(PyList_GET_ITEM(listeners, i));
-        if (fd < 0)
+        int fd = -1;
+        unsigned flags = 0;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(listeners, i),
+                              "iI;a listener is (fd, flags)", &fd, &flags))
             return -1;
-        int err = server_listen(self->server, fd);
+        int err = server_listen(self->server, fd, flags);
         if (err != 0) {
             (void)raise_err(self->host.st, err);
             return -1;

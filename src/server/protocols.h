@@ -14,6 +14,7 @@ extern const struct protocol h1_protocol;
 size_t exchange_bytes(bool logs);
 
 /* The protocol that TLS has agreed on; `alpn` may be "". */
-const struct protocol *protocol_by_alpn(const struct service *service, const char *alpn);
+const struct protocol *protocol_by_alpn(const struct service *service,
+                                        const char *alpn);
 
 #endif

@@ -246,7 +246,7 @@ watch_doors(struct server *server, bool open)
 }
 
 int
-server_listen(struct server *server, int fd)
+server_listen(struct server *server, int fd, unsigned flags)
 {
     if (server->ndoors == LISTENERS_MAX)
         return ERR_NOMEM;
@@ -259,7 +259,7 @@ server_listen(struct server *server, int fd)
         return err;
     addr_host(&door->listener.local, door->endpoint.host);
     door->endpoint.port = addr_port(&door->listener.local);
-    door->endpoint.secure = server->turn.tls != NULL;
+    door->endpoint.secure = server->turn.tls != NULL && !(flags & LISTEN_PLAIN);
     door->is_open = true;
     server->ndoors++;
     crowd_tell(&server->config.crowd, true, server->turn.nconns, 0);

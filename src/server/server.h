@@ -72,9 +72,17 @@ void server_free(struct server *server);
 /* The descriptor to watch for reading; the server owns it. */
 int server_fd(const struct server *server);
 
-/* Takes over a bound, listening socket and begins to accept.  Returns 0, ERR_NOMEM or
- * ERR_IO; on failure the descriptor stays the caller's. */
-MUST_USE int server_listen(struct server *server, int fd);
+/* How the connections of one listening socket differ from those of others. */
+enum listen_flag {
+    LISTEN_PLAIN = 1 << 0,    /* no TLS, whatever the others speak */
+    LISTEN_PROXY_V1 = 1 << 1, /* the PROXY protocol comes first, version 1 */
+    LISTEN_PROXY_V2 = 1 << 2, /* version 2; with LISTEN_PROXY_V1: either */
+};
+
+/* Takes over a bound, listening socket and begins to accept; `flags` are some of enum
+ * listen_flag.  Returns 0, ERR_NOMEM or ERR_IO; on failure the descriptor stays the
+ * caller's. */
+MUST_USE int server_listen(struct server *server, int fd, unsigned flags);
 
 /* Connections from now on get `context`, to which the server takes a reference; older ones
  * keep what they have.  Only for a server that speaks TLS. */

@@ -27,7 +27,7 @@ class Waiting:
         await self.server.startup()
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        self.server.start([listener.detach()])
+        self.server.start([(listener.detach(), 0)])
         self.waits = asyncio.Event()
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
         self.writer.write(HEAD)

@@ -11,7 +11,15 @@ import sys
 import pytest
 from command import DEADLINE_S, HERE, Command, Output, connect, request, run, talk
 
-from bolide.binds import Bind, parse_bind
+from bolide.binds import (
+    LISTEN_PLAIN,
+    LISTEN_PROXY_V1,
+    LISTEN_PROXY_V2,
+    Bind,
+    parse_bind,
+    split_binds,
+)
+from bolide.settings import gather
 
 MEANINGS = [
     ("127.0.0.1:80", {"kind": "tcp", "host": "127.0.0.1", "port": 80}),
@@ -27,6 +35,16 @@ MEANINGS = [
         {"kind": "unix", "path": "s", "mode": 0o660, "owner": "u:g"},
     ),
     ("fd://3", {"kind": "fd", "fd": 3}),
+    ("fd://3,tls", {"kind": "fd", "fd": 3, "tls": True}),
+    ("[::1]:80,plain", {"kind": "tcp", "host": "::1", "port": 80, "tls": False}),
+    (
+        "unix:s,mode=600,proxy-protocol=v2",
+        {"kind": "unix", "path": "s", "mode": 0o600, "proxy_protocol": "v2"},
+    ),
+    (
+        ":80,proxy-protocol",
+        {"kind": "tcp", "host": "", "port": 80, "proxy_protocol": "any"},
+    ),
     ("systemd", {"kind": "systemd"}),
     ("systemd:web", {"kind": "systemd", "name": "web"}),
 ]
@@ -35,6 +53,21 @@ MEANINGS = [
 @pytest.mark.parametrize(("text", "fields"), MEANINGS, ids=[x[0] for x in MEANINGS])
 def test_what_a_bind_means(text, fields):
     assert parse_bind(text) == Bind(text, **fields)
+
+
+def test_what_the_engine_is_told_of_a_bind():
+    assert parse_bind(":1").flags() == 0
+    assert parse_bind(":1,plain").flags() == LISTEN_PLAIN
+    both = LISTEN_PROXY_V1 | LISTEN_PROXY_V2
+    assert parse_bind(":1,proxy-protocol,tls").flags() == both
+    assert parse_bind(":1,proxy-protocol=v2").flags() == LISTEN_PROXY_V2
+
+
+def test_binds_of_a_variable_keep_their_options():
+    text = "unix:/s,mode=660,owner=u:g,:80,plain [::1]:1,tls"
+    parts = ["unix:/s,mode=660,owner=u:g", ":80,plain", "[::1]:1,tls"]
+    assert split_binds(text) == parts
+    assert gather(["a:b"], {"BOLIDE_BIND": text}).values()["bind"] == parts
 
 
 @pytest.mark.parametrize("workers", [[], ["--workers", "2"]])

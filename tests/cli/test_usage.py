@@ -39,15 +39,24 @@ WRONG = [
     ("a:b -b :1 -b :1", '-b names ":1" twice'),
     (
         "a:b --bind :1,mode=660",
-        '--bind has no option "mode" (there: none) in ":1,mode=660"',
+        '--bind has no option "mode" (there: tls, plain, proxy-protocol) in '
+        '":1,mode=660"',
     ),
     (
         "a:b --bind unix:/s,mod=6",
-        '--bind has no option "mod" (there: mode, owner) in "unix:/s,mod=6"',
+        '--bind has no option "mod" (there: mode, owner, tls, plain, proxy-protocol) '
+        'in "unix:/s,mod=6"',
     ),
     (
         "a:b --bind unix:/s,mode=9",
         '--bind takes an octal mode, not "9" in "unix:/s,mode=9"',
+    ),
+    ("a:b --bind :1,tls", "--bind with tls needs ssl_certfile"),
+    ("a:b --bind :1,plain=1", '--bind takes no value for plain in ":1,plain=1"'),
+    (
+        "a:b --bind :1,proxy-protocol=v3",
+        '--bind takes one of off, v1, v2, any for proxy-protocol, not "v3" in '
+        '":1,proxy-protocol=v3"',
     ),
     ("a:b --workers 0", "--workers takes 1 to 512 or auto, not 0"),
     ("a:b --workers many", "--workers takes 1 to 512 or auto, not 'many'"),

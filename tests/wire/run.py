@@ -223,7 +223,7 @@ async def start_server(limits):
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     port = listener.getsockname()[1]
     await server.startup()
-    server.start([listener.detach()])
+    server.start([(listener.detach(), 0)])
     return server, port
 
 
