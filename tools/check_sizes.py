@@ -13,6 +13,9 @@ ARGUMENTS = 6
 NESTING = 4
 BRANCHES = 15
 
+CALLBACKS = {"src/http2/send.c: measure"}
+"""Functions whose arguments are those that a library passes."""
+
 COMMENT_OR_TEXT = re.compile(
     r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.S
 )
@@ -45,7 +48,7 @@ def c_problems(path: Path, text: str) -> list[str]:
         where = f"{path}: {name}"
         if lines > FUNCTION_LINES:
             found.append(f"{where}: {lines} lines")
-        if nargs > ARGUMENTS:
+        if nargs > ARGUMENTS and where not in CALLBACKS:
             found.append(f"{where}: {nargs} arguments")
         if depth_of(body) > NESTING:
             found.append(f"{where}: nests {depth_of(body)} deep")
