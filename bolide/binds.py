@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bolide.errors import ConfigError
 
 BINDS_MAX = 16
-"""Sockets that one engine listens on at most; LISTENERS_MAX of src/server/server.c."""
+"""Sockets that one engine listens on at most; LISTENERS_MAX of src/server/parts.h."""
 
 PORT = 8000
 """Of a host without one."""

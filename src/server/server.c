@@ -4,14 +4,10 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/rate.h"
-#include "net/listener.h"
-#include "server/access.h"
 #include "server/conn.h"
+#include "server/parts.h"
 #include "server/protocols.h"
-#include "server/turn.h"
 
-#define LISTENERS_MAX 16    /* listening sockets of one server */
 #define ACCEPTS_PER_TURN 64 /* connections taken from one listener in one turn */
 #define ACCEPT_REST_MS 500u /* how long accepting rests when descriptors ran out */
 #define YIELD_MS 1u         /* how long a busier worker leaves connections to others */
@@ -19,30 +15,6 @@
 #define POOL_KEPT_STREAMS 256 /* free blocks kept for reuse */
 #define POOL_KEPT_BLOCKS 256
 #define POOL_KEPT_CONNS 1024
-
-struct door {
-    struct listener listener;
-    struct endpoint endpoint; /* what its connections call the server */
-    bool is_open;             /* the poller watches it */
-};
-
-struct server {
-    struct turn turn;
-    struct server_config config; /* fields_sent points into own memory */
-    struct door doors[LISTENERS_MAX];
-    int ndoors;
-    struct access_log *access; /* owned; NULL: no access log */
-    enum server_stage stage;
-    bool gone_told;   /* the owner knows that the last connection has gone */
-    bool has_retired; /* the stop began with a last call */
-    bool full_told;   /* the owner knows that max_requests have begun */
-    unsigned yielded; /* connections that it takes after it has yielded */
-    uint64_t stop_began_ms;
-    uint64_t stage_due_ms;  /* when the next stage comes */
-    struct rate shaking;    /* TLS connections accepted */
-    uint64_t accept_due_ms; /* when accepting goes on after a rest */
-    char *fields;           /* owned copy of config.fields_sent */
-};
 
 static struct server *
 server_of_turn(struct turn *turn)
@@ -177,24 +149,13 @@ server_set_tls(struct server *server, struct tls_context *context)
     server->turn.tls = context;
 }
 
-static void
-close_door(struct server *server, struct door *door)
+void
+server_close_door(struct server *server, struct door *door)
 {
     if (door->listener.fd == -1)
         return;
     poller_del(server->turn.poller, door->listener.fd);
     listener_close(&door->listener);
-}
-
-static void
-abort_all(struct server *server, int why)
-{
-    struct list_node *node, *next;
-
-    for (node = server->turn.conns.next; node != &server->turn.conns; node = next) {
-        next = node->next;
-        conn_abort(container_of(node, struct conn, link), why);
-    }
 }
 
 void
@@ -206,8 +167,8 @@ server_free(struct server *server)
     if (server->turn.poller != NULL) {
         server->turn.is_running = true;
         for (int i = 0; i < server->ndoors; i++)
-            close_door(server, &server->doors[i]);
-        abort_all(server, ERR_SHUTDOWN);
+            server_close_door(server, &server->doors[i]);
+        server_abort_all(server, ERR_SHUTDOWN);
         turn_end(&server->turn);
         for (int i = 0; i < server->ndoors; i++)
             server->config.handler->on_endpoint_gone(&server->doors[i].endpoint);
@@ -354,83 +315,6 @@ is_door(const struct server *server, const void *arg)
 }
 
 static void
-tell_owner(struct server *server)
-{
-    server->config.on_stage(server->config.owner);
-}
-
-static void
-notify_all(struct server *server, bool only_streaming)
-{
-    struct list_node *node, *next;
-
-    for (node = server->turn.conns.next; node != &server->turn.conns; node = next) {
-        next = node->next;
-        struct conn *conn = container_of(node, struct conn, link);
-        if (conn->state == CONN_OPEN)
-            conn->protocol->ops->notify(&conn->wire, conn->session, only_streaming);
-    }
-}
-
-static void
-drain_all(struct server *server)
-{
-    struct list_node *node, *next;
-
-    for (node = server->turn.conns.next; node != &server->turn.conns; node = next) {
-        next = node->next;
-        struct conn *conn = container_of(node, struct conn, link);
-        if (conn->state == CONN_OPEN)
-            conn->protocol->ops->drain(&conn->wire, conn->session);
-    }
-}
-
-/* When `stage` begins, counted from the start of the stop. */
-static uint64_t
-stage_begins_ms(const struct server *server, enum server_stage stage)
-{
-    uint64_t grace = server->config.graceful_ms;
-    uint64_t last_call = server->has_retired ? server->config.last_call_ms : 0;
-
-    switch (stage) {
-    case SERVER_DRAINING:
-        return last_call;
-    case SERVER_NOTIFIED:
-        return last_call + grace * 2 / 3;
-    case SERVER_CANCELLED:
-        return last_call + grace * 5 / 6;
-    default:
-        return last_call + grace;
-    }
-}
-
-static void
-enter_stage(struct server *server, enum server_stage stage)
-{
-    server->stage = stage;
-    if (stage == SERVER_LAST_CALL) {
-        server->turn.service.is_draining = true;
-        server->turn.service.takes_last_call = true;
-    } else if (stage == SERVER_DRAINING) {
-        server->turn.service.is_draining = true;
-        server->turn.service.takes_last_call = false;
-        drain_all(server);
-        notify_all(server, true);
-    } else if (stage == SERVER_NOTIFIED) {
-        notify_all(server, false);
-    } else if (stage == SERVER_CLOSED) {
-        abort_all(server, ERR_SHUTDOWN);
-    }
-    server->stage_due_ms = TIMER_NEVER;
-    if (stage != SERVER_CLOSED) {
-        server->stage_due_ms =
-            server->stop_began_ms + stage_begins_ms(server, stage + 1);
-        turn_note_due(&server->turn, server->stage_due_ms);
-    }
-    tell_owner(server);
-}
-
-static void
 look_whether_done(struct server *server)
 {
     if (server->stage == SERVER_SERVING || server->turn.nconns > 0 || server->gone_told)
@@ -438,7 +322,7 @@ look_whether_done(struct server *server)
     server->gone_told = true;
     if (server->access != NULL)
         access_log_write(server->access);
-    tell_owner(server);
+    server->config.on_stage(server->config.owner);
 }
 
 static void
@@ -459,7 +343,7 @@ expire_own(struct server *server)
     uint64_t now = server->turn.service.clock.ms;
 
     if (server->stage_due_ms <= now)
-        enter_stage(server, server->stage + 1);
+        server_enter_stage(server, server->stage + 1);
     if (server->stage_due_ms != TIMER_NEVER)
         turn_note_due(&server->turn, server->stage_due_ms);
     if (server->accept_due_ms <= now) {
@@ -476,16 +360,16 @@ expire_own(struct server *server)
         turn_note_due(&server->turn, server->access->due_ms);
 }
 
-static void
-begin_turn(struct server *server)
+void
+server_begin_turn(struct server *server)
 {
     server->turn.is_running = true;
     server->turn.nhandshakes = 0;
     clock_read(&server->turn.service.clock);
 }
 
-static void
-end_turn(struct server *server)
+void
+server_end_turn(struct server *server)
 {
     turn_end(&server->turn);
     server->turn.is_running = false;
@@ -503,7 +387,7 @@ server_turn(struct server *server)
 
     if (server->turn.is_running)
         return;
-    begin_turn(server);
+    server_begin_turn(server);
     int n = poller_poll(server->turn.poller, ready, TURN_EVENTS, &alarm);
     for (int i = 0; i < n; i++) {
         if (is_door(server, ready[i].arg)) {
@@ -519,7 +403,7 @@ server_turn(struct server *server)
         turn_expire(&server->turn);
         expire_own(server);
     }
-    end_turn(server);
+    server_end_turn(server);
 }
 
 void
@@ -528,50 +412,8 @@ server_flush(struct server *server)
     server->turn.is_scheduled = false;
     if (server->turn.is_running)
         return;
-    begin_turn(server);
-    end_turn(server);
-}
-
-static void
-begin_stop(struct server *server, enum server_stage stage)
-{
-    bool nested = server->turn.is_running;
-
-    begin_turn(server);
-    for (int i = 0; i < server->ndoors; i++)
-        close_door(server, &server->doors[i]);
-    server->has_retired = stage == SERVER_LAST_CALL;
-    server->stop_began_ms = server->turn.service.clock.ms;
-    enter_stage(server, stage);
-    if (!nested)
-        end_turn(server);
-}
-
-void
-server_retire(struct server *server)
-{
-    if (server->stage == SERVER_SERVING)
-        begin_stop(server, SERVER_LAST_CALL);
-}
-
-void
-server_stop(struct server *server)
-{
-    if (server->stage < SERVER_DRAINING)
-        begin_stop(server, SERVER_DRAINING);
-}
-
-void
-server_close(struct server *server)
-{
-    server_stop(server);
-    if (server->stage == SERVER_CLOSED)
-        return;
-    bool nested = server->turn.is_running;
-    begin_turn(server);
-    enter_stage(server, SERVER_CLOSED);
-    if (!nested)
-        end_turn(server);
+    server_begin_turn(server);
+    server_end_turn(server);
 }
 
 const struct clock *

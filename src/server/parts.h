@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* server/parts.h — what a server is made of; for the files of server/ that share the work
+ * of server.h among them. */
+#ifndef SERVER_PARTS_H
+#define SERVER_PARTS_H
+
+#include "base/rate.h"     /* struct rate */
+#include "net/listener.h"  /* struct listener */
+#include "server/access.h" /* struct access_log */
+#include "server/server.h" /* struct server_config */
+#include "server/turn.h"   /* struct turn */
+
+#define LISTENERS_MAX 16 /* listening sockets of one server */
+
+struct door {
+    struct listener listener;
+    struct endpoint endpoint; /* what its connections call the server */
+    bool is_open;             /* the poller watches it */
+};
+
+struct server {
+    struct turn turn;
+    struct server_config config; /* fields_sent points into own memory */
+    struct door doors[LISTENERS_MAX];
+    int ndoors;
+    struct access_log *access; /* owned; NULL: no access log */
+    enum server_stage stage;
+    bool gone_told;   /* the owner knows that the last connection has gone */
+    bool has_retired; /* the stop began with a last call */
+    bool full_told;   /* the owner knows that max_requests have begun */
+    unsigned yielded; /* connections that it takes after it has yielded */
+    uint64_t stop_began_ms;
+    uint64_t stage_due_ms;  /* when the next stage comes */
+    struct rate shaking;    /* TLS connections accepted */
+    uint64_t accept_due_ms; /* when accepting goes on after a rest */
+    char *fields;           /* owned copy of config.fields_sent */
+};
+
+/* Begins a turn, or work outside of one that end_turn ends. */
+void server_begin_turn(struct server *server);
+
+/* Writes, frees what has died, and tells the others and the owner how things are. */
+void server_end_turn(struct server *server);
+
+/* Closes a listening socket; twice is fine. */
+void server_close_door(struct server *server, struct door *door);
+
+/* Closes all connections at once; exchanges hear `why`. */
+void server_abort_all(struct server *server, int why);
+
+/* Enters a stage of the stop (stages.c) and tells the owner. */
+void server_enter_stage(struct server *server, enum server_stage stage);
+
+#endif
