@@ -1,4 +1,4 @@
-# Verbs: run test build check fmt asan fuzz browser autobahn bench soak wheel clean.
+# Verbs: run test build check fmt asan fuzz neon browser autobahn bench soak wheel clean.
 # PYTHON names another interpreter; it has a virtual environment and builds of its own.
 
 PYTHON ?= python3
@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 PORT ?= 8000
 RUNS ?= 1000000
 
-.PHONY: run test build debug check fmt asan fuzz browser autobahn bench soak wheel clean \
+.PHONY: run test build debug check fmt asan fuzz neon browser autobahn bench soak wheel clean \
 	test-c test-fuzz test-wire test-py venv asan-build
 
 run: build
@@ -59,6 +59,10 @@ asan-build: $(VENV)/.build
 
 fuzz: asan-build $(VENV)/.test
 	@tools/fuzz.sh $(ASAN) $(BIN)/python $(RUNS) $(SEED)
+
+neon:
+	@tools/setup.sh --neon $(PYTHON)
+	@tools/neon.sh build/neon
 
 build/ws_load: bench/c/ws_load.c
 	@cc -O2 -Wall -Wextra -o $@ $<

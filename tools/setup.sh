@@ -2,8 +2,8 @@
 # Installs what the build needs from the system's packages, where it is missing: a C
 # compiler, zlib, OpenSSL, nghttp2, and for the system's own Python its headers and its venv
 # module.
-#   tools/setup.sh [--bench | --browser] PYTHON
-# --bench and --browser: what `make bench` and `make browser` need as well.
+#   tools/setup.sh [--bench | --browser | --neon] PYTHON
+# --bench, --browser, --neon: what the verb of that name needs as well.
 set -eu
 
 missing=""
@@ -16,6 +16,11 @@ elif [ "$1" = --browser ]; then
     shift
     command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 ||
         missing="$missing chromium"
+elif [ "$1" = --neon ]; then
+    shift
+    command -v aarch64-linux-gnu-gcc >/dev/null 2>&1 ||
+        missing="$missing gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+    command -v qemu-aarch64 >/dev/null 2>&1 || missing="$missing qemu-user"
 fi
 python=$1
 
