@@ -19,6 +19,8 @@ from bolide.config import Config
 from bolide.errors import AppError, BindError, ConfigError
 from bolide.importer import load_app
 from bolide.logs import LEVELS
+from bolide.pidfile import PidFile
+from bolide.upgrade import find_predecessor
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -444,27 +446,6 @@ class Server:
         self.should_exit = True
 
 
-@contextlib.contextmanager
-def _pid_file(path: str | None) -> Iterator[None]:
-    """Keep the process's number in a file meanwhile; ConfigError when that fails."""
-    if path is None:
-        yield
-        return
-    owner = os.getpid()
-    try:
-        with open(path, "w", encoding="ascii") as file:
-            file.write(f"{owner}\n")
-    except OSError as problem:
-        reason = f"cannot be written: {problem.strerror}: {path}"
-        raise ConfigError("pid_file", reason) from None
-    try:
-        yield
-    finally:
-        if os.getpid() == owner:  # no worker's to remove
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-
-
 def run_config(
     config: Config,
     again: Callable[[], Config] | None = None,
@@ -482,12 +463,18 @@ def run_config(
             log.line(LEVELS["info"], note)
     if config.umask is not None:
         os.umask(int(config.umask))
-    with _pid_file(config.pid_file):
-        if config.workers is None:
+    predecessor = find_predecessor()
+    pid_file = PidFile(config.pid_file)
+    if predecessor is None:
+        pid_file.write()
+    try:
+        if config.workers is None and predecessor is None:
             return Server(config).run(owns_process=owns_process)
         from bolide.supervisor import Supervisor
 
-        return Supervisor(config, again).run()
+        return Supervisor(config, again, pid_file, predecessor).run()
+    finally:
+        pid_file.remove()
 
 
 def run(app: Any, **settings: Any) -> None:

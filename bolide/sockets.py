@@ -60,17 +60,20 @@ class Listeners(list[socket.socket]):
 def bind(config: Config) -> Listeners:
     """Return the bound sockets that ``config`` asks for; ``listen`` opens them.
 
-    A name has all its addresses bound, to one port. Raises BindError.
+    A name has all its addresses bound, to one port. What a predecessor has handed down
+    is used, and closed where it is not asked for any more. Raises BindError.
     """
     inherited = _inherited()
     made = Listeners()
     try:
         for place in config.places:
             if place.text in inherited:
-                found = [_inherit(fd) for fd in inherited[place.text]]
+                found = [_inherit(fd) for fd in inherited.pop(place.text)]
             else:
                 found = _bind_place(place, len(config.places) > 1)
             made.add(place, found)
+        for fd in [fd for fds in inherited.values() for fd in fds]:
+            os.close(fd)
         if len(made) > BINDS_MAX:
             raise BindError(f"{len(made)} sockets are too many: at most {BINDS_MAX}")
     except BindError:
@@ -287,4 +290,5 @@ def _inherit(fd: int) -> socket.socket:
     if sock.type != socket.SOCK_STREAM or not is_bound:
         sock.detach()
         raise BindError(f"cannot listen on descriptor {fd}: no bound stream socket")
+    sock.set_inheritable(False)
     return sock

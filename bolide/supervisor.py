@@ -21,6 +21,7 @@ from bolide.config import WORKERS_MAX, Config
 from bolide.crew import STARTING, Worker, cpu_count, how_it_ended, resident_bytes
 from bolide.errors import BindError, ConfigError
 from bolide.logs import LEVELS
+from bolide.pidfile import PidFile
 from bolide.preload import ask_for_worker, become_parent_of_orphans, run_template
 from bolide.server import (
     EXIT_ERROR,
@@ -31,6 +32,7 @@ from bolide.server import (
     SHUTDOWN_LEAST_S,
     banner,
 )
+from bolide.upgrade import Succession
 from bolide.worker import SEAT_BYTES, Post, read_beat, run_worker
 
 BACKOFF_FIRST_S = 0.1
@@ -62,12 +64,20 @@ class Supervisor:
     """The process that workers belong to."""
 
     def __init__(
-        self, config: Config, again: Callable[[], Config] | None = None
+        self,
+        config: Config,
+        again: Callable[[], Config] | None = None,
+        pid_file: PidFile | None = None,
+        predecessor: socket.socket | None = None,
     ) -> None:
-        """``again`` reads the settings anew for a reload; it raises ConfigError."""
+        """``again`` reads the settings anew for a reload; it raises ConfigError.
+
+        ``predecessor`` is told when all workers serve, and ``pid_file`` written then.
+        """
         self.config = config
         self.log = config.make_log()
         self._again = again
+        self._succession = Succession(self.log, pid_file, predecessor)
         self._listeners = sockets.Listeners()
         self._workers: dict[int, Worker] = {}
         self._target = cpu_count() if config.workers == "auto" else self._count()
@@ -128,7 +138,7 @@ class Supervisor:
 
     def _clean_up(self) -> None:
         self._drop_template()
-        self._listeners.close()
+        self._listeners.close(removes_files=not self._succession.has_handed_over)
 
     def _supervise(self, wake: int) -> None:
         self._fill()
@@ -145,7 +155,11 @@ class Supervisor:
             self._fill()
 
     def _wants_workers(self) -> bool:
-        return self._stop_signal is None and self._exit_code == EXIT_OK
+        return (
+            self._stop_signal is None
+            and self._exit_code == EXIT_OK
+            and not self._succession.has_handed_over
+        )
 
     def _say(self, level: str, text: str) -> None:
         self.log.line(LEVELS[level], text)
@@ -241,6 +255,7 @@ class Supervisor:
                 ours.close()
                 for worker in self._all():
                     worker.control.close()
+                self._succession.close()
                 config, listeners = self.config, self._listeners
                 post = post._replace(control=post.control.dup())
                 raise _InChildError(lambda: job(config, post, listeners))
@@ -250,8 +265,10 @@ class Supervisor:
         return pid
 
     def _all(self) -> list[Worker]:
-        template = [self._template] if self._template is not None else []
-        return [*self._workers.values(), *template]
+        others = [
+            x for x in (self._template, self._succession.successor) if x is not None
+        ]
+        return [*self._workers.values(), *others]
 
     def _back_off(self, now: float) -> None:
         self._failures += 1
@@ -265,12 +282,14 @@ class Supervisor:
         if worker is None:
             return
         try:
-            message = worker.control.recv(64)
+            message = worker.control.recv(1024)
         except BlockingIOError:
             return
         except OSError:
             message = b""
-        if message == b"ready" and worker is self._template:
+        if worker is self._succession.successor and message:
+            self._hear_successor(worker, message)
+        elif message == b"ready" and worker is self._template:
             worker.serve(time.monotonic())
         elif message == b"ready":
             self._on_ready(worker)
@@ -294,6 +313,7 @@ class Supervisor:
             count = f"{len(fresh)} worker" + "s" * (len(fresh) > 1)
             self._say("info", banner(where, count))
             self._has_told = True
+            self._succession.take_over()
         self._has_served = True
 
     def _wear(self, worker: Worker, why: str) -> None:
@@ -336,8 +356,11 @@ class Supervisor:
             worker = self._workers.pop(pid, None)
             if self._template is not None and self._template.pid == pid:
                 worker, self._template = self._template, None
+            code = os.waitstatus_to_exitcode(status)
             if worker is not None:
-                self._bury(worker, os.waitstatus_to_exitcode(status))
+                self._bury(worker, code)
+            elif self._succession.has(pid):
+                self._bury_successor(code)
 
     def _bury(self, worker: Worker, code: int) -> None:
         self._forget(worker)
@@ -354,6 +377,11 @@ class Supervisor:
                 self._back_off(now)
             else:
                 self._failures = 0
+
+    def _bury_successor(self, code: int) -> None:
+        successor = self._succession.fail(code)
+        if successor is not None:
+            self._forget(successor)
 
     def _forget(self, worker: Worker) -> None:
         with contextlib.suppress(KeyError):
@@ -447,10 +475,12 @@ class Supervisor:
     def _on_signal(self, number: int) -> None:
         if number in (signal.SIGINT, signal.SIGTERM):
             self._stop(number)
-        elif self._stop_signal is not None or not self._has_served:
+        elif not self._has_served or not self._wants_workers():
             return
         elif number == signal.SIGHUP:
             self._reload()
+        elif number == signal.SIGUSR2:
+            self._upgrade()
         elif number in (signal.SIGTTIN, signal.SIGTTOU):
             step = 1 if number == signal.SIGTTIN else -1
             most = min(WORKERS_MAX, len(self._crowd) // SEAT_BYTES // 2)
@@ -459,7 +489,7 @@ class Supervisor:
 
     def _stop(self, number: int) -> None:
         if self._stop_signal is not None:
-            for worker in self._workers.values():
+            for worker in self._all():
                 self._kill(worker)
             self._exit_code = EXIT_SIGNAL + number
             return
@@ -467,6 +497,8 @@ class Supervisor:
         self._say("info", f"stopping; workers: {len(self._workers)}")
         for worker in self._workers.values():
             self._terminate(worker)
+        if self._succession.successor is not None:
+            self._terminate(self._succession.successor)
 
     def _reload(self) -> None:
         """Replace all workers, one at a time, by new ones with new settings."""
@@ -486,3 +518,17 @@ class Supervisor:
         self._is_reloading = True
         self._failures, self._not_before = 0, 0.0
         self._say("info", "reloading")
+
+    def _upgrade(self) -> None:
+        """Start this command again, on the same sockets; it takes over when it can."""
+        successor = self._succession.start(self._listeners)
+        if successor is not None:
+            self._poll.register(successor.control, select.POLLIN)
+
+    def _hear_successor(self, successor: Worker, message: bytes) -> None:
+        if not self._succession.hear(message):
+            return
+        self._forget(successor)
+        for worker in self._workers.values():
+            if not worker.is_ending:
+                self._retire(worker)

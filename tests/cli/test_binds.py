@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from command import DEADLINE_S, HERE, Command, Output, connect, request, run, talk
+from crews import is_alive, successor_of, wait_for
 
 from bolide.binds import (
     LISTEN_PLAIN,
@@ -164,9 +165,12 @@ class Activated:
         self.process.stderr.close()
 
 
-@pytest.mark.skipif(
+needs_activate = pytest.mark.skipif(
     shutil.which("systemd-socket-activate") is None, reason="no systemd-socket-activate"
 )
+
+
+@needs_activate
 @pytest.mark.parametrize(
     ("words", "served"),
     [
@@ -188,3 +192,16 @@ def test_systemd_hands_sockets_down(words, served):
             assert talk(command.ports[i], request()).endswith(b"hello")
         command.process.send_signal(signal.SIGTERM)
         assert command.process.wait(DEADLINE_S) == 0
+
+
+@needs_activate
+@pytest.mark.parametrize("words", [[], ["--bind", "systemd:b"]])
+def test_a_successor_serves_what_systemd_has_handed_down(words):
+    with Activated("--workers", "1", *words) as command:
+        connect(command.ports[0]).close()
+        command.err.line_with(" listening on ")
+        with successor_of(command) as pid:
+            assert command.process.wait(DEADLINE_S) == 0
+            assert talk(command.ports[1], request()).endswith(b"hello")
+            os.kill(pid, signal.SIGTERM)
+            wait_for(lambda: not is_alive(pid), "it does not end")

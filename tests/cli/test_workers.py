@@ -3,56 +3,14 @@
 import contextlib
 import os
 import re
-import shutil
 import signal
-import subprocess
-import time
 from collections import Counter
 
 import pytest
-from command import (
-    DEADLINE_S,
-    PATIENCE,
-    Command,
-    connect,
-    read_until,
-    request,
-    serve,
-    talk,
-)
+from command import Command, connect, read_until, request, serve, talk
+from crews import Load, ask, is_alive, needs_wrk, pids, successor_of, wait_for, workers
 
 ASKED = request(fields="")
-
-
-def workers(count, target="pid", *words, **kwargs):
-    return serve(target, "--workers", str(count), "--no-access-log", *words, **kwargs)
-
-
-def ask(port):
-    """Return the number of the process that answers on a new connection."""
-    return int(talk(port, request()).partition(b"\r\n\r\n")[2])
-
-
-def pids(command):
-    """Return the workers that a supervisor has now."""
-    path = f"/proc/{command.process.pid}/task/{command.process.pid}/children"
-    with open(path, encoding="ascii") as file:
-        return {int(x) for x in file.read().split()}
-
-
-def wait_for(look, what):
-    """Wait until ``look()`` is true and return what it is."""
-    end = time.monotonic() + DEADLINE_S
-    while not (found := look()):
-        assert time.monotonic() < end, what
-        time.sleep(0.01)
-    return found
-
-
-def is_alive(pid):
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        return f.read().rpartition(")")[2].split()[0] != "Z"
-    return False
 
 
 def test_all_workers_serve_and_stop_with_0():
@@ -263,35 +221,10 @@ def test_a_signal_to_the_whole_group_is_one_signal():
         assert command.wait() == 0
 
 
-class Load:
-    """wrk against ``port`` for ``seconds``; needs it installed."""
-
-    def __init__(self, port, seconds):
-        self.process = subprocess.Popen(
-            [
-                "wrk",
-                "-t1",
-                "-c32",
-                f"-d{seconds * PATIENCE}s",
-                "--timeout",
-                f"{seconds * PATIENCE // 2}s",
-                f"http://127.0.0.1:{port}/",
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def failed(self):
-        """Wait for its end; return what it says of failures."""
-        text, _ = self.process.communicate(timeout=DEADLINE_S * 3)
-        assert int(re.search(r"(\d+) requests in", text).group(1)) > 100, text
-        return re.findall(r"(?:Socket errors|Non-2xx).*", text)
-
-
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
-def test_reloads_under_load_lose_no_request():
+@needs_wrk
+def test_reloads_and_an_upgrade_under_load_lose_no_request():
     with workers(2) as command:
-        load = Load(command.port(), 16)
+        load = Load(command.port(), 20)
         for number in range(1, 21):
             before = pids(command)
             command.signal(signal.SIGHUP)
@@ -300,8 +233,10 @@ def test_reloads_under_load_lose_no_request():
                 f"reload {number} does not end",
             )
             assert len(pids(command) - before) == 2
-        assert load.failed() == []
-        assert command.stop() == 0
+        with successor_of(command):
+            assert command.wait() == 0
+            assert load.process.poll() is None
+            assert load.failed() == []
 
 
 def test_a_reload_loads_the_application_anew(tmp_path):

@@ -1,0 +1,93 @@
+"""Supervisors with workers, looked at from outside, and load on them."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from command import DEADLINE_S, PATIENCE, request, serve, talk
+
+needs_wrk = pytest.mark.skipif(
+    shutil.which("wrk") is None, reason="wrk is not installed"
+)
+
+
+def workers(count, target="pid", *words, **kwargs):
+    return serve(target, "--workers", str(count), "--no-access-log", *words, **kwargs)
+
+
+def ask(port):
+    """Return the number of the process that answers on a new connection."""
+    return int(talk(port, request()).partition(b"\r\n\r\n")[2])
+
+
+def pids(command):
+    """Return the workers that the supervisor of a command has now."""
+    return children(command.process.pid)
+
+
+def children(pid):
+    """Return the children of a process."""
+    path = f"/proc/{pid}/task/{pid}/children"
+    with open(path, encoding="ascii") as file:
+        return {int(x) for x in file.read().split()}
+
+
+def wait_for(look, what):
+    """Wait until ``look()`` is true and return what it is."""
+    end = time.monotonic() + DEADLINE_S
+    while not (found := look()):
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
+    return found
+
+
+def is_alive(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return f.read().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@contextlib.contextmanager
+def successor_of(command):
+    """Have another process take over from ``command`` and give its number.
+
+    It is killed at the end of the block.
+    """
+    command.process.send_signal(signal.SIGUSR2)
+    line = command.err.line_with("upgrading: process ")
+    pid = int(re.search(r"process (\d+)", line).group(1))
+    try:
+        yield pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+class Load:
+    """wrk against ``port`` for ``seconds``; needs it installed."""
+
+    def __init__(self, port, seconds):
+        self.process = subprocess.Popen(
+            [
+                "wrk",
+                "-t1",
+                "-c32",
+                f"-d{seconds * PATIENCE}s",
+                "--timeout",
+                f"{seconds * PATIENCE // 2}s",
+                f"http://127.0.0.1:{port}/",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def failed(self):
+        """Wait for its end; return what it says of failures."""
+        text, _ = self.process.communicate(timeout=DEADLINE_S * 3)
+        assert int(re.search(r"(\d+) requests in", text).group(1)) > 100, text
+        return re.findall(r"(?:Socket errors|Non-2xx).*", text)
