@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from bolide.config import Config
 from bolide.errors import AppError, ConfigError
-from bolide.importer import check_target, load_app
+from bolide.importer import check_target
 from bolide.options import help_text
 from bolide.server import EXIT_ERROR, EXIT_OK, EXIT_USAGE, run_config
 from bolide.settings import Gathered, UsageError, gather
@@ -72,13 +72,7 @@ def _check(config: Config) -> int:
 
     try:
         privileges.check(config)
-        config.prepare()
-        load_app(
-            config.app,
-            factory=config.factory,
-            app_dir=config.app_dir,
-            interface=config.interface,
-        )
+        config.load()
     except (AppError, ConfigError) as error:
         sys.stderr.write(f"bolide: error: {error}\n")
         return EXIT_ERROR

@@ -6,27 +6,34 @@ import os
 import random
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import Any
 
 from bolide import tls
 from bolide.binds import Bind, check_path, parse_binds
 from bolide.errors import ConfigError
 from bolide.limits import LIMITS
+from bolide.loading import Loading
 from bolide.logs import LEVELS, LOGGING_CONFIG, Log, configure_logging
+from bolide.loops import check_loop
 from bolide.systemd import listen_fds
 
-LOOPS = ("auto", "asyncio", "uvloop", "rloop")
 LIFESPANS = ("auto", "on", "off")
 WEBSOCKETS = ("auto", "none", "websockets", "websockets-sansio", "wsproto")
 """Choices of ``ws``; uvicorn's names of libraries all mean "auto" here."""
 
 INTERFACES = ("auto", "asgi3", "asgi2", "wsgi")
 
+TRUSTED = "127.0.0.1,::1"
+"""Proxies that are trusted where none are named."""
+
 WORKERS_MAX = 512
 """Processes that one supervisor looks after at most."""
 
 _MANY = 1 << 62
+
+_NONE_IS_NEVER = ("ws_ping_interval", "ws_ping_timeout")
+"""Limits for which None is 0, as uvicorn has it; of any other it is the default."""
 
 _TOKEN = frozenset(
     b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -57,7 +64,7 @@ def encode_header(name: str, value: str) -> tuple[bytes, bytes]:
 
 
 @dataclass
-class Config:
+class Config(Loading):
     """The settings of one server, named as uvicorn's where they mean the same.
 
     docs/OPTIONS.md says more about each. Every setting is checked here; one that cannot
@@ -67,75 +74,84 @@ class Config:
 
     app: Any
     """An ASGI application, or ``"module:attribute"``."""
-    host: str = "127.0.0.1"
-    """Address, or name with all its addresses; ``""`` is every address."""
+    host: str | None = "127.0.0.1"
+    """Address, or name with all its addresses; None and ``""`` are every address."""
     port: int = 8000
     """TCP port; 0 takes a free one."""
-    bind: Iterable[str] | str = ()
-    """Places to listen on instead of host and port, as bolide.binds reads them."""
     uds: str | None = None
     """Path of a Unix socket to listen on instead."""
     fd: int | None = None
     """An inherited socket to listen on instead."""
-    backlog: int = 2048
-    """Connections that the kernel keeps waiting until they are accepted."""
-    loop: str = "auto"
-    """One of LOOPS; "auto" is uvloop where it is installed. Only for ``run()``."""
+    loop: Any = "auto"
+    """One of ``bolide.loops.LOOPS``, ``"module:function"`` or a function that makes a
+    loop; "auto" is uvloop where it is installed. Only for ``run()``."""
+    http: Any = "auto"
+    """Has no meaning here."""
+    http2: bool = True
+    """Whether HTTP/2 is spoken, by ALPN over TLS and by prior knowledge without."""
+    ws: Any = "auto"
+    """One of WEBSOCKETS, or a class, which means nothing here; "none" takes a
+    handshake for an ordinary request."""
+    ws_max_size: int | None = None
+    ws_max_queue: int | None = None
+    ws_ping_interval: float | None = 20
+    """Seconds; None: no pings."""
+    ws_ping_timeout: float | None = 20
+    """Seconds; None: no limit."""
+    ws_per_message_deflate: bool = True
+    """Whether permessage-deflate is agreed where a client offers it (RFC 7692)."""
     lifespan: str = "auto"
     """One of LIFESPANS; "on" refuses to start without, "off" never asks."""
-    root_path: str = ""
-    """Where a proxy mounts the application: empty, or begins with "/"."""
-    factory: bool = False
-    """Whether ``app`` is called, without arguments, to get the application."""
-    app_dir: str | None = None
-    """Folder that modules are looked for in first."""
+    env_file: str | os.PathLike[str] | None = None
+    """File of variables for the application's environment."""
+    log_config: Any = field(default_factory=lambda: LOGGING_CONFIG)
+    """Settings of Python's logging: a dict, a file of them (its name, or open), or a
+    RawConfigParser; None: it is set up. LOGGING_CONFIG as it is: logging is not
+    used."""
     log_level: str | int | None = "info"
     """One of ``bolide.logs.LEVELS``, or a number of logging's."""
     access_log: bool = True
     """Whether each request gets a line on standard output."""
-    date_header: bool = True
-    """Whether answers have a Date field (RFC 9110 6.6.1)."""
-    server_header: bool = True
-    """Whether answers have ``Server: bolide``."""
-    headers: Iterable[tuple[str, str]] = ()
-    """Fields that every answer gets; a Date or Server of these replaces ours."""
-    http2: bool = True
-    """Whether HTTP/2 is spoken, by ALPN over TLS and by prior knowledge without."""
-    h2c_upgrade: bool = False
-    """Whether HTTP/2 is spoken by Upgrade: h2c as well (RFC 7540 3.2)."""
-    ws: str = "auto"
-    """One of WEBSOCKETS; "none" takes a handshake for an ordinary request."""
-    ws_per_message_deflate: bool = True
-    """Whether permessage-deflate is agreed where a client offers it (RFC 7692)."""
-    ws_server_takeover: bool = False
-    """Whether a WebSocket keeps its compression window between messages sent."""
-    ws_client_takeover: bool = False
-    """Whether a client may keep its compression window between its messages."""
-    env_file: str | None = None
-    """File of variables for the application's environment."""
-    log_config: dict[str, Any] | str | None = field(
-        default_factory=lambda: LOGGING_CONFIG
-    )
-    """Settings of Python's logging, a dict or a file of them; None: it is set up.
-    LOGGING_CONFIG as it is: logging is not used."""
     use_colors: bool | None = None
     """Whether what is said has colours; None: on a terminal."""
     interface: str = "auto"
     """One of INTERFACES; "auto" looks how many arguments the application takes."""
+    reload: bool = False
+    """Whether the application is started anew when its files change."""
+    reload_dirs: Iterable[str] | str | None = None
+    """Folders that are watched; None: the current one."""
+    reload_delay: float = 0.25
+    """Seconds between two looks at files."""
+    reload_includes: Iterable[str] | str | None = None
+    """Patterns of files that are watched as well as ``*.py``."""
+    reload_excludes: Iterable[str] | str | None = None
+    """Patterns of files, or folders, that are not watched."""
+    workers: int | str | None = None
+    """Processes that serve, 1 to WORKERS_MAX, or "auto", as many as there are CPUs for
+    this one; each has a supervisor. None: this process serves, without a supervisor."""
     proxy_headers: bool = True
     """Whether the X-Forwarded fields of trusted proxies are believed."""
+    server_header: bool = True
+    """Whether answers have ``Server: bolide``."""
+    date_header: bool = True
+    """Whether answers have a Date field (RFC 9110 6.6.1)."""
     forwarded_allow_ips: list[str] | str | None = None
-    """Proxies that are trusted."""
-    h11_max_incomplete_event_size: int | None = None
-    """The same as limit_head."""
-    http: Any = "auto"
-    """Has no meaning here."""
-    timeout_worker_healthcheck: float = 5
-    """Has no meaning here."""
-    reset_contextvars: bool = False
-    """Has no meaning here: requests never share a context."""
+    """Proxies that are trusted; None: $FORWARDED_ALLOW_IPS or TRUSTED."""
+    root_path: str = ""
+    """Where a proxy mounts the application: empty, or begins with "/"."""
+    limit_concurrency: int | None = None
+    limit_max_requests: int | None = None
+    """Requests after which a worker is replaced, or a server without workers stops."""
+    limit_max_requests_jitter: int = 0
+    """Up to so many requests more, drawn for each worker."""
+    backlog: int = 2048
+    """Connections that the kernel keeps waiting until they are accepted."""
+    timeout_keep_alive: float | None = None
     timeout_notify: float = 30
     """Seconds between two calls of callback_notify."""
+    timeout_graceful_shutdown: float | None = None
+    timeout_worker_healthcheck: float = 5
+    """Has no meaning here."""
     callback_notify: Callable[[], Awaitable[None]] | None = None
     """Awaited again and again while the server serves."""
     ssl_keyfile: tls.Paths = None
@@ -152,6 +168,27 @@ class Config:
     """PEM file or folder that clients' certificates are judged by."""
     ssl_ciphers: str | None = None
     """OpenSSL's names of ciphers, ":" between; None: the safe ones."""
+    ssl_context_factory: Callable[..., Any] | None = None
+    """Cannot be used: TLS is spoken by OpenSSL without Python's ssl."""
+    headers: Iterable[tuple[str, str]] | None = ()
+    """Fields that every answer gets; a Date or Server of these replaces ours."""
+    factory: bool = False
+    """Whether ``app`` is called, without arguments, to get the application."""
+    h11_max_incomplete_event_size: int | None = None
+    """The same as limit_head."""
+    reset_contextvars: bool = False
+    """Has no meaning here: requests never share a context."""
+    _: KW_ONLY
+    bind: Iterable[str] | str = ()
+    """Places to listen on instead of host and port, as bolide.binds reads them."""
+    app_dir: str | None = None
+    """Folder that modules are looked for in first."""
+    h2c_upgrade: bool = False
+    """Whether HTTP/2 is spoken by Upgrade: h2c as well (RFC 7540 3.2)."""
+    ws_server_takeover: bool = False
+    """Whether a WebSocket keeps its compression window between messages sent."""
+    ws_client_takeover: bool = False
+    """Whether a client may keep its compression window between its messages."""
     ssl_crl: str | os.PathLike[str] | None = None
     """PEM file of revocation lists for clients' certificates."""
     ssl_ocsp: tls.Paths = None
@@ -166,15 +203,8 @@ class Config:
     """"auto" or "off": whether the kernel may encrypt."""
     hsts: int | str | None = None
     """Strict-Transport-Security for every answer: its value, or its seconds."""
-    workers: int | str | None = None
-    """Processes that serve, 1 to WORKERS_MAX, or "auto", as many as there are CPUs for
-    this one; each has a supervisor. None: this process serves, without a supervisor."""
     preload: bool = False
     """Whether the application is loaded once, and workers share that memory."""
-    limit_max_requests: int | None = None
-    """Requests after which a worker is replaced, or a server without workers stops."""
-    limit_max_requests_jitter: int = 0
-    """Up to so many requests more, drawn for each worker."""
     worker_lifetime: float = 0
     """Seconds after which a worker is replaced; 0: never."""
     limit_rss: int = 0
@@ -191,7 +221,6 @@ class Config:
     """File mode creation mask; a text is octal."""
     pid_file: str | None = None
     """File that has the number of this process while it serves."""
-    limit_concurrency: int | None = None
     limit_request_line: int | None = None
     limit_head: int | None = None
     limit_fields: int | None = None
@@ -202,11 +231,9 @@ class Config:
     limit_unread_body: int | None = None
     limit_body_rate: int | None = None
     limit_handshakes: int | None = None
-    ws_max_size: int | None = None
     ws_max_frame: int | None = None
     ws_max_fragments: int | None = None
     ws_max_controls: int | None = None
-    ws_max_queue: int | None = None
     ws_max_queue_bytes: int | None = None
     ws_deflate_threshold: int | None = None
     ws_deflate_level: int | None = None
@@ -214,7 +241,6 @@ class Config:
     ws_deflate_server_bits: int | None = None
     ws_deflate_client_bits: int | None = None
     timeout_head: float | None = None
-    timeout_keep_alive: float | None = None
     timeout_body: float | None = None
     timeout_send: float | None = None
     timeout_linger: float | None = None
@@ -224,10 +250,7 @@ class Config:
     h2_connection_window: int | None = None
     h2_max_frame: int | None = None
     h2_header_table: int | None = None
-    ws_ping_interval: float | None = None
-    ws_ping_timeout: float | None = None
     ws_close_timeout: float | None = None
-    timeout_graceful_shutdown: float | None = None
     limits: InitVar[Mapping[str, float] | None] = None
 
     def __post_init__(self, limits: Mapping[str, float] | None) -> None:
@@ -237,13 +260,20 @@ class Config:
         if self.h11_max_incomplete_event_size and self.limit_head is None:
             self.limit_head = self.h11_max_incomplete_event_size
         self._check_place()
-        self._check_choice("loop", LOOPS)
+        check_loop(self.loop)
         self._check_choice("lifespan", LIFESPANS)
-        self._check_choice("ws", WEBSOCKETS)
+        self._check_ws()
         self._check_choice("interface", INTERFACES)
         if self.interface == "wsgi":
             raise ConfigError("interface", "wsgi is not in this version of bolide")
         self._check_files()
+        if self.reload:
+            raise ConfigError("reload", "is not in this version of bolide")
+        if self.ssl_context_factory is not None:
+            text = (
+                "cannot be used: TLS is spoken without Python's ssl; see ssl_certfile"
+            )
+            raise ConfigError("ssl_context_factory", text)
         if self.app_dir is not None:
             if not os.path.isdir(self.app_dir):
                 raise ConfigError("app_dir", f'is no folder: "{self.app_dir}"')
@@ -252,8 +282,10 @@ class Config:
             raise ConfigError("root_path", f'begins with "/", not {self.root_path!r}')
         self.root_path = self.root_path.rstrip("/")
         self.level = self._level_number()
-        self.headers = [(str(name), str(value)) for name, value in self.headers]
+        self.headers = [(str(name), str(value)) for name, value in self.headers or ()]
         self._encoded_headers = [encode_header(*pair) for pair in self.headers]
+        if self.forwarded_allow_ips is None:
+            self.forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or TRUSTED
         self._set_limits(limits or {})
         self._check_processes()
         self.tls = tls.check(self)
@@ -277,6 +309,13 @@ class Config:
         self.places = self._find_places(self.bind)
         """Where to listen."""
 
+    def _check_ws(self) -> None:
+        is_class = isinstance(self.ws, type)
+        if is_class or (isinstance(self.ws, str) and ":" in self.ws):
+            self.notes.append("ws: a class has no meaning in bolide")
+        else:
+            self._check_choice("ws", WEBSOCKETS)
+
     def _find_places(self, bind: list[str]) -> list[Bind]:
         if bind:
             return parse_binds(bind)
@@ -286,19 +325,22 @@ class Config:
             return [Bind(f"unix:{self.uds}", "unix", path=self.uds)]
         if listen_fds():
             return [Bind("systemd", "systemd")]
-        host = self.host.removeprefix("[").removesuffix("]")
+        host = (self.host or "").removeprefix("[").removesuffix("]")
         return [Bind(f"{self.host}:{self.port}", "tcp", host=host, port=self.port)]
 
     def _check_files(self) -> None:
         for name in ("env_file", "log_config"):
             path = getattr(self, name)
+            if isinstance(path, os.PathLike):
+                path = os.fspath(path)
+                setattr(self, name, path)
             if isinstance(path, str) and (
                 os.path.isdir(path) or not os.access(path, os.R_OK)
             ):
                 raise ConfigError(name, f'is no file that can be read: "{path}"')
         meaningless = {"http": "auto", "timeout_worker_healthcheck": 5.0}
         for name, default in meaningless.items():
-            if getattr(self, name) != default:
+            if getattr(self, name) not in (default, None):
                 self.notes.append(f"{name} has no meaning in bolide")
 
     def make_log(self) -> Log:
@@ -310,18 +352,9 @@ class Config:
             raise ConfigError("log_config", f"cannot be used: {error}") from None
         return log
 
-    def prepare(self) -> None:
-        """Put the variables of ``env_file`` into the environment; raise ConfigError."""
-        if self.env_file is None:
-            return
-        try:
-            from dotenv import load_dotenv
-        except ImportError:
-            text = "needs python-dotenv: pip install python-dotenv"
-            raise ConfigError("env_file", text) from None
-        load_dotenv(self.env_file)
-
     def _check_processes(self) -> None:
+        if self.workers is None:
+            self.workers = os.environ.get("WEB_CONCURRENCY") or None
         if isinstance(self.workers, str) and self.workers.isdecimal():
             self.workers = int(self.workers)
         if self.workers not in (None, "auto"):
@@ -388,6 +421,8 @@ class Config:
             raise ConfigError(unknown[0], "is no limit")
         for limit in LIMITS:
             wanted = limits.get(limit.name, getattr(self, limit.name))
+            if wanted is None and limit.name in _NONE_IS_NEVER:
+                wanted = 0
             number = limit.default if wanted is None else limit.check(wanted)
             setattr(self, limit.name, number)
 

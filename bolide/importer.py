@@ -44,8 +44,7 @@ def load_app(
         sys.path.insert(0, app_dir)
     app, name = target, repr(target)
     if isinstance(target, str):
-        check_target(target)
-        app, name = _import_from(target), f'"{target}"'
+        app, name = import_target(target), f'"{target}"'
     if factory:
         app = _call_factory(name, app)
         name = f"what the factory {name} returns"
@@ -61,7 +60,9 @@ def load_app(
     return _wrap_double_callable(app) if _is_double_callable(app) else app
 
 
-def _import_from(target: str) -> Any:
+def import_target(target: str) -> Any:
+    """Return what ``"module:attribute"`` names; raise AppError."""
+    check_target(target)
     module_name, _, path = target.partition(":")
     found = _import_module(module_name)
     for name in path.split("."):

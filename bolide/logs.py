@@ -46,7 +46,7 @@ _COLORS = {50: 41, 40: 31, 30: 33, 20: 32, 10: 36, 5: 34}
 """Of level names, by the numbers of ECMA-48."""
 
 
-def configure_logging(wanted: dict[str, Any] | str | None) -> logging.Logger | None:
+def configure_logging(wanted: Any) -> logging.Logger | None:
     """Set Python's logging up and return the logger for what is said; None: not used.
 
     ``wanted`` is as ``Config.log_config``; a file is JSON or YAML by its ending, else
@@ -67,6 +67,8 @@ def configure_logging(wanted: dict[str, Any] | str | None) -> logging.Logger | N
             with open(wanted, encoding="utf-8") as file:
                 named = file.read()
             logging.config.fileConfig(wanted, disable_existing_loggers=False)
+    elif wanted is not None and not isinstance(wanted, dict):
+        logging.config.fileConfig(wanted, disable_existing_loggers=False)
     if isinstance(wanted, dict):
         named = " ".join(wanted.get("loggers", {}))
         logging.config.dictConfig(wanted)

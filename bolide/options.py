@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from bolide.config import INTERFACES, LIFESPANS, LOOPS, WEBSOCKETS
+from bolide.config import INTERFACES, LIFESPANS, TRUSTED, WEBSOCKETS
 from bolide.limits import LIMITS
 from bolide.logs import LEVELS
+from bolide.loops import LOOPS
 from bolide.tls import CERT_REQS, VERSIONS
 
 
@@ -36,7 +37,7 @@ class Option(NamedTuple):
         """The environment variable that sets it as well; "" for none."""
         if self.name == "--config":
             return "BOLIDE_CONFIG"
-        if not self.field or self.kind == "list":
+        if not self.field:
             return ""
         return f"BOLIDE_{self.field.upper()}"
 
@@ -52,6 +53,7 @@ _PLACE, _APP, _SAID = "where to listen", "the application", "what is sent and sa
 _WS, _H2 = "WebSockets", "HTTP/2"
 _TLS = "TLS"
 _PROCESSES = "processes"
+_DEV = "development"
 _ASIDE = "settings from elsewhere"
 _THEIRS = "accepted from uvicorn"
 
@@ -182,8 +184,8 @@ OPTIONS = (
            "what kind of application it is"),
     Option("--proxy-headers", "proxy_headers", _THEIRS, "", "on",
            "believe the X-Forwarded fields of trusted proxies", "switch"),
-    Option("--forwarded-allow-ips", "forwarded_allow_ips", _THEIRS, "ADDRESSES", "",
-           "proxies that are trusted, separated by commas; * is every one"),
+    Option("--forwarded-allow-ips", "forwarded_allow_ips", _THEIRS, "ADDRESSES",
+           TRUSTED, "proxies that are trusted, separated by commas; * is every one"),
     Option("--h11-max-incomplete-event-size", "h11_max_incomplete_event_size", _THEIRS,
            "BYTES", "", "the same as --limit-head", "int"),
     Option("--http", "http", _THEIRS, "NAME", "auto", "has no meaning here"),
@@ -191,6 +193,16 @@ OPTIONS = (
            "SECONDS", "5", "has no meaning here; see --heartbeat", "limit"),
     Option("--reset-contextvars", "reset_contextvars", _THEIRS, "", "off",
            "has no meaning here: requests never share a context", "switch"),
+    Option("--reload", "reload", _DEV, "", "off",
+           "start the application anew when its files change", "switch"),
+    Option("--reload-dir", "reload_dirs", _DEV, "FOLDER", "",
+           "folder to watch instead of the current one; may be repeated", "texts"),
+    Option("--reload-include", "reload_includes", _DEV, "PATTERN", "",
+           "files to watch besides *.py; may be repeated", "texts"),
+    Option("--reload-exclude", "reload_excludes", _DEV, "PATTERN", "",
+           "files or folders not to watch; may be repeated", "texts"),
+    Option("--reload-delay", "reload_delay", _DEV, "SECONDS", "0.25",
+           "time between two looks at them", "limit"),
     Option("--check-config", "", "about", "", "",
            "load the application, say whether all is fine, and exit", "switch"),
     Option("--print-config", "", "about", "", "",
@@ -201,11 +213,6 @@ OPTIONS = (
     Option("--help", "", "about", "", "", "print this and exit", "switch", "-h"),
 )  # fmt: skip
 """All options, in the order of the help text."""
-
-NOT_YET = frozenset(
-    "--reload --reload-dir --reload-include --reload-exclude --reload-delay".split()
-)
-"""Options of uvicorn that this version does not have."""
 
 
 def by_name() -> dict[str, tuple[Option, bool]]:
@@ -239,7 +246,7 @@ def help_text() -> str:
         lines += _entry(option, textwrap)
     lines += [
         "",
-        "All but --header can be set by the environment as well: BOLIDE_PORT=80 is",
+        "All can be set by the environment as well: BOLIDE_PORT=80 is",
         "--port 80, BOLIDE_ACCESS_LOG=off is --no-access-log, BOLIDE_APP module:app.",
         "docs/OPTIONS.md and docs/LIMITS.md tell more.",
         f"bolide {__version__}",

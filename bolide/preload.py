@@ -16,7 +16,6 @@ import socket
 
 from bolide.config import Config
 from bolide.errors import AppError, ConfigError
-from bolide.importer import load_app
 from bolide.server import EXIT_ERROR, EXIT_OK
 from bolide.worker import Post, ignore_supervisors_signals, run_worker
 
@@ -56,17 +55,10 @@ def run_template(config: Config, post: Post, listeners: list[socket.socket]) -> 
     drop(config)
     log = config.make_log()
     try:
-        config.prepare()
-        app = load_app(
-            config.app,
-            factory=config.factory,
-            app_dir=config.app_dir,
-            interface=config.interface,
-        )
+        config.load()
     except (AppError, ConfigError) as error:
         log.failure(str(error), error.__cause__)
         return EXIT_ERROR
-    config.app, config.factory, config.interface = app, False, "asgi3"
     # Objects that the collector does not look at are not written to, so that their
     # pages stay shared.
     gc.collect()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import os
 import signal
 import socket
@@ -14,11 +13,12 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from bolide import _engine, sockets
+from bolide import _engine
+from bolide import sockets as listening
 from bolide.config import Config
 from bolide.errors import AppError, BindError, ConfigError
-from bolide.importer import load_app
 from bolide.logs import LEVELS
+from bolide.loops import loop_factory, loop_name
 from bolide.pidfile import PidFile
 from bolide.upgrade import find_predecessor
 
@@ -42,25 +42,6 @@ SHUTDOWN_LEAST_S = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes loops of the kind ``name``, one of LOOPS; raise ConfigError."""
-    package = "uvloop" if name == "auto" else name
-    if package != "asyncio":
-        try:
-            found: Any = importlib.import_module(package)
-            factory: Callable[[], asyncio.AbstractEventLoop] = found.new_event_loop
-            return factory
-        except ImportError:
-            if name != "auto":
-                raise ConfigError("loop", f"{name}: it is not installed") from None
-    return asyncio.new_event_loop
-
-
-def loop_name(loop: asyncio.AbstractEventLoop) -> str:
-    """Return the package that ``loop`` is of."""
-    return type(loop).__module__.partition(".")[0].lstrip("_")
-
-
 def banner(where: str, how: str) -> str:
     """Return the line that says that this process listens, and ``how``."""
     from bolide import __version__
@@ -75,14 +56,16 @@ def banner(where: str, how: str) -> str:
 class Server:
     """One server in one process, on one event loop; it serves once.
 
-    ``started`` tells that it accepts connections. ``should_exit`` set to True, from any
-    thread, stops it gracefully, ``force_exit`` at once.
+    ``started`` tells that it accepts connections, ``servers`` where. ``should_exit``
+    set to True, from any thread, stops it gracefully, ``force_exit`` at once.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.log = config.make_log()
         self.started = False
+        self.servers: list[listening.Listening] = []
+        self._listeners: list[socket.socket] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._hurry: asyncio.Event | None = None
@@ -93,7 +76,7 @@ class Server:
         self._retires = False
         self._owns_process = False
         self._signal: int | None = None
-        self._bound: sockets.Listeners | None = None
+        self._bound: listening.Listeners | None = None
 
     @property
     def should_exit(self) -> bool:
@@ -142,32 +125,42 @@ class Server:
         if self._engine is not None and self._force_exit:
             self._engine.close()
 
-    def run(
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve on a new loop until a signal comes.
+
+        ``sockets`` are bound sockets to serve on instead, and are taken over. What
+        keeps the server from starting is logged, and raises SystemExit with the codes
+        of the command.
+        """
+        code = self.execute(sockets)
+        if code != EXIT_OK:
+            sys.exit(code)
+
+    def execute(
         self,
-        listeners: list[socket.socket] | None = None,
+        sockets: list[socket.socket] | None = None,
         *,
         owns_process: bool = False,
     ) -> int:
-        """Serve on a new loop until a signal comes, and return the exit code.
+        """Do what ``run`` does, and return the exit code.
 
-        ``listeners`` are bound sockets to serve on instead, and are taken over. With
-        ``owns_process`` the process is ended soon after the stop, whatever threads the
-        application has left behind. What keeps the server from starting is logged.
+        With ``owns_process`` the process is ended soon after the stop, whatever threads
+        the application has left behind.
         """
         self._owns_process = owns_process
         try:
-            with self._signals():
+            with self.capture_signals():
                 if any(x.kind in ("fd", "systemd") for x in self.config.places):
                     # Before the loop opens descriptors, which may get that number.
-                    self._bound = None if listeners else sockets.bind(self.config)
-                factory = _loop_factory(self.config.loop)
+                    self._bound = None if sockets else listening.bind(self.config)
+                factory = loop_factory(self.config.loop)
                 with asyncio.Runner(loop_factory=factory) as runner:
-                    runner.run(self._serve(listeners))
+                    runner.run(self._serve(sockets))
         except AppError as error:
             self.log.failure(str(error), error.__cause__)
             return EXIT_ERROR
         except (BindError, ConfigError) as error:
-            self.log.failure(str(error), None)
+            self.log.failure(str(error), error.__cause__)
             return EXIT_ERROR
         except _engine.TLSError as error:
             self.log.failure(f"cannot serve TLS: {error}", None)
@@ -177,64 +170,92 @@ class Server:
             return EXIT_STARTUP
         return EXIT_OK
 
-    async def serve(self, listeners: list[socket.socket] | None = None) -> None:
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve inside a running loop until ``should_exit`` is set or a signal comes.
 
-        ``listeners`` are as for ``run``. In the main thread SIGINT and SIGTERM stop the
-        server, and are raised again when it has stopped. To cancel the call is to stop
-        the server gracefully. Raises AppError, BindError, or ``LifespanError`` when the
-        application's startup fails.
+        ``sockets`` are as for ``run``. In the main thread SIGINT and SIGTERM stop the
+        server, and are raised again when it has stopped; in any other signals are left
+        alone. To cancel the call is to stop the server gracefully. Raises AppError,
+        BindError, or ``LifespanError`` when the application's startup fails.
         """
-        with self._signals():
-            await self._serve(listeners)
+        with self.capture_signals():
+            await self._serve(sockets)
         if self._signal is not None:
             signal.raise_signal(self._signal)
 
-    async def _serve(self, given: list[socket.socket] | None) -> None:
-        config = self.config
-        config.prepare()
-        app = load_app(
-            config.app,
-            factory=config.factory,
-            app_dir=config.app_dir,
-            interface=config.interface,
-        )
-        if not given and self._bound is None:
-            self._bound = sockets.bind(config)
-        listeners = given or self._bound or []
+    async def _serve(self, sockets: list[socket.socket] | None) -> None:
+        await self.startup(sockets)
+        if not self.started:
+            return
         try:
-            await self._serve_app(app, listeners)
+            await self.main_loop()
         finally:
-            self._remove_socket_file()
-            for sock in listeners:
-                sock.close()
+            await self.shutdown(sockets)
 
-    async def _serve_app(self, app: Any, listeners: list[socket.socket]) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Load and start the application, and accept connections.
+
+        ``started`` is false afterwards where a stop was asked for meanwhile. Raises
+        what ``serve`` does.
+        """
+        config = self.config
+        if not config.loaded:
+            config.load()
+        if not sockets and self._bound is None:
+            self._bound = listening.bind(config)
+        self._listeners = sockets or self._bound or []
+        try:
+            await self._start_engine(self._listeners)
+        finally:
+            if not self.started:
+                self._close_listeners()
+
+    async def main_loop(self) -> None:
+        """Wait until the server is to stop, and as long as the stop is delayed."""
+        assert self._stop is not None
+        notifying = self._notify_again_and_again()
+        self._watch_certificates()
+        await self._stop.wait()
+        if notifying is not None:
+            notifying.cancel()
+        await self._delay_drain()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop in order: requests that run first, then the application."""
+        assert self._engine is not None
+        try:
+            await self._shut_down(self._engine)
+        finally:
+            self._close_listeners()
+
+    async def _start_engine(self, listeners: list[socket.socket]) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._forced = asyncio.Event()
         self._heed_signals(loop)
         self._look()
-        self._engine = engine = _engine.Server(app, loop, self._engine_settings())
+        settings = self._engine_settings()
+        self._engine = engine = _engine.Server(self.config.loaded_app, loop, settings)
         if not await self._startup(engine, self._stop):
             return
         try:
-            sockets.listen(listeners, self.config.backlog)
-            where = sockets.places(listeners, self.config)
-            flags = sockets.flags_of(listeners)
+            listening.listen(listeners, self.config.backlog)
+            where = listening.places(listeners, self.config)
+            self.servers = [listening.Listening.of(listeners)]
+            flags = listening.flags_of(listeners)
             engine.start(
                 [(s.detach(), f) for s, f in zip(listeners, flags, strict=True)]
             )
             self.started = True
             self._on_started(where, loop)
-            notifying = self._notify_again_and_again()
-            self._watch_certificates()
-            await self._stop.wait()
-            if notifying is not None:
-                notifying.cancel()
-            await self._delay_drain()
-        finally:
+        except BaseException:
             await self._shut_down(engine)
+            raise
+
+    def _close_listeners(self) -> None:
+        self._remove_socket_file()
+        for sock in self._listeners:
+            sock.close()
 
     def _heed_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have rloop wake at our signals.
@@ -245,9 +266,9 @@ class Server:
         if loop_name(loop) != "rloop":
             return
         for number in _SIGNALS:
-            if signal.getsignal(number) == self._on_signal:
+            if signal.getsignal(number) == self.handle_exit:
                 loop.add_signal_handler(number, self._look)
-                signal.signal(number, self._on_signal)
+                signal.signal(number, self.handle_exit)
 
     def _notify_again_and_again(self) -> asyncio.Task[None] | None:
         """Begin to call what the program wants to be called while the server serves."""
@@ -409,7 +430,7 @@ class Server:
             self._bound.remove_files()
 
     @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Iterator[None]:
         """Stop at signals meanwhile, where this is the main thread.
 
         Plain handlers, not the loop's: they run even while an application blocks the
@@ -418,7 +439,9 @@ class Server:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        before = {
+            number: signal.signal(number, self.handle_exit) for number in _SIGNALS
+        }
         if self._owns_process and self.config.tls is not None:
             before |= {signal.SIGHUP: signal.signal(signal.SIGHUP, self._on_hangup)}
         try:
@@ -432,7 +455,7 @@ class Server:
             with contextlib.suppress(RuntimeError):  # it is closed already
                 self._loop.call_soon_threadsafe(self.reload_certificates)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def handle_exit(self, number: int, frame: FrameType | None) -> None:
         """Stop gracefully; at once the second time, and while there is nothing to stop.
 
         Only a process that is all bolide's is ended while the application loads.
@@ -469,7 +492,7 @@ def run_config(
         pid_file.write()
     try:
         if config.workers is None and predecessor is None:
-            return Server(config).run(owns_process=owns_process)
+            return Server(config).execute(owns_process=owns_process)
         from bolide.supervisor import Supervisor
 
         return Supervisor(config, again, pid_file, predecessor).run()

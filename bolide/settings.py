@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bolide.binds import split_binds
-from bolide.options import NOT_YET, OPTIONS, Option, by_name
+from bolide.options import OPTIONS, Option, by_name
 
 SWITCH = {
     "1": True, "true": True, "yes": True, "on": True,
@@ -107,8 +108,6 @@ def _from_words(words: Sequence[str], asks: dict[str, str]) -> dict[str, Given]:
 
 
 def _unknown(name: str, names: list[str]) -> str:
-    if name in NOT_YET:
-        return f"{name} is not in this version of bolide"
     return f"there is no option {name}{_did_you_mean(name, names)}"
 
 
@@ -169,13 +168,21 @@ def _from_environment(environ: Mapping[str, str], notes: list[str]) -> dict[str,
                 continue
             if name == theirs:
                 notes.append(f"{name} is read; its name here is {option.variable}")
-            texts = text.split(",") if option.kind == "texts" else [text]
-            if option.field == "bind":
-                texts = split_binds(text)
-            for part in texts:
+            for part in _parts(option, text):
                 _put(settings, option, part, name)
             break
     return settings
+
+
+def _parts(option: Option, text: str) -> list[str]:
+    """Return the values that a variable has for an option that may be repeated."""
+    if option.field == "bind":
+        return split_binds(text)
+    if option.kind == "texts":
+        return [x for x in re.split(r"[,\s]+", text) if x]
+    if option.kind == "list":
+        return text.splitlines() if "\n" in text else re.split(r"\s+(?=\S+:)", text)
+    return [text]
 
 
 # The file
@@ -231,8 +238,6 @@ def _read_file(path: str, text: str) -> dict[str, Given]:
 
 def _line_of(text: str, key: str) -> int:
     """Return the number of the line that ``key`` is on, the first that looks so."""
-    import re
-
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(
             rf"""\s*\[?\s*([\w.]+\.)?["']?{re.escape(key)}["']?\s*[]=.]""", line

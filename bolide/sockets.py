@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import stat
+from typing import Any, NamedTuple
 
 from bolide.binds import BINDS_MAX, LISTEN_PLAIN, Bind
 from bolide.config import Config
@@ -134,6 +135,40 @@ def places(sockets: list[socket.socket], config: Config) -> str:
         text = describe(sock)
         found.append(text.replace("http://", "https://") if is_secure else text)
     return ", ".join(found)
+
+
+class ListeningSocket(NamedTuple):
+    """A socket that the engine has, for programs that ask where it is bound."""
+
+    family: int
+    type: int
+    proto: int
+    name: Any
+    fd: int
+
+    def getsockname(self) -> Any:
+        """Return its address, as a socket does."""
+        return self.name
+
+    def fileno(self) -> int:
+        """Return its descriptor, which the engine owns."""
+        return self.fd
+
+
+class Listening(NamedTuple):
+    """What a server listens on, with ``sockets`` as asyncio's Server has them."""
+
+    sockets: tuple[ListeningSocket, ...]
+
+    @classmethod
+    def of(cls, sockets: list[socket.socket]) -> Listening:
+        """Return what is to be known of ``sockets``."""
+        return cls(
+            tuple(
+                ListeningSocket(s.family, s.type, s.proto, s.getsockname(), s.fileno())
+                for s in sockets
+            )
+        )
 
 
 def describe(sock: socket.socket) -> str:

@@ -68,13 +68,13 @@ class WorkerServer(Server):
             self._beat(loop)
         self._tell(b"ready")
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def handle_exit(self, number: int, frame: FrameType | None) -> None:
         """Stop; a second signal is the same one, sent to the whole group of processes.
 
         To end it at once is the supervisor's.
         """
         if self._signal is None:
-            super()._on_signal(number, frame)
+            super().handle_exit(number, frame)
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
         offset = self.post.seat * SEAT_BYTES + _BEAT_OFFSET
@@ -125,4 +125,4 @@ def run_worker(config: Config, post: Post, listeners: list[socket.socket]) -> in
 
     ignore_supervisors_signals()
     drop(config)
-    return WorkerServer(config, post).run(listeners, owns_process=True)
+    return WorkerServer(config, post).execute(listeners, owns_process=True)

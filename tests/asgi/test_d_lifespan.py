@@ -154,7 +154,7 @@ def run_and_fail(handle, lifespan="auto"):
     config = bolide.Config(with_lifespan(handle), lifespan=lifespan, access_log=False)
     server = bolide.Server(config)
     server.log = Record()
-    code = server.run([sock])
+    code = server.execute([sock])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(place)
     return code, server.log

@@ -207,7 +207,7 @@ def test_signals_are_ours_only_while_we_serve():
         server = quiet(apps.hello)
         serving = asyncio.create_task(server.serve())
         await started(server)
-        assert signal.getsignal(signal.SIGTERM) == server._on_signal
+        assert signal.getsignal(signal.SIGTERM) == server.handle_exit
         server.should_exit = True
         await serving
 

@@ -68,7 +68,11 @@ WRONG = [
     ("a:b --app-dir /none", '--app-dir is no folder: "/none"'),
     ("a:b --root-path api", "--root-path begins with \"/\", not 'api'"),
     ("a:b --lifespan maybe", "--lifespan is one of auto, on, off, not 'maybe'"),
-    ("a:b --loop x", "--loop is one of auto, asyncio, uvloop, rloop, not 'x'"),
+    (
+        "a:b --loop x",
+        "--loop is one of auto, none, asyncio, uvloop, zuvloop, rloop, or module:name, "
+        "not 'x'",
+    ),
     (
         "a:b --log-level loud",
         "--log-level is one of critical, error, warning, info, debug, trace, not loud",
@@ -129,6 +133,7 @@ def parse(words, **environ):
 def test_options_are_fields_of_a_config():
     """Nothing can be given to the command that Config does not take."""
     only_for_programs = {"app", "limits", "timeout_notify", "callback_notify"}
+    only_for_programs |= {"ssl_context_factory", "_"}
     fields = set(Config.__dataclass_fields__) - only_for_programs
     assert {x.field for x in options.OPTIONS if x.field} == fields
 

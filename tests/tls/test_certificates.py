@@ -137,7 +137,7 @@ def reload(serving):
 def why_not(**settings):
     """Return the line that is logged when the server cannot start."""
     serving = Secure(hello, Pair("", ""), **settings)
-    assert serving.server.run([serving.listener]) == 1
+    assert serving.server.execute([serving.listener]) == 1
     (text,) = serving.log.errors()
     return text
 
