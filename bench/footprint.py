@@ -8,6 +8,7 @@ import time
 
 import servers
 from measure import cpu_seconds, rss_bytes, wait_for_port
+from works import WORKS
 
 CONNECTIONS = 10_000
 HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -45,7 +46,7 @@ def open_idle(port, count):
 def line_of(name, port, plain):
     """Return one row of the table."""
     began = time.monotonic()
-    with servers.running(name, "hello", port) as process:
+    with servers.running(name, WORKS["hello"], port) as process:
         ready = time.monotonic() - began
         wait_for_port(port, process)
         open_idle(port, 1)[0].close()

@@ -10,6 +10,7 @@ import sys
 import footprint
 import servers
 from measure import rss_bytes
+from works import Work
 
 PORT = 17900
 GIB = 1 << 30
@@ -81,7 +82,7 @@ def main():
     footprint.raise_descriptor_limit()
     worst = 0
     for index, (what, app, load) in enumerate(LOADS):
-        with servers.running(name, app, PORT + index) as process:
+        with servers.running(name, Work(what, app), PORT + index) as process:
             load(PORT + index)
             first = rss_bytes(process.pid)
             load(PORT + index)

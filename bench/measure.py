@@ -1,4 +1,4 @@
-"""Figures of a process tree from /proc, and of a run of wrk or of ws_load."""
+"""Figures of a process tree from /proc, and of a run of wrk, h2load or ws_load."""
 
 import os
 import re
@@ -21,7 +21,7 @@ class Run:
     rate: float
     """Requests per second."""
     p50: float
-    """Milliseconds."""
+    """Milliseconds; of h2load, which tells no median, the mean."""
     p99: float
     """Milliseconds."""
     cpu: float = 0.0
@@ -93,6 +93,26 @@ def milliseconds(text):
     return float(number) * UNITS_MS[unit]
 
 
+def client_of_h2(port, work, seconds, core):
+    """Run h2load on its core; return its figures."""
+    scheme = "https" if work.tls else "http"
+    command = f"taskset -c {core} h2load -t1 -c{work.connections} -m{work.streams}"
+    command += f" -D{seconds} {scheme}://127.0.0.1:{port}{work.path}"
+    done = subprocess.run(command.split(), capture_output=True, text=True, check=True)
+    out = done.stdout
+    answered = int(re.search(r"status codes: (\d+) 2xx", out).group(1))
+    found = re.search(r"time for request:\s+(.*)", out)
+    mean = milliseconds(found.group(1).split()[2])
+    bad = re.search(r"(\d+) failed, (\d+) errored, (\d+) timeout", out)
+    return Run(
+        requests=answered,
+        rate=answered / seconds,
+        p50=mean,
+        p99=0.0,
+        errors=bad.group(0) if bad.groups() != ("0", "0", "0") else "",
+    )
+
+
 def command_of(port, work, seconds):
     """Return the command that loads a server."""
     if work.websocket:
@@ -101,11 +121,14 @@ def command_of(port, work, seconds):
     command = ["wrk", "-t1", f"-c{work.connections}", f"-d{seconds}s", "--latency"]
     if work.script:
         command += ["-s", str(work.script)]
-    return [*command, f"http://127.0.0.1:{port}{work.path}", "--", *work.arguments]
+    scheme = "https" if work.tls else "http"
+    return [*command, f"{scheme}://127.0.0.1:{port}{work.path}", "--", *work.arguments]
 
 
 def client(port, work, seconds, core):
     """Run the client on its core; return its figures."""
+    if work.streams:
+        return client_of_h2(port, work, seconds, core)
     command = ["taskset", "-c", core, *command_of(port, work, seconds)]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     p50, p99 = (

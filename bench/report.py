@@ -36,7 +36,11 @@ def verdict(work, medians):
         line += f" (target {work.target}x: {reached})"
     line += f", CPU per request {mine.cpu / max(other.cpu, 0.01):.2f}x"
     if "nginx" in medians:
-        line += f", {mine.cpu / max(medians['nginx'].cpu, 0.01):.2f}x nginx's"
+        ratio = mine.cpu / max(medians["nginx"].cpu, 0.01)
+        line += f", {ratio:.2f}x nginx's"
+        if work.nginx_target:
+            reached = "reached" if ratio <= work.nginx_target else "missed"
+            line += f" (target {work.nginx_target}x: {reached})"
     return line
 
 

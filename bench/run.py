@@ -37,11 +37,11 @@ def compare(work, names, rounds, seconds, ports):
     runs = {}
     for _ in range(rounds):
         for name in names:
-            if name == "nginx" and not work.has_nginx:
+            if not servers.can(name, work):
                 continue
             port = next(ports)
             try:
-                with servers.running(name, work.app, port) as process:
+                with servers.running(name, work, port) as process:
                     run = load(process, port, work, seconds, servers.CORE_OF_CLIENT)
             except (RuntimeError, subprocess.CalledProcessError) as problem:
                 print(f"{name}: {problem}", file=sys.stderr)

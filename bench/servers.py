@@ -28,8 +28,24 @@ COMMANDS = {
     "fastpysgi": f"{sys.executable} serve_fastpysgi.py {{app}} {{port}}",
     "uvicorn": f"{BIN}/uvicorn apps:{{app}} --port {{port}} {QUIET}"
     " --loop uvloop --http httptools --timeout-keep-alive 300",
+    "h2corn": f"{BIN}/h2corn apps:{{app}} --bind 127.0.0.1:{{port}}",
     "nginx": "nginx -c {config}",
 }
+
+TLS = {
+    "bolide": " --ssl-certfile {cert} --ssl-keyfile {key}",
+    "bolide/asyncio": " --ssl-certfile {cert} --ssl-keyfile {key}",
+    "peregrine": " --tls-cert {cert} --tls-key {key}",
+    "weft": " --tls-cert {cert} --tls-key {key}",
+    "granian": " --ssl-certificate {cert} --ssl-keyfile {key}",
+    "uvicorn": " --ssl-certfile {cert} --ssl-keyfile {key}",
+    "h2corn": " --certfile {cert} --keyfile {key}",
+    "nginx": "",
+}
+"""What each server's command has more for TLS; the others do not speak it."""
+
+H2 = {"bolide", "bolide/asyncio", "peregrine", "weft", "granian", "h2corn", "nginx"}
+"""Those that speak HTTP/2."""
 
 NGINX = """
 daemon off; master_process off; worker_processes 1; pid {folder}/pid;
@@ -38,7 +54,8 @@ events {{ worker_connections 20000; }}
 http {{
     access_log off; keepalive_requests 100000000; keepalive_timeout 300s;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{listen};
+        {tls}
         location / {{
             default_type "text/plain; charset=utf-8"; return 200 "Hello, world!";
         }}
@@ -57,15 +74,46 @@ def is_there(name):
     return shutil.which(program) is not None
 
 
+def can(name, work):
+    """Return whether the server speaks what the work asks for."""
+    if name == "nginx" and not work.has_nginx:
+        return False
+    return (not work.tls or name in TLS) and (not work.streams or name in H2)
+
+
+def make_certificate(folder):
+    """Make a key on P-256 and a certificate of it; return both paths."""
+    cert, key = Path(folder, "cert.pem"), Path(folder, "key.pem")
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
+    command += f" -nodes -days 2 -subj /CN=localhost -out {cert} -keyout {key}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    return cert, key
+
+
+def command_of(name, work, port, folder):
+    """Return the command that starts a server; nginx's configuration is written."""
+    app = work.app
+    places = {"app": app, "port": port, "config": Path(folder, "nginx.conf")}
+    command, tls, listen = COMMANDS[name], "", ""
+    if work.tls:
+        places["cert"], places["key"] = make_certificate(folder)
+        command += TLS[name]
+        tls = "ssl_certificate {cert}; ssl_certificate_key {key};".format(**places)
+        listen = " ssl"
+    if work.streams:
+        listen += " http2"
+    text = NGINX.format(folder=folder, port=port, listen=listen, tls=tls)
+    places["config"].write_text(text)
+    return command.format(**places).split()
+
+
 @contextmanager
-def running(name, app, port):
-    """Start a server pinned to its core; give the process."""
+def running(name, work, port):
+    """Start a server for a kind of work, pinned to its core; give the process."""
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder, "nginx.conf")
-        config.write_text(NGINX.format(folder=folder, port=port))
-        command = COMMANDS[name].format(app=app, port=port, config=config)
+        command = command_of(name, work, port, folder)
         process = subprocess.Popen(
-            ["taskset", "-c", CORE_OF_SERVER, *command.split()],
+            ["taskset", "-c", CORE_OF_SERVER, *command],
             cwd=HERE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -21,10 +21,21 @@ class Work:
     has_nginx: bool = False
     websocket: tuple[str, ...] = ()
     """For bench/c/ws_load.c: bytes of a message, messages in flight, "broadcast"."""
+    streams: int = 0
+    """Over HTTP/2, by h2load, so many at once on each connection; 0: not."""
+    tls: bool = False
+    nginx_target: float = 0.0
+    """CPU per request as a multiple of nginx's, at most."""
 
 
 WORKS = {
-    "hello": Work("GET hello, 64 connections", "hello", target=1.3, has_nginx=True),
+    "hello": Work(
+        "GET hello, 64 connections",
+        "hello",
+        target=1.3,
+        has_nginx=True,
+        nginx_target=1.1,
+    ),
     "browser": Work(
         "the same with a browser's 12 fields",
         "hello",
@@ -58,6 +69,25 @@ WORKS = {
     "stream": Work("16 chunks of 4 KiB", "stream", target=1.2),
     "sleep": Work("sleep(0), 256 connections", "sleepy", connections=256, target=1.1),
     "fastapi": Work("FastAPI JSON route", "fast", path="/items/7", target=1.05),
+    "h2c": Work(
+        "HTTP/2 without TLS, 16 connections x 16 streams",
+        "hello",
+        connections=16,
+        streams=16,
+        target=2.0,
+        has_nginx=True,
+        nginx_target=0.75,
+    ),
+    "h2": Work(
+        "HTTP/2 over TLS, 16 connections x 16 streams",
+        "hello",
+        connections=16,
+        streams=16,
+        tls=True,
+        target=2.0,
+        has_nginx=True,
+        nginx_target=0.75,
+    ),
     "one": Work("one connection, one at a time", "hello", connections=1),
     "ws128": Work(
         "WebSocket echo, 128 bytes", "ws", target=1.15, websocket=("128", "1")

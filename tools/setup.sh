@@ -10,6 +10,7 @@ missing=""
 if [ "$1" = --bench ]; then
     shift
     command -v wrk >/dev/null 2>&1 || missing="$missing wrk"
+    command -v h2load >/dev/null 2>&1 || missing="$missing nghttp2-client"
     command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
     command -v taskset >/dev/null 2>&1 || missing="$missing util-linux"
 elif [ "$1" = --browser ]; then
