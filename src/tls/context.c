@@ -25,6 +25,9 @@
 #define SUITES_DEFAULT                                                                 \
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
+/* The longest name of a host (RFC 1035 2.3.4). */
+#define HOST_BYTES_MAX 255
+
 int
 tls_fail(struct tls_why *why, const char *format, ...)
 {
@@ -88,22 +91,52 @@ find_identity(const struct tls_context *context, const char *host)
     return found;
 }
 
-/* A client that asks for a host without a certificate here gets the default one, and
- * decides itself (RFC 6066 3). */
+/* The host that a client asks for: a list of one name of type 0 (RFC 6066 3).  False
+ * when there is none that could be a host's; OpenSSL refuses what is malformed. */
+static bool
+asked_host(SSL *ssl, char host[HOST_BYTES_MAX + 1])
+{
+    const unsigned char *at;
+    size_t n;
+
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &n) != 1 ||
+        n < 6 || at[2] != TLSEXT_NAMETYPE_host_name)
+        return false;
+    size_t len = (size_t)at[3] << 8 | at[4];
+    if (len == 0 || len != n - 5 || len > HOST_BYTES_MAX ||
+        memchr(at + 5, '\0', len) != NULL)
+        return false;
+    memcpy(host, at + 5, len);
+    host[len] = '\0';
+    return true;
+}
+
+/* Chooses the certificate before anything else is looked at, so that a ticket is judged
+ * as one for this host.  A client that asks for a host without a certificate here gets
+ * the default one, and decides itself (RFC 6066 3). */
+static int
+on_client_hello(SSL *ssl, int *alert, void *arg)
+{
+    char host[HOST_BYTES_MAX + 1];
+    const struct tls_identity *identity =
+        asked_host(ssl, host) ? find_identity(arg, host) : NULL;
+
+    if (identity == NULL || identity->ctx == SSL_get_SSL_CTX(ssl) ||
+        SSL_set_SSL_CTX(ssl, identity->ctx) != NULL)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+/* Whether the name that was asked for has been heeded. */
 static int
 on_server_name(SSL *ssl, int *alert, void *arg)
 {
     const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    const struct tls_identity *identity =
-        host != NULL ? find_identity(arg, host) : NULL;
 
     (void)alert;
-    if (identity == NULL)
-        return SSL_TLSEXT_ERR_NOACK;
-    if (identity->ctx != SSL_get_SSL_CTX(ssl) &&
-        SSL_set_SSL_CTX(ssl, identity->ctx) == NULL)
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    return SSL_TLSEXT_ERR_OK;
+    return host != NULL && find_identity(arg, host) != NULL ? SSL_TLSEXT_ERR_OK
+                                                            : SSL_TLSEXT_ERR_NOACK;
 }
 
 /* Our order counts.  Without a protocol in common there is no connection (RFC 7301
@@ -192,6 +225,7 @@ set_modes(SSL_CTX *ctx, struct tls_context *context, const struct tls_config *co
     /* Idle connections give their two record buffers of 17 KiB back. */
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_app_data(ctx, context);
+    SSL_CTX_set_client_hello_cb(ctx, on_client_hello, context);
     SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
     SSL_CTX_set_tlsext_servername_arg(ctx, context);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, context);
@@ -200,8 +234,8 @@ set_modes(SSL_CTX *ctx, struct tls_context *context, const struct tls_config *co
 }
 
 static int
-new_ctx(struct tls_context *context, const struct tls_config *config, SSL_CTX **out,
-        struct tls_why *why)
+new_ctx(struct tls_context *context, const struct tls_config *config,
+        struct tls_identity *identity, struct tls_why *why)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (ctx == NULL)
@@ -212,12 +246,12 @@ new_ctx(struct tls_context *context, const struct tls_config *config, SSL_CTX **
                      SSL_CTX_set_max_proto_version(ctx, config->version_max) != 1))
         err = tls_fail(why, "OpenSSL does not speak the TLS versions asked for");
     if (err == 0)
-        err = tls_trust_install(ctx, config, why);
+        err = tls_trust_install(ctx, config, identity, why);
     if (err != 0) {
         SSL_CTX_free(ctx);
         return err;
     }
-    *out = ctx;
+    identity->ctx = ctx;
     return 0;
 }
 
@@ -250,7 +284,7 @@ load_pair(struct tls_context *context, const struct tls_config *config,
     if (err == 0) {
         identity->ctx = twin_ctx(context, identity);
         if (identity->ctx == NULL)
-            err = new_ctx(context, config, &identity->ctx, why);
+            err = new_ctx(context, config, identity, why);
     }
     if (err == 0)
         err = tls_identity_load(identity, pair, config->password, why);

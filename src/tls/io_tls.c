@@ -20,140 +20,13 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-/* Ciphertext taken by one recv; larger records are completed in place. */
-#define IN_BYTES 8192u
-
-/* What a record may have beyond its plaintext, header included (RFC 5246 6.2.3). */
-#define RECORD_EXTRA_BYTES (5u + 256u)
-
-/* Ciphertext of one send: four full records. */
-#define OUT_BYTES (4u * (TLS_RECORD_BYTES + RECORD_EXTRA_BYTES))
-
 /* Alerts, tickets and answers to KeyUpdate that wait for a peer who does not read. */
-#define LEFT_BYTES_MAX (2u * OUT_BYTES)
+#define LEFT_BYTES_MAX (2u * TLS_DESK_OUT_BYTES)
 
 static struct io_tls *
 tls_of(struct io *io)
 {
     return container_of(io, struct io_tls, io);
-}
-
-/* The BIO */
-
-static ssize_t
-receive(const struct io_tls *t, char *at, size_t n)
-{
-    for (;;) {
-        ssize_t got = recv(t->io.fd, at, n, 0);
-        if (got > 0)
-            return got;
-        if (got == 0)
-            return ERR_EOF;
-        if (errno != EINTR)
-            return err_from_errno(errno);
-    }
-}
-
-/* Receives into the shared memory.  There must be room for all of it in the reader's, and
- * for a record that has come in part before. */
-static void
-fill(const struct io_tls *t)
-{
-    struct tls_desk *desk = t->desk;
-    ssize_t got = receive(t, desk->in, IN_BYTES);
-
-    desk->in_at = desk->in_end = 0;
-    if (got > 0)
-        desk->in_end = (size_t)got;
-    if (got < (ssize_t)IN_BYTES)
-        desk->ended = got < 0 ? (int)got : ERR_AGAIN;
-}
-
-static int
-bio_read(BIO *bio, char *at, int wanted)
-{
-    struct io_tls *t = BIO_get_data(bio);
-    struct tls_desk *desk = t->desk;
-    size_t n = (size_t)wanted;
-
-    BIO_clear_retry_flags(bio);
-    if (desk->in_at == desk->in_end && desk->ended == 0) {
-        if (n > IN_BYTES || desk->room < TLS_RECORD_BYTES + IN_BYTES) {
-            ssize_t got = receive(t, at, n);
-            if (got < (ssize_t)n)
-                desk->ended = got < 0 ? (int)got : ERR_AGAIN;
-            if (got > 0)
-                return (int)got;
-        } else {
-            fill(t);
-        }
-    }
-    if (desk->in_at == desk->in_end) {
-        if (desk->ended == ERR_AGAIN)
-            BIO_set_retry_read(bio);
-        return desk->ended == ERR_EOF ? 0 : -1;
-    }
-    if (n > desk->in_end - desk->in_at)
-        n = desk->in_end - desk->in_at;
-    memcpy(at, desk->in + desk->in_at, n);
-    desk->in_at += n;
-    return (int)n;
-}
-
-static int
-bio_write(BIO *bio, const char *bytes, int len)
-{
-    const struct io_tls *t = BIO_get_data(bio);
-    struct tls_desk *desk = t->desk;
-    size_t n = (size_t)len;
-
-    BIO_clear_retry_flags(bio);
-    if (n > OUT_BYTES - desk->out_len)
-        return -1; /* only a flood of answers gets here */
-    memcpy(desk->out + desk->out_len, bytes, n);
-    desk->out_len += n;
-    return len;
-}
-
-static long
-bio_ctrl(BIO *bio, int command, long number, void *arg)
-{
-    const struct io_tls *t = BIO_get_data(bio);
-
-    (void)number;
-    (void)arg;
-    if (command == BIO_CTRL_EOF)
-        return t->desk->ended == ERR_EOF && t->desk->in_at == t->desk->in_end;
-    return command == BIO_CTRL_FLUSH;
-}
-
-int
-tls_desk_init(struct tls_desk *desk, const struct clock *clock)
-{
-    *desk = (struct tls_desk){.clock = clock};
-    desk->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "bolide");
-    desk->in = mem_alloc(IN_BYTES);
-    desk->out = mem_alloc(OUT_BYTES);
-    desk->piece = mem_alloc(TLS_RECORD_BYTES);
-    if (desk->method == NULL || desk->in == NULL || desk->out == NULL ||
-        desk->piece == NULL) {
-        tls_desk_fini(desk);
-        return ERR_NOMEM;
-    }
-    (void)BIO_meth_set_read(desk->method, bio_read);
-    (void)BIO_meth_set_write(desk->method, bio_write);
-    (void)BIO_meth_set_ctrl(desk->method, bio_ctrl);
-    return 0;
-}
-
-void
-tls_desk_fini(struct tls_desk *desk)
-{
-    BIO_meth_free(desk->method);
-    mem_free(desk->in);
-    mem_free(desk->out);
-    mem_free(desk->piece);
-    *desk = (struct tls_desk){0};
 }
 
 /* Sending */
@@ -232,7 +105,9 @@ give_up(struct io_tls *t)
     unsigned long first = ERR_peek_error();
     int ended = t->desk->ended;
 
-    if (ended == 0 || ended == ERR_AGAIN) {
+    if (ended == ERR_TLS) {
+        t->broken = ERR_TLS; /* io.detail is there */
+    } else if (ended == 0 || ended == ERR_AGAIN) {
         t->io.detail = first != 0 ? ERR_reason_error_string(first) : NULL;
         t->broken = ERR_TLS;
     } else {
@@ -252,6 +127,26 @@ read_ended(struct io_tls *t)
         ERR_peek_error() == 0)
         return ERR_EOF;
     return give_up(t);
+}
+
+/* Ends a connection whose peer floods it, or wants to shake hands again (RFC 9113 9.2.1):
+ * nothing more is read. */
+static void
+on_info(const SSL *ssl, int where, int value)
+{
+    struct io_tls *t = BIO_get_data(SSL_get_rbio(ssl));
+
+    if (!t->io.is_ready || t->is_shut)
+        return;
+    if (where == SSL_CB_WRITE_ALERT && (value & 0xff) == SSL_AD_NO_RENEGOTIATION)
+        t->io.detail = "renegotiation";
+    else if ((where & SSL_CB_LOOP) != 0 &&
+             rate_take(&t->messages, TLS_MESSAGES_MAX, t->desk->clock->ms) > 0)
+        t->io.detail = "a flood of handshake messages";
+    else
+        return;
+    t->desk->in_at = t->desk->in_end;
+    t->desk->ended = ERR_TLS;
 }
 
 /* Reading */
@@ -281,7 +176,7 @@ static int
 shake_hands(struct io_tls *t)
 {
     if (!t->has_begun) {
-        fill(t);
+        tls_desk_fill(t);
         if (t->desk->in_end == 0)
             return t->desk->ended == ERR_EOF ? ERR_RESET : t->desk->ended;
         if (is_plain(t))
@@ -339,6 +234,7 @@ tls_read(struct io *io, char *at, size_t n)
     if (t->broken != 0)
         return t->broken;
     desk->in_at = desk->in_end = 0;
+    desk->receives = 0;
     desk->ended = 0;
     desk->room = n;
     if (ERR_peek_error() != 0)
@@ -418,8 +314,7 @@ encrypt(struct io_tls *t, struct cursor *c)
 {
     struct tls_desk *desk = t->desk;
 
-    while (c->left > 0 &&
-           OUT_BYTES - desk->out_len >= TLS_RECORD_BYTES + RECORD_EXTRA_BYTES) {
+    while (c->left > 0 && tls_desk_has_room(desk)) {
         size_t n = record_size(t, c->left);
         if (SSL_write(t->ssl, cursor_piece(c, n, desk->piece), (int)n) != (int)n)
             return give_up(t);
@@ -542,6 +437,7 @@ io_tls_init(struct io_tls *t, int fd, struct tls_desk *desk,
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
     SSL_set_accept_state(t->ssl);
+    SSL_set_info_callback(t->ssl, on_info);
     (void)tls_context_retain(context);
     return 0;
 }

@@ -9,16 +9,13 @@
 #define TLS_IO_TLS_H
 
 #include "base/buf.h"      /* struct buf */
-#include "base/clock.h"    /* struct clock */
 #include "base/compiler.h" /* MUST_USE */
+#include "base/rate.h"     /* struct rate */
 #include "net/io.h"        /* struct io */
 #include "tls/context.h"   /* struct tls_context */
+#include "tls/desk.h"      /* struct tls_desk */
 
-struct bio_method_st;
 struct ssl_st;
-
-/* The most that one record carries (RFC 8446 5.1). */
-#define TLS_RECORD_BYTES 16384u
 
 /* A burst begins with records of about one packet, so that a client can use the first of
  * them at once; behind this many bytes come full ones. */
@@ -26,18 +23,9 @@ struct ssl_st;
 #define TLS_SMALL_BYTES 16384u
 #define TLS_BURST_MS 1000u /* so long without output ends a burst */
 
-/* What the TLS connections of one thread share.  All of it is empty between two calls. */
-struct tls_desk {
-    struct bio_method_st *method; /* owned */
-    const struct clock *clock;    /* borrowed; for bursts */
-    char *in;                     /* owned; ciphertext received and not decrypted yet */
-    size_t in_at, in_end;
-    char *out; /* owned; ciphertext that is to be sent */
-    size_t out_len;
-    char *piece; /* owned; plaintext pieces gathered for one record */
-    size_t room; /* bytes that the reader still has room for */
-    int ended;   /* what the socket said instead of bytes: ERR_AGAIN, ERR_EOF, ... */
-};
+/* Steps of messages other than data that a peer may cause in a second, behind its
+ * handshake: KeyUpdate (RFC 8446 4.6.3) is all there is, once in many gigabytes. */
+#define TLS_MESSAGES_MAX 100u
 
 struct io_tls {
     struct io io;
@@ -47,16 +35,12 @@ struct io_tls {
     size_t owed;           /* plaintext bytes of `left`: not yet said to be written */
     uint64_t burst_ms;     /* when the last byte was sent */
     uint32_t burst_bytes;  /* sent in this burst, counted up to TLS_SMALL_BYTES */
+    struct rate messages;  /* behind the handshake */
     bool has_begun;        /* bytes have come */
     int broken;            /* the error that has ended it, or 0 */
     bool is_shut;          /* close_notify is out or in `left` */
     bool shut_due;         /* the socket is shut down when `left` is out */
 };
-
-/* Prepares `desk`; `clock` is borrowed.  Returns 0 or ERR_NOMEM, and then nothing is left
- * to be ended. */
-MUST_USE int tls_desk_init(struct tls_desk *desk, const struct clock *clock);
-void tls_desk_fini(struct tls_desk *desk);
 
 /* Makes `io` the server's side of TLS over `fd`, a non-blocking socket that it owns from
  * now on; takes a reference to `context`.  Returns 0, or ERR_NOMEM and then owns nothing. */

@@ -92,9 +92,11 @@ digest_file(EVP_MD_CTX *digest, const char *path)
 }
 
 /* A ticket keeps the verdict on a client's certificate: it counts only as long as the
- * same files judge, in every worker. */
+ * same files judge, in every worker, and for the certificate of ours that it was shown
+ * to. */
 static int
-set_session_context(SSL_CTX *ctx, const struct tls_config *config, struct tls_why *why)
+set_session_context(SSL_CTX *ctx, const struct tls_config *config,
+                    const struct tls_identity *identity, struct tls_why *why)
 {
     unsigned char name[EVP_MAX_MD_SIZE];
     unsigned n = 0;
@@ -107,6 +109,8 @@ set_session_context(SSL_CTX *ctx, const struct tls_config *config, struct tls_wh
     (void)EVP_DigestUpdate(digest, &config->verify, sizeof config->verify);
     digest_file(digest, config->ca);
     digest_file(digest, config->crl);
+    if (config->verify != TLS_VERIFY_NONE)
+        (void)EVP_DigestUpdate(digest, identity->names, identity->names_len);
     bool done = EVP_DigestFinal_ex(digest, name, &n) == 1 &&
                 SSL_CTX_set_session_id_context(ctx, name, n) == 1;
     EVP_MD_CTX_free(digest);
@@ -114,7 +118,8 @@ set_session_context(SSL_CTX *ctx, const struct tls_config *config, struct tls_wh
 }
 
 int
-tls_trust_install(SSL_CTX *ctx, const struct tls_config *config, struct tls_why *why)
+tls_trust_install(SSL_CTX *ctx, const struct tls_config *config,
+                  const struct tls_identity *identity, struct tls_why *why)
 {
     static const int modes[] = {
         [TLS_VERIFY_NONE] = SSL_VERIFY_NONE,
@@ -129,5 +134,5 @@ tls_trust_install(SSL_CTX *ctx, const struct tls_config *config, struct tls_why 
         return err;
     SSL_CTX_set_verify(ctx, modes[config->verify], NULL);
     SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH_MAX);
-    return set_session_context(ctx, config, why);
+    return set_session_context(ctx, config, identity, why);
 }

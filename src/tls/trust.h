@@ -10,6 +10,7 @@
  * config->crl.  A session that began under other files is not resumed.  Returns 0, or
  * ERR_TLS_CONFIG with *why. */
 MUST_USE int tls_trust_install(struct ssl_ctx_st *ctx, const struct tls_config *config,
+                               const struct tls_identity *identity,
                                struct tls_why *why);
 
 #endif

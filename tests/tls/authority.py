@@ -37,15 +37,20 @@ class Pair(NamedTuple):
 class Authority:
     """Issues certificates below a folder; ``cert`` is its own."""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, above=None):
+        """``above`` is the Authority that has issued it; None: itself."""
         self.folder = folder
         self.cert, self.key = folder / "ca.pem", folder / "ca.key"
         self.count = 0
-        openssl(
-            *("req", "-x509", *KINDS["ec"], "-nodes", "-days", "30"),
-            *("-subj", f"/CN={name}", "-keyout", self.key, "-out", self.cert),
-            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
-        )
+        if above is not None:
+            rights = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign"
+            self.cert, self.key = above.issue(name, extensions=rights)
+        else:
+            openssl(
+                *("req", "-x509", *KINDS["ec"], "-nodes", "-days", "30"),
+                *("-subj", f"/CN={name}", "-keyout", self.key, "-out", self.cert),
+                *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+            )
         (folder / "index.txt").touch()
         (folder / "ca.conf").write_text(
             "[ca]\ndefault_ca = own\n[own]\n"
@@ -54,39 +59,45 @@ class Authority:
             "default_crl_days = 30\n"
         )
 
-    def issue(self, subject, names="", kind="ec", dates=("-days", "30"), password=None):
+    def issue(
+        self,
+        subject,
+        names="",
+        kind="ec",
+        dates=("-days", "30"),
+        password=None,
+        extensions="",
+    ):
         """Return a Pair for ``subject``, which may be a whole name: /O=A/CN=b."""
         self.count += 1
         stem = self.folder / f"{self.count}"
         pair = Pair(stem.with_suffix(".pem"), stem.with_suffix(".key"))
-        request, extensions = stem.with_suffix(".csr"), stem.with_suffix(".ext")
-        extensions.write_text(
+        request, rights = stem.with_suffix(".csr"), stem.with_suffix(".ext")
+        rights.write_text(
             "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
             + (f"subjectAltName={names}\n" if names else "")
+            + extensions
         )
         secret = ["-nodes"] if password is None else ["-passout", f"pass:{password}"]
         openssl(
-            *("req", *KINDS[kind], *secret, "-utf8"),
+            *("req", *KINDS[kind], *secret, "-utf8", "-multivalue-rdn"),
             *("-subj", subject if subject[0] == "/" else f"/CN={subject}"),
             *("-keyout", pair.key, "-out", request),
         )
         openssl(
             *("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key),
-            *("-set_serial", self.count, "-extfile", extensions, "-out", pair.cert),
+            *("-set_serial", self.count, "-extfile", rights, "-out", pair.cert),
             *dates,
         )
         return pair
 
+    def issue_authority(self, name, folder):
+        """Return an Authority below this one."""
+        return Authority(folder, name, self)
+
     def issue_expired(self, subject):
-        """Return a Pair that expired long ago."""
-        pair = self.issue(subject)
-        openssl(
-            *("ca", "-config", self.folder / "ca.conf", "-batch", "-notext"),
-            *("-ss_cert", pair.cert, "-out", pair.cert, "-outdir", self.folder),
-            *("-startdate", "20200101000000Z", "-enddate", "20210101000000Z"),
-            *("-policy", "anything", "-create_serial"),
-        )
-        return pair
+        """Return a Pair that expired yesterday."""
+        return self.issue(subject, dates=("-days", "-1"))
 
     def revoke(self, pair):
         """Revoke a certificate."""
@@ -96,4 +107,20 @@ class Authority:
         """Return a new revocation list, a file."""
         path = self.folder / name
         openssl("ca", "-config", self.folder / "ca.conf", "-gencrl", "-out", path)
+        return path
+
+    def answer_ocsp(self, pair, folder):
+        """Return a file in DER that says that a certificate is good."""
+        number = openssl("x509", "-in", pair.cert, "-noout", "-serial").split(b"=")[1]
+        subject = openssl("x509", "-in", pair.cert, "-noout", "-subject").split(b"=", 1)
+        index, path = folder / "index.txt", folder / "ocsp.der"
+        index.write_text(
+            f"V\t350101000000Z\t\t{number.decode().strip()}\tunknown\t"
+            f"{subject[1].decode().strip()}\n"
+        )
+        openssl(
+            *("ocsp", "-index", index, "-CA", self.cert, "-rsigner", self.cert),
+            *("-rkey", self.key, "-issuer", self.cert, "-cert", pair.cert),
+            *("-respout", path, "-ndays", "7"),
+        )
         return path

@@ -5,8 +5,8 @@ import shutil
 import ssl
 
 import pytest
-from authority import Pair
-from serving import DEADLINE_S
+from authority import Pair, openssl
+from serving import DEADLINE_S, answer, read_answer, request
 from talking import Secure, client_context, hello, scope_over_tls
 
 import bolide
@@ -52,6 +52,88 @@ def test_G29_tls_without_a_client_certificate(authority, localhost):
     assert tls["client_cert_error"] is None
 
 
+def test_G29_a_websocket_has_it_too(authority, localhost):
+    scopes = []
+
+    async def app(scope, receive, send):
+        scopes.append(scope)
+        await receive()
+        await send({"type": "websocket.close"})
+
+    fields = (
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    )
+    fields += "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    with (
+        Secure(app, localhost) as serving,
+        serving.open(client_context(authority)) as sock,
+    ):
+        sock.sendall(request(fields=fields))
+        assert read_answer(sock).status == 403
+    (scope,) = scopes
+    assert (scope["type"], scope["scheme"]) == ("websocket", "wss")
+    assert scope["extensions"]["tls"]["tls_version"] == 0x0304
+
+
+def test_G29_what_was_agreed_on_is_told_as_numbers(authority, localhost):
+    old = ssl.TLSVersion.TLSv1_2
+    attributes = {"minimum_version": old, "maximum_version": old}
+    scope = scope_over_tls(authority, localhost, **attributes)
+    assert scope["extensions"]["tls"]["tls_version"] == 0x0303
+    assert scope["extensions"]["tls"]["cipher_suite"] == 0xC02B
+
+
+@pytest.mark.parametrize(
+    ("subject", "name"),
+    [
+        ("/C=AT/O=Österreich/CN=a b", "CN=a b,O=Österreich,C=AT"),
+        ("/O= x;y/CN=#1", r"CN=\#1,O=\ x\;y"),
+        ('/O=a"b<c>d/CN=x\\+y', r"CN=x\+y,O=a\"b\<c\>d"),
+        ("/DC=org/DC=example/UID=u", "UID=u,DC=example,DC=org"),
+        ("/OU=1+CN=2", "OU=1+CN=2"),
+    ],
+)
+def test_G29_a_name_is_written_as_rfc_4514_says(authority, localhost, subject, name):
+    client = authority.issue(subject)
+    settings = {"ssl_cert_reqs": "required", "ssl_ca_certs": str(authority.cert)}
+    tls = scope_over_tls(authority, localhost, client, settings)["extensions"]["tls"]
+    assert tls["client_cert_name"] == name
+
+
+def test_G29_the_chain_has_what_the_client_sent(authority, localhost, tmp_path):
+    between = authority.issue_authority("Between", tmp_path)
+    client = between.issue("client")
+    chain = tmp_path / "chain.pem"
+    chain.write_text(client.cert.read_text() + between.cert.read_text())
+    settings = {"ssl_cert_reqs": "required", "ssl_ca_certs": str(authority.cert)}
+    shown = Pair(chain, client.key)
+    tls = scope_over_tls(authority, localhost, shown, settings)["extensions"]["tls"]
+    sent = [x.read_text().strip() for x in (client.cert, between.cert)]
+    assert [x.strip() for x in tls["client_cert_chain"]] == sent
+
+
+def test_G29_a_resumed_session_still_knows_its_client(authority, localhost):
+    scopes = []
+
+    async def app(scope, receive, send):
+        scopes.append(scope)
+        await answer(send)
+
+    context = client_context(authority, authority.issue("client"))
+    settings = {"ssl_cert_reqs": "required", "ssl_ca_certs": str(authority.cert)}
+    with Secure(app, localhost, **settings) as serving:
+        session = None
+        for is_resumed in (False, True):
+            with serving.open(context, session=session) as sock:
+                sock.sendall(request())
+                read_answer(sock)
+                assert sock.session_reused == is_resumed
+                session = sock.session
+    first, second = (scope["extensions"]["tls"] for scope in scopes)
+    assert second["client_cert_name"] == first["client_cert_name"] == "CN=client"
+    assert second["client_cert_chain"] == first["client_cert_chain"][:1]
+
+
 @pytest.mark.parametrize("wanted", ["optional", "required"])
 def test_G29_tls_with_a_client_certificate(authority, localhost, wanted):
     client = authority.issue("/O=A, B/CN=client")
@@ -88,6 +170,18 @@ def test_clients_are_judged_by_their_certificates(authority, stranger, localhost
         for wanted, client in table
     }
     assert served == table
+
+
+def test_a_folder_of_authorities_is_as_good_as_a_file(
+    authority, stranger, localhost, tmp_path
+):
+    for number, one in enumerate((authority, stranger)):
+        shutil.copy(one.cert, tmp_path / f"{number}.pem")
+    openssl("rehash", tmp_path)
+    settings = {"ssl_cert_reqs": "required", "ssl_ca_certs": str(tmp_path)}
+    assert is_served(authority, localhost, authority.issue("a"), settings)
+    assert is_served(authority, localhost, stranger.issue("b"), settings)
+    assert not is_served(authority, localhost, None, settings)
 
 
 def test_a_revoked_client_is_refused(authority, localhost):

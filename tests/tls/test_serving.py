@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 from serving import DEADLINE_S, answer, read_all, read_answer, read_body, request
@@ -150,6 +151,15 @@ def test_a_handshake_that_stalls_is_ended(localhost):
     with hasty as serving, serving.connect() as sock:
         sock.sendall(bytes.fromhex("1603010200"))
         assert read_all(sock) == b""
+
+
+def test_handshakes_a_second_are_limited(authority, localhost):
+    """The third connection waits in the kernel until the second is over."""
+    with Secure(hello, localhost, limit_handshakes=2) as serving:
+        began = time.monotonic()
+        for _ in range(5):
+            assert serving.get(client_context(authority)).body == b"hello"
+        assert time.monotonic() - began > 1
 
 
 class Heard:

@@ -1,0 +1,318 @@
+"""Bytes that TLS does not allow, and floods of those that it does."""
+
+import contextlib
+import socket
+import ssl
+
+import pytest
+from serving import DEADLINE_S, read_all, read_answer, request
+from talking import Secure, client_context, hello
+from tlslite.constants import AlertDescription, ContentType
+from tlslite.errors import TLSAbruptCloseError, TLSError, TLSRemoteAlert
+from tlslite.handshakesettings import HandshakeSettings
+from tlslite.messages import ApplicationData, KeyUpdate, Message
+from tlslite.tlsconnection import TLSConnection
+
+
+@pytest.fixture(scope="module")
+def serving(localhost):
+    """A server that all cases attack; it must live to the end."""
+    with Secure(hello, localhost) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def still_serves(serving, authority):
+    """After each case others are answered as ever."""
+    yield
+    assert serving.get(client_context(authority)).body == b"hello"
+
+
+class Bytes:
+    """A client whose every byte, both ways, is at hand."""
+
+    def __init__(self, serving, authority, version=None):
+        context = client_context(authority)
+        if version is not None:
+            context.minimum_version = context.maximum_version = version
+        self.into, self.out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.into, self.out, server_hostname="localhost")
+        self.sock = serving.connect()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def hello(self):
+        """Return a ClientHello, a record."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self.tls.do_handshake()
+        return self.out.read()
+
+    def feed(self):
+        """Take what the server has to say; whether it has not ended."""
+        data = self.sock.recv(65536)
+        self.into.write(data)
+        return bool(data)
+
+    def handshake(self):
+        """Shake hands."""
+        while True:
+            try:
+                self.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self.sock.sendall(self.out.read())
+                assert self.feed()
+            else:
+                self.sock.sendall(self.out.read())
+                return
+
+    def ending(self):
+        """Return the name of the alert that ends it, or "" for none."""
+        while True:
+            try:
+                while True:
+                    self.tls.read(65536)
+            except ssl.SSLWantReadError:
+                try:
+                    if not self.feed():
+                        return ""
+                except ConnectionResetError:
+                    return ""
+            except ssl.SSLError as error:
+                return error.reason or ""
+
+
+def alert_of(data):
+    """Return the number of the fatal alert in clear that ends ``data``; None: none."""
+    if len(data) >= 7 and data[-7] == ContentType.alert and data[-2] == 2:
+        return data[-1]
+    return None
+
+
+def test_a_hello_that_comes_byte_by_byte_is_understood(serving, authority):
+    with Bytes(serving, authority) as client:
+        client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in client.hello():
+            client.sock.sendall(bytes([byte]))
+        assert client.feed()
+        client.handshake()
+        client.tls.write(request())
+        client.sock.sendall(client.out.read())
+        answer = b""
+        while b"hello" not in answer:
+            try:
+                answer += client.tls.read(65536)
+            except ssl.SSLWantReadError:
+                assert client.feed()
+
+
+def test_a_hello_in_many_records_is_understood(serving, authority):
+    with Bytes(serving, authority) as client:
+        record = client.hello()
+        for byte in record[5:]:
+            client.sock.sendall(record[:3] + bytes([0, 1, byte]))
+        assert client.feed()
+        client.handshake()
+
+
+@pytest.mark.parametrize(
+    ("sent", "alert"),
+    [
+        pytest.param("16030100050100000001ff", None, id="short hello"),
+        pytest.param(
+            "160301000401ffffff", AlertDescription.illegal_parameter, id="16M"
+        ),
+        pytest.param("1603014801", AlertDescription.record_overflow, id="big record"),
+        pytest.param("802e010002001500000010", None, id="SSLv2"),
+        pytest.param("170303000568656c6c6f", None, id="data first"),
+        pytest.param("160301000401000000", AlertDescription.decode_error, id="empty"),
+    ],
+)
+def test_no_hello_is_no_handshake(serving, sent, alert):
+    with serving.connect() as sock:
+        sock.sendall(bytes.fromhex(sent) + bytes(64))
+        sock.shutdown(socket.SHUT_WR)
+        data = read_all(sock)
+    assert not data.startswith(b"HTTP")
+    if alert is not None:
+        assert alert_of(data) == alert, data
+
+
+@pytest.mark.parametrize("version", [b"\x03\x01", b"\x03\x02"])
+def test_old_versions_get_protocol_version(serving, authority, version):
+    """TLS 1.0 and 1.1 (RFC 8996): a hello of 1.2 that says another number."""
+    with Bytes(serving, authority, ssl.TLSVersion.TLSv1_2) as client:
+        record = bytearray(client.hello())
+        record[9:11] = version
+        client.sock.sendall(record)
+        assert alert_of(read_all(client.sock)) == AlertDescription.protocol_version
+
+
+def test_a_record_that_is_too_big_ends_the_connection(serving, authority):
+    with Bytes(serving, authority) as client:
+        client.handshake()
+        client.sock.sendall(bytes.fromhex("1703034801") + bytes(1000))
+        assert client.ending() == "TLSV1_ALERT_RECORD_OVERFLOW"
+
+
+def test_a_flood_of_change_cipher_spec_ends_the_handshake(serving, authority):
+    with Bytes(serving, authority, ssl.TLSVersion.TLSv1_3) as client:
+        client.sock.sendall(client.hello())
+        with contextlib.suppress(OSError):
+            client.sock.sendall(bytes.fromhex("140303000101") * 1000)
+        assert b"HTTP" not in read_all(client.sock)
+
+
+def test_change_cipher_spec_behind_the_handshake_is_refused(serving, authority):
+    with Bytes(serving, authority, ssl.TLSVersion.TLSv1_3) as client:
+        client.handshake()
+        client.sock.sendall(bytes.fromhex("140303000101"))
+        assert "UNEXPECTED_MESSAGE" in client.ending()
+
+
+class Raw(TLSConnection):
+    """tlslite's client, which sends what it should not."""
+
+    def say(self, message):
+        """Send one message as it is."""
+        for _ in self._sendMsg(message, False, False):
+            pass
+
+    def ending(self):
+        """Return the number of the alert that ends it; None: it just ends."""
+        try:
+            while self.read(min=1, max=65536):
+                pass
+        except TLSRemoteAlert as alert:
+            return alert.description
+        except (TLSAbruptCloseError, OSError):
+            return None
+        return None
+
+
+@contextlib.contextmanager
+def raw(serving, version=(3, 4)):
+    """Give a Raw that has shaken hands."""
+    settings = HandshakeSettings()
+    settings.minVersion = settings.maxVersion = version
+    sock = serving.connect()
+    client = Raw(sock)
+    client.handshakeClientCert(settings=settings, serverName="localhost")
+    try:
+        yield client
+    finally:
+        sock.close()
+
+
+def key_update(number):
+    """Return a KeyUpdate that says ``number`` (RFC 8446 4.6.3)."""
+    return KeyUpdate().create(number)
+
+
+def test_a_key_update_is_answered_and_the_connection_goes_on(serving):
+    with raw(serving) as client:
+        for _ in range(3):
+            for _ in client.send_keyupdate_request(1):
+                pass
+            client.write(request())
+            data = b""
+            while b"hello" not in data:
+                data += client.read(min=1, max=65536)
+
+
+def is_ended_by(serving, client, message, told):
+    """Whether a message sent again and again ends the connection, and is told why."""
+    has_ended = False
+    try:
+        for _ in range(5000):
+            message()
+    except (OSError, TLSError):
+        has_ended = True
+    client.ending()
+    return has_ended and any(told in line for _, line in serving.log.lines)
+
+
+def test_a_flood_of_key_updates_ends_the_connection(authority, localhost):
+    """Unread answers must not pile up either (RFC 9846 4.7.3)."""
+    patient = Secure(hello, localhost, timeout_keep_alive=600)
+    with patient as serving, raw(serving) as client:
+        update = lambda: list(client.send_keyupdate_request(1))  # noqa: E731
+        assert is_ended_by(serving, client, update, "a flood of handshake messages")
+
+
+def test_a_bad_key_update_is_illegal(serving):
+    with raw(serving) as client:
+        client.say(key_update(2))
+        assert client.ending() == AlertDescription.illegal_parameter
+
+
+def test_a_second_hello_is_unexpected(serving):
+    with raw(serving) as client:
+        hello = bytearray.fromhex("010000260303") + bytes(32) + bytearray(4)
+        client.say(Message(ContentType.handshake, hello))
+        assert client.ending() == AlertDescription.unexpected_message
+
+
+@pytest.mark.parametrize("version", [(3, 3), (3, 4)])
+def test_empty_records_end_the_connection(serving, version):
+    with raw(serving, version) as client:
+        empty = ApplicationData().create(bytearray())
+        with contextlib.suppress(OSError, TLSError):
+            for _ in range(1000):
+                client.say(empty)
+        assert client.ending() in (None, AlertDescription.unexpected_message)
+
+
+def test_a_second_handshake_ends_the_connection(authority, localhost):
+    """Renegotiation, which TLS 1.2 has (CVE-2011-1473, RFC 9113 9.2.1)."""
+    again = bytearray.fromhex("0100002b0303") + bytes(32)
+    again += bytes.fromhex("000002c02b01000000")
+    again[3] = len(again) - 4
+    patient = Secure(hello, localhost, timeout_keep_alive=600)
+    with patient as serving, raw(serving, (3, 3)) as client:
+        ask = lambda: client.say(Message(ContentType.handshake, again))  # noqa: E731
+        assert is_ended_by(serving, client, ask, "renegotiation")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "sent"),
+    [
+        ("h2", request()),
+        ("http/1.1", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9)),
+    ],
+)
+def test_the_protocol_that_was_agreed_on_is_spoken(serving, authority, protocol, sent):
+    context = client_context(authority)
+    context.set_alpn_protocols([protocol])
+    with serving.open(context) as sock:
+        assert sock.selected_alpn_protocol() == protocol
+        sock.sendall(sent)
+        data = read_all(sock)
+    assert not data.startswith(b"HTTP/1.1 200")
+    assert b"hello" not in data
+
+
+def test_a_session_of_one_host_is_not_one_of_another(authority):
+    """A ticket keeps what was judged for its host (CVE-2025-23419)."""
+    a, b = (authority.issue(x, f"DNS:{x}.example") for x in "ab")
+    client = authority.issue("client")
+    settings = {
+        "ssl_certfile": [str(x.cert) for x in (a, b)],
+        "ssl_keyfile": [str(x.key) for x in (a, b)],
+        "ssl_ca_certs": str(authority.cert),
+        "ssl_cert_reqs": "required",
+    }
+    context = client_context(authority, client)
+    with Secure(hello, a, **settings) as serving:
+        with serving.open(context, "a.example") as sock:
+            sock.sendall(request())
+            read_answer(sock)
+            session = sock.session
+        with serving.open(context, "b.example", session) as sock:
+            sock.settimeout(DEADLINE_S)
+            assert not sock.session_reused
+        with serving.open(context, "a.example", session) as sock:
+            assert sock.session_reused

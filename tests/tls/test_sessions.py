@@ -1,0 +1,177 @@
+"""Sessions that are resumed by tickets, and what is offered in a handshake."""
+
+import shutil
+import ssl
+import subprocess
+import time
+
+import pytest
+from command import DEADLINE_S, connect, serve
+from serving import body_of, read_all, read_answer, request
+from talking import Secure, client_context, hello
+
+LAST = request(fields="Connection: close\r\n")
+
+
+def context_of(authority, version):
+    """Return what a client of one version trusts."""
+    return client_context(authority, minimum_version=version, maximum_version=version)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_is_resumed(authority, localhost, version):
+    context = context_of(authority, version)
+    with Secure(hello, localhost) as serving:
+        with serving.open(context) as sock:
+            sock.sendall(request())
+            assert read_answer(sock).body == b"hello"
+            session = sock.session
+        with serving.open(context, session=session) as sock:
+            sock.sendall(request())
+            assert read_answer(sock).body == b"hello"
+            assert sock.session_reused
+
+
+def test_without_a_session_timeout_there_are_no_tickets(authority, localhost):
+    for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+        context = context_of(authority, version)
+        with (
+            Secure(hello, localhost, ssl_session_timeout=0) as serving,
+            serving.open(context) as sock,
+        ):
+            sock.sendall(request())
+            assert read_answer(sock).body == b"hello"
+            assert sock.session is None or not sock.session.has_ticket
+
+
+def ask_pid(context, port, session=None):
+    """Return which process answers, the session, and whether it was resumed."""
+    with context.wrap_socket(
+        connect(port),
+        server_hostname="localhost",
+        session=session,
+    ) as sock:
+        sock.sendall(LAST)
+        return body_of(read_all(sock)), sock.session, sock.session_reused
+
+
+def test_every_worker_resumes_what_one_has_begun(authority, localhost):
+    context = client_context(authority)
+    with serve("pid", *localhost.words(), "--workers", "2") as command:
+        port = command.port()
+        first, session, _ = ask_pid(context, port)
+        end, seen = time.monotonic() + DEADLINE_S, {first}
+        while len(seen) < 2:
+            pid, session, resumed = ask_pid(context, port, session)
+            assert resumed
+            seen.add(pid)
+            assert time.monotonic() < end, "one worker answers everything"
+
+
+def s_client(serving, authority, *words):
+    """Return what ``openssl s_client`` prints of a handshake."""
+    where = f"127.0.0.1:{serving.place[1]}"
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", where, "-CAfile", authority.cert, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode() + done.stderr.decode()
+
+
+def test_there_is_no_early_data_and_no_compression(authority, localhost):
+    """A request that came before the end of the handshake could be a repetition."""
+    with Secure(hello, localhost) as serving:
+        with serving.open(client_context(authority)) as sock:
+            sock.sendall(request())
+            read_answer(sock)
+            assert sock.compression() is None
+        _, text = s_client(serving, authority, "-tls1_3", "-ign_eof")
+        _, old = s_client(serving, authority, "-tls1_2", "-comp")
+    assert "Max Early Data: 0" in text or "Early data was not sent" in text
+    assert "Compression: NONE" in old
+
+
+@pytest.mark.parametrize(
+    ("words", "taken"),
+    [
+        (("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"), True),
+        (("-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"), True),
+        (("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"), False),
+        (("-tls1_2", "-cipher", "AES128-GCM-SHA256:AES128-SHA"), False),
+        (("-tls1_3", "-ciphersuites", "TLS_AES_256_GCM_SHA384"), True),
+        (("-tls1_3", "-ciphersuites", "TLS_AES_128_CCM_SHA256"), False),
+        (("-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"), False),
+    ],
+)
+def test_only_safe_ciphers_are_taken(authority, localhost, words, taken):
+    with Secure(hello, localhost) as serving:
+        code, text = s_client(serving, authority, *words)
+    assert (code == 0) == taken, text
+
+
+def test_ciphers_can_be_chosen(authority, localhost):
+    wanted = "ECDHE-ECDSA-AES256-GCM-SHA384:TLS_AES_256_GCM_SHA384"
+    with Secure(hello, localhost, ssl_ciphers=wanted) as serving:
+        for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+            with serving.open(context_of(authority, version)) as sock:
+                assert sock.cipher()[0] in wanted.split(":")
+        words = "-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"
+        assert s_client(serving, authority, *words)[0] != 0
+
+
+@pytest.mark.parametrize("asked", ["TLSv1.2", "TLSv1.3"])
+def test_one_version_alone_can_be_spoken(authority, localhost, asked):
+    with Secure(hello, localhost, ssl_version=asked) as serving:
+        with serving.open(client_context(authority)) as sock:
+            assert sock.version() == asked
+        other = "-tls1_3" if asked == "TLSv1.2" else "-tls1_2"
+        assert s_client(serving, authority, other)[0] != 0
+
+
+@pytest.mark.parametrize(
+    ("offered", "settings", "agreed"),
+    [
+        (["h2", "http/1.1"], {}, "h2"),
+        (["http/1.1", "h2"], {}, "h2"),
+        (["h2", "http/1.1"], {"http2": False}, "http/1.1"),
+        (["x", "http/1.1"], {}, "http/1.1"),
+    ],
+)
+def test_our_order_of_protocols_counts(authority, localhost, offered, settings, agreed):
+    context = client_context(authority)
+    context.set_alpn_protocols(offered)
+    with (
+        Secure(hello, localhost, **settings) as serving,
+        serving.open(context) as sock,
+    ):
+        assert sock.selected_alpn_protocol() == agreed
+
+
+@pytest.mark.parametrize("stapled", [True, False])
+def test_an_ocsp_response_is_stapled_for_who_asks(
+    authority, localhost, stapled, tmp_path
+):
+    response = authority.answer_ocsp(localhost, tmp_path)
+    settings = {"ssl_ocsp": str(response)} if stapled else {}
+    with Secure(hello, localhost, **settings) as serving:
+        _, text = s_client(serving, authority, "-status")
+        _, plain = s_client(serving, authority)
+    assert ("OCSP Response Status: successful" in text) == stapled
+    assert ("no response sent" in text) != stapled
+    assert "OCSP" not in plain
+
+
+def test_curl_speaks_http2(authority, localhost):
+    if shutil.which("curl") is None:
+        pytest.skip("there is no curl")
+    with Secure(hello, localhost) as serving:
+        url = f"https://localhost:{serving.place[1]}/"
+        words = ["-sS", "--cacert", authority.cert, "--noproxy", "*"]
+        words += ["--http2", "-w", " %{http_version} %{ssl_verify_result}", url]
+        done = subprocess.run(
+            ["curl", *words], capture_output=True, timeout=DEADLINE_S, check=True
+        )
+    assert done.stdout == b"hello 2 0"

@@ -1,0 +1,119 @@
+"""What a server says when it starts with TLS, and when it cannot."""
+
+import ssl
+
+import pytest
+from command import run, serve
+from serving import read_answer, request
+from talking import Secure, client_context, hello
+
+import bolide
+
+
+def why_not(*words):
+    """Return the one line that a command ends with, which ends with 1."""
+    code, out, err = run("apps:hello", "--port", "0", *map(str, words))
+    assert (code, out) == (1, "")
+    (line,) = err.splitlines()
+    assert " error " in line, line
+    return line
+
+
+@pytest.fixture(scope="module")
+def files(authority, stranger, tmp_path_factory):
+    """Give files that cannot be used, by name."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "garbage").write_text("no PEM")
+    names = {"folder": folder, "garbage": folder / "garbage"}
+    names["missing"] = folder / "missing"
+    names["expired"] = authority.issue_expired("expired")
+    names["locked"] = authority.issue("locked", password="secret")
+    names["other"] = authority.issue("other")
+    return names
+
+
+CASES = [
+    ("missing", "good", [], "the certificate {0}: No such file or directory"),
+    ("good", "missing", [], "the key {1}: No such file or directory"),
+    ("folder", "good", [], "the certificate {0}: it is a folder"),
+    ("garbage", "good", [], "the certificate {0}: no certificate in PEM is in it"),
+    ("good", "garbage", [], "the key {1}: no private key in PEM is in it"),
+    ("good", "other", [], "the key {1} does not belong to its certificate"),
+    ("expired", "expired", [], "the certificate {0} expired on 20"),
+    ("locked", "locked", [], "the key {1} is encrypted, and no password was given"),
+    (
+        *("locked", "locked", ["--ssl-keyfile-password", "x"]),
+        "the key {1}: wrong password",
+    ),
+    ("good", "good", ["--ssl-ciphers", "x"], 'the ciphers "x" cannot be used'),
+    ("good", "good", ["--ssl-ca-certs", "{garbage}"], "no certificate in PEM is in it"),
+    ("good", "good", ["--ssl-ca-certs", "{missing}"], "CA file {missing}: No such"),
+    ("good", "good", ["--ssl-crl", "{garbage}"], "list {garbage}: none in PEM is"),
+    (
+        "good",
+        "good",
+        ["--ssl-ocsp", "{garbage}"],
+        "OCSP response {garbage}: it is none",
+    ),
+    ("good", "good", ["--ssl-ticket-key", "{garbage}"], "32 random bytes or more"),
+    ("good", "good", ["--ssl-ticket-key", "{missing}"], "cannot be read: {missing}"),
+]
+
+
+@pytest.mark.parametrize(("cert", "key", "more", "told"), CASES)
+def test_one_clear_line_says_what_cannot_be_used(
+    localhost, files, cert, key, more, told
+):
+    known = {**files, "good": localhost}
+    cert, key = known[cert], known[key]
+    paths = getattr(cert, "cert", cert), getattr(key, "key", key)
+    more = [word.format(**files) for word in more]
+    line = why_not("--ssl-certfile", paths[0], "--ssl-keyfile", paths[1], *more)
+    assert told.format(*paths, **files) in line
+
+
+def test_a_worker_says_it_once(files):
+    words = ["--ssl-certfile", files["missing"], "--workers", "1"]
+    assert "No such file" in why_not(*words)
+
+
+def test_the_start_line_says_https(localhost):
+    with serve("hello", *localhost.words()) as command:
+        assert command.where().startswith("https://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("31536000", "max-age=31536000"),
+        (60, "max-age=60"),
+        ("max-age=1; includeSubDomains", "max-age=1; includeSubDomains"),
+        (None, None),
+    ],
+)
+def test_hsts_is_in_every_answer(authority, localhost, given, sent):
+    with Secure(hello, localhost, hsts=given) as serving:
+        for fields in "", "Connection: close\r\n":
+            with serving.open(client_context(authority)) as sock:
+                sock.sendall(request(fields=fields))
+                answer = read_answer(sock)
+                assert answer.field("strict-transport-security") == sent
+
+
+def test_hsts_is_a_number_or_the_whole_value(localhost):
+    with pytest.raises(bolide.ConfigError, match="hsts takes seconds, or max-age"):
+        bolide.Config(hello, hsts="soon", **localhost.settings())
+
+
+def test_settings_of_uvicorn_mean_the_same(localhost):
+    config = bolide.Config(
+        hello,
+        **localhost.settings(),
+        ssl_version=ssl.PROTOCOL_TLS_SERVER,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL,
+        ssl_ca_certs=str(localhost.cert),
+        ssl_ciphers="TLSv1",
+        ssl_keyfile_password="x",
+    )
+    assert config.tls.verify == 1
+    assert config.tls.versions == (0x0303, 0x0304)
