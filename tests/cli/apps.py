@@ -38,6 +38,20 @@ async def echo(scope, receive, send):
     await answer(send, " ".join(words).encode())
 
 
+ROOM = set()
+
+
+async def room(scope, receive, send):
+    """Tells all WebSockets what one of them says."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    ROOM.add(send)
+    while (message := await receive())["type"] == "websocket.receive":
+        for each in list(ROOM):
+            await each({"type": "websocket.send", "text": message["text"]})
+    ROOM.discard(send)
+
+
 async def unread(scope, receive, send):
     """Answers without a look at the body."""
     assert scope["type"] == "http"
