@@ -169,7 +169,8 @@ class Config(Loading):
     ssl_ciphers: str | None = None
     """OpenSSL's names of ciphers, ":" between; None: the safe ones."""
     ssl_context_factory: Callable[..., Any] | None = None
-    """Cannot be used: TLS is spoken by OpenSSL without Python's ssl."""
+    """Changes the context of Python's ssl that its second argument returns, and returns
+    it; what ``bolide.context`` reads of that is used."""
     headers: Iterable[tuple[str, str]] | None = ()
     """Fields that every answer gets; a Date or Server of these replaces ours."""
     factory: bool = False
@@ -269,11 +270,6 @@ class Config(Loading):
         self._check_files()
         if self.reload:
             raise ConfigError("reload", "is not in this version of bolide")
-        if self.ssl_context_factory is not None:
-            text = (
-                "cannot be used: TLS is spoken without Python's ssl; see ssl_certfile"
-            )
-            raise ConfigError("ssl_context_factory", text)
         if self.app_dir is not None:
             if not os.path.isdir(self.app_dir):
                 raise ConfigError("app_dir", f'is no folder: "{self.app_dir}"')
@@ -288,6 +284,10 @@ class Config(Loading):
             self.forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or TRUSTED
         self._set_limits(limits or {})
         self._check_processes()
+        if self.ssl_context_factory is not None:
+            from bolide.context import apply_context_factory
+
+            apply_context_factory(self, self.ssl_context_factory)
         self.tls = tls.check(self)
         if self.tls is None and any(place.tls for place in self.places):
             raise ConfigError("bind", "with tls needs ssl_certfile")

@@ -15,7 +15,7 @@ from bolide.settings import gather
 
 REFUSED = {
     "reload": "is not in this version",
-    "ssl_context_factory": "cannot be used",
+    "ssl_context_factory": "has to return the context",
 }
 """Keywords that have a meaning which is not kept: they are refused, not ignored."""
 
