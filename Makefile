@@ -1,4 +1,5 @@
-# Verbs: run test build check fmt asan fuzz neon browser autobahn bench soak wheel clean.
+# Verbs: run test build check fmt asan fuzz neon browser autobahn h2spec bench soak
+#   wheel clean.
 # PYTHON names another interpreter; it has a virtual environment and builds of its own.
 
 PYTHON ?= python3
@@ -14,7 +15,8 @@ export PATH := $(abspath $(BIN)):$(PATH)
 PORT ?= 8000
 RUNS ?= 1000000
 
-.PHONY: run test build debug check fmt asan fuzz neon browser autobahn bench soak wheel clean \
+.PHONY: run test build debug check fmt asan fuzz neon browser autobahn h2spec bench \
+	soak wheel clean \
 	test-c test-fuzz test-wire test-py venv asan-build
 
 run: build
@@ -73,6 +75,10 @@ browser: debug $(VENV)/.test
 
 autobahn: build
 	@PYTHONPATH=$(abspath $(RELEASE))/stage $(BIN)/python tests/autobahn/run.py $(CASES)
+
+h2spec: build
+	@tools/h2spec.sh
+	@PYTHONPATH=$(abspath $(RELEASE))/stage $(BIN)/python tests/h2spec/run.py $(CASES)
 
 bench: build build/ws_load $(VENV)/.bench
 	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \

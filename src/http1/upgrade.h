@@ -7,7 +7,7 @@
 
 /* What the first bytes of a connection are, which are no head for `err`: the preface of
  * HTTP/2 (RFC 9113 3.4), and then the session leaves the connection to it; or the begin
- * of one.  Returns 0, ERR_AGAIN, or `err`. */
+ * of one.  Returns 0, ERR_AGAIN, `err`, or ERR_H2 for a preface of another protocol. */
 MUST_USE int h1_try_h2(struct h1_session *h, struct slice in, int err);
 
 /* Changes to HTTP/2 where the request asks for it rightly, without a body, and the service

@@ -22,20 +22,6 @@ find(nghttp2_session *ng, int32_t id)
 }
 
 static int
-on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *arg)
-{
-    struct h2_session *h = arg;
-    int err = h2_guard_frame(&h->guard, hd->type, hd->length,
-                             (hd->flags & NGHTTP2_FLAG_END_STREAM) != 0);
-
-    if (err == 0 && hd->type == NGHTTP2_HEADERS)
-        err = h2_guard_stream(&h->guard, hd->stream_id);
-
-    (void)ng;
-    return err == 0 ? 0 : stop(h, err);
-}
-
-static int
 on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
     struct h2_session *h = arg;
@@ -121,6 +107,8 @@ on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
         return on_headers(h, frame);
     case NGHTTP2_DATA:
         x = find(ng, frame->hd.stream_id);
+        if (frame->data.padlen > 0)
+            err = h2_guard_padding(&h->guard, &frame->hd, frame->data.padlen);
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
             end_body(x);
         else if (x != NULL)
@@ -242,6 +230,8 @@ on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
     (void)code;
     if (x == NULL)
         return 0;
+    if (x->remote_ended)
+        h2_guard_ended(&h->guard, id);
     x->is_gone = true;
     list_remove(&x->news);
     list_append(&h->news, &x->news);
@@ -255,7 +245,6 @@ set_callbacks(nghttp2_session_callbacks **out)
 
     if (nghttp2_session_callbacks_new(&cbs) != 0)
         return ERR_NOMEM;
-    nghttp2_session_callbacks_set_on_begin_frame_callback(cbs, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(cbs, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback2(cbs, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback2(cbs, on_invalid_header);

@@ -2,12 +2,29 @@
 /* http2/guard.c — see guard.h for the contract. */
 #include "http2/guard.h"
 
-#include <nghttp2/nghttp2.h> /* NGHTTP2_DATA */
+#include <stdbool.h> /* bool */
 
 #include "base/err.h"
 
-int
-h2_guard_stream(struct h2_guard *guard, int32_t id)
+void
+h2_guard_ended(struct h2_guard *guard, int32_t id)
+{
+    guard->ended[guard->nended++ % H2_ENDED] = id;
+}
+
+static bool
+has_ended(const struct h2_guard *guard, int32_t id)
+{
+    for (unsigned i = 0; i < H2_ENDED; i++) {
+        if (guard->ended[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* HEADERS of stream `id`: a new one, or trailers of one that was begun. */
+static int
+look_at_stream(struct h2_guard *guard, int32_t id)
 {
     if (id > guard->last_id) {
         if (id > guard->last_id + 2) {
@@ -22,6 +39,61 @@ h2_guard_stream(struct h2_guard *guard, int32_t id)
         if (id >= guard->gaps[i].from && id <= guard->gaps[i].to)
             return ERR_H2;
     }
+    return has_ended(guard, id) ? ERR_H2_ENDED : 0;
+}
+
+static int
+count_empty(struct h2_guard *guard)
+{
+    return ++guard->nempty > H2_EMPTY_DATA ? ERR_H2_FLOOD : 0;
+}
+
+static bool
+ends_stream(const nghttp2_frame_hd *hd)
+{
+    return (hd->flags & NGHTTP2_FLAG_END_STREAM) != 0;
+}
+
+static int
+look_at_data(struct h2_guard *guard, const nghttp2_frame_hd *hd)
+{
+    guard->payload += hd->length;
+    if (hd->stream_id != 0 && has_ended(guard, hd->stream_id))
+        return ERR_H2_ENDED;
+    if (hd->length == 0 && !ends_stream(hd))
+        return count_empty(guard);
+    if ((hd->flags & NGHTTP2_FLAG_PADDED) == 0)
+        guard->nempty = 0;
+    return 0;
+}
+
+int
+h2_guard_frame(struct h2_guard *guard, const nghttp2_frame_hd *hd)
+{
+    switch (hd->type) {
+    case NGHTTP2_DATA:
+        return look_at_data(guard, hd);
+    case NGHTTP2_HEADERS:
+        guard->ncontinuations = 0;
+        guard->payload += hd->length;
+        return hd->stream_id == 0 ? 0 : look_at_stream(guard, hd->stream_id);
+    case NGHTTP2_CONTINUATION:
+        return ++guard->ncontinuations > H2_CONTINUATIONS ? ERR_H2_FLOOD : 0;
+    case NGHTTP2_RST_STREAM:
+        h2_guard_ended(guard, hd->stream_id);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+int
+h2_guard_padding(struct h2_guard *guard, const nghttp2_frame_hd *hd, size_t padding)
+{
+    guard->payload -= padding;
+    if (padding == hd->length && !ends_stream(hd))
+        return count_empty(guard);
+    guard->nempty = 0;
     return 0;
 }
 
@@ -34,23 +106,6 @@ h2_guard_reset(struct h2_guard *guard, uint64_t now_ms)
     guard->resets_ms = now_ms;
     guard->resets += 1000;
     return guard->resets > H2_RESETS * 1000 ? ERR_H2_FLOOD : 0;
-}
-
-int
-h2_guard_frame(struct h2_guard *guard, uint8_t type, size_t length, bool ends_stream)
-{
-    if (type == NGHTTP2_CONTINUATION)
-        return ++guard->ncontinuations > H2_CONTINUATIONS ? ERR_H2_FLOOD : 0;
-    if (type == NGHTTP2_HEADERS) {
-        guard->ncontinuations = 0;
-        guard->payload += length;
-        return 0;
-    }
-    if (type != NGHTTP2_DATA)
-        return 0;
-    guard->payload += length;
-    guard->nempty = length == 0 && !ends_stream ? guard->nempty + 1 : 0;
-    return guard->nempty > H2_EMPTY_DATA ? ERR_H2_FLOOD : 0;
 }
 
 int

@@ -4,9 +4,7 @@
 #ifndef HTTP2_GUARD_H
 #define HTTP2_GUARD_H
 
-#include <stdbool.h> /* bool */
-#include <stddef.h>  /* size_t */
-#include <stdint.h>  /* uint32_t, uint64_t */
+#include <nghttp2/nghttp2.h> /* nghttp2_frame_hd */
 
 #include "base/compiler.h" /* MUST_USE */
 
@@ -18,7 +16,7 @@
 /* CONTINUATION frames of one header block (CVE-2024-28182). */
 #define H2_CONTINUATIONS 8u
 
-/* DATA frames without a byte, one after the other (CVE-2019-9518). */
+/* DATA frames without a byte of the body, one after the other (CVE-2019-9518). */
 #define H2_EMPTY_DATA 100u
 
 /* Bytes of frames that carry neither fields nor data, before their share counts. */
@@ -26,6 +24,9 @@
 
 /* How many of the last gaps between stream numbers are remembered. */
 #define H2_GAPS 4u
+
+/* How many of the last streams that the peer has ended are remembered. */
+#define H2_ENDED 16u
 
 /* All zero at first. */
 struct h2_guard {
@@ -41,18 +42,28 @@ struct h2_guard {
         int32_t from,
             to; /* streams that were passed over, and cannot be begun any more */
     } gaps[H2_GAPS];
+    uint32_t nended; /* there were */
+    int32_t ended[H2_ENDED];
 };
 
-/* A HEADERS frame for stream `id` has come.  Returns 0, or ERR_H2 when the stream was passed
- * over (RFC 9113 5.1.1), as far as gaps are remembered. */
-MUST_USE int h2_guard_stream(struct h2_guard *guard, int32_t id);
+/* Stream `id` is closed, and the peer had ended its side: DATA and HEADERS that come for it
+ * break the rules (RFC 9113 5.1), while those on a stream that we have reset may have been on
+ * their way. */
+void h2_guard_ended(struct h2_guard *guard, int32_t id);
 
 /* A stream was reset at `now_ms`.  Returns 0, or ERR_H2_FLOOD. */
 MUST_USE int h2_guard_reset(struct h2_guard *guard, uint64_t now_ms);
 
-/* A frame of `type` with `length` bytes begins.  Returns 0, or ERR_H2_FLOOD. */
-MUST_USE int h2_guard_frame(struct h2_guard *guard, uint8_t type, size_t length,
-                            bool ends_stream);
+/* A frame begins.  Returns 0, or
+ *   ERR_H2        a stream was passed over (RFC 9113 5.1.1), as far as gaps are remembered
+ *   ERR_H2_ENDED  its stream has ended, as far as the ends are remembered
+ *   ERR_H2_FLOOD  one too many of its kind */
+MUST_USE int h2_guard_frame(struct h2_guard *guard, const nghttp2_frame_hd *hd);
+
+/* A DATA frame has come of which `padding` bytes are none of the body.  Returns 0 or
+ * ERR_H2_FLOOD. */
+MUST_USE int h2_guard_padding(struct h2_guard *guard, const nghttp2_frame_hd *hd,
+                              size_t padding);
 
 /* Bytes were read.  Returns 0, or ERR_H2_FLOOD when less than an eighth of what came
  * since the connection began was good for anything. */

@@ -190,14 +190,32 @@ h2_go_away(struct h2_session *h)
 /* Reading */
 
 static void
-end_badly(struct h2_session *h, int ng_error)
+end_badly(struct h2_session *h, int why)
 {
-    if (h->why == ERR_H2_FLOOD || ng_error == NGHTTP2_ERR_FLOODED)
-        h2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, ERR_H2_FLOOD);
-    else if (h->why == ERR_H2 || ng_error == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
-        h2_end(h, NGHTTP2_PROTOCOL_ERROR, ERR_H2);
-    else
-        h->wire->ops->abort(h->wire, h->why != 0 ? h->why : ERR_NOMEM);
+    switch (why) {
+    case ERR_H2_FLOOD:
+        h2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, why);
+        break;
+    case ERR_H2_ENDED:
+        h2_end(h, NGHTTP2_STREAM_CLOSED, why);
+        break;
+    case ERR_H2:
+        h2_end(h, NGHTTP2_PROTOCOL_ERROR, why);
+        break;
+    default:
+        h->wire->ops->abort(h->wire, why);
+    }
+}
+
+/* What an error of nghttp2 means: a callback's own reason, or its. */
+static int
+why_of(const struct h2_session *h, ssize_t ng_error)
+{
+    if (h->why != 0)
+        return h->why;
+    return ng_error == NGHTTP2_ERR_FLOODED            ? ERR_H2_FLOOD
+           : ng_error == NGHTTP2_ERR_BAD_CLIENT_MAGIC ? ERR_H2
+                                                      : ERR_NOMEM;
 }
 
 static void
@@ -211,17 +229,21 @@ feed(struct wire *wire, void *session, struct slice *in)
     }
     if (h->is_busy || in->len == 0 || wire->out.bytes > HTTP_OUT_HIGH_BYTES)
         return;
+    int wrong;
+    size_t good = h2_walk_over(&h->walk, &h->guard, *in, &wrong);
     h->is_busy = true;
-    ssize_t n = nghttp2_session_mem_recv(h->ng, (const uint8_t *)in->ptr, in->len);
+    ssize_t n = nghttp2_session_mem_recv(h->ng, (const uint8_t *)in->ptr, good);
     h->is_busy = false;
-    size_t taken = n < 0 ? in->len : (size_t)n;
+    size_t taken = n < 0 || wrong != 0 ? in->len : (size_t)n;
     *in = slice_skip(*in, taken);
     if (wire->is_dead)
         return;
     if (n < 0)
-        end_badly(h, (int)n);
-    else if (h2_guard_bytes(&h->guard, taken) != 0)
-        h2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, ERR_H2_FLOOD);
+        wrong = why_of(h, n);
+    else if (wrong == 0)
+        wrong = h2_guard_bytes(&h->guard, taken);
+    if (wrong != 0)
+        end_badly(h, wrong);
     settle(h);
     wire->ops->touch(wire);
 }
@@ -369,6 +391,7 @@ begin(struct wire *wire)
     h->wire = wire;
     list_init(&h->exchanges);
     list_init(&h->news);
+    h2_walk_init(&h->walk);
     h->head_due_ms = h->goaway_due_ms = TIMER_NEVER;
     if (h2_frames_init(h) != 0 || submit_settings(h) != 0) {
         fini(wire, h, ERR_NOMEM);

@@ -11,6 +11,7 @@
 #include "http2/guard.h"    /* struct h2_guard */
 #include "http2/request.h"  /* struct h2_request */
 #include "http2/response.h" /* struct h2_response */
+#include "http2/walk.h"     /* struct h2_walk */
 
 /* How much of a request line is kept for the access log. */
 #define H2_LOG_LINE_BYTES 512
@@ -24,6 +25,7 @@ struct h2_session {
                               told when it has returned */
     struct h2_request request; /* the header block that is coming in */
     struct h2_guard guard;
+    struct h2_walk walk;
     uint64_t head_due_ms;   /* when the header block has to be complete; TIMER_NEVER */
     uint64_t idle_due_ms;   /* when a connection without streams ends */
     uint64_t goaway_due_ms; /* when the last GOAWAY of an orderly end goes out */
