@@ -444,6 +444,8 @@ class Config(Loading):
             max_requests=0,
             on_full=None,
             crowd=None,
+            tallies=None,
+            watch_fd=-1,
             seat=0,
             tls=self.tls.for_engine() if self.tls is not None else None,
             h2=int(self.http2) + int(self.http2 and self.h2c_upgrade),

@@ -80,7 +80,7 @@ def run_template(config: Config, post: Post, listeners: list[socket.socket]) -> 
             os.close(told)
             os.close(tells)
             post.control.close()
-            own = Post(control, post.crowd, int(message))
+            own = post._replace(control=control, seat=int(message))
             return run_worker(config, own, listeners)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         control.close()

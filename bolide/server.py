@@ -19,7 +19,9 @@ from bolide.config import Config
 from bolide.errors import AppError, BindError, ConfigError
 from bolide.logs import LEVELS
 from bolide.loops import loop_factory, loop_name
+from bolide.pauses import counted
 from bolide.pidfile import PidFile
+from bolide.tally import Tallies
 from bolide.upgrade import find_predecessor
 
 EXIT_OK = 0
@@ -66,6 +68,9 @@ class Server:
         self.started = False
         self.servers: list[listening.Listening] = []
         self._listeners: list[socket.socket] = []
+        self.tallies = Tallies(1)
+        """What is counted, of all workers; ``seat`` is where this one counts."""
+        self.seat = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._hurry: asyncio.Event | None = None
@@ -215,7 +220,8 @@ class Server:
         assert self._stop is not None
         notifying = self._notify_again_and_again()
         self._watch_certificates()
-        await self._stop.wait()
+        with counted(self.tallies, self.seat):
+            await self._stop.wait()
         if notifying is not None:
             notifying.cancel()
         await self._delay_drain()
@@ -287,6 +293,7 @@ class Server:
     def _engine_settings(self) -> dict[str, object]:
         """Return what the engine is told; a server under a supervisor adds to it."""
         settings = self.config.for_engine()
+        settings["tallies"], settings["seat"] = self.tallies.memory, self.seat
         settings["log"] = self.log.line
         settings["log_exception"] = self.log.exception
         settings["max_requests"] = self.config.draw_max_requests()

@@ -32,6 +32,7 @@ from bolide.server import (
     SHUTDOWN_LEAST_S,
     banner,
 )
+from bolide.tally import Tallies
 from bolide.upgrade import Succession
 from bolide.worker import SEAT_BYTES, Post, read_beat, run_worker
 
@@ -92,7 +93,9 @@ class Supervisor:
         self._not_before = 0.0
         self._rss_due = 0.0
         self._poll = select.poll()
-        self._crowd = mmap.mmap(-1, 2 * max(self._target, 16) * SEAT_BYTES)
+        seats = 2 * max(self._target, 16)
+        self._crowd = mmap.mmap(-1, seats * SEAT_BYTES)
+        self._tallies = Tallies(seats)
 
     def _count(self) -> int:
         return self.config.workers if isinstance(self.config.workers, int) else 1
@@ -231,7 +234,7 @@ class Supervisor:
         """Fork a process that does ``job``; in the child, leave by _InChildError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            pid = self._fork(ours, Post(theirs, self._crowd, seat), job)
+            pid = self._fork(ours, Post(theirs, self._crowd, self._tallies, seat), job)
         except OSError as error:
             self._say("error", f"cannot start a worker: {error}")
             self._back_off(time.monotonic())
@@ -364,6 +367,7 @@ class Supervisor:
 
     def _bury(self, worker: Worker, code: int) -> None:
         self._forget(worker)
+        self._tallies.leave(worker.seat)
         start = worker.seat * SEAT_BYTES
         self._crowd[start : start + SEAT_BYTES] = bytes(SEAT_BYTES)
         if worker.is_ending:

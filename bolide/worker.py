@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bolide.config import Config
 from bolide.logs import LEVELS
 from bolide.server import Server
+from bolide.tally import Tallies
 
 if TYPE_CHECKING:
     import mmap
@@ -43,8 +44,10 @@ class Post(NamedTuple):
     """Brings "retire", takes "ready" and "full"; its end is the supervisor's."""
     crowd: mmap.mmap
     """Memory that all workers share."""
+    tallies: Tallies
+    """Likewise: what workers count."""
     seat: int
-    """Which part of it is this worker's."""
+    """Which part of both is this worker's."""
 
 
 class WorkerServer(Server):
@@ -53,6 +56,7 @@ class WorkerServer(Server):
     def __init__(self, config: Config, post: Post) -> None:
         super().__init__(config)
         self.post = post
+        self.tallies, self.seat = post.tallies, post.seat
         self.log.tag = f"[{os.getpid()}] "
 
     def _engine_settings(self) -> dict[str, object]:

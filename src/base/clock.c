@@ -14,10 +14,8 @@
 void
 clock_read(struct clock *clock)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    clock->ms = (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
+    clock->ns = clock_now_ns();
+    clock->ms = clock->ns / NS_PER_MS;
 }
 
 void

@@ -12,6 +12,7 @@
 
 struct clock {
     uint64_t ms;          /* CLOCK_MONOTONIC at the last clock_read */
+    uint64_t ns;          /* ... then, or whenever it was looked at since; exact */
     int64_t date_s;       /* the second that `date` stands for; -1 at first */
     uint64_t date_due_ms; /* when `date` has to be looked at again */
     char date[CLOCK_DATE_BYTES + 1]; /* with a NUL */
@@ -20,7 +21,7 @@ struct clock {
 /* Prepares the clock and reads it. */
 void clock_init(struct clock *clock);
 
-/* Reads the monotonic clock (coarse: a few ms behind at most) into clock->ms. */
+/* Reads the monotonic clock into clock->ns and clock->ms. */
 void clock_read(struct clock *clock);
 
 /* The Date field value of the current second; borrowed until the next call. */

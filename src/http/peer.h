@@ -7,6 +7,7 @@
 #include <stdint.h>  /* uint8_t, uint16_t */
 
 #include "base/slice.h" /* struct slice */
+#include "net/addr.h"   /* struct addr */
 
 /* Room for a formatted address and its NUL. */
 #define PEER_HOST_BYTES 64
@@ -66,5 +67,8 @@ struct peer {
 /* Writes the address ("127.0.0.1", "::1", "" for none; IPv4-mapped IPv6 as IPv4) with a
  * NUL and returns its length. */
 size_t peer_host(const struct peer *peer, char out[PEER_HOST_BYTES]);
+
+/* Gives `peer` what `addr` says; that of a Unix socket, or none, says nothing. */
+void peer_set_address(struct peer *peer, const struct addr *addr);
 
 #endif

@@ -14,6 +14,7 @@
 #include "http/limits.h"   /* struct http_limits */
 #include "http/peer.h"     /* struct peer */
 #include "http/stream.h"   /* struct stream_handler */
+#include "http/tally.h"    /* struct tally */
 
 struct wire;
 
@@ -43,7 +44,12 @@ struct service {
     uint8_t h2;          /* enum h2_mode */
     struct pool streams; /* of struct stream and what the protocol puts behind it */
     struct http_field *fields; /* scratch for one head: limits.fields elements */
-    uint64_t nrequests;        /* begun so far */
+    uint64_t nrequests;        /* begun so far, of the handler's */
+    struct tally *tally;       /* borrowed: what is counted */
+    /* Gives a request that the engine answers itself another handler than `handler`; NULL
+     * when there are no such requests. */
+    void (*pick)(struct service *service, struct stream *s,
+                 const struct http_head *head);
     /* An exchange is over and the access log wants its line; `s` is still whole.  */
     void (*on_exchange)(struct service *service, const struct stream *s,
                         struct slice request_line);

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/timer.h"
+#include "http/serve.h"
 #include "http/status.h"
 
 static struct h1_exchange *
@@ -70,6 +71,7 @@ open_tunnel(struct stream *s, const struct http_response *res)
     if (err != 0)
         return err;
     s->status = 101;
+    serve_tunnel(h->wire->service);
     h->phase = H1_TUNNELLED;
     h->wire->ops->touch(h->wire);
     return 0;
@@ -346,6 +348,7 @@ fail(struct stream *s, int why)
         .is_head = s->is_head,
     };
 
+    tally_add(wire->service->tally, TALLY_APP_FAILED, 1);
     if (!can_answer_anew(x)) {
         truncate_answer(h, x, why);
         s->state = STREAM_ENDED;
@@ -426,8 +429,6 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
     x->writer.is_1_0 = head->version == HTTP_1_0;
     x->stream = (struct stream){
         .ops = &exchange_ops,
-        .handler = service->handler,
-        .handler_arg = service->handler_arg,
         .session = h,
         .peer = &h->wire->peer,
         .is_head = slice_equal(head->method, slice_of("HEAD")),
@@ -438,15 +439,13 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
         .version = (uint8_t)head->version,
         .body_promised = HTTP_LENGTH_NONE,
     };
-    if (service->logs_access) {
-        x->stream.started_ns = clock_now_ns();
+    if (service->logs_access)
         keep_line(x, head);
-    }
     h->exchange = x;
     h->phase = H1_EXCHANGE;
     h->has_begun = true;
-    service->nrequests++;
-    int err = service->handler->on_request(&x->stream, head);
+    serve_begin(service, &x->stream, head);
+    int err = x->stream.handler->on_request(&x->stream, head);
     if (err != 0)
         stream_fail(&x->stream, err);
     return 0;
@@ -459,8 +458,7 @@ h1_exchange_end(struct h1_session *h, int why)
     struct service *service = h->wire->service;
 
     assert(x != NULL);
-    if (service->logs_access && service->on_exchange != NULL)
-        service->on_exchange(service, &x->stream, slice_new(x->line, x->line_bytes));
+    serve_end(service, &x->stream, slice_new(x->line, x->line_bytes));
     stream_close(&x->stream, why);
     h->exchange = NULL;
     pool_give(&service->streams, x);

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/timer.h"
+#include "http/serve.h"
 #include "http/status.h"
 #include "http2/send.h"
 
@@ -318,8 +319,6 @@ start(struct h2_session *h, struct h2_exchange *x, const struct http_head *head,
     x->remote_ended = ended;
     x->stream = (struct stream){
         .ops = &exchange_ops,
-        .handler = service->handler,
-        .handler_arg = service->handler_arg,
         .session = h,
         .peer = &h->wire->peer,
         .is_head = slice_equal(head->method, slice_of("HEAD")),
@@ -330,11 +329,9 @@ start(struct h2_session *h, struct h2_exchange *x, const struct http_head *head,
         .version = HTTP_2,
         .body_promised = HTTP_LENGTH_NONE,
     };
-    if (service->logs_access) {
-        x->stream.started_ns = clock_now_ns();
+    if (service->logs_access)
         keep_line(x, head);
-    }
-    service->nrequests++;
+    serve_begin(service, &x->stream, head);
     if (err == 0 && most != 0 && head->content_length != HTTP_LENGTH_NONE &&
         head->content_length > most)
         err = ERR_BODY_TOO_LARGE;
@@ -342,7 +339,7 @@ start(struct h2_session *h, struct h2_exchange *x, const struct http_head *head,
         h2_exchange_break(x, err);
         return;
     }
-    err = service->handler->on_request(&x->stream, head);
+    err = x->stream.handler->on_request(&x->stream, head);
     if (err != 0)
         stream_fail(&x->stream, err);
 }
@@ -423,8 +420,7 @@ h2_exchange_end(struct h2_exchange *x, int why)
     struct service *service = h->wire->service;
 
     x->is_gone = true;
-    if (service->logs_access && service->on_exchange != NULL)
-        service->on_exchange(service, &x->stream, slice_new(x->line, x->line_bytes));
+    serve_end(service, &x->stream, slice_new(x->line, x->line_bytes));
     stream_close(&x->stream, x->why != 0 ? x->why : why);
     list_remove(&x->link);
     list_remove(&x->news);

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/timer.h"
+#include "http/serve.h"
 #include "http/status.h"
 
 /* Bodies of this size and more are lent, not copied. */
@@ -121,6 +122,7 @@ h2_open_tunnel(struct stream *s, const struct http_response *res)
     if (err != 0)
         return err;
     s->status = 200;
+    serve_tunnel(wire->service);
     wire->ops->touch(wire);
     return 0;
 }
@@ -241,6 +243,7 @@ h2_fail(struct stream *s, int why)
 {
     struct h2_exchange *x = exchange_of(s);
 
+    tally_add(session_of(x)->wire->service->tally, TALLY_APP_FAILED, 1);
     if (!x->is_committed) {
         h2_answer(x, 500, 0);
     } else {

@@ -306,25 +306,40 @@ read_on_full(struct config *config, PyObject *mapping)
 }
 
 static int
-read_crowd(struct config *config, PyObject *mapping)
+read_buffer(PyObject *mapping, const char *key, Py_buffer *out)
 {
-    long long seat;
-
-    if (read_int(mapping, "seat", 0, INT_MAX, &seat) < 0)
-        return -1;
-    PyObject *value = get(mapping, "crowd");
+    PyObject *value = get(mapping, key);
     if (value == NULL)
         return -1;
     int result = 0;
     if (value != Py_None)
-        result = PyObject_GetBuffer(value, &config->crowd, PyBUF_WRITABLE);
+        result = PyObject_GetBuffer(value, out, PyBUF_WRITABLE);
     Py_DECREF(value);
-    if (result == 0 && !crowd_init(&config->server.crowd, config->crowd.buf,
-                                   (size_t)config->crowd.len, (unsigned)seat)) {
-        PyErr_Format(PyExc_ValueError, "crowd has no seat %lld", seat);
-        result = -1;
-    }
     return result;
+}
+
+/* The memory that workers share. */
+static int
+read_shared(struct config *config, PyObject *mapping)
+{
+    Py_buffer *crowd = &config->crowd, *tallies = &config->tallies;
+    long long seat;
+
+    if (read_int(mapping, "seat", 0, INT_MAX, &seat) < 0 ||
+        read_buffer(mapping, "crowd", crowd) < 0 ||
+        read_buffer(mapping, "tallies", tallies) < 0)
+        return -1;
+    if (!crowd_init(&config->server.crowd, crowd->buf, (size_t)crowd->len,
+                    (unsigned)seat)) {
+        PyErr_Format(PyExc_ValueError, "crowd has no seat %lld", seat);
+        return -1;
+    }
+    if (tallies->buf != NULL && !tallies_init(&config->server.tallies, tallies->buf,
+                                              (size_t)tallies->len, (unsigned)seat)) {
+        PyErr_Format(PyExc_ValueError, "tallies has no seat %lld", seat);
+        return -1;
+    }
+    return 0;
 }
 
 static int
@@ -351,6 +366,9 @@ config_read(module_state *st, struct config *config, PyObject *mapping)
     if (read_int(mapping, "access_log_fd", -1, INT_MAX, &fd) < 0)
         return -1;
     config->server.access_log_fd = (int)fd;
+    if (read_int(mapping, "watch_fd", -1, INT_MAX, &fd) < 0)
+        return -1;
+    config->server.watch_fd = (int)fd;
     if (read_bool(mapping, "server_header", &config->server.sends_server) < 0 ||
         read_bool(mapping, "date_header", &config->server.sends_date) < 0 ||
         read_bool(mapping, "ws", &config->ws.is_on) < 0 ||
@@ -360,7 +378,7 @@ config_read(module_state *st, struct config *config, PyObject *mapping)
         read_bool(mapping, "ws_client_takeover",
                   &config->ws.config.deflate.client_takeover) < 0 ||
         read_callables(config, mapping) < 0 || read_on_full(config, mapping) < 0 ||
-        read_crowd(config, mapping) < 0 || read_app(config, mapping) < 0 ||
+        read_shared(config, mapping) < 0 || read_app(config, mapping) < 0 ||
         read_tls(st, config, mapping) < 0)
         return -1;
     return read_fields(config, mapping);
@@ -378,4 +396,6 @@ config_clear(struct config *config)
     Py_CLEAR(config->on_full);
     if (config->crowd.obj != NULL)
         PyBuffer_Release(&config->crowd);
+    if (config->tallies.obj != NULL)
+        PyBuffer_Release(&config->tallies);
 }

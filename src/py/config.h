@@ -22,6 +22,7 @@ struct config {
     PyObject *log_exception; /* callable(message, exception) */
     PyObject *on_full;       /* callable(), or NULL */
     Py_buffer crowd;         /* what server.crowd points to; obj NULL: nothing */
+    Py_buffer tallies;       /* what server.tallies points to, likewise */
 };
 
 /* Reads every key, each of which is required.  0, or -1 with an exception that names

@@ -13,6 +13,7 @@
 #include "asgi/websocket.h"
 #include "http1/scan.h"
 #include "py/server_type.h"
+#include "py/tally.h"
 
 static PyObject *
 module_simd(PyObject *Py_UNUSED(mod), PyObject *Py_UNUSED(ignored))
@@ -48,7 +49,8 @@ module_exec(PyObject *mod)
         return -1;
     if (PyModule_AddType(mod, st->ServerType) < 0 ||
         PyModule_AddObjectRef(mod, "ClientDisconnected", st->ClientDisconnected) < 0 ||
-        PyModule_AddObjectRef(mod, "TLSError", st->TLSError) < 0)
+        PyModule_AddObjectRef(mod, "TLSError", st->TLSError) < 0 ||
+        tally_describe(mod) < 0)
         return -1;
     return PyModule_AddObjectRef(mod, "LifespanError", st->LifespanError);
 }

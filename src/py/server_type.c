@@ -389,6 +389,7 @@ server_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->config.log_exception);
     Py_VISIT(self->config.on_full);
     Py_VISIT(self->config.crowd.obj);
+    Py_VISIT(self->config.tallies.obj);
     int result = host_visit(&self->host, visit, arg);
     if (result == 0)
         result = loop_visit(&self->tie, visit, arg);

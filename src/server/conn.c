@@ -6,8 +6,7 @@
  * entry ends in update(), which sets the timer and what the poller watches. */
 #include "server/conn.h"
 
-#include <netinet/in.h> /* struct sockaddr_in, struct sockaddr_in6 */
-#include <unistd.h>     /* close */
+#include <unistd.h> /* close */
 
 #include "base/err.h"
 #include "http/status.h"
@@ -95,6 +94,7 @@ complain(struct conn *conn, int why)
     if (why == 0 || why == ERR_EOF || why == ERR_RESET || why == ERR_CLOSED ||
         why == ERR_SHUTDOWN)
         return;
+    tally_refused(service->tally, why);
     size_t n = peer_host(&conn->wire.peer, host);
     if (!log_may_complain(&service->log, why, slice_new(host, n), service->clock.ms,
                           &dropped))
@@ -175,6 +175,7 @@ write_out(struct conn *conn)
         if (sent < 0)
             return (int)sent;
         outq_sent(out, (size_t)sent);
+        tally_add(conn->turn->service.tally, TALLY_BYTES_OUT, (uint64_t)sent);
         conn->send_due_ms = TIMER_NEVER;
         if ((size_t)sent < offered)
             return ERR_AGAIN;
@@ -274,6 +275,7 @@ feed_scratch(struct conn *conn, size_t n)
 {
     struct slice in = slice_new(conn->turn->scratch, n);
 
+    tally_add(conn->turn->service.tally, TALLY_BYTES_IN, n);
     feed_session(conn, &in);
     if (in.len == 0 || conn->state == CONN_DEAD)
         return 0;
@@ -288,8 +290,10 @@ read_behind(struct conn *conn)
     if (err != 0)
         return err;
     ssize_t n = conn->io->ops->read(conn->io, at, READ_BEHIND_BYTES);
-    if (n > 0)
+    if (n > 0) {
+        tally_add(conn->turn->service.tally, TALLY_BYTES_IN, (uint64_t)n);
         buf_commit(&conn->wire.in, (size_t)n);
+    }
     return n;
 }
 
@@ -481,26 +485,6 @@ static const struct wire_ops wire_ops = {
     .change_to_h2 = wire_change_to_h2,
 };
 
-static void
-set_peer(struct peer *peer, const struct addr *addr)
-{
-    const struct sockaddr *any = (const struct sockaddr *)&addr->data;
-
-    if (addr->len == 0 || (any->sa_family != AF_INET && any->sa_family != AF_INET6))
-        return;
-    if (any->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)any;
-        peer->kind = PEER_IPV4;
-        memcpy(peer->address, &in->sin_addr, sizeof in->sin_addr);
-        peer->port = ntohs(in->sin_port);
-    } else {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)any;
-        peer->kind = PEER_IPV6;
-        memcpy(peer->address, &in6->sin6_addr, sizeof in6->sin6_addr);
-        peer->port = ntohs(in6->sin6_port);
-    }
-}
-
 /* Makes the transport over `fd`. */
 static int
 open_transport(struct conn *conn, int fd)
@@ -553,7 +537,7 @@ conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *e
     buf_init(&conn->wire.in);
     outq_init(&conn->wire.out, &turn->out_pools);
     conn->wire.peer.endpoint = endpoint;
-    set_peer(&conn->wire.peer, peer);
+    peer_set_address(&conn->wire.peer, peer);
     list_init(&conn->dirty);
     timer_init(&conn->timer);
     int err = open_transport(conn, fd);

@@ -30,10 +30,12 @@ struct server {
     bool full_told;   /* the owner knows that max_requests have begun */
     unsigned yielded; /* connections that it takes after it has yielded */
     uint64_t stop_began_ms;
-    uint64_t stage_due_ms;  /* when the next stage comes */
-    struct rate shaking;    /* TLS connections accepted */
-    uint64_t accept_due_ms; /* when accepting goes on after a rest */
-    char *fields;           /* owned copy of config.fields_sent */
+    uint64_t stage_due_ms;   /* when the next stage comes */
+    struct rate shaking;     /* TLS connections accepted */
+    uint64_t accept_due_ms;  /* when accepting goes on after a rest */
+    char *fields;            /* owned copy of config.fields_sent */
+    struct tally *tally;     /* borrowed: what is counted */
+    struct tally *own_tally; /* owned; the same, where nobody gave us one */
 };
 
 /* Begins a turn, or work outside of one that end_turn ends. */

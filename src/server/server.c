@@ -2,6 +2,8 @@
 /* server/server.c — see server.h for the contract. */
 #include "server/server.h"
 
+#include <sys/eventfd.h> /* eventfd_write */
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "server/conn.h"
@@ -58,6 +60,23 @@ copy_fields(struct server *server)
     return 0;
 }
 
+/* A server that nobody looks at counts all the same. */
+static int
+take_tally(struct server *server)
+{
+    struct tallies *tallies = &server->config.tallies;
+
+    if (tallies->all == NULL) {
+        server->own_tally = mem_calloc(1, sizeof *server->own_tally);
+        if (server->own_tally == NULL)
+            return ERR_NOMEM;
+        *tallies = (struct tallies){.all = server->own_tally, .n = 1};
+    }
+    server->tally = &tallies->all[tallies->own];
+    tally_begin(server->tally);
+    return 0;
+}
+
 static void
 init_service(struct server *server)
 {
@@ -76,6 +95,7 @@ init_service(struct server *server)
     service->on_exchange = on_exchange;
     /* The request line, which comes last, is kept for the access log alone. */
     service->h2 = config->h2;
+    service->tally = server->tally;
     pool_init(&service->streams, exchange_bytes(service->logs_access),
               POOL_KEPT_STREAMS);
 }
@@ -117,6 +137,8 @@ server_new(const struct server_config *config, struct server **out)
         if (server->access == NULL)
             goto fail;
     }
+    if (take_tally(server) != 0)
+        goto fail;
     init_service(server);
     init_turn(server);
     server->turn.scratch = mem_alloc(TURN_SCRATCH_BYTES);
@@ -184,6 +206,9 @@ server_free(struct server *server)
     mem_free(server->turn.scratch);
     mem_free(server->turn.service.fields);
     mem_free(server->fields);
+    if (server->tally != NULL)
+        tally_end(server->tally);
+    mem_free(server->own_tally);
     mem_free(server);
 }
 
@@ -241,6 +266,7 @@ rest(struct server *server, int why)
 {
     struct turn *turn = &server->turn;
 
+    tally_add(server->tally, TALLY_RESTS, 1);
     rest_for(server, ACCEPT_REST_MS);
     if (log_may_complain(&turn->service.log, why, slice_of(""), turn->service.clock.ms,
                          &(uint32_t){0}))
@@ -301,9 +327,12 @@ accept_some(struct server *server, struct door *door)
             return;
         }
         int err = conn_open(&server->turn, fd, &peer, &door->endpoint, &h1_protocol);
-        if (err != 0)
+        tally_add(server->tally, TALLY_ACCEPTED, 1);
+        if (err != 0) {
+            tally_add(server->tally, TALLY_DROPPED, 1);
             log_line(&server->turn.service.log, LOG_ERROR,
                      "a connection was dropped: %s", err_text(err));
+        }
     }
 }
 
@@ -360,12 +389,25 @@ expire_own(struct server *server)
         turn_note_due(&server->turn, server->access->due_ms);
 }
 
+/* It sleeps while nothing runs, so that an idle server does not wake up. */
+static void
+wake_watchdog(struct server *server)
+{
+    tally_set(server->tally, TALLY_WATCH_SLEEPS, 0);
+    if (server->config.watch_fd >= 0)
+        (void)!eventfd_write(server->config.watch_fd, 1);
+}
+
 void
 server_begin_turn(struct server *server)
 {
     server->turn.is_running = true;
     server->turn.nhandshakes = 0;
     clock_read(&server->turn.service.clock);
+    tally_add(server->tally, TALLY_TURNS, 1);
+    tally_set(server->tally, TALLY_TURN_BEGAN, server->turn.service.clock.ns);
+    if (UNLIKELY(tally_get(server->tally, TALLY_WATCH_SLEEPS) != 0))
+        wake_watchdog(server);
 }
 
 void
@@ -375,8 +417,24 @@ server_end_turn(struct server *server)
     server->turn.is_running = false;
     crowd_tell(&server->config.crowd, server->stage == SERVER_SERVING,
                server->turn.nconns, server->turn.service.nrequests);
+    tally_set(server->tally, TALLY_CONNECTIONS, server->turn.nconns);
+    tally_set(server->tally, TALLY_TURN_BEGAN, 0);
     look_whether_done(server);
     look_whether_full(server);
+}
+
+/* How late the alarm is looked at is how long the loop was busy with other things. */
+static void
+note_lag(struct server *server)
+{
+    uint64_t due_ns = server->turn.armed_ms * 1000000;
+    uint64_t now_ns = server->turn.service.clock.ns;
+
+    if (server->turn.armed_ms == TIMER_NEVER || now_ns < due_ns)
+        return;
+    tally_add(server->tally, TALLY_LAGS, 1);
+    tally_add(server->tally, TALLY_LAG_NS, now_ns - due_ns);
+    tally_max(server->tally, TALLY_LAG_MAX, now_ns - due_ns);
 }
 
 void
@@ -399,6 +457,7 @@ server_turn(struct server *server)
             turn_serve(&server->turn);
     }
     if (alarm) {
+        note_lag(server);
         server->turn.armed_ms = TIMER_NEVER;
         turn_expire(&server->turn);
         expire_own(server);

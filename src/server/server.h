@@ -10,6 +10,7 @@
 #include "base/log.h"      /* log_sink */
 #include "http/limits.h"   /* struct http_limits */
 #include "http/stream.h"   /* struct stream_handler */
+#include "http/tally.h"    /* struct tallies */
 #include "server/crowd.h"  /* struct crowd */
 
 struct server; /* owns everything below it */
@@ -29,10 +30,12 @@ enum server_stage {
 
 struct server_config {
     struct http_limits limits;
-    uint32_t graceful_ms;  /* 30000; the longest graceful stop */
-    uint32_t last_call_ms; /* how long SERVER_LAST_CALL lasts at most */
-    uint64_t max_requests; /* on_full is called once so many have begun; 0: never */
-    struct crowd crowd;    /* copied; what it points to outlives the server */
+    uint32_t graceful_ms;   /* 30000; the longest graceful stop */
+    uint32_t last_call_ms;  /* how long SERVER_LAST_CALL lasts at most */
+    uint64_t max_requests;  /* on_full is called once so many have begun; 0: never */
+    struct crowd crowd;     /* copied; what it points to outlives the server */
+    struct tallies tallies; /* likewise; all zero: the server counts for itself */
+    int watch_fd; /* borrowed; an eventfd of a watchdog that sleeps, see tally.h; or -1 */
     bool sends_date;
     bool sends_server;
     uint8_t h2; /* enum h2_mode */

@@ -95,6 +95,7 @@ begin_stop(struct server *server, enum server_stage stage)
     for (int i = 0; i < server->ndoors; i++)
         server_close_door(server, &server->doors[i]);
     server->has_retired = stage == SERVER_LAST_CALL;
+    tally_set(server->tally, TALLY_STOPPING, 1);
     server->stop_began_ms = server->turn.service.clock.ms;
     server_enter_stage(server, stage);
     if (!nested)

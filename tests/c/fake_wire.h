@@ -15,6 +15,7 @@
 struct fake {
     struct wire wire;
     struct service service;
+    struct tally tally;
     struct outq_pools pools;
     struct http_field fields[128];
     void *session;
@@ -92,6 +93,7 @@ fake_init(struct fake *fake, const struct stream_handler *handler, void *arg)
     fake->service.handler = handler;
     fake->service.handler_arg = arg;
     fake->service.fields = fake->fields;
+    fake->service.tally = &fake->tally;
     clock_init(&fake->service.clock);
     log_init(&fake->service.log, NULL, NULL, LOG_ERROR);
     pool_init(&fake->service.streams, sizeof(struct h1_exchange), 4);

@@ -120,11 +120,14 @@ peer_gone(struct peer *peer)
 
 static const struct stream_handler handler = {.on_peer_gone = peer_gone};
 
+static struct tally tally;
+
 static void
 turn_set_up(struct turn *turn)
 {
     *turn = (struct turn){.schedule = schedule_nothing, .on_conn_gone = conn_gone};
     turn->service.handler = &handler;
+    turn->service.tally = &tally;
     turn->service.limits.send_stall_ms = 30000;
     timer_wheel_init(&turn->wheel, 0);
     list_init(&turn->conns);

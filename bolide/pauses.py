@@ -1,0 +1,37 @@
+"""How long Python's garbage collector keeps the application waiting."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import time
+from collections.abc import Iterator
+
+from bolide.tally import Tallies
+
+
+@contextlib.contextmanager
+def counted(tallies: Tallies, seat: int) -> Iterator[None]:
+    """Count runs of the collector, and their time, in a worker's seat meanwhile."""
+    view = tallies.view
+    runs, total, most = (tallies.index(seat, x) for x in ("gcs", "gc_ns", "gc_max"))
+    clock = time.perf_counter_ns
+    began = 0
+
+    def on_gc(phase: str, info: dict[str, int]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = clock()
+        elif began:
+            took = clock() - began
+            began = 0
+            view[runs] += 1
+            view[total] += took
+            if took > view[most]:
+                view[most] = took
+
+    gc.callbacks.append(on_gc)
+    try:
+        yield
+    finally:
+        gc.callbacks.remove(on_gc)

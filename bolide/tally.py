@@ -1,0 +1,50 @@
+"""What workers count, in memory that they share with their supervisor."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from bolide._engine import TALLY_BYTES, TALLY_NAMES, TALLY_STATE
+
+Numbers: TypeAlias = dict[str, int]
+"""The numbers of src/http/tally.h by their names."""
+
+_SLOTS = TALLY_BYTES // 8
+
+
+class Tallies:
+    """A seat for each worker, which alone writes there; anybody reads."""
+
+    def __init__(self, seats: int) -> None:
+        self.memory = mmap.mmap(-1, seats * TALLY_BYTES)
+        self.seats = seats
+        self.view = memoryview(self.memory).cast("Q")
+        """All numbers."""
+
+    def index(self, seat: int, name: str) -> int:
+        """Return where in ``view`` a number of a seat is."""
+        return seat * _SLOTS + TALLY_NAMES.index(name)
+
+    def read(self, seat: int) -> Numbers:
+        """Return the numbers of one seat."""
+        start = seat * _SLOTS
+        numbers = self.view[start : start + len(TALLY_NAMES)]
+        return dict(zip(TALLY_NAMES, numbers, strict=True))
+
+    def leave(self, seat: int) -> None:
+        """Note that the worker of a seat is gone; what it has counted stays."""
+        for index in range(seat * _SLOTS, seat * _SLOTS + TALLY_STATE):
+            self.view[index] = 0
+
+    def workers(self) -> Iterator[Numbers]:
+        """Yield the numbers of those that live."""
+        for seat in range(self.seats):
+            if self.view[self.index(seat, "pid")]:
+                yield self.read(seat)
+
+    def total(self) -> Numbers:
+        """Return the sums over all seats, of workers that have gone as well."""
+        every = [self.read(seat) for seat in range(self.seats)]
+        return {name: sum(x[name] for x in every) for name in TALLY_NAMES}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* http/serve.c — see serve.h for the contract. */
+#include "http/serve.h"
+
+static void
+count(struct service *service, const struct stream *s)
+{
+    struct tally *tally = service->tally;
+    unsigned class = s->status / 100u;
+
+    tally_add(tally, TALLY_DONE + (class < 5 ? class : 5), 1);
+    tally_add(tally, TALLY_RUNNING, (uint64_t)-1);
+    /* A tunnel's time is its user's own. */
+    if (UNLIKELY(s->is_tunnel)) {
+        tally_add(tally, TALLY_WEBSOCKETS, (uint64_t)-1);
+        return;
+    }
+    uint64_t ns = service->clock.ns - s->started_ns;
+    tally_add(tally, TALLY_LATENCY_NS, ns);
+    tally_add(tally, TALLY_BUCKET + tally_bucket(ns), 1);
+}
+
+void
+serve_end(struct service *service, const struct stream *s, struct slice request_line)
+{
+    if (UNLIKELY(!serve_is_app(service, s))) {
+        tally_add(service->tally, TALLY_OWN, 1);
+        return;
+    }
+    service->clock.ns = clock_now_ns();
+    count(service, s);
+    if (service->logs_access && service->on_exchange != NULL)
+        service->on_exchange(service, s, request_line);
+}

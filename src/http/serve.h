@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* http/serve.h — what begins and ends an exchange in every protocol: who answers it, when
+ * it began, and what is counted of it. */
+#ifndef HTTP_SERVE_H
+#define HTTP_SERVE_H
+
+#include "http/session.h" /* struct service */
+#include "http/stream.h"  /* struct stream */
+#include "http/tally.h"   /* tally_add */
+
+/* Whether the application answers `s`; else the engine does so itself, and neither the
+ * access log nor the metrics of requests tell of it. */
+static inline bool
+serve_is_app(const struct service *service, const struct stream *s)
+{
+    return s->handler == service->handler;
+}
+
+/* `s` begins with `head`: gives it its handler and its time, and counts it.  The time is
+ * that of the last look at the clock: the turn's beginning, or the end of the exchange
+ * before, so that what a request has waited for others in its turn is a part of it. */
+static inline void
+serve_begin(struct service *service, struct stream *s, const struct http_head *head)
+{
+    s->handler = service->handler;
+    s->handler_arg = service->handler_arg;
+    s->started_ns = service->clock.ns;
+    if (service->pick != NULL)
+        service->pick(service, s, head);
+    if (LIKELY(serve_is_app(service, s))) {
+        service->nrequests++;
+        tally_add(service->tally, TALLY_RUNNING, 1);
+    }
+}
+
+/* `s` has become a tunnel. */
+static inline void
+serve_tunnel(struct service *service)
+{
+    tally_add(service->tally, TALLY_WEBSOCKETS, 1);
+}
+
+/* `s` is over: counts it and has its line written to the access log. */
+void serve_end(struct service *service, const struct stream *s,
+               struct slice request_line);
+
+#endif
