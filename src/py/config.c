@@ -71,6 +71,19 @@ static const struct number numbers[] = {
     DEFLATE(threshold_bytes, 0, 1 << 30),
 };
 
+/* Where a bool goes. */
+static const struct {
+    const char *key;
+    size_t offset;
+} flags[] = {
+    {"server_header", offsetof(struct config, server.sends_server)},
+    {"date_header", offsetof(struct config, server.sends_date)},
+    {"ws", offsetof(struct config, ws.is_on)},
+    {"ws_deflate", offsetof(struct config, ws.config.deflate.is_on)},
+    {"ws_server_takeover", offsetof(struct config, ws.config.deflate.server_takeover)},
+    {"ws_client_takeover", offsetof(struct config, ws.config.deflate.client_takeover)},
+};
+
 /* New reference, or NULL with KeyError. */
 static PyObject *
 get(PyObject *mapping, const char *key)
@@ -108,6 +121,18 @@ read_int(PyObject *mapping, const char *key, long long min, long long max,
     }
     Py_DECREF(value);
     return result;
+}
+
+/* Reads a descriptor; -1 is none. */
+static int
+read_fd(PyObject *mapping, const char *key, int *out)
+{
+    long long fd;
+
+    if (read_int(mapping, key, -1, INT_MAX, &fd) < 0)
+        return -1;
+    *out = (int)fd;
+    return 0;
 }
 
 static int
@@ -357,27 +382,19 @@ read_tls(module_state *st, struct config *config, PyObject *mapping)
 int
 config_read(module_state *st, struct config *config, PyObject *mapping)
 {
-    long long fd;
-
     for (size_t i = 0; i < COUNT(numbers); i++) {
         if (read_number(config, mapping, &numbers[i]) < 0)
             return -1;
     }
-    if (read_int(mapping, "access_log_fd", -1, INT_MAX, &fd) < 0)
+    if (read_fd(mapping, "access_log_fd", &config->server.access_log_fd) < 0 ||
+        read_fd(mapping, "watch_fd", &config->server.watch_fd) < 0)
         return -1;
-    config->server.access_log_fd = (int)fd;
-    if (read_int(mapping, "watch_fd", -1, INT_MAX, &fd) < 0)
-        return -1;
-    config->server.watch_fd = (int)fd;
-    if (read_bool(mapping, "server_header", &config->server.sends_server) < 0 ||
-        read_bool(mapping, "date_header", &config->server.sends_date) < 0 ||
-        read_bool(mapping, "ws", &config->ws.is_on) < 0 ||
-        read_bool(mapping, "ws_deflate", &config->ws.config.deflate.is_on) < 0 ||
-        read_bool(mapping, "ws_server_takeover",
-                  &config->ws.config.deflate.server_takeover) < 0 ||
-        read_bool(mapping, "ws_client_takeover",
-                  &config->ws.config.deflate.client_takeover) < 0 ||
-        read_callables(config, mapping) < 0 || read_on_full(config, mapping) < 0 ||
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        bool *member = (bool *)((char *)config + flags[i].offset);
+        if (read_bool(mapping, flags[i].key, member) < 0)
+            return -1;
+    }
+    if (read_callables(config, mapping) < 0 || read_on_full(config, mapping) < 0 ||
         read_shared(config, mapping) < 0 || read_app(config, mapping) < 0 ||
         read_tls(st, config, mapping) < 0)
         return -1;

@@ -28,6 +28,18 @@ make_type(PyObject *mod, PyType_Spec *spec, PyTypeObject **type)
     return *type == NULL ? -1 : 0;
 }
 
+/* What Python sees of the module. */
+static int
+add_names(PyObject *mod, const module_state *st)
+{
+    if (PyModule_AddType(mod, st->ServerType) < 0 ||
+        PyModule_AddObjectRef(mod, "ClientDisconnected", st->ClientDisconnected) < 0 ||
+        PyModule_AddObjectRef(mod, "TLSError", st->TLSError) < 0 ||
+        PyModule_AddObjectRef(mod, "LifespanError", st->LifespanError) < 0)
+        return -1;
+    return tally_describe(mod);
+}
+
 /* May stop anywhere; traverse and clear work on whatever is filled. */
 static int
 module_exec(PyObject *mod)
@@ -47,12 +59,7 @@ module_exec(PyObject *mod)
     st->done = st->DoneType->tp_alloc(st->DoneType, 0);
     if (st->done == NULL || state_fill(st) < 0)
         return -1;
-    if (PyModule_AddType(mod, st->ServerType) < 0 ||
-        PyModule_AddObjectRef(mod, "ClientDisconnected", st->ClientDisconnected) < 0 ||
-        PyModule_AddObjectRef(mod, "TLSError", st->TLSError) < 0 ||
-        tally_describe(mod) < 0)
-        return -1;
-    return PyModule_AddObjectRef(mod, "LifespanError", st->LifespanError);
+    return add_names(mod, st);
 }
 
 static int
