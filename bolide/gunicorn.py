@@ -1,0 +1,210 @@
+"""``gunicorn -k bolide.gunicorn.BolideWorker``: the engine under gunicorn's arbiter.
+
+Gunicorn binds, forks, replaces and reloads; a worker serves on its sockets by its
+settings. docs/MOVING.md tells which of those count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+
+from bolide import sockets as listening
+from bolide._engine import LifespanError, TLSError
+from bolide.binds import PROXY_PROTOCOLS, Bind
+from bolide.config import Config
+from bolide.errors import AppError, BindError, ConfigError
+from bolide.server import Server
+
+NOTIFY_MOST_S = 1.0
+"""How long the arbiter goes without a sign of life at most; gunicorn's own workers
+give one a second."""
+
+_MARGIN_S = 1.0
+"""How much earlier than the arbiter's own deadline a worker has ended."""
+
+
+class WorkerServer(Server):
+    """A Server whose signals are its worker's, and which ends for others to go on."""
+
+    def __init__(self, config: Config, worker: BolideWorker) -> None:
+        super().__init__(config)
+        self.log.logger = worker.log.error_log
+        self.log.tag = f"[{os.getpid()}] "
+        self._access_fd = worker.access_fd
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    def _engine_settings(self) -> dict[str, object]:
+        settings = super()._engine_settings()
+        settings["access_log_fd"] = self._access_fd
+        return settings
+
+    def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.log.line(20, f"bolide serves on {where}")
+
+    def _on_full(self) -> None:
+        self.log.line(20, "the limit of requests is reached: restarting")
+        self.retire()
+
+
+class BolideWorker(Worker):  # type: ignore[misc]
+    """A worker of gunicorn that serves an ASGI application."""
+
+    CONFIG_KWARGS: dict[str, Any] = {}  # noqa: RUF012
+    """Fields of ``bolide.Config`` that a subclass sets, over gunicorn's settings."""
+
+    server: WorkerServer | None = None
+    access_fd = -1
+    """Descriptor that access lines are written to; -1: none."""
+
+    def init_process(self) -> None:
+        """Set the worker up, in its process, and serve."""
+        stream = self._access_stream()
+        if stream is not None:
+            self.access_fd = os.dup(stream)
+        super().init_process()
+
+    def init_signals(self) -> None:
+        """Take gunicorn's signals: TERM ends in order, INT and QUIT at once."""
+        for number in self.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, self.handle_exit)
+        signal.signal(signal.SIGINT, self.handle_quit)
+        signal.signal(signal.SIGQUIT, self.handle_quit)
+        signal.signal(signal.SIGABRT, self.handle_abort)
+        signal.signal(signal.SIGUSR1, self.handle_usr1)
+        signal.signal(signal.SIGWINCH, self.handle_winch)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order; other workers serve on, so that no request is lost."""
+        self.alive = False
+        if self.server is not None:
+            self.server.retire()
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """End without waiting for what runs."""
+        self.alive = False
+        self.cfg.worker_int(self)
+        if self.server is None:
+            sys.exit(0)
+        self.server.force_exit = True
+
+    def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
+        """Open the files of logs anew."""
+        super().handle_usr1(sig, frame)
+        stream = self._access_stream()
+        if stream is not None:
+            os.dup2(stream, self.access_fd, inheritable=False)
+
+    def run(self) -> None:
+        """Serve until the arbiter or a limit ends it."""
+        try:
+            config = Config(self.wsgi, **{**self._settings(), **self.CONFIG_KWARGS})
+            self.server = WorkerServer(config, self)
+            factory = config.get_loop_factory()
+            with asyncio.Runner(loop_factory=factory) as runner:
+                runner.run(self._serve(self.server))
+        except LifespanError as error:
+            self.log.error("the application's startup failed: %s", error)
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+        except (AppError, BindError, ConfigError, TLSError) as error:
+            self.log.error("%s", error)
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    async def _serve(self, server: WorkerServer) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.PIPE[0], self._look, server)
+        self._live(loop, server)
+        await server.serve(self._listeners())
+
+    def _live(self, loop: asyncio.AbstractEventLoop, server: WorkerServer) -> None:
+        """Give the arbiter a sign of life again and again, also while it ends."""
+        self.notify()
+        self._look(server)
+        every = min(NOTIFY_MOST_S, self.timeout / 3) if self.timeout else NOTIFY_MOST_S
+        loop.call_later(every, self._live, loop, server)
+
+    def _look(self, server: WorkerServer) -> None:
+        """End when the arbiter is gone, or the reloader has seen a change."""
+        if self.ppid != os.getppid() and self.alive:
+            self.log.info("the arbiter is gone: stopping")
+            self.alive = False
+        if not self.alive and not server.should_exit:
+            server.retire()
+
+    def _listeners(self) -> listening.Listeners:
+        """Return gunicorn's sockets once more, for the server to have and to close."""
+        mode = self.cfg.proxy_protocol
+        mode = "any" if mode in (True, "auto") else mode or "off"
+        place = Bind("gunicorn", "fd")
+        if mode in PROXY_PROTOCOLS:
+            place = place._replace(proxy_protocol=mode)
+        made = listening.Listeners()
+        made.add(
+            place, [socket.socket(fileno=os.dup(x.fileno())) for x in self.sockets]
+        )
+        return made
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the fields of Config by gunicorn's settings."""
+        cfg = self.cfg
+        keep_alive = cfg.keepalive or 0
+        grace = cfg.graceful_timeout - keep_alive - _MARGIN_S
+        settings = {
+            "access_log": self.access_fd != -1,
+            "backlog": cfg.backlog,
+            "forwarded_allow_ips": ",".join(cfg.forwarded_allow_ips),
+            "limit_concurrency": cfg.worker_connections or None,
+            "limit_max_requests": self.max_requests if cfg.max_requests else None,
+            "limit_request_line": max(256, cfg.limit_request_line or 0) or None,
+            "limit_fields": cfg.limit_request_fields or None,
+            "log_config": None,
+            "log_level": self.log.error_log.level or "info",
+            "timeout_graceful_shutdown": max(grace, cfg.graceful_timeout / 2),
+            "timeout_keep_alive": keep_alive,
+            "workers": 1,
+        }
+        # Settings that only newer versions of gunicorn have.
+        for ours, theirs in (
+            ("lifespan", "asgi_lifespan"),
+            ("loop", "asgi_loop"),
+            ("root_path", "root_path"),
+            ("ws_max_size", "websocket_max_message_size"),
+        ):
+            value = getattr(cfg, theirs, None) if theirs in cfg.settings else None
+            if value:
+                settings[ours] = value
+        if cfg.is_ssl:
+            settings |= {
+                "ssl_certfile": cfg.certfile or cfg.keyfile,
+                "ssl_keyfile": cfg.keyfile,
+                "ssl_ca_certs": cfg.ca_certs,
+                "ssl_cert_reqs": cfg.cert_reqs,
+                "ssl_ciphers": cfg.ciphers,
+            }
+        return settings
+
+    def _access_stream(self) -> int | None:
+        """Return the descriptor of gunicorn's access log; None: there is none."""
+        if not self.cfg.accesslog:
+            return None
+        for handler in self.log.access_log.handlers:
+            stream = getattr(handler, "stream", None)
+            if stream is not None:
+                descriptor: int = stream.fileno()
+                return descriptor
+        return None
