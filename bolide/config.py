@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import Any
 
-from bolide import tls
+from bolide import proxies, tls
 from bolide.binds import Bind, check_path, parse_binds
 from bolide.errors import ConfigError
 from bolide.limits import LIMITS
@@ -130,13 +130,14 @@ class Config(Loading):
     """Processes that serve, 1 to WORKERS_MAX, or "auto", as many as there are CPUs for
     this one; each has a supervisor. None: this process serves, without a supervisor."""
     proxy_headers: bool = True
-    """Whether the X-Forwarded fields of trusted proxies are believed."""
+    """Whether fields of trusted proxies are believed."""
     server_header: bool = True
     """Whether answers have ``Server: bolide``."""
     date_header: bool = True
     """Whether answers have a Date field (RFC 9110 6.6.1)."""
     forwarded_allow_ips: list[str] | str | None = None
-    """Proxies that are trusted; None: $FORWARDED_ALLOW_IPS or TRUSTED."""
+    """Proxies that are trusted: addresses, networks, "unix" or "*". None: those of
+    $FORWARDED_ALLOW_IPS, or TRUSTED."""
     root_path: str = ""
     """Where a proxy mounts the application: empty, or begins with "/"."""
     limit_concurrency: int | None = None
@@ -182,6 +183,10 @@ class Config(Loading):
     _: KW_ONLY
     bind: Iterable[str] | str = ()
     """Places to listen on instead of host and port, as bolide.binds reads them."""
+    forwarded_fields: list[str] | str = "for,proto"
+    """Which fields are believed, of ``bolide.proxies.FIELDS``."""
+    request_id: bool = False
+    """Whether each request and its answer have an X-Request-ID."""
     app_dir: str | None = None
     """Folder that modules are looked for in first."""
     h2c_upgrade: bool = False
@@ -288,6 +293,7 @@ class Config(Loading):
             from bolide.context import apply_context_factory
 
             apply_context_factory(self, self.ssl_context_factory)
+        self.proxies = proxies.check(self, TRUSTED)
         self.tls = tls.check(self)
         if self.tls is None and any(place.tls for place in self.places):
             raise ConfigError("bind", "with tls needs ssl_certfile")
@@ -447,6 +453,7 @@ class Config(Loading):
             tallies=None,
             watch_fd=-1,
             seat=0,
+            **self.proxies.for_engine(),
             tls=self.tls.for_engine() if self.tls is not None else None,
             h2=int(self.http2) + int(self.http2 and self.h2c_upgrade),
             ws=self.ws != "none",

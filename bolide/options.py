@@ -51,7 +51,7 @@ class Option(NamedTuple):
 _UNITS = {"s": "SECONDS", "bytes": "BYTES", "bytes/s": "BYTES"}
 _PLACE, _APP, _SAID = "where to listen", "the application", "what is sent and said"
 _WS, _H2 = "WebSockets", "HTTP/2"
-_TLS = "TLS"
+_TLS, _PROXIES = "TLS", "behind proxies"
 _PROCESSES = "processes"
 _DEV = "development"
 _ASIDE = "settings from elsewhere"
@@ -157,6 +157,14 @@ OPTIONS = (
            "whether the kernel may encrypt (it does not yet)"),
     Option("--hsts", "hsts", _TLS, "SECONDS", "",
            "Strict-Transport-Security in every answer: seconds, or its whole value"),
+    Option("--proxy-headers", "proxy_headers", _PROXIES, "", "on",
+           "believe what trusted proxies say of clients", "switch"),
+    Option("--forwarded-allow-ips", "forwarded_allow_ips", _PROXIES, "ADDRESSES",
+           TRUSTED, "proxies that are trusted, with commas between; * is every peer"),
+    Option("--forwarded-fields", "forwarded_fields", _PROXIES, "NAMES", "for,proto",
+           "fields that proxies set: for, proto, host, port, prefix, forwarded"),
+    Option("--request-id", "request_id", _PROXIES, "", "off",
+           "an X-Request-ID for each request and its answer", "switch"),
     Option("--http2", "http2", _H2, "", "on",
            "HTTP/2, by ALPN over TLS and by prior knowledge without", "switch"),
     Option("--h2c-upgrade", "h2c_upgrade", _H2, "", "off",
@@ -182,10 +190,6 @@ OPTIONS = (
            "colours on a terminal", "switch"),
     Option("--interface", "interface", _THEIRS, "|".join(INTERFACES), "auto",
            "what kind of application it is"),
-    Option("--proxy-headers", "proxy_headers", _THEIRS, "", "on",
-           "believe the X-Forwarded fields of trusted proxies", "switch"),
-    Option("--forwarded-allow-ips", "forwarded_allow_ips", _THEIRS, "ADDRESSES",
-           TRUSTED, "proxies that are trusted, separated by commas; * is every one"),
     Option("--h11-max-incomplete-event-size", "h11_max_incomplete_event_size", _THEIRS,
            "BYTES", "", "the same as --limit-head", "int"),
     Option("--http", "http", _THEIRS, "NAME", "auto", "has no meaning here"),

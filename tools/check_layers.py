@@ -20,7 +20,7 @@ MAY_INCLUDE = {
 }
 """Which other layers a layer's files may include."""
 
-ASGI_SEES = re.compile(r"http/(stream|peer|head|field|status|target)\.h")
+ASGI_SEES = re.compile(r"http/(stream|peer|head|field|status|target|forwarded)\.h")
 """What the bridge knows of HTTP: the meaning of an exchange, not its protocol."""
 
 PYTHON_LAYERS = {"awaitable", "asgi", "py"}

@@ -3,6 +3,7 @@
 #include "asgi/scope.h"
 
 #include "asgi/scope_tls.h"
+#include "http/forwarded.h"
 #include "http/target.h"
 #include "ws/handshake.h"
 
@@ -88,14 +89,14 @@ decode_path(struct slice raw)
 }
 
 static int
-make_path(struct host *host, struct slice raw, struct host_path *path)
+make_path(PyObject *root, struct slice raw, struct host_path *path)
 {
     path->raw = bytes_of(raw);
     path->text = decode_path(raw);
     /* The root path is a part of the path (ASGI B35); "*" is no path. */
-    if (path->text != NULL && PyUnicode_GET_LENGTH(host->root_path) > 0 &&
-        raw.len > 0 && raw.ptr[0] == '/')
-        Py_SETREF(path->text, PyUnicode_Concat(host->root_path, path->text));
+    if (path->text != NULL && PyUnicode_GET_LENGTH(root) > 0 && raw.len > 0 &&
+        raw.ptr[0] == '/')
+        Py_SETREF(path->text, PyUnicode_Concat(root, path->text));
     if (path->raw == NULL || path->text == NULL) {
         Py_CLEAR(path->raw);
         Py_CLEAR(path->text);
@@ -126,18 +127,19 @@ path_slot(struct host *host, struct slice raw)
     return &host->paths[key % HOST_PATHS];
 }
 
+/* `root` is the root path of this request alone; NULL: that of all. */
 static int
-set_path(struct host *host, PyObject *scope, struct slice raw)
+set_path(struct host *host, PyObject *scope, struct slice raw, PyObject *root)
 {
     module_state *st = host->st;
-    struct host_path *slot = path_slot(host, raw);
+    struct host_path *slot = root == NULL ? path_slot(host, raw) : NULL;
     struct host_path path;
 
     if (slot != NULL && is_path(slot, raw)) {
         path.raw = Py_NewRef(slot->raw);
         path.text = Py_NewRef(slot->text);
     } else {
-        if (make_path(host, raw, &path) < 0)
+        if (make_path(root != NULL ? root : host->root_path, raw, &path) < 0)
             return -1;
         if (slot != NULL) {
             Py_XSETREF(slot->raw, Py_NewRef(path.raw));
@@ -232,16 +234,41 @@ headers_list(struct host *host, const struct http_head *head)
 /* Addresses */
 
 static PyObject *
-client_of(struct peer *peer)
+new_client(const struct peer_addr *addr)
 {
     char host[PEER_HOST_BYTES];
 
-    if (peer->kind == PEER_NONE)
+    (void)peer_addr_text(addr, host);
+    return Py_BuildValue("(si)", host, (int)addr->port);
+}
+
+/* A proxy keeps connections for many clients, and often the same one asks again. */
+static PyObject *
+named_client(struct peer *peer, const struct peer_addr *addr)
+{
+    if (addr->kind == PEER_NONE)
         return Py_None;
-    if (peer->app == NULL) {
-        (void)peer_host(peer, host);
-        peer->app = Py_BuildValue("(si)", host, (int)peer->port);
+    if (peer->app_named == NULL || !peer_addr_equal(addr, &peer->named)) {
+        PyObject *client = new_client(addr);
+        if (client == NULL)
+            return NULL;
+        PyObject *last = peer->app_named;
+        peer->app_named = client;
+        peer->named = *addr;
+        Py_XDECREF(last);
     }
+    return peer->app_named;
+}
+
+static PyObject *
+client_of(struct peer *peer, const struct forwarded *told)
+{
+    if (UNLIKELY(told != NULL) && told->has_client)
+        return named_client(peer, &told->client);
+    if (peer->addr.kind == PEER_NONE)
+        return Py_None;
+    if (peer->app == NULL)
+        peer->app = new_client(&peer->addr);
     return peer->app;
 }
 
@@ -258,13 +285,32 @@ server_of(struct endpoint *endpoint)
     return endpoint->app;
 }
 
+static bool
+is_secure(const struct peer *peer, const struct forwarded *told)
+{
+    if (UNLIKELY(told != NULL) && told->has_scheme)
+        return told->is_secure;
+    return peer->endpoint->secure;
+}
+
+/* The server as its proxy is called. */
+static PyObject *
+named_server(const struct peer *peer, const struct forwarded *told)
+{
+    int usual = is_secure(peer, told) ? 443 : 80;
+
+    return Py_BuildValue("(Ni)", text_of_ascii(told->host),
+                         told->port != 0 ? told->port : usual);
+}
+
 void
 scope_drop_peer(struct peer *peer)
 {
-    PyObject *client = peer->app, *tls = peer->app_tls;
+    PyObject *client = peer->app, *named = peer->app_named, *tls = peer->app_tls;
 
-    peer->app = peer->app_tls = NULL;
+    peer->app = peer->app_named = peer->app_tls = NULL;
     Py_XDECREF(client);
+    Py_XDECREF(named);
     Py_XDECREF(tls);
 }
 
@@ -297,14 +343,17 @@ set_borrowed(PyObject *scope, PyObject *key, PyObject *value)
 }
 
 static int
-fill_connection(struct host *host, PyObject *scope, struct peer *peer)
+fill_connection(struct host *host, PyObject *scope, struct peer *peer,
+                const struct http_head *head)
 {
     module_state *st = host->st;
-    struct endpoint *endpoint = peer->endpoint;
+    const struct forwarded *told = head->forwarded;
 
-    if (set_borrowed(scope, st->str_client, client_of(peer)) < 0)
+    if (set_borrowed(scope, st->str_client, client_of(peer, told)) < 0)
         return -1;
-    return set_borrowed(scope, st->str_server, server_of(endpoint));
+    if (UNLIKELY(told != NULL) && told->host.len > 0)
+        return set_new(scope, st->str_server, named_server(peer, told));
+    return set_borrowed(scope, st->str_server, server_of(peer->endpoint));
 }
 
 static int
@@ -318,13 +367,32 @@ fill_own(struct host *host, PyObject *scope)
     return 0;
 }
 
+/* The path, under the root path that a proxy has told. */
+static int
+fill_prefixed(struct host *host, PyObject *scope, const struct http_head *head)
+{
+    PyObject *root = text_of_ascii(head->forwarded->prefix);
+    if (root == NULL)
+        return -1;
+    int result = set_path(host, scope, head->path, root);
+    return set_new(scope, host->st->str_root_path, root) < 0 ? -1 : result;
+}
+
+static int
+fill_path(struct host *host, PyObject *scope, const struct http_head *head)
+{
+    if (UNLIKELY(head->forwarded != NULL) && head->forwarded->has_prefix)
+        return fill_prefixed(host, scope, head);
+    return set_path(host, scope, head->path, NULL);
+}
+
 /* The template says HTTP/1.1, no query. */
 static int
 fill_request(struct host *host, PyObject *scope, const struct http_head *head)
 {
     module_state *st = host->st;
 
-    if (set_path(host, scope, head->path) < 0)
+    if (fill_path(host, scope, head) < 0)
         return -1;
     if (head->version != HTTP_1_1 &&
         set_borrowed(scope, st->str_http_version, version_text(st, head->version)) < 0)
@@ -353,7 +421,7 @@ fill_http(struct host *host, PyObject *scope, struct peer *peer,
 {
     module_state *st = host->st;
 
-    if (peer->endpoint->secure &&
+    if (is_secure(peer, head->forwarded) &&
         set_borrowed(scope, st->str_scheme, st->str_https) < 0)
         return -1;
     if (set_new(scope, st->str_method, method_text(st, head->method)) < 0)
@@ -384,7 +452,8 @@ fill_websocket(struct host *host, PyObject *scope, struct peer *peer,
 {
     module_state *st = host->st;
 
-    if (peer->endpoint->secure && set_borrowed(scope, st->str_scheme, st->str_wss) < 0)
+    if (is_secure(peer, head->forwarded) &&
+        set_borrowed(scope, st->str_scheme, st->str_wss) < 0)
         return -1;
     if (set_new(scope, st->str_subprotocols, subprotocols_list(head)) < 0)
         return -1;
@@ -398,7 +467,7 @@ scope_new(struct host *host, struct peer *peer, const struct http_head *head)
     PyObject *scope = PyDict_Copy(host->scope);
 
     if (scope != NULL &&
-        (fill_own(host, scope) < 0 || fill_connection(host, scope, peer) < 0 ||
+        (fill_own(host, scope) < 0 || fill_connection(host, scope, peer, head) < 0 ||
          fill_request(host, scope, head) < 0 || fill_http(host, scope, peer, head) < 0))
         Py_CLEAR(scope);
     return scope;
@@ -410,7 +479,7 @@ scope_new_websocket(struct host *host, struct peer *peer, const struct http_head
     PyObject *scope = PyDict_Copy(host->scope_websocket);
 
     if (scope != NULL &&
-        (fill_own(host, scope) < 0 || fill_connection(host, scope, peer) < 0 ||
+        (fill_own(host, scope) < 0 || fill_connection(host, scope, peer, head) < 0 ||
          fill_request(host, scope, head) < 0 ||
          fill_websocket(host, scope, peer, head) < 0))
         Py_CLEAR(scope);

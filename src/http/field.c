@@ -88,9 +88,11 @@ static const uint8_t slots[256] = {
     [SLOT(15, 'x', 'o', 'r')] = FIELD_X_FORWARDED_FOR,
     [SLOT(16, 'x', 's', 't')] = FIELD_X_FORWARDED_HOST,
     [SLOT(16, 'x', 'r', 't')] = FIELD_X_FORWARDED_PORT,
+    [SLOT(18, 'x', 'i', 'x')] = FIELD_X_FORWARDED_PREFIX,
     [SLOT(17, 'x', 't', 'o')] = FIELD_X_FORWARDED_PROTO,
     [SLOT(9, 'x', 'i', 'p')] = FIELD_X_REAL_IP,
     [SLOT(12, 'x', 'i', 'd')] = FIELD_X_REQUEST_ID,
+    [SLOT(15, 'x', 'r', 't')] = FIELD_X_REQUEST_START,
     [SLOT(16, 'x', 't', 'h')] = FIELD_X_REQUESTED_WITH,
 };
 

@@ -61,9 +61,11 @@
     FIELD(X_FORWARDED_FOR, "x-forwarded-for")                                          \
     FIELD(X_FORWARDED_HOST, "x-forwarded-host")                                        \
     FIELD(X_FORWARDED_PORT, "x-forwarded-port")                                        \
+    FIELD(X_FORWARDED_PREFIX, "x-forwarded-prefix")                                    \
     FIELD(X_FORWARDED_PROTO, "x-forwarded-proto")                                      \
     FIELD(X_REAL_IP, "x-real-ip")                                                      \
     FIELD(X_REQUEST_ID, "x-request-id")                                                \
+    FIELD(X_REQUEST_START, "x-request-start")                                          \
     FIELD(X_REQUESTED_WITH, "x-requested-with")
 
 enum field_id {

@@ -11,6 +11,8 @@
 #include "base/slice.h"    /* struct slice */
 #include "http/field.h"    /* struct http_field */
 
+struct forwarded;
+
 #define HTTP_LENGTH_NONE UINT64_MAX /* no Content-Length */
 
 enum http_version {
@@ -42,6 +44,9 @@ struct http_head {
     bool upgrade;            /* HTTP/1.1: Connection: upgrade with an Upgrade field;
                                 HTTP/2: CONNECT with :protocol websocket (RFC 8441) */
     bool te_trailers;        /* TE: trailers */
+
+    struct forwarded
+        *forwarded; /* what proxies tell (http/forwarded.h); NULL: nothing */
 };
 
 /* Whether requests with `method` are served: CONNECT and TRACE are for proxies

@@ -18,6 +18,14 @@ enum peer_kind {
     PEER_IPV6,
 };
 
+/* Where a peer is: 20 bytes, all zero for nobody.  An IPv4 address that was mapped into
+ * IPv6 is of kind PEER_IPV4. */
+struct peer_addr {
+    uint8_t bytes[16]; /* network order; the first 4 for IPv4, the others zero */
+    uint16_t port;     /* host order */
+    uint8_t kind;      /* enum peer_kind */
+};
+
 /* Our end: one per listener, shared by its connections, which it outlives. */
 struct endpoint {
     char host[128]; /* with a NUL: an address without brackets, or a Unix path */
@@ -55,20 +63,37 @@ struct peer_tls_ops {
 /* The other end: one per connection, in its memory. */
 struct peer {
     struct endpoint *endpoint; /* borrowed; outlives the connection */
-    void *app;     /* the handler's own, e.g. a cached object; NULL at first;
+    void *app;       /* the handler's own, e.g. a cached object; NULL at first;
                                   handed back by stream_handler.on_peer_gone */
-    void *app_tls; /* likewise, of what `tls` says */
+    void *app_tls;   /* likewise, of what `tls` says */
+    void *app_named; /* likewise, of `named`: a cached object */
     const struct peer_tls_ops *tls; /* NULL: not over TLS */
-    uint8_t address[16];            /* network order; the first 4 bytes for IPv4 */
-    uint16_t port;                  /* host order */
-    uint8_t kind;                   /* enum peer_kind */
+    struct peer_addr addr;          /* who it is; whom a PROXY header has named */
+    struct peer_addr via;   /* the proxy that has sent one; PEER_NONE: none has */
+    struct peer_addr named; /* the handler's own: the client of app_named */
+    bool is_trusted;        /* as a proxy: what it says of clients is believed */
 };
 
-/* Writes the address ("127.0.0.1", "::1", "" for none; IPv4-mapped IPv6 as IPv4) with a
- * NUL and returns its length. */
-size_t peer_host(const struct peer *peer, char out[PEER_HOST_BYTES]);
+/* Whether both are the same address and port. */
+static inline bool
+peer_addr_equal(const struct peer_addr *a, const struct peer_addr *b)
+{
+    return a->kind == b->kind && a->port == b->port &&
+           memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
 
-/* Gives `peer` what `addr` says; that of a Unix socket, or none, says nothing. */
-void peer_set_address(struct peer *peer, const struct addr *addr);
+/* Fills *out with the address of the socket at the other end (net/addr.h); with nothing for
+ * that of a Unix socket. */
+void peer_addr_set(struct peer_addr *out, const struct addr *from);
+
+/* Fills *out with an IPv6 address in network order, and `port`; one that is mapped becomes
+ * IPv4. */
+void peer_addr_set_ipv6(struct peer_addr *out, const uint8_t bytes[16], uint16_t port);
+
+/* Writes an address ("127.0.0.1", "::1", "" for none) with a NUL and returns its length. */
+size_t peer_addr_text(const struct peer_addr *addr, char out[PEER_HOST_BYTES]);
+
+/* The same of peer->addr. */
+size_t peer_host(const struct peer *peer, char out[PEER_HOST_BYTES]);
 
 #endif

@@ -5,16 +5,17 @@
 #ifndef HTTP_SESSION_H
 #define HTTP_SESSION_H
 
-#include "base/buf.h"      /* struct buf */
-#include "base/clock.h"    /* struct clock */
-#include "base/compiler.h" /* MUST_USE */
-#include "base/log.h"      /* struct log */
-#include "base/outq.h"     /* struct outq */
-#include "http/head.h"     /* struct http_head */
-#include "http/limits.h"   /* struct http_limits */
-#include "http/peer.h"     /* struct peer */
-#include "http/stream.h"   /* struct stream_handler */
-#include "http/tally.h"    /* struct tally */
+#include "base/buf.h"       /* struct buf */
+#include "base/clock.h"     /* struct clock */
+#include "base/compiler.h"  /* MUST_USE */
+#include "base/log.h"       /* struct log */
+#include "base/outq.h"      /* struct outq */
+#include "http/forwarded.h" /* struct forwarding */
+#include "http/head.h"      /* struct http_head */
+#include "http/limits.h"    /* struct http_limits */
+#include "http/peer.h"      /* struct peer */
+#include "http/stream.h"    /* struct stream_handler */
+#include "http/tally.h"     /* struct tally */
 
 struct wire;
 
@@ -42,8 +43,9 @@ struct service {
                              may bring one more request */
     bool logs_access;    /* the access log wants a line per exchange */
     uint8_t h2;          /* enum h2_mode */
+    struct forwarding forwarding; /* who is believed about clients */
     struct pool streams; /* of struct stream and what the protocol puts behind it */
-    struct http_field *fields; /* scratch for one head: limits.fields elements */
+    struct http_field *fields; /* scratch for one head: limits.fields elements and 3 */
     uint64_t nrequests;        /* begun so far, of the handler's */
     struct tally *tally;       /* borrowed: what is counted */
     /* Gives a request that the engine answers itself another handler than `handler`; NULL

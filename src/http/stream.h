@@ -94,6 +94,8 @@ struct stream {
     void *session;     /* borrowed; opaque to the handler */
     struct peer *peer; /* borrowed from the connection */
     void *app;         /* the handler's own for this exchange; NULL at first */
+    struct forwarded *forwarded; /* what proxies tell of it (http/forwarded.h); NULL:
+                                    nothing; owned by the protocol */
 
     /* Request */
     uint64_t body_received; /* bytes handed up */

@@ -431,6 +431,7 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
         .ops = &exchange_ops,
         .session = h,
         .peer = &h->wire->peer,
+        .forwarded = head->forwarded,
         .is_head = slice_equal(head->method, slice_of("HEAD")),
         .te_trailers = head->te_trailers,
         .body_ended = !h1_exchange_has_unread(x),
@@ -461,5 +462,6 @@ h1_exchange_end(struct h1_session *h, int why)
     serve_end(service, &x->stream, slice_new(x->line, x->line_bytes));
     stream_close(&x->stream, why);
     h->exchange = NULL;
+    forwarded_free(&service->forwarding, x->stream.forwarded);
     pool_give(&service->streams, x);
 }

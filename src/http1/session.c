@@ -151,7 +151,12 @@ begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
     h->wire->read_due_ms = TIMER_NEVER;
     if (UNLIKELY(head.upgrade) && h1_upgrade(h, &head))
         return 0;
-    return h1_exchange_begin(h, &head);
+    err = forwarded_read(&service->forwarding, &h->wire->peer, &head);
+    if (err == 0)
+        err = h1_exchange_begin(h, &head);
+    if (err != 0)
+        forwarded_free(&service->forwarding, head.forwarded);
+    return err;
 }
 
 /* One step: settles what has ended, or begins or goes on with what is there.  Returns

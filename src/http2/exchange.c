@@ -321,6 +321,7 @@ start(struct h2_session *h, struct h2_exchange *x, const struct http_head *head,
         .ops = &exchange_ops,
         .session = h,
         .peer = &h->wire->peer,
+        .forwarded = head->forwarded,
         .is_head = slice_equal(head->method, slice_of("HEAD")),
         .te_trailers = head->te_trailers,
         .body_ended = ended || head->upgrade,
@@ -358,6 +359,8 @@ h2_exchange_begin(struct h2_session *h, int32_t id, bool ended)
     if (x == NULL)
         return ERR_NOMEM;
     int err = h2_request_head(&h->request, &head, !ended, &joined);
+    if (err == 0)
+        err = forwarded_read(&service->forwarding, &h->wire->peer, &head);
     start(h, x, &head, ended, err);
     mem_free(joined);
     return 0;
@@ -390,7 +393,8 @@ h2_exchange_begin_upgraded(struct h2_session *h, const struct http_head *asked)
     head.version = HTTP_2;
     head.upgrade = false;
     drop_hop_fields(&head);
-    start(h, x, &head, true, 0);
+    int err = forwarded_read(&h->wire->service->forwarding, &h->wire->peer, &head);
+    start(h, x, &head, true, err);
     return 0;
 }
 
@@ -428,5 +432,6 @@ h2_exchange_end(struct h2_exchange *x, int why)
     outq_clear(&x->out);
     buf_release(&x->in);
     h2_response_clear(&x->response);
+    forwarded_free(&service->forwarding, x->stream.forwarded);
     pool_give(&service->streams, x);
 }

@@ -5,6 +5,7 @@
 #include <limits.h>  /* INT_MAX */
 #include <stdbool.h> /* bool */
 
+#include "base/err.h"
 #include "http/field.h"
 #include "http/session.h"
 #include "py/tls.h"
@@ -52,6 +53,7 @@ static const struct number numbers[] = {
     LIMIT(h2_frame_bytes, 16384, (1 << 24) - 1),
     LIMIT(h2_table_bytes, 0, 1 << 20),
     NUMBER("h2", server.h2, H2_OFF, H2_UPGRADE),
+    NUMBER("forwarded_fields", server.forwarded.believed, 0, FORWARDED_ALL),
     NUMBER("graceful_ms", server.graceful_ms, 0, DAY_MS),
     NUMBER("last_call_ms", server.last_call_ms, 0, DAY_MS),
     NUMBER("max_requests", server.max_requests, 0, INT64_MAX),
@@ -78,6 +80,8 @@ static const struct {
 } flags[] = {
     {"server_header", offsetof(struct config, server.sends_server)},
     {"date_header", offsetof(struct config, server.sends_date)},
+    {"hides_forwarded", offsetof(struct config, server.forwarded.hides)},
+    {"request_id", offsetof(struct config, server.forwarded.names)},
     {"ws", offsetof(struct config, ws.is_on)},
     {"ws_deflate", offsetof(struct config, ws.config.deflate.is_on)},
     {"ws_server_takeover", offsetof(struct config, ws.config.deflate.server_takeover)},
@@ -368,6 +372,31 @@ read_shared(struct config *config, PyObject *mapping)
 }
 
 static int
+read_proxies(struct config *config, PyObject *mapping)
+{
+    struct forwarded_config *forwarded = &config->server.forwarded;
+    struct trust trust;
+    Py_ssize_t n;
+
+    config->trusted = get(mapping, "trusted_proxies");
+    if (config->trusted == NULL)
+        return -1;
+    if (!PyUnicode_Check(config->trusted))
+        return wrong_type("trusted_proxies", "a str", config->trusted);
+    const char *text = PyUnicode_AsUTF8AndSize(config->trusted, &n);
+    if (text == NULL)
+        return -1;
+    forwarded->trusted = slice_new(text, (size_t)n);
+    int err = trust_init(&trust, forwarded->trusted, NULL);
+    trust_fini(&trust);
+    if (err == ERR_NOMEM)
+        PyErr_NoMemory();
+    else if (err != 0)
+        PyErr_Format(PyExc_ValueError, "trusted_proxies: %R", config->trusted);
+    return err == 0 ? 0 : -1;
+}
+
+static int
 read_tls(module_state *st, struct config *config, PyObject *mapping)
 {
     PyObject *settings = get(mapping, "tls");
@@ -395,8 +424,8 @@ config_read(module_state *st, struct config *config, PyObject *mapping)
             return -1;
     }
     if (read_callables(config, mapping) < 0 || read_on_full(config, mapping) < 0 ||
-        read_shared(config, mapping) < 0 || read_app(config, mapping) < 0 ||
-        read_tls(st, config, mapping) < 0)
+        read_shared(config, mapping) < 0 || read_proxies(config, mapping) < 0 ||
+        read_app(config, mapping) < 0 || read_tls(st, config, mapping) < 0)
         return -1;
     return read_fields(config, mapping);
 }
@@ -408,6 +437,7 @@ config_clear(struct config *config)
     config->tls = NULL;
     Py_CLEAR(config->fields);
     Py_CLEAR(config->root_path);
+    Py_CLEAR(config->trusted);
     Py_CLEAR(config->log);
     Py_CLEAR(config->log_exception);
     Py_CLEAR(config->on_full);

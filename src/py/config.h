@@ -18,6 +18,7 @@ struct config {
     struct tls_context *tls; /* a reference, or NULL */
     PyObject *fields;        /* bytes: field lines for every response */
     PyObject *root_path;     /* str */
+    PyObject *trusted;       /* str, which server.forwarded borrows from */
     PyObject *log;           /* callable(level, line) */
     PyObject *log_exception; /* callable(message, exception) */
     PyObject *on_full;       /* callable(), or NULL */

@@ -101,7 +101,7 @@ complain(struct conn *conn, int why)
         return;
     const char *detail = why == ERR_TLS ? conn->io->detail : NULL;
     log_line(&service->log, LOG_WARNING, "%s:%u: %s%s%s (status %d; %u more since)",
-             n > 0 ? host : "unix", conn->wire.peer.port, err_text(why),
+             n > 0 ? host : "unix", conn->wire.peer.addr.port, err_text(why),
              detail != NULL ? ": " : "", detail != NULL ? detail : "",
              status_of_err(why), (unsigned)dropped);
 }
@@ -537,7 +537,8 @@ conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *e
     buf_init(&conn->wire.in);
     outq_init(&conn->wire.out, &turn->out_pools);
     conn->wire.peer.endpoint = endpoint;
-    peer_set_address(&conn->wire.peer, peer);
+    peer_addr_set(&conn->wire.peer.addr, peer);
+    forwarding_judge(&turn->service.forwarding, &conn->wire.peer);
     list_init(&conn->dirty);
     timer_init(&conn->timer);
     int err = open_transport(conn, fd);

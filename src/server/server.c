@@ -143,7 +143,11 @@ server_new(const struct server_config *config, struct server **out)
     init_turn(server);
     server->turn.scratch = mem_alloc(TURN_SCRATCH_BYTES);
     server->turn.service.fields =
-        mem_calloc(config->limits.fields + 1, sizeof(struct http_field));
+        mem_calloc(config->limits.fields + 3, sizeof(struct http_field));
+    err = forwarding_init(&server->turn.service.forwarding, &config->forwarded);
+    if (err != 0)
+        goto fail;
+    err = ERR_NOMEM;
     if (server->turn.scratch == NULL || server->turn.service.fields == NULL)
         goto fail;
     err = poller_new(&server->turn.poller);
@@ -205,6 +209,7 @@ server_free(struct server *server)
     poller_free(server->turn.poller);
     mem_free(server->turn.scratch);
     mem_free(server->turn.service.fields);
+    forwarding_fini(&server->turn.service.forwarding);
     mem_free(server->fields);
     if (server->tally != NULL)
         tally_end(server->tally);

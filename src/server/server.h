@@ -5,13 +5,14 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
-#include "base/clock.h"    /* struct clock */
-#include "base/compiler.h" /* MUST_USE */
-#include "base/log.h"      /* log_sink */
-#include "http/limits.h"   /* struct http_limits */
-#include "http/stream.h"   /* struct stream_handler */
-#include "http/tally.h"    /* struct tallies */
-#include "server/crowd.h"  /* struct crowd */
+#include "base/clock.h"     /* struct clock */
+#include "base/compiler.h"  /* MUST_USE */
+#include "base/log.h"       /* log_sink */
+#include "http/forwarded.h" /* struct forwarded_config */
+#include "http/limits.h"    /* struct http_limits */
+#include "http/stream.h"    /* struct stream_handler */
+#include "http/tally.h"     /* struct tallies */
+#include "server/crowd.h"   /* struct crowd */
 
 struct server; /* owns everything below it */
 struct tls_context;
@@ -39,6 +40,7 @@ struct server_config {
     bool sends_date;
     bool sends_server;
     uint8_t h2; /* enum h2_mode */
+    struct forwarded_config forwarded;
     struct slice
         fields_sent;   /* whole field lines with CR LF for each response; copied */
     int access_log_fd; /* borrowed; -1: no access log */

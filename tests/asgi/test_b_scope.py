@@ -104,9 +104,13 @@ def test_B20_the_scheme_is_http():
 
 
 def test_B21_nobody_is_believed_about_addresses_unless_he_is_trusted():
-    scope = get(fields="X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n")
+    fields = "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n"
+    scope = get(fields=fields, forwarded_allow_ips="10.0.0.1")
     assert scope["scheme"] == "http"
     assert scope["client"][0] == "127.0.0.1"
+    scope = get(fields=fields, forwarded_allow_ips="127.0.0.1")
+    assert scope["scheme"] == "https"
+    assert scope["client"][0] == "1.2.3.4"
 
 
 def test_B22_B25_client_and_server_are_address_and_number():

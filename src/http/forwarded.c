@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+/* http/forwarded.c — see forwarded.h for the contract. */
+#include "http/forwarded.h"
+
+#include <assert.h> /* static_assert */
+#include <time.h>   /* clock_gettime */
+
+#include "base/err.h"
+#include "http/field.h"
+#include "http/hops.h"
+#include "http/target.h"
+
+#define POOL_KEPT 256
+
+/* A wait that is longer was measured by a clock that is wrong. */
+#define QUEUED_US_MAX (86400u * UINT64_C(1000000))
+
+#define PREFIX_BYTES 1024u /* of X-Forwarded-Prefix */
+
+#define BIT(id) (UINT64_C(1) << (id))
+
+static_assert(FIELD_END <= 64, "a field is a bit");
+
+/* What may speak of somebody else than the peer. */
+#define FORWARDING_FIELDS                                                              \
+    (BIT(FIELD_FORWARDED) | BIT(FIELD_X_FORWARDED_FOR) | BIT(FIELD_X_FORWARDED_HOST) | \
+     BIT(FIELD_X_FORWARDED_PORT) | BIT(FIELD_X_FORWARDED_PREFIX) |                     \
+     BIT(FIELD_X_FORWARDED_PROTO) | BIT(FIELD_X_REAL_IP) | BIT(FIELD_X_REQUEST_START))
+
+/* Configuration */
+
+static uint64_t
+fields_of(uint8_t believed)
+{
+    static const struct {
+        uint8_t wanted;
+        enum field_id id;
+    } all[] = {
+        {FORWARDED_FOR, FIELD_X_FORWARDED_FOR},
+        {FORWARDED_PROTO, FIELD_X_FORWARDED_PROTO},
+        {FORWARDED_HOST, FIELD_X_FORWARDED_HOST},
+        {FORWARDED_PORT, FIELD_X_FORWARDED_PORT},
+        {FORWARDED_PREFIX, FIELD_X_FORWARDED_PREFIX},
+        {FORWARDED_STANDARD, FIELD_FORWARDED},
+    };
+    uint64_t fields = BIT(FIELD_X_REQUEST_START);
+
+    for (size_t i = 0; i < COUNT(all); i++) {
+        if ((believed & all[i].wanted) != 0)
+            fields |= BIT(all[i].id);
+    }
+    /* Forwarded has a host of its own. */
+    if ((believed & FORWARDED_STANDARD) != 0)
+        fields &= ~BIT(FIELD_X_FORWARDED_HOST);
+    return fields;
+}
+
+int
+forwarding_init(struct forwarding *f, const struct forwarded_config *config)
+{
+    *f = (struct forwarding){
+        .of_anyone = BIT(FIELD_TRACEPARENT),
+        .wanted = config->believed,
+        .hides = config->hides,
+        .names = config->names,
+    };
+    f->believed = f->of_anyone | fields_of(config->believed);
+    request_ids_init(&f->ids);
+    pool_init(&f->pool, sizeof(struct forwarded), POOL_KEPT);
+    return trust_init(&f->trust, config->trusted, NULL);
+}
+
+void
+forwarding_fini(struct forwarding *f)
+{
+    trust_fini(&f->trust);
+    pool_fini(&f->pool);
+}
+
+void
+forwarding_judge(const struct forwarding *f, struct peer *peer)
+{
+    peer->is_trusted = f->wanted != 0 && trust_peer(&f->trust, &peer->addr);
+}
+
+/* Fields */
+
+/* Takes a field's last element, or the one that stands where the client does in the list
+ * of hops when there are as many: each proxy has added one to each list. */
+static struct slice
+pick(const struct http_head *head, enum field_id id, const struct hops *hops)
+{
+    struct slice element, last = {"", 0}, same = {"", 0};
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < head->nfields; i++) {
+        struct slice rest = head->fields[i].value;
+        if (head->fields[i].id != id)
+            continue;
+        while (field_list_next(&rest, &element)) {
+            if (n++ == hops->chosen)
+                same = element;
+            last = element;
+        }
+    }
+    return n == hops->n && n > 0 ? same : last;
+}
+
+static int
+walk_hops(struct forwarding *f, const struct http_head *head, struct hops *hops)
+{
+    int err = 0;
+
+    for (uint32_t i = 0; err == 0 && i < head->nfields; i++) {
+        const struct http_field *field = &head->fields[i];
+        if (field->id == FIELD_X_FORWARDED_FOR && (f->wanted & FORWARDED_FOR) != 0)
+            err = hops_add_list(hops, &f->trust, field->value);
+        else if (field->id == FIELD_FORWARDED && (f->wanted & FORWARDED_STANDARD) != 0)
+            err = hops_add_forwarded(hops, &f->trust, field->value);
+    }
+    return err;
+}
+
+static int
+read_scheme(struct forwarded *told, struct slice scheme)
+{
+    static const char *const names[] = {"http", "ws", "https", "wss"};
+
+    if (scheme.len == 0)
+        return 0;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        if (slice_equal_folded(scheme, slice_of(names[i]))) {
+            told->has_scheme = true;
+            told->is_secure = i >= 2;
+            return 0;
+        }
+    }
+    return ERR_FORWARDED;
+}
+
+/* Takes the port off a host that target_is_host accepts; 0: there is none. */
+static uint16_t
+split_host(struct slice *host)
+{
+    uint64_t port = 0;
+    size_t n = host->len;
+
+    while (n > 0 && host->ptr[n - 1] != ':' && host->ptr[n - 1] != ']')
+        n--;
+    if (n > 0 && host->ptr[n - 1] == ':') {
+        (void)!field_to_number(slice_skip(*host, n), &port);
+        *host = slice_first(*host, n - 1);
+    }
+    return (uint16_t)port;
+}
+
+/* The port that needs no saying. */
+static uint16_t
+usual_port(const struct forwarded *told, const struct peer *peer)
+{
+    bool is_secure = told->has_scheme ? told->is_secure : peer->endpoint->secure;
+
+    return is_secure ? 443 : 80;
+}
+
+static char *
+put_port(char *at, uint16_t port)
+{
+    char digits[5];
+    size_t n = 0;
+
+    do
+        digits[n++] = (char)('0' + port % 10);
+    while ((port = (uint16_t)(port / 10)) > 0);
+    *at++ = ':';
+    while (n > 0)
+        *at++ = digits[--n];
+    return at;
+}
+
+static void
+set_host_field(struct http_head *head, struct slice host)
+{
+    for (uint32_t i = 0; i < head->nfields; i++) {
+        if (head->fields[i].id == FIELD_HOST) {
+            head->fields[i].value = host;
+            return;
+        }
+    }
+    head->fields[head->nfields++] = (struct http_field){
+        .name = slice_of("host"),
+        .value = host,
+        .id = FIELD_HOST,
+    };
+}
+
+static struct slice
+host_field(const struct http_head *head)
+{
+    for (uint32_t i = 0; i < head->nfields; i++) {
+        if (head->fields[i].id == FIELD_HOST)
+            return head->fields[i].value;
+    }
+    return slice_new("", 0);
+}
+
+/* Makes the Host field of `name`, a host without its port, and told->port. */
+static struct slice
+make_host(struct forwarded *told, const struct peer *peer, struct slice name)
+{
+    char *end = told->host_text + name.len;
+
+    if (told->port == usual_port(told, peer))
+        told->port = 0;
+    memcpy(told->host_text, name.ptr, name.len);
+    if (told->port != 0)
+        end = put_port(end, told->port);
+    return slice_new(told->host_text, (size_t)(end - told->host_text));
+}
+
+static bool
+read_port(struct slice text, uint64_t *port)
+{
+    *port = 0;
+    return text.len == 0 || (text.len <= 5 && field_to_number(text, port) &&
+                             *port > 0 && *port <= UINT16_MAX);
+}
+
+/* The Host, of which the proxy tells the whole or the port. */
+static int
+read_host(struct forwarded *told, const struct peer *peer, struct http_head *head,
+          struct slice host, struct slice port)
+{
+    uint64_t number;
+
+    if (!read_port(port, &number) || !target_is_host(host) ||
+        host.len > FORWARDED_HOST_BYTES - 7)
+        return ERR_FORWARDED;
+    if (host.len == 0)
+        host = host_field(head);
+    if (host.len == 0 || host.len > FORWARDED_HOST_BYTES - 7)
+        return 0;
+    told->port = split_host(&host);
+    if (number > 0)
+        told->port = (uint16_t)number;
+    set_host_field(head, make_host(told, peer, host));
+    if (host.len > 1 && host.ptr[0] == '[')
+        host = slice_cut(host, 1, host.len - 1);
+    told->host = host;
+    return 0;
+}
+
+/* Whether `prefix` is a path in its plain form: "/" before each segment, none of them
+ * empty, "." or "..", no escapes: applications put links behind it. */
+static bool
+is_prefix(struct slice prefix)
+{
+    static const char others[] = "-._~!$&'()*+,;=:@";
+    size_t dots = 0, n = 0;
+
+    for (size_t i = 0; i < prefix.len; i++) {
+        uint8_t byte = (uint8_t)prefix.ptr[i], low = byte_lower(byte);
+        if (byte == '/') {
+            if (i > 0 && (n == 0 || (n == dots && n <= 2)))
+                return false;
+            dots = n = 0;
+            continue;
+        }
+        bool is_plain = (uint8_t)(low - 'a') < 26 || (uint8_t)(low - '0') < 10;
+        if (!is_plain && (byte == '\0' || strchr(others, byte) == NULL))
+            return false;
+        dots += byte == '.';
+        n++;
+    }
+    return prefix.len <= PREFIX_BYTES && prefix.ptr[0] == '/' &&
+           !(n == dots && n > 0 && n <= 2);
+}
+
+static int
+read_prefix(struct forwarded *told, const struct http_head *head)
+{
+    struct slice prefix = {"", 0};
+
+    for (uint32_t i = 0; i < head->nfields; i++) {
+        if (head->fields[i].id != FIELD_X_FORWARDED_PREFIX)
+            continue;
+        if (told->has_prefix)
+            return ERR_FORWARDED;
+        prefix = head->fields[i].value;
+        told->has_prefix = true;
+    }
+    if (prefix.len > 0 && !is_prefix(prefix))
+        return ERR_FORWARDED;
+    if (prefix.len > 0 && prefix.ptr[prefix.len - 1] == '/')
+        prefix.len--;
+    told->prefix = prefix;
+    return 0;
+}
+
+/* "t=1733486400.123", in s, ms or us: a number says by its size which of them it is. */
+static uint64_t
+read_queued(struct slice value)
+{
+    struct timespec now;
+    uint64_t number, part = 0, scale = 1;
+
+    if (value.len > 2 && slice_equal(slice_first(value, 2), slice_of("t=")))
+        value = slice_skip(value, 2);
+    const char *dot = memchr(value.ptr, '.', value.len);
+    size_t n = dot != NULL ? (size_t)(dot - value.ptr) : value.len;
+    if (n > 16 || !field_to_number(slice_first(value, n), &number))
+        return FORWARDED_UNTOLD;
+    uint64_t unit = number < UINT64_C(100000000000)      ? 1000000
+                    : number < UINT64_C(100000000000000) ? 1000
+                                                         : 1;
+    if (dot != NULL) {
+        struct slice digits = slice_skip(value, n + 1);
+        if (digits.len > 6)
+            digits.len = 6;
+        if (!field_to_number(digits, &part))
+            return FORWARDED_UNTOLD;
+        for (size_t i = 0; i < digits.len; i++)
+            scale *= 10;
+    }
+    uint64_t began = number * unit + part * unit / scale;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    if (began >= us)
+        return 0; /* its clock is a little ahead */
+    return us - began <= QUEUED_US_MAX ? us - began : FORWARDED_UNTOLD;
+}
+
+static bool
+is_hex(const char *text, size_t n)
+{
+    bool all_zero = true;
+
+    for (size_t i = 0; i < n; i++) {
+        if ((uint8_t)(text[i] - '0') >= 10 && (uint8_t)(text[i] - 'a') >= 6)
+            return false;
+        all_zero = all_zero && text[i] == '0';
+    }
+    return !all_zero;
+}
+
+/* "00-<trace id>-<parent id>-<flags>" (W3C Trace Context 3.2). */
+static void
+read_trace(struct forwarded *told, struct slice value)
+{
+    const char *at = value.ptr;
+
+    if (value.len < 55 || at[2] != '-' || at[35] != '-' || at[52] != '-' ||
+        !is_hex(at + 3, 32) || !is_hex(at + 36, 16))
+        return;
+    memcpy(told->trace_id, at + 3, 32);
+    memcpy(told->parent_id, at + 36, 16);
+}
+
+static void
+read_times(struct forwarded *told, const struct http_head *head, uint64_t seen)
+{
+    for (uint32_t i = 0; i < head->nfields; i++) {
+        const struct http_field *field = &head->fields[i];
+        if (field->id == FIELD_TRACEPARENT)
+            read_trace(told, field->value);
+        else if (field->id == FIELD_X_REQUEST_START && (seen & BIT(field->id)) != 0)
+            told->queued_us = read_queued(field->value);
+    }
+}
+
+/* What a trusted peer says of others. */
+static int
+read_told(struct forwarding *f, const struct peer *peer, struct http_head *head,
+          struct forwarded *told)
+{
+    bool standard = (f->wanted & FORWARDED_STANDARD) != 0;
+    struct slice scheme = {"", 0}, host = {"", 0}, port = {"", 0};
+    struct hops hops = {0};
+
+    int err = walk_hops(f, head, &hops);
+    if (err != 0)
+        return err;
+    told->has_client = hops.is_known || hops.is_hidden;
+    told->client = hops.client;
+    if (standard)
+        scheme = hops.proto;
+    else if ((f->wanted & FORWARDED_PROTO) != 0)
+        scheme = pick(head, FIELD_X_FORWARDED_PROTO, &hops);
+    if ((f->wanted & FORWARDED_HOST) != 0)
+        host = standard ? hops.host : pick(head, FIELD_X_FORWARDED_HOST, &hops);
+    if ((f->wanted & FORWARDED_PORT) != 0)
+        port = pick(head, FIELD_X_FORWARDED_PORT, &hops);
+    err = read_scheme(told, scheme);
+    if (err == 0 && (host.len > 0 || port.len > 0))
+        err = read_host(told, peer, head, host, port);
+    if (err == 0 && (f->wanted & FORWARDED_PREFIX) != 0)
+        err = read_prefix(told, head);
+    return err;
+}
+
+/* Hiding and naming */
+
+/* Whether a name is a forwarding field's, "_" taken for "-": where names become variables,
+ * both become the same. */
+static bool
+is_lookalike(struct slice name)
+{
+    char copy[24];
+
+    if (name.len >= sizeof copy || memchr(name.ptr, '_', name.len) == NULL)
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        copy[i] = name.ptr[i] == '_' ? '-' : name.ptr[i];
+    enum field_id id = field_lookup(slice_new(copy, name.len));
+    return ((FORWARDING_FIELDS | BIT(FIELD_X_REQUEST_ID)) & BIT(id)) != 0;
+}
+
+static void
+hide(struct http_head *head, bool is_trusted)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < head->nfields; i++) {
+        const struct http_field *field = &head->fields[i];
+        if (field->id == FIELD_OTHER
+                ? is_lookalike(field->name)
+                : !is_trusted && (FORWARDING_FIELDS & BIT(field->id)) != 0)
+            continue;
+        head->fields[n++] = *field;
+    }
+    head->nfields = n;
+}
+
+/* Gives the request its name: that which a trusted peer has given it, else a new one. */
+static void
+name_request(struct forwarding *f, bool is_trusted, struct http_head *head,
+             struct forwarded *told)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < head->nfields; i++) {
+        const struct http_field *field = &head->fields[i];
+        if (field->id != FIELD_X_REQUEST_ID) {
+            head->fields[n++] = *field;
+        } else if (is_trusted && told->id_bytes == 0 &&
+                   request_id_is_good(field->value)) {
+            told->id_bytes = (uint8_t)field->value.len;
+            memcpy(told->id, field->value.ptr, field->value.len);
+        }
+    }
+    if (told->id_bytes == 0) {
+        told->id_bytes = REQUEST_ID_MADE_BYTES;
+        request_id_make(&f->ids, told->id);
+    }
+    head->fields[n++] = (struct http_field){
+        .name = slice_of("x-request-id"),
+        .value = slice_new(told->id, told->id_bytes),
+        .id = FIELD_X_REQUEST_ID,
+    };
+    head->nfields = n;
+}
+
+static int
+read_all(struct forwarding *f, const struct peer *peer, struct http_head *head,
+         uint64_t seen)
+{
+    struct forwarded *told = pool_take(&f->pool);
+
+    if (told == NULL)
+        return ERR_NOMEM;
+    memset(told, 0, offsetof(struct forwarded, id));
+    told->queued_us = FORWARDED_UNTOLD;
+    head->forwarded = told;
+    int err = 0;
+    if (peer->is_trusted && (seen & FORWARDING_FIELDS) != 0)
+        err = read_told(f, peer, head, told);
+    if (err != 0) {
+        told->has_client = false;
+        return err;
+    }
+    read_times(told, head, seen);
+    if (f->names)
+        name_request(f, peer->is_trusted, head, told);
+    return 0;
+}
+
+int
+forwarded_read(struct forwarding *f, const struct peer *peer, struct http_head *head)
+{
+    uint64_t look_at = peer->is_trusted ? f->believed : f->of_anyone, seen = 0;
+
+    if (UNLIKELY(f->hides))
+        hide(head, peer->is_trusted);
+    for (uint32_t i = 0; i < head->nfields; i++)
+        seen |= BIT(head->fields[i].id);
+    seen &= look_at;
+    if (LIKELY(seen == 0 && !f->names))
+        return 0;
+    return read_all(f, peer, head, seen);
+}
+
+void
+forwarded_free(struct forwarding *f, struct forwarded *told)
+{
+    pool_give(&f->pool, told);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* http/hops.c — see hops.h for the contract. */
+#include "http/hops.h"
+
+#include <arpa/inet.h> /* inet_pton */
+
+#include "base/err.h"
+#include "http/field.h"
+
+/* One hop, as an element tells of it. */
+struct hop {
+    bool is_known, is_hidden;
+    struct peer_addr addr;
+    struct slice proto, host;
+};
+
+/* Takes the hop in as the client unless a later one will do.  Proxies of ours at the end
+ * are walked over; where nobody else is left, the first of them is the client. */
+static void
+take(struct hops *hops, const struct trust *trust, const struct hop *hop)
+{
+    if (hops->n == 0 || !hop->is_known || !trust_names(trust, &hop->addr)) {
+        hops->chosen = hops->n;
+        hops->is_known = hop->is_known;
+        hops->is_hidden = hop->is_hidden;
+        hops->client = hop->addr;
+        hops->proto = hop->proto;
+        hops->host = hop->host;
+    }
+    hops->n++;
+}
+
+/* Addresses */
+
+static bool
+read_port(struct slice text, uint16_t *port)
+{
+    uint64_t number;
+
+    if (text.len > 5 || !field_to_number(text, &number) || number > UINT16_MAX)
+        return false;
+    *port = (uint16_t)number;
+    return true;
+}
+
+static bool
+read_ip(int family, struct slice text, uint8_t bytes[16])
+{
+    char copy[INET6_ADDRSTRLEN];
+
+    if (text.len == 0 || text.len >= sizeof copy)
+        return false;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    return inet_pton(family, copy, bytes) == 1;
+}
+
+static bool
+read_ipv4(struct slice text, uint16_t port, struct peer_addr *addr)
+{
+    *addr = (struct peer_addr){.port = port, .kind = PEER_IPV4};
+    return read_ip(AF_INET, text, addr->bytes);
+}
+
+static bool
+read_ipv6(struct slice text, uint16_t port, struct peer_addr *addr)
+{
+    uint8_t bytes[16];
+
+    if (!read_ip(AF_INET6, text, bytes))
+        return false;
+    peer_addr_set_ipv6(addr, bytes, port);
+    return true;
+}
+
+/* "[2001:db8::1]" or "[2001:db8::1]:4711". */
+static bool
+read_bracketed(struct slice text, struct peer_addr *addr)
+{
+    const char *end = memchr(text.ptr, ']', text.len);
+    uint16_t port = 0;
+
+    if (end == NULL)
+        return false;
+    size_t n = (size_t)(end - text.ptr);
+    struct slice rest = slice_skip(text, n + 1);
+    if (rest.len > 0 && (rest.ptr[0] != ':' || !read_port(slice_skip(rest, 1), &port)))
+        return false;
+    return read_ipv6(slice_cut(text, 1, n), port, addr);
+}
+
+/* A name that says nothing of an address (RFC 7239 6.2, 6.3), its port behind it. */
+static bool
+is_hidden(struct slice text)
+{
+    static const char allowed[] = "._-:";
+
+    if (text.len >= 7 && slice_equal_folded(slice_first(text, 7), slice_of("unknown")))
+        text = slice_skip(text, 7);
+    else if (text.len < 2 || text.ptr[0] != '_')
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = byte_lower((uint8_t)text.ptr[i]);
+        bool is_plain = (uint8_t)(byte - 'a') < 26 || (uint8_t)(byte - '0') < 10;
+        if (!is_plain && (byte == '\0' || strchr(allowed, byte) == NULL))
+            return false;
+    }
+    return true;
+}
+
+/* Reads what both fields share. */
+static bool
+read_node(struct slice text, struct hop *hop)
+{
+    const char *colon = memchr(text.ptr, ':', text.len);
+    uint16_t port = 0;
+
+    hop->is_known = true;
+    if (text.len > 0 && text.ptr[0] == '[')
+        return read_bracketed(text, &hop->addr);
+    if (text.len > 0 && (uint8_t)(text.ptr[0] - '0') < 10 && colon == NULL)
+        return read_ipv4(text, 0, &hop->addr);
+    if (is_hidden(text)) {
+        hop->is_known = false;
+        hop->is_hidden = true;
+        return true;
+    }
+    if (colon == NULL)
+        return false;
+    size_t n = (size_t)(colon - text.ptr);
+    return read_port(slice_skip(text, n + 1), &port) &&
+           read_ipv4(slice_first(text, n), port, &hop->addr);
+}
+
+/* X-Forwarded-For */
+
+static bool
+has_two_colons(struct slice text)
+{
+    const char *colon = memchr(text.ptr, ':', text.len);
+
+    return colon != NULL &&
+           memchr(colon + 1, ':', text.len - (size_t)(colon + 1 - text.ptr)) != NULL;
+}
+
+int
+hops_add_list(struct hops *hops, const struct trust *trust, struct slice value)
+{
+    struct slice element;
+
+    while (field_list_next(&value, &element)) {
+        struct hop hop = {0};
+        bool is_good;
+        if (slice_equal(element, slice_of("unix:")))
+            is_good = hop.is_hidden = true;
+        else if (element.ptr[0] != '[' && has_two_colons(element))
+            is_good = hop.is_known = read_ipv6(element, 0, &hop.addr);
+        else
+            is_good = read_node(element, &hop);
+        if (!is_good)
+            return ERR_FORWARDED;
+        take(hops, trust, &hop);
+    }
+    return 0;
+}
+
+/* Forwarded */
+
+static void
+skip_space(struct slice *rest)
+{
+    while (rest->len > 0 && (rest->ptr[0] == ' ' || rest->ptr[0] == '\t'))
+        *rest = slice_skip(*rest, 1);
+}
+
+static bool
+take_token(struct slice *rest, struct slice *token)
+{
+    size_t n = token_span(rest->ptr, rest->len);
+
+    *token = slice_first(*rest, n);
+    *rest = slice_skip(*rest, n);
+    return n > 0;
+}
+
+/* Takes the string behind a quote; *value is what stands between the quotes, escapes
+ * (RFC 9110 5.6.4) included. */
+static bool
+take_quoted(struct slice *rest, struct slice *value)
+{
+    for (size_t i = 1; i < rest->len; i++) {
+        if (rest->ptr[i] == '\\') {
+            i++;
+        } else if (rest->ptr[i] == '"') {
+            *value = slice_cut(*rest, 1, i);
+            *rest = slice_skip(*rest, i + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+enum {
+    PAIR_FOR = 1,
+    PAIR_BY = 2,
+    PAIR_HOST = 4,
+    PAIR_PROTO = 8,
+};
+
+static unsigned
+pair_of(struct slice name)
+{
+    static const struct {
+        const char *name;
+        unsigned pair;
+    } known[] = {
+        {"for", PAIR_FOR}, {"by", PAIR_BY}, {"host", PAIR_HOST}, {"proto", PAIR_PROTO}};
+
+    for (size_t i = 0; i < COUNT(known); i++) {
+        if (slice_equal_folded(name, slice_of(known[i].name)))
+            return known[i].pair;
+    }
+    return 0;
+}
+
+/* What is read has no need of escapes, and an IPv6 address has brackets. */
+static bool
+note_pair(struct hop *hop, unsigned pair, struct slice value)
+{
+    if (pair == 0 || pair == PAIR_BY)
+        return true;
+    if (value.len == 0 || memchr(value.ptr, '\\', value.len) != NULL)
+        return false;
+    if (pair == PAIR_FOR)
+        return read_node(value, hop);
+    if (pair == PAIR_HOST)
+        hop->host = value;
+    else
+        hop->proto = value;
+    return true;
+}
+
+/* Takes `name=value`, each of those that have a meaning at most once an element. */
+static bool
+take_pair(struct slice *rest, struct hop *hop, unsigned *seen)
+{
+    struct slice name, value;
+
+    if (!take_token(rest, &name) || rest->len == 0 || rest->ptr[0] != '=')
+        return false;
+    *rest = slice_skip(*rest, 1);
+    bool is_quoted = rest->len > 0 && rest->ptr[0] == '"';
+    if (!(is_quoted ? take_quoted(rest, &value) : take_token(rest, &value)))
+        return false;
+    unsigned pair = pair_of(name);
+    if ((*seen & pair) != 0)
+        return false;
+    *seen |= pair;
+    return note_pair(hop, pair, value);
+}
+
+/* Takes an element, up to its comma or the end. */
+static bool
+take_element(struct slice *rest, struct hop *hop, bool *is_empty)
+{
+    unsigned seen = 0;
+
+    *is_empty = true;
+    for (;;) {
+        skip_space(rest);
+        if (rest->len == 0 || rest->ptr[0] == ',')
+            return true;
+        if (rest->ptr[0] == ';') {
+            *rest = slice_skip(*rest, 1);
+            continue;
+        }
+        *is_empty = false;
+        if (!take_pair(rest, hop, &seen))
+            return false;
+        skip_space(rest);
+        if (rest->len > 0 && rest->ptr[0] != ',' && rest->ptr[0] != ';')
+            return false;
+    }
+}
+
+int
+hops_add_forwarded(struct hops *hops, const struct trust *trust, struct slice value)
+{
+    bool is_empty;
+
+    while (value.len > 0) {
+        struct hop hop = {0};
+        if (!take_element(&value, &hop, &is_empty))
+            return ERR_FORWARDED;
+        if (!is_empty)
+            take(hops, trust, &hop);
+        if (value.len > 0)
+            value = slice_skip(value, 1);
+    }
+    return 0;
+}

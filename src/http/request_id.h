@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* http/request_id.h — names of requests, by which their lines are found in many logs. */
+#ifndef HTTP_REQUEST_ID_H
+#define HTTP_REQUEST_ID_H
+
+#include <stdbool.h> /* bool */
+#include <stdint.h>  /* uint64_t */
+
+#include "base/slice.h" /* struct slice */
+
+/* What we make: hexadecimal digits. */
+#define REQUEST_ID_MADE_BYTES 32u
+
+/* What is kept of others. */
+#define REQUEST_ID_BYTES 128u
+
+/* Where the next name comes from.  Names do not repeat; that they cannot be guessed is not
+ * promised. */
+struct request_ids {
+    uint64_t seed; /* random, of this process */
+    uint64_t next;
+};
+
+/* Takes a seed from the kernel. */
+void request_ids_init(struct request_ids *ids);
+
+/* Writes a new name to out[0, REQUEST_ID_MADE_BYTES). */
+void request_id_make(struct request_ids *ids, char out[REQUEST_ID_MADE_BYTES]);
+
+/* Whether somebody else's name is kept: 1 to REQUEST_ID_BYTES letters, digits and
+ * "-_.:/+=@~", which mean nothing in logs and shells. */
+bool request_id_is_good(struct slice id);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/c/test_forwarded.c — what the fields of a head tell: times, traces, names.  Who the
+ * client is, tests/proxies asks of the whole server. */
+#include "http/forwarded.c"
+
+#include "tap.h"
+
+static struct http_field fields[16];
+static struct http_head head;
+static struct forwarding forwarding;
+static struct endpoint endpoint;
+
+/* Prepares a head with `n` fields, each "name: value". */
+static void
+set_head(const char *const *lines, uint32_t n)
+{
+    head = (struct http_head){.fields = fields, .nfields = n, .nfields_max = 14};
+    for (uint32_t i = 0; i < n; i++) {
+        const char *colon = strchr(lines[i], ':');
+        fields[i].name = slice_new(lines[i], (size_t)(colon - lines[i]));
+        fields[i].value = slice_of(colon + 2);
+        fields[i].id = field_lookup(fields[i].name);
+    }
+}
+
+/* Reads a head from a peer that is trusted, or not. */
+static int
+read_head(bool trusted)
+{
+    struct peer peer = {.endpoint = &endpoint, .is_trusted = trusted};
+
+    return forwarded_read(&forwarding, &peer, &head);
+}
+
+static void
+begin(uint8_t believed, bool names)
+{
+    struct forwarded_config config = {
+        .trusted = slice_of("127.0.0.1"),
+        .believed = believed,
+        .names = names,
+    };
+    is(forwarding_init(&forwarding, &config), 0, "the configuration is good");
+}
+
+static void
+test_queue_times(void)
+{
+    struct timespec now;
+    char text[64];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 - 5000;
+    unsigned long long s = ms / 1000, rest = ms % 1000;
+    const struct {
+        const char *format;
+        unsigned long long a, b;
+    } good[] = {
+        {"t=%llu.%03llu", s, rest},       {"%llu.%03llu", s, rest},
+        {"t=%llu%03llu", s, rest},        {"%llu%03llu", s, rest},
+        {"t=%llu%03llu000", s, rest},     {"t=%llu%03llu.000", s, rest},
+        {"t=%llu.%03llu000000", s, rest},
+    };
+    for (size_t i = 0; i < COUNT(good); i++) {
+        snprintf(text, sizeof text, good[i].format, good[i].a, good[i].b);
+        uint64_t us = read_queued(slice_of(text));
+        ok(us >= 4999000 && us < 65000000, "%s is 5 s ago (%llu us)", text,
+           (unsigned long long)us);
+    }
+    snprintf(text, sizeof text, "t=%llu", s + 100);
+    is(read_queued(slice_of(text)), 0, "a clock that is ahead makes no queue");
+    static const char *const bad[] = {"",
+                                      "t=",
+                                      "now",
+                                      "t=-1",
+                                      "1.",
+                                      "1.2.3",
+                                      "t=1.2e3",
+                                      "0x10",
+                                      "1",
+                                      ".5",
+                                      "12345678901234567"};
+    for (size_t i = 0; i < COUNT(bad); i++)
+        ok(read_queued(slice_of(bad[i])) == FORWARDED_UNTOLD, "\"%s\" tells nothing",
+           bad[i]);
+}
+
+static void
+test_nothing_costs_nothing(void)
+{
+    static const char *const lines[] = {"host: a", "x-forwarded-for: 6.6.6.6",
+                                        "x-request-start: t=1"};
+
+    begin(FORWARDED_FOR, false);
+    set_head(lines, 3);
+    is(read_head(false), 0, "a stranger's fields are not read");
+    ok(head.forwarded == NULL, "... and take no memory");
+    is(forwarding.pool.nfree, 0, "... at all");
+    set_head(lines, 1);
+    is(read_head(true), 0, "a proxy's request without them");
+    ok(head.forwarded == NULL, "... takes none either");
+    forwarding_fini(&forwarding);
+}
+
+static void
+test_traces(void)
+{
+    static const char trace[] =
+        "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    static const char *const bad[] = {
+        "traceparent: 00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        "traceparent: 00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+        "traceparent: 00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+        "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+        "traceparent: x",
+    };
+    const char *lines[] = {trace};
+
+    begin(0, false);
+    set_head(lines, 1);
+    is(read_head(false), 0, "anyone may send a trace");
+    is_text(head.forwarded->trace_id, "0af7651916cd43dd8448eb211c80319c", "its id");
+    is_text(head.forwarded->parent_id, "b7ad6b7169203331", "... and its parent's");
+    is(head.nfields, 1, "the field stays");
+    forwarded_free(&forwarding, head.forwarded);
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        lines[0] = bad[i];
+        set_head(lines, 1);
+        is(read_head(false), 0, "%s", bad[i]);
+        is_text(head.forwarded->trace_id, "", "... is none");
+        forwarded_free(&forwarding, head.forwarded);
+    }
+    forwarding_fini(&forwarding);
+}
+
+/* Returns the name that the request gets, as text. */
+static const char *
+name_of(const char *const *lines, uint32_t n, bool trusted)
+{
+    static char text[REQUEST_ID_BYTES + 1];
+
+    set_head(lines, n);
+    is(read_head(trusted), 0, "read");
+    struct slice id = forwarded_id(head.forwarded);
+    memcpy(text, id.ptr, id.len);
+    text[id.len] = '\0';
+    unsigned found = 0;
+    for (uint32_t i = 0; i < head.nfields; i++)
+        found += head.fields[i].id == FIELD_X_REQUEST_ID &&
+                 slice_equal(head.fields[i].value, id);
+    is(found, 1, "the application is told once");
+    forwarded_free(&forwarding, head.forwarded);
+    return text;
+}
+
+static void
+test_names(void)
+{
+    static const char *const kept[] = {"X-Request-ID: abc-1", "host: a",
+                                       "x-request-id: second"};
+    static const char *const none[] = {"host: a"};
+    static const char *const odd[] = {"x-request-id: a b"};
+    char first[REQUEST_ID_BYTES + 1], text[160];
+    const char *lines[] = {text};
+
+    begin(FORWARDED_FOR, true);
+    is_text(name_of(kept, 3, true), "abc-1", "a proxy's name is kept");
+    is(strlen(name_of(kept, 3, false)), REQUEST_ID_MADE_BYTES, "a stranger's is not");
+    is(strlen(name_of(odd, 1, true)), REQUEST_ID_MADE_BYTES, "an odd one is not");
+    snprintf(first, sizeof first, "%s", name_of(none, 1, true));
+    ok(strcmp(first, name_of(none, 1, true)) != 0, "names differ");
+    memset(text, 'a', sizeof text);
+    memcpy(text, "x-request-id: ", 14);
+    text[14 + REQUEST_ID_BYTES] = '\0';
+    is(strlen(name_of(lines, 1, true)), REQUEST_ID_BYTES, "128 bytes are kept");
+    text[14 + REQUEST_ID_BYTES] = 'a';
+    text[15 + REQUEST_ID_BYTES] = '\0';
+    is(strlen(name_of(lines, 1, true)), REQUEST_ID_MADE_BYTES, "129 are not");
+    forwarding_fini(&forwarding);
+}
+
+static void
+test_prefixes(void)
+{
+    static const char *const good[] = {"/", "/a", "/a/", "/a/b.c", "/...", "/.a/..b"};
+    static const char *const bad[] = {"a",    "//",   "/a//",  "/a//b",    "/.",
+                                      "/..",  "/./a", "/../a", "/a/..",    "/a/.",
+                                      "/%41", "/a b", "/a\"",  "/\xc3\xa9"};
+
+    for (size_t i = 0; i < COUNT(good); i++)
+        ok(is_prefix(slice_of(good[i])), "%s is a prefix", good[i]);
+    for (size_t i = 0; i < COUNT(bad); i++)
+        ok(!is_prefix(slice_of(bad[i])), "%s is none", bad[i]);
+}
+
+int
+main(void)
+{
+    test_queue_times();
+    test_nothing_costs_nothing();
+    test_traces();
+    test_names();
+    test_prefixes();
+    return tap_done();
+}
