@@ -21,6 +21,7 @@ from bolide.logs import LEVELS
 from bolide.loops import loop_factory, loop_name
 from bolide.pauses import counted
 from bolide.pidfile import PidFile
+from bolide.systemd import Notifier
 from bolide.tally import Tallies
 from bolide.upgrade import find_predecessor
 
@@ -82,6 +83,7 @@ class Server:
         self._owns_process = False
         self._signal: int | None = None
         self._bound: listening.Listeners | None = None
+        self._notifier: Notifier | None = None
 
     @property
     def should_exit(self) -> bool:
@@ -153,6 +155,7 @@ class Server:
         the application has left behind.
         """
         self._owns_process = owns_process
+        self._notifier = self._make_notifier()
         try:
             with self.capture_signals():
                 if any(x.kind in ("fd", "systemd") for x in self.config.places):
@@ -224,6 +227,8 @@ class Server:
             await self._stop.wait()
         if notifying is not None:
             notifying.cancel()
+        if self._notifier is not None:
+            self._notifier.stopping()
         await self._delay_drain()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -302,6 +307,20 @@ class Server:
 
     def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
         self.log.line(LEVELS["info"], banner(where, loop_name(loop)))
+        if self._notifier is not None:
+            self._notifier.ready()
+            self._tell_that_it_lives(self._notifier)
+
+    def _make_notifier(self) -> Notifier | None:
+        """Return what tells the service manager of this process; None: others do."""
+        return Notifier()
+
+    def _tell_that_it_lives(self, notifier: Notifier) -> None:
+        """Feed the service manager's watchdog for as long as the loop turns."""
+        if notifier.watchdog_s > 0 and self._loop is not None:
+            notifier.watchdog()
+            every = notifier.watchdog_s
+            self._loop.call_later(every, self._tell_that_it_lives, notifier)
 
     def reload_certificates(self) -> bool:
         """Read certificates, keys and what belongs to them again; False: not usable.
@@ -460,7 +479,14 @@ class Server:
     def _on_hangup(self, number: int, frame: FrameType | None) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it is closed already
-                self._loop.call_soon_threadsafe(self.reload_certificates)
+                self._loop.call_soon_threadsafe(self._reload_at_signal)
+
+    def _reload_at_signal(self) -> None:
+        if self._notifier is not None:
+            self._notifier.reloading()
+        self.reload_certificates()
+        if self._notifier is not None:
+            self._notifier.ready()
 
     def handle_exit(self, number: int, frame: FrameType | None) -> None:
         """Stop gracefully; at once the second time, and while there is nothing to stop.

@@ -32,6 +32,7 @@ from bolide.server import (
     SHUTDOWN_LEAST_S,
     banner,
 )
+from bolide.systemd import Notifier
 from bolide.tally import Tallies
 from bolide.upgrade import Succession
 from bolide.worker import SEAT_BYTES, Post, read_beat, run_worker
@@ -79,6 +80,8 @@ class Supervisor:
         self.log = config.make_log()
         self._again = again
         self._succession = Succession(self.log, pid_file, predecessor)
+        self._notifier = Notifier()
+        self._watchdog_due = 0.0
         self._listeners = sockets.Listeners()
         self._workers: dict[int, Worker] = {}
         self._target = cpu_count() if config.workers == "auto" else self._count()
@@ -310,6 +313,7 @@ class Supervisor:
             self._retire(other)
         if complete and self._is_reloading:
             self._is_reloading = False
+            self._notifier.ready()
             self._say("info", f"reloaded: {len(fresh)} new workers serve")
         if complete and not self._has_told:
             where = sockets.places(self._listeners, self.config)
@@ -317,6 +321,7 @@ class Supervisor:
             self._say("info", banner(where, count))
             self._has_told = True
             self._succession.take_over()
+            self._notifier.ready()
         self._has_served = True
 
     def _wear(self, worker: Worker, why: str) -> None:
@@ -403,6 +408,7 @@ class Supervisor:
                 self._terminate(other)
         elif self._is_reloading:
             self._is_reloading = False
+            self._notifier.ready()
             for other in self._workers.values():
                 other.generation = self._generation
             self._say("error", f"{text}: the reload is over, the others serve on")
@@ -415,6 +421,9 @@ class Supervisor:
     def _watch(self) -> None:
         """Look at what is due: ends, lifetimes, heartbeats, memory."""
         now = time.monotonic()
+        if self._is_watched() and now >= self._watchdog_due:
+            self._watchdog_due = now + self._notifier.watchdog_s
+            self._notifier.watchdog()
         looks_at_rss = self.config.limit_rss > 0 and now >= self._rss_due
         if looks_at_rss:
             self._rss_due = now + RSS_EVERY_S
@@ -425,6 +434,9 @@ class Supervisor:
                     self._kill(worker)
             elif worker.state != STARTING:
                 self._look_after(worker, now, looks_at_rss)
+
+    def _is_watched(self) -> bool:
+        return self._notifier.watchdog_s > 0 and not self._succession.has_handed_over
 
     def _look_after(self, worker: Worker, now: float, looks_at_rss: bool) -> None:
         config = self.config
@@ -451,7 +463,7 @@ class Supervisor:
 
     def _sleep_ms(self) -> int | None:
         """Return how long nothing is due; None: until something happens."""
-        due = [float("inf")]
+        due = [self._watchdog_due if self._is_watched() else float("inf")]
         if self._wants_workers() and len(self._fresh()) < self._target:
             due.append(self._not_before)
         for worker in self._workers.values():
@@ -498,6 +510,8 @@ class Supervisor:
             self._exit_code = EXIT_SIGNAL + number
             return
         self._stop_signal = number
+        if not self._succession.has_handed_over:
+            self._notifier.stopping()
         self._say("info", f"stopping; workers: {len(self._workers)}")
         for worker in self._workers.values():
             self._terminate(worker)
@@ -506,12 +520,14 @@ class Supervisor:
 
     def _reload(self) -> None:
         """Replace all workers, one at a time, by new ones with new settings."""
+        self._notifier.reloading()
         if self._again is not None:
             try:
                 config = self._again()
                 privileges.check(config)
             except ConfigError as error:
                 self._say("error", f"not reloaded: {error}")
+                self._notifier.ready()
                 return
             if config.workers != self.config.workers:
                 self.config = config
@@ -532,6 +548,7 @@ class Supervisor:
     def _hear_successor(self, successor: Worker, message: bytes) -> None:
         if not self._succession.hear(message):
             return
+        self._notifier.main_pid(successor.pid)
         self._forget(successor)
         for worker in self._workers.values():
             if not worker.is_ending:

@@ -8,6 +8,8 @@ import socket
 import time
 
 _FIRST_FD = 3
+_SEND_S = 1.0
+"""How long to wait for room in the service manager's queue."""
 
 
 def listen_fds() -> list[tuple[str, int]]:
@@ -69,4 +71,5 @@ class Notifier:
             contextlib.suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock,
         ):
+            sock.settimeout(_SEND_S)
             sock.sendto(text.encode(), address)

@@ -64,6 +64,9 @@ class WorkerServer(Server):
         settings["crowd"], settings["seat"] = self.post.crowd, self.post.seat
         return settings
 
+    def _make_notifier(self) -> None:
+        """The supervisor tells."""
+
     def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
         self.log.line(LEVELS["debug"], "the worker is ready")
         self.post.control.setblocking(False)
