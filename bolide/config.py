@@ -117,13 +117,13 @@ class Config(Loading):
     interface: str = "auto"
     """One of INTERFACES; "auto" looks how many arguments the application takes."""
     reload: bool = False
-    """Whether the application is started anew when its files change."""
+    """Whether the application is loaded anew when files change; for development."""
     reload_dirs: Iterable[str] | str | None = None
-    """Folders that are watched; None: the current one."""
+    """Folders that are watched; None: the current one and ``app_dir``."""
     reload_delay: float = 0.25
-    """Seconds between two looks at files."""
+    """Seconds between the starts of two reloads at least."""
     reload_includes: Iterable[str] | str | None = None
-    """Patterns of files that are watched as well as ``*.py``."""
+    """Patterns of files that are watched as well as ``*.py``, or folders."""
     reload_excludes: Iterable[str] | str | None = None
     """Patterns of files, or folders, that are not watched."""
     workers: int | str | None = None
@@ -273,8 +273,6 @@ class Config(Loading):
         if self.interface == "wsgi":
             raise ConfigError("interface", "wsgi is not in this version of bolide")
         self._check_files()
-        if self.reload:
-            raise ConfigError("reload", "is not in this version of bolide")
         if self.app_dir is not None:
             if not os.path.isdir(self.app_dir):
                 raise ConfigError("app_dir", f'is no folder: "{self.app_dir}"')
@@ -365,11 +363,19 @@ class Config(Loading):
             self.workers = int(self.workers)
         if self.workers not in (None, "auto"):
             self._check_range("workers", 1, WORKERS_MAX, " or auto")
+        if self.reload and self.workers is not None:
+            self.notes.append("with reload one process serves, whatever workers says")
         if self.limit_max_requests is not None:
             self._check_range("limit_max_requests", 1, _MANY)
         self._check_range("limit_max_requests_jitter", 0, _MANY)
         self._check_range("limit_rss", 0, _MANY)
-        for name in ("worker_lifetime", "heartbeat", "drain_delay", "ssl_watch"):
+        for name in (
+            "worker_lifetime",
+            "heartbeat",
+            "drain_delay",
+            "ssl_watch",
+            "reload_delay",
+        ):
             self._check_seconds(name)
         if isinstance(self.umask, str):
             try:

@@ -80,6 +80,7 @@ class Server:
         self._should_exit = False
         self._force_exit = False
         self._retires = False
+        self._restarts = False
         self._owns_process = False
         self._signal: int | None = None
         self._bound: listening.Listeners | None = None
@@ -114,6 +115,11 @@ class Server:
         that it is the last, so that no request is lost. From any thread.
         """
         self._retires = True
+        self.should_exit = True
+
+    def restart(self) -> None:
+        """Stop as ``should_exit`` does, and tell WebSockets to come again (1012)."""
+        self._restarts = True
         self.should_exit = True
 
     def _wake(self) -> None:
@@ -357,7 +363,7 @@ class Server:
     async def _delay_drain(self) -> None:
         """Serve on for a while, until whoever balances the load has seen the end."""
         delay = self.config.drain_delay
-        if delay <= 0 or self._retires or self._forced is None:
+        if delay <= 0 or self._retires or self._restarts or self._forced is None:
             return
         self.log.line(LEVELS["info"], f"draining begins in {delay:g} s")
         with contextlib.suppress(TimeoutError):
@@ -417,6 +423,7 @@ class Server:
         self.log.line(LEVELS["info"], "stopped")
 
     async def _stop_engine(self, engine: _engine.Server) -> None:
+        engine.restarts = self._retires or self._restarts
         if self._retires:
             self._hurry = asyncio.Event()
             hurried = asyncio.ensure_future(self._hurry.wait())
@@ -519,11 +526,17 @@ def run_config(
             log.line(LEVELS["info"], note)
     if config.umask is not None:
         os.umask(int(config.umask))
+    if config.reload:
+        from bolide import reloader
+
+        reloader.check(config)
     predecessor = find_predecessor()
     pid_file = PidFile(config.pid_file)
     if predecessor is None:
         pid_file.write()
     try:
+        if config.reload:
+            return reloader.Reloader(config).run()
         if config.workers is None and predecessor is None:
             return Server(config).execute(owns_process=owns_process)
         from bolide.supervisor import Supervisor

@@ -29,14 +29,22 @@ class Listeners(list[socket.socket]):
         """What the engine is told of each, as ``Bind.flags``."""
         self._by_place: dict[str, list[socket.socket]] = {}
         self._files: dict[str, int] = {}
+        self._lent: dict[str, int] = {}
 
-    def add(self, place: Bind, made: list[socket.socket]) -> None:
-        """Take over what was bound for ``place``."""
+    def add(
+        self, place: Bind, made: list[socket.socket], *, is_lent: bool = False
+    ) -> None:
+        """Take over what was bound for ``place``; ``is_lent`` by a predecessor."""
         self += made
         self.flags += [place.flags()] * len(made)
-        self._by_place[place.text] = made
+        self._by_place[_key(place)] = made
         if place.kind == "unix" and not place.path.startswith("@"):
-            self._files[place.path] = _inode(place.path)
+            files = self._lent if is_lent else self._files
+            files[place.path] = _inode(place.path)
+
+    def own_files(self) -> None:
+        """Take over the files of Unix sockets that a predecessor has lent."""
+        self._files |= self._lent
 
     def close(self, *, removes_files: bool = True) -> None:
         """Close all, and remove the files of Unix sockets that are still theirs."""
@@ -68,11 +76,11 @@ def bind(config: Config) -> Listeners:
     made = Listeners()
     try:
         for place in config.places:
-            if place.text in inherited:
-                found = [_inherit(fd) for fd in inherited.pop(place.text)]
+            lent = inherited.pop(_key(place), None)
+            if lent is not None:
+                made.add(place, [_inherit(fd) for fd in lent], is_lent=True)
             else:
-                found = _bind_place(place, len(config.places) > 1)
-            made.add(place, found)
+                made.add(place, _bind_place(place, len(config.places) > 1))
         for fd in [fd for fds in inherited.values() for fd in fds]:
             os.close(fd)
         if len(made) > BINDS_MAX:
@@ -81,6 +89,11 @@ def bind(config: Config) -> Listeners:
         made.close()
         raise
     return made
+
+
+def _key(place: Bind) -> str:
+    """Return what names a place, whatever options it has."""
+    return place.text.partition(",")[0]
 
 
 def _inherited() -> dict[str, list[int]]:

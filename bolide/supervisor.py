@@ -8,8 +8,6 @@ that dies takes no waiting connection with it. It has no event loop: it sleeps i
 from __future__ import annotations
 
 import contextlib
-import mmap
-import os
 import select
 import signal
 import socket
@@ -19,21 +17,19 @@ from collections.abc import Callable
 from bolide import privileges, sockets
 from bolide.config import WORKERS_MAX, Config
 from bolide.crew import STARTING, Worker, cpu_count, how_it_ended, resident_bytes
-from bolide.errors import BindError, ConfigError
-from bolide.logs import LEVELS
+from bolide.errors import ConfigError
+from bolide.parent import Job, Parent
 from bolide.pidfile import PidFile
 from bolide.preload import ask_for_worker, become_parent_of_orphans, run_template
 from bolide.server import (
     EXIT_ERROR,
     EXIT_OK,
-    EXIT_SIGNAL,
     EXIT_STARTUP,
     LEFTOVERS_S,
     SHUTDOWN_LEAST_S,
     banner,
 )
 from bolide.systemd import Notifier
-from bolide.tally import Tallies
 from bolide.upgrade import Succession
 from bolide.worker import SEAT_BYTES, Post, read_beat, run_worker
 
@@ -46,23 +42,15 @@ RSS_EVERY_S = 1.0
 KILL_MARGIN_S = 5.0
 """How much longer than its own deadlines a worker may take to end."""
 
-SIGNALS = (
-    signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN,
-    signal.SIGTTOU, signal.SIGCHLD,
-)  # fmt: skip
+
+def _count(config: Config) -> int:
+    """Return how many workers ``config`` asks for."""
+    if config.workers == "auto":
+        return cpu_count()
+    return config.workers if isinstance(config.workers, int) else 1
 
 
-_Job = Callable[[Config, Post, list[socket.socket]], int]
-
-
-class _InChildError(BaseException):
-    """Unwinds the stack of a forked worker, which then runs ``job``."""
-
-    def __init__(self, job: Callable[[], int]) -> None:
-        self.job = job
-
-
-class Supervisor:
+class Supervisor(Parent):
     """The process that workers belong to."""
 
     def __init__(
@@ -76,89 +64,40 @@ class Supervisor:
 
         ``predecessor`` is told when all workers serve, and ``pid_file`` written then.
         """
-        self.config = config
-        self.log = config.make_log()
+        self._target = _count(config)
+        super().__init__(config, 2 * max(self._target, 16))
         self._again = again
         self._succession = Succession(self.log, pid_file, predecessor)
         self._notifier = Notifier()
         self._watchdog_due = 0.0
-        self._listeners = sockets.Listeners()
         self._workers: dict[int, Worker] = {}
-        self._target = cpu_count() if config.workers == "auto" else self._count()
         self._generation = 0
         self._is_reloading = False
         self._template: Worker | None = None
         self._has_served = False
         self._has_told = False
-        self._stop_signal: int | None = None
-        self._exit_code = EXIT_OK
         self._failures = 0
         self._not_before = 0.0
         self._rss_due = 0.0
-        self._poll = select.poll()
-        seats = 2 * max(self._target, 16)
-        self._crowd = mmap.mmap(-1, seats * SEAT_BYTES)
-        self._tallies = Tallies(seats)
-
-    def _count(self) -> int:
-        return self.config.workers if isinstance(self.config.workers, int) else 1
-
-    def run(self) -> int:
-        """Serve until a signal comes and return the exit code; also in each worker."""
-        try:
-            return self._run()
-        except _InChildError as child:
-            job = child.job
-        return job()
 
     def _run(self) -> int:
         if self.config.preload:
             become_parent_of_orphans()
-        try:
-            privileges.check(self.config)
-            self._listeners = sockets.bind(self.config)
-        except (BindError, ConfigError) as error:
-            self._say("error", str(error))
-            return EXIT_ERROR
-        wake, signalled = os.pipe()
-        for end in (wake, signalled):
-            os.set_blocking(end, False)
-        before = {n: signal.signal(n, lambda *_: None) for n in SIGNALS}
-        signal.set_wakeup_fd(signalled, warn_on_full_buffer=False)
-        self._poll.register(wake, select.POLLIN)
-        try:
-            self._supervise(wake)
-            return self._exit_code
-        finally:
-            # Not reached in a worker, which leaves by os.fork() and _InChildError: the
-            # pid tells.
-            signal.set_wakeup_fd(-1)
-            os.close(wake)
-            os.close(signalled)
-            if not self._is_worker:
-                for number, handler in before.items():
-                    signal.signal(number, handler or signal.SIG_DFL)
-                self._clean_up()
-
-    _is_worker = False
+        return super()._run()
 
     def _clean_up(self) -> None:
         self._drop_template()
         self._listeners.close(removes_files=not self._succession.has_handed_over)
 
-    def _supervise(self, wake: int) -> None:
+    def _begin(self) -> None:
         self._fill()
-        while self._workers or self._wants_workers():
-            for fd, _ in self._poll.poll(self._sleep_ms()):
-                if fd == wake:
-                    with contextlib.suppress(BlockingIOError):
-                        for number in os.read(wake, 256):
-                            self._on_signal(number)
-                else:
-                    self._hear(fd)
-            self._reap()
-            self._watch()
-            self._fill()
+
+    def _goes_on(self) -> bool:
+        return bool(self._workers) or self._wants_workers()
+
+    def _look(self) -> None:
+        self._watch()
+        self._fill()
 
     def _wants_workers(self) -> bool:
         return (
@@ -166,9 +105,6 @@ class Supervisor:
             and self._exit_code == EXIT_OK
             and not self._succession.has_handed_over
         )
-
-    def _say(self, level: str, text: str) -> None:
-        self.log.line(LEVELS[level], text)
 
     # Starting
 
@@ -210,7 +146,7 @@ class Supervisor:
         template = self._template
         if template is None or template.generation != self._generation:
             self._drop_template()
-            self._template = self._start(0, run_template)
+            self._template = self._try_to_start(0, run_template)
             return False
         return template.state != STARTING
 
@@ -229,48 +165,28 @@ class Supervisor:
             return
         start = seat * SEAT_BYTES
         self._crowd[start : start + SEAT_BYTES] = bytes(SEAT_BYTES)
-        worker = self._start(seat, run_worker)
+        worker = self._try_to_start(seat, run_worker)
         if worker is not None:
             self._workers[worker.pid] = worker
 
-    def _start(self, seat: int, job: _Job) -> Worker | None:
-        """Fork a process that does ``job``; in the child, leave by _InChildError."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def _try_to_start(self, seat: int, job: Job) -> Worker | None:
         try:
-            pid = self._fork(ours, Post(theirs, self._crowd, self._tallies, seat), job)
+            return self._start(seat, job, self._generation)
         except OSError as error:
             self._say("error", f"cannot start a worker: {error}")
             self._back_off(time.monotonic())
-            ours.close()
             return None
-        finally:
-            theirs.close()
-        ours.setblocking(False)
-        self._poll.register(ours, select.POLLIN)
-        return Worker(pid, seat, ours, self._generation)
 
-    def _fork(self, ours: socket.socket, post: Post, job: _Job) -> int:
-        """Return the number of a new process; raise OSError, _InChildError in it."""
+    def _fork(self, ours: socket.socket, post: Post, job: Job) -> int:
         if job is run_worker and self._template is not None:
             return ask_for_worker(self._template.control, post.control, post.seat)
-        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
-        try:
-            pid = os.fork()
-            if pid == 0:
-                self._is_worker = True
-                ours.close()
-                for worker in self._all():
-                    worker.control.close()
-                self._succession.close()
-                config, listeners = self.config, self._listeners
-                post = post._replace(control=post.control.dup())
-                raise _InChildError(lambda: job(config, post, listeners))
-        finally:
-            if not self._is_worker:
-                signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        return pid
+        return super()._fork(ours, post, job)
 
-    def _all(self) -> list[Worker]:
+    def _in_child(self) -> None:
+        super()._in_child()
+        self._succession.close()
+
+    def _children(self) -> list[Worker]:
         others = [
             x for x in (self._template, self._succession.successor) if x is not None
         ]
@@ -283,26 +199,15 @@ class Supervisor:
 
     # What workers say
 
-    def _hear(self, fd: int) -> None:
-        worker = next((x for x in self._all() if x.control.fileno() == fd), None)
-        if worker is None:
-            return
-        try:
-            message = worker.control.recv(1024)
-        except BlockingIOError:
-            return
-        except OSError:
-            message = b""
-        if worker is self._succession.successor and message:
-            self._hear_successor(worker, message)
-        elif message == b"ready" and worker is self._template:
-            worker.serve(time.monotonic())
+    def _on_message(self, child: Worker, message: bytes) -> None:
+        if child is self._succession.successor:
+            self._hear_successor(child, message)
+        elif message == b"ready" and child is self._template:
+            child.serve(time.monotonic())
         elif message == b"ready":
-            self._on_ready(worker)
+            self._on_ready(child)
         elif message == b"full":
-            self._wear(worker, "has served its requests")
-        elif not message:
-            self._poll.unregister(fd)
+            self._wear(child, "has served its requests")
 
     def _on_ready(self, worker: Worker) -> None:
         worker.serve(time.monotonic())
@@ -320,7 +225,7 @@ class Supervisor:
             count = f"{len(fresh)} worker" + "s" * (len(fresh) > 1)
             self._say("info", banner(where, count))
             self._has_told = True
-            self._succession.take_over()
+            self._succession.take_over(self._listeners)
             self._notifier.ready()
         self._has_served = True
 
@@ -334,17 +239,16 @@ class Supervisor:
     def _retire(self, worker: Worker) -> None:
         """Have a worker end while others serve; it takes no new connection."""
         if worker.state == STARTING:
-            self._terminate(worker)
+            self._dismiss(worker)
             return
         with contextlib.suppress(OSError):
             worker.control.send(b"retire")
         last_call = self.config.timeout_keep_alive or 0.0
         worker.end(time.monotonic() + last_call + self._end_s())
 
-    def _terminate(self, worker: Worker) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(worker.pid, signal.SIGTERM)
-        worker.end(time.monotonic() + self.config.drain_delay + self._end_s())
+    def _dismiss(self, worker: Worker) -> None:
+        """Have a process end in order, as a signal to stop asks for."""
+        self._terminate(worker, self.config.drain_delay + self._end_s())
 
     def _end_s(self) -> float:
         """Return the seconds that a worker takes to end at most."""
@@ -353,22 +257,14 @@ class Supervisor:
 
     # What ends
 
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            worker = self._workers.pop(pid, None)
-            if self._template is not None and self._template.pid == pid:
-                worker, self._template = self._template, None
-            code = os.waitstatus_to_exitcode(status)
-            if worker is not None:
-                self._bury(worker, code)
-            elif self._succession.has(pid):
-                self._bury_successor(code)
+    def _on_end(self, pid: int, code: int) -> None:
+        worker = self._workers.pop(pid, None)
+        if self._template is not None and self._template.pid == pid:
+            worker, self._template = self._template, None
+        if worker is not None:
+            self._bury(worker, code)
+        elif self._succession.has(pid):
+            self._bury_successor(code)
 
     def _bury(self, worker: Worker, code: int) -> None:
         self._forget(worker)
@@ -392,11 +288,6 @@ class Supervisor:
         if successor is not None:
             self._forget(successor)
 
-    def _forget(self, worker: Worker) -> None:
-        with contextlib.suppress(KeyError):
-            self._poll.unregister(worker.control)
-        worker.control.close()
-
     def _on_failed_start(self, worker: Worker, code: int) -> None:
         text = f"worker {worker.pid} {how_it_ended(code)} at its start"
         self._back_off(time.monotonic())
@@ -405,7 +296,7 @@ class Supervisor:
                 self._say("error", text)
             self._exit_code = code if code in (EXIT_ERROR, EXIT_STARTUP) else 3
             for other in self._workers.values():
-                self._terminate(other)
+                self._dismiss(other)
         elif self._is_reloading:
             self._is_reloading = False
             self._notifier.ready()
@@ -456,11 +347,6 @@ class Supervisor:
         beat = max(read_beat(self._crowd, worker.seat), worker.since)
         return beat + self.config.heartbeat
 
-    def _kill(self, worker: Worker) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(worker.pid, signal.SIGKILL)
-        worker.due = float("inf")
-
     def _sleep_ms(self) -> int | None:
         """Return how long nothing is due; None: until something happens."""
         due = [self._watchdog_due if self._is_watched() else float("inf")]
@@ -498,25 +384,30 @@ class Supervisor:
         elif number == signal.SIGUSR2:
             self._upgrade()
         elif number in (signal.SIGTTIN, signal.SIGTTOU):
-            step = 1 if number == signal.SIGTTIN else -1
-            most = min(WORKERS_MAX, len(self._crowd) // SEAT_BYTES // 2)
-            self._target = min(max(1, self._target + step), most)
+            self._set_target(self._target + (1 if number == signal.SIGTTIN else -1))
             self._say("info", f"workers: {self._target}")
+
+    def _set_target(self, count: int) -> None:
+        """Have as many workers, of which half of the seats are for, the others for new
+        ones that take their place.
+        """
+        most = min(WORKERS_MAX, len(self._crowd) // SEAT_BYTES // 2)
+        self._target = min(max(1, count), most)
+        if count > most:
+            self._say("warning", f"at most {most} workers until the next start")
 
     def _stop(self, number: int) -> None:
         if self._stop_signal is not None:
-            for worker in self._all():
-                self._kill(worker)
-            self._exit_code = EXIT_SIGNAL + number
+            self._kill_all(number)
             return
         self._stop_signal = number
         if not self._succession.has_handed_over:
             self._notifier.stopping()
         self._say("info", f"stopping; workers: {len(self._workers)}")
         for worker in self._workers.values():
-            self._terminate(worker)
+            self._dismiss(worker)
         if self._succession.successor is not None:
-            self._terminate(self._succession.successor)
+            self._dismiss(self._succession.successor)
 
     def _reload(self) -> None:
         """Replace all workers, one at a time, by new ones with new settings."""
@@ -530,8 +421,7 @@ class Supervisor:
                 self._notifier.ready()
                 return
             if config.workers != self.config.workers:
-                self.config = config
-                self._target = self._count()
+                self._set_target(_count(config))
             self.config = config
             self.log.level = config.level
         self._generation += 1

@@ -135,10 +135,11 @@ class Succession:
         self._say("info", f"upgrading: process {pid} starts on the same sockets")
         return self.successor
 
-    def take_over(self) -> None:
-        """All workers serve: tell the process before this one."""
+    def take_over(self, listeners: Listeners) -> None:
+        """All workers serve: tell the process before this one, whose all is ours."""
         if self._predecessor is None:
             return
+        listeners.own_files()
         try:
             if self._pid_file is not None:
                 self._pid_file.write()

@@ -41,7 +41,8 @@ class Post(NamedTuple):
     """What a worker has from its supervisor."""
 
     control: socket.socket
-    """Brings "retire", takes "ready" and "full"; its end is the supervisor's."""
+    """Brings "retire" or "restart", takes "ready" and "full"; its end is the
+    supervisor's."""
     crowd: mmap.mmap
     """Memory that all workers share."""
     tallies: Tallies
@@ -104,6 +105,8 @@ class WorkerServer(Server):
             message = b""
         if message == b"retire":
             self.retire()
+        elif message == b"restart":
+            self.restart()
         elif not message:
             loop.remove_reader(self.post.control.fileno())
             self.log.line(LEVELS["warning"], "the supervisor is gone")

@@ -320,6 +320,24 @@ get_requests(PyObject *op, void *Py_UNUSED(closure))
         self->server != NULL ? server_requests(self->server) : self->nrequests);
 }
 
+static PyObject *
+get_restarts(PyObject *op, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(((ServerObject *)op)->host.ws.stop_code == WS_CODE_RESTART);
+}
+
+static int
+set_restarts(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    int restarts = value != NULL ? PyObject_IsTrue(value) : 0;
+
+    if (restarts < 0)
+        return -1;
+    ((ServerObject *)op)->host.ws.stop_code =
+        restarts ? WS_CODE_RESTART : WS_CODE_GOING_AWAY;
+    return 0;
+}
+
 /* The type */
 
 static int
@@ -458,6 +476,8 @@ static PyMethodDef server_methods[] = {
 static PyGetSetDef server_getset[] = {
     {"connections", get_connections, NULL, "Connections that are open.", NULL},
     {"requests", get_requests, NULL, "Requests begun so far.", NULL},
+    {"restarts", get_restarts, set_restarts,
+     "Whether another takes over: a stop closes WebSockets with 1012, not 1001.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -87,6 +87,21 @@ def test_a_new_process_that_cannot_start_leaves_the_old_one_serving(tmp_path):
             assert ask(port) in children(pid)
 
 
+def test_a_new_process_that_cannot_start_leaves_unix_sockets_alone(tmp_path):
+    module, path = tmp_path / "changing.py", tmp_path / "socket"
+    module.write_text("from apps import pid as app\n")
+    words = ["--app-dir", str(tmp_path), "--uds", str(path), "--workers", "1"]
+    env = {"PYTHONPATH": f"{HERE}:{os.environ['PYTHONPATH']}"}
+    with Command("changing:app", *words, env=env) as command:
+        command.where()
+        module.write_text("raise ValueError('not today')\n")
+        with successor_of(command):
+            command.err.line_with("the upgrade is over")
+            assert ask(path) in pids(command)
+            assert command.stop() == 0
+            assert not path.exists()
+
+
 def test_settings_are_read_anew_and_sockets_that_are_not_asked_for_closed(tmp_path):
     file = tmp_path / "bolide.toml"
     text = 'bind = ["127.0.0.1:0", "unix:{0}"]\nworkers = {1}\n'

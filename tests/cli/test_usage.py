@@ -20,7 +20,7 @@ WRONG = [
     ("a:b --prot 1", "there is no option --prot; did you mean --port?"),
     ("a:b --xyzzy", "there is no option --xyzzy"),
     ("a:b -p 1", "there is no option -p"),
-    ("a:b --reload", "--reload is not in this version of bolide"),
+    ("a:b --relaod", "there is no option --relaod; did you mean --reload?"),
     ("a:b --port", "--port needs a value"),
     ("a:b --host --port 1", "--host needs a value"),
     ("a:b --port x", "--port takes a whole number, not 'x'"),

@@ -14,7 +14,6 @@ from bolide import cli, options
 from bolide.settings import gather
 
 REFUSED = {
-    "reload": "is not in this version",
     "ssl_context_factory": "has to return the context",
 }
 """Keywords that have a meaning which is not kept: they are refused, not ignored."""

@@ -1,0 +1,303 @@
+"""``--reload``: what is saved is served."""
+
+import os
+import signal
+import time
+
+import pytest
+from command import DEADLINE_S, HERE, PATIENCE, Command, connect, request, run, talk
+from crews import ask, children, is_alive, wait_for
+
+from bolide.config import Config
+from bolide.watcher import Filter, folders
+
+pytest.importorskip("watchfiles")
+
+ENV = {"PYTHONPATH": f"{HERE}:{os.environ['PYTHONPATH']}"}
+APP = """
+from apps import answer
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await answer(send, b"{}")
+"""
+
+
+class Project:
+    """A folder with an application, and a command that serves and reloads it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.write("main.py", APP.format("first"))
+
+    def write(self, name, text):
+        path = self.path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    def serve(self, *words, app="main:app"):
+        words = ["--reload", "--app-dir", str(self.path), *words]
+        if "--reload-dir" not in words:
+            words += ["--reload-dir", str(self.path)]
+        return Command(app, "--port", "0", *words, env=ENV)
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+def body(port):
+    return talk(port, request()).partition(b"\r\n\r\n")[2].decode()
+
+
+def started(command):
+    """Wait until a command serves and watches; return its port."""
+    command.err.line_with("watching for changes: ")
+    return command.port()
+
+
+def test_what_is_saved_is_served_and_named(project):
+    with project.serve() as command:
+        port = started(command)
+        assert body(port) == "first"
+        for text in ("second", "third!", "fourth"):
+            project.write("main.py", APP.format(text))
+            wait_for(lambda t=text: body(port) == t, "the old one is served")
+        assert "main.py; reloading" in command.err.line_with("changed: ")
+        command.err.line_with("reloaded in ")
+        assert command.stop() == 0
+
+
+def test_a_small_application_is_served_300_ms_after_it_was_saved(project):
+    """The best of some times, each from before the write to the end of the answer."""
+    with project.serve("--reload-delay", "0") as command:
+        port = started(command)
+        times = []
+        for number in range(8):
+            text = f"version {number}"
+            began = time.monotonic()
+            project.write("main.py", APP.format(text))
+            while body(port) != text:
+                assert time.monotonic() - began < DEADLINE_S
+                time.sleep(0.005)
+            times.append(time.monotonic() - began)
+        print(f"from save to serving: {min(times):.3f} to {max(times):.3f} s")
+        assert min(times) < 0.3 * PATIENCE, times
+
+
+def test_a_mistake_is_told_and_what_is_asked_waits_until_it_is_mended(project):
+    with project.serve() as command:
+        port = started(command)
+        project.write("main.py", "def app(:\n")
+        command.err.line_with("waiting for a change")
+        assert "SyntaxError" in command.err.text
+        assert "def app(:" in command.err.text
+        with connect(port) as peer:
+            peer.sendall(request())
+            project.write("main.py", APP.format("mended"))
+            assert peer.recv(65536).endswith(b"mended")
+        assert command.stop() == 0
+
+
+def test_a_mistake_at_the_start_is_waited_out(project):
+    project.write("main.py", "raise ValueError('not yet')\n")
+    with project.serve() as command:
+        command.err.line_with("watching for changes: ")
+        command.err.line_with("waiting for a change")
+        assert "not yet" in command.err.text
+        project.write("main.py", APP.format("mended"))
+        assert body(command.port()) == "mended"
+        assert command.stop() == 0
+
+
+def test_a_server_that_dies_comes_back_with_the_next_change(project):
+    dying = APP.replace(
+        "    if", "    if scope['path'] == '/die': import os; os._exit(9)\n    if"
+    )
+    project.write("main.py", dying.format("first"))
+    with project.serve() as command:
+        port = started(command)
+        talk(port, request("/die"))
+        line = command.err.line_with("waiting for a change")
+        assert "exited with code 9" in line
+        project.write("main.py", APP.format("again"))
+        assert body(port) == "again"
+
+
+def test_several_folders_are_watched(project, tmp_path_factory):
+    """The application takes from a package elsewhere, as several applications do."""
+    other = Project(tmp_path_factory.mktemp("other"))
+    other.write("shared.py", "text = b'first'\n")
+    project.write(
+        "main.py",
+        f"import sys; sys.path.append({str(other.path)!r})\n"
+        "import shared\n" + APP.replace('b"{}"', "shared.text"),
+    )
+    words = ["--reload-dir", str(project.path), "--reload-dir", str(other.path)]
+    with project.serve(*words) as command:
+        port = started(command)
+        assert body(port) == "first"
+        other.write("shared.py", "text = b'second'\n")
+        wait_for(lambda: body(port) == "second", "the old one is served")
+        assert command.stop() == 0
+
+
+def test_commands_reload_beside_each_other(tmp_path_factory):
+    """A change of one application is nothing to another."""
+    one, two = (Project(tmp_path_factory.mktemp("app")) for _ in range(2))
+    with one.serve() as first, two.serve() as second:
+        ports = [started(first), started(second)]
+        one.write("main.py", APP.format("changed"))
+        wait_for(lambda: body(ports[0]) == "changed", "the old one is served")
+        assert body(ports[1]) == "first"
+        assert second.err.count("changed: ") == 0
+
+
+def test_other_files_are_looked_at_when_they_are_asked_for(project):
+    project.write(
+        "main.py",
+        "import os\n"
+        + APP.replace('b"{}"', "open(TEXT, 'rb').read()")
+        + f"\nTEXT = {str(project.path / 'page.html')!r}\n"
+        + "print('loaded', flush=True)\n",
+    )
+    project.write("page.html", "first")
+    words = ["--reload-include", "*.html", "--reload-exclude", "skipped*"]
+    with project.serve(*words) as command:
+        port = started(command)
+        project.write("skipped.py", "")
+        project.write("notes.txt", "")
+        project.write("page.html", "second")
+        command.err.line_with("page.html; reloading")
+        wait_for(lambda: command.out.count("loaded") == 2, "it is not loaded again")
+        assert body(port) == "second"
+        assert command.err.count("changed: ") == 1
+
+
+def test_websockets_are_told_to_come_again(project):
+    project.write(
+        "main.py",
+        "async def app(scope, receive, send):\n"
+        "    if scope['type'] == 'websocket':\n"
+        "        await send({'type': 'websocket.accept'})\n"
+        "        while (await receive())['type'] != 'websocket.disconnect': pass\n",
+    )
+    with project.serve() as command:
+        port = started(command)
+        with open_websocket(port) as peer:
+            project.write("main.py", APP.format("second"))
+            frame = peer.recv(64)
+            assert frame[:4] == b"\x88\x02" + (1012).to_bytes(2, "big")
+        wait_for(lambda: body(port) == "second", "the old one is served")
+
+
+def open_websocket(port):
+    """Return a connection to ``port`` with a WebSocket open on it."""
+    fields = (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    )
+    peer = connect(port)
+    peer.sendall(request(fields=fields))
+    assert peer.recv(65536).startswith(b"HTTP/1.1 101")
+    return peer
+
+
+def test_a_request_that_does_not_end_holds_the_reload_up_for_two_seconds(project):
+    stuck = APP.replace(
+        "    if",
+        "    if scope['path'] == '/stuck': import asyncio; "
+        "await asyncio.Event().wait()\n    if",
+    )
+    project.write("main.py", stuck.format("first"))
+    with project.serve() as command:
+        port = started(command)
+        with connect(port) as peer:
+            peer.sendall(request("/stuck"))
+            body(port)
+            began = time.monotonic()
+            project.write("main.py", APP.format("second"))
+            assert body(port) in ("first", "second")
+            wait_for(lambda: body(port) == "second", "the old one is served")
+            assert time.monotonic() - began < 5 * PATIENCE
+
+
+def test_it_stops_with_all_its_processes(project):
+    with project.serve() as command:
+        started(command)
+        found = children(command.process.pid)
+        assert len(found) == 2
+        assert command.stop() == 0
+        assert not any(map(is_alive, found))
+
+
+def test_its_processes_end_when_it_is_killed(project):
+    with project.serve() as command:
+        started(command)
+        found = children(command.process.pid)
+        command.process.kill()
+        command.wait()
+        wait_for(lambda: not any(map(is_alive, found)), "they live on")
+
+
+def test_a_hangup_reloads_too(project):
+    project.write("main.py", "from apps import pid as app\n")
+    with project.serve() as command:
+        port = started(command)
+        first = ask(port)
+        command.signal(signal.SIGHUP)
+        wait_for(lambda: ask(port) != first, "the same process serves")
+
+
+def test_watchfiles_that_is_not_there_is_told():
+    code = (
+        "import sys; sys.modules['watchfiles'] = None\n"
+        "import importlib.util as u; find = u.find_spec\n"
+        "u.find_spec = lambda n, *a: None if n == 'watchfiles' else find(n, *a)\n"
+        "import bolide.cli; bolide.cli.main()"
+    )
+    with Command("apps:hello", "--reload", code=code) as command:
+        assert command.wait() == 2
+        assert command.err.rest() == (
+            "bolide: error: reload needs watchfiles: pip install watchfiles\n"
+        )
+
+
+def test_a_folder_that_is_not_there_is_told():
+    code, _, err = run("apps:hello", "--reload", "--reload-dir", "no/such")
+    assert (code, err) == (2, 'bolide: error: reload_dirs is no folder: "no/such"\n')
+
+
+def test_workers_mean_nothing_beside_it(project):
+    with project.serve("--workers", "4") as command:
+        started(command)
+        command.err.line_with("with reload one process serves")
+        assert len(children(command.process.pid)) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "yes", "no"),
+    [
+        ({}, "a.py b/c.py", "a.pyc .a.py .a.swp a.html ~a.py"),
+        ({"reload_includes": ["*.html"]}, "a.py x/a.html", "a.css"),
+        ({"reload_excludes": "test_*"}, "a.py", "test_a.py"),
+        ({"reload_excludes": ["*.py"], "reload_includes": "*.txt"}, "a.txt", "a.py"),
+        ({"reload_includes": [".env"]}, ".env", ".other"),
+    ],
+)
+def test_patterns_are_those_of_uvicorn(settings, yes, no):
+    wanted = Filter(Config("a:b", **settings))
+    assert all(wanted(f"/x/{name}") for name in yes.split())
+    assert not any(wanted(f"/x/{name}") for name in no.split())
+
+
+def test_folders_are_watched_once_and_can_be_left_out(tmp_path):
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    config = Config(
+        "a:b", reload_dirs=[str(tmp_path), str(inner)], reload_excludes=[str(inner)]
+    )
+    assert folders(config) == [str(tmp_path)]
+    wanted = Filter(config)
+    assert wanted(str(tmp_path / "a.py"))
+    assert not wanted(str(inner / "a.py"))
