@@ -103,7 +103,8 @@ $(VENV)/.build: requirements/build.txt tools/setup.sh
 	@$(BIN)/python -m pip install -q -r requirements/build.txt
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.build requirements/test.txt
+$(VENV)/.test: $(VENV)/.build requirements/test.txt tools/setup.sh
+	@tools/setup.sh --test $(PYTHON)
 	@$(BIN)/python -m pip install -q -r requirements/test.txt
 	@$(BIN)/python -m pip install -q rloop 2>/dev/null || \
 		echo "rloop is not to be had for this Python: its tests are skipped"

@@ -2,12 +2,16 @@
 # Installs what the build needs from the system's packages, where it is missing: a C
 # compiler, zlib, OpenSSL, nghttp2, and for the system's own Python its headers and its venv
 # module.
-#   tools/setup.sh [--bench | --browser | --neon] PYTHON
-# --bench, --browser, --neon: what the verb of that name needs as well.
+#   tools/setup.sh [--test | --bench | --browser | --neon] PYTHON
+# --test, --bench, --browser, --neon: what the verb of that name needs as well.
 set -eu
 
 missing=""
-if [ "$1" = --bench ]; then
+if [ "$1" = --test ]; then
+    shift
+    command -v curl >/dev/null 2>&1 || missing="$missing curl"
+    command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
+elif [ "$1" = --bench ]; then
     shift
     command -v wrk >/dev/null 2>&1 || missing="$missing wrk"
     command -v h2load >/dev/null 2>&1 || missing="$missing nghttp2-client"
@@ -32,7 +36,6 @@ has_header() {
 has_header zlib.h || missing="$missing zlib1g-dev"
 has_header openssl/ssl.h || missing="$missing libssl-dev"
 has_header nghttp2/nghttp2.h || missing="$missing libnghttp2-dev"
-command -v openssl >/dev/null 2>&1 || missing="$missing openssl" # tests make certificates
 if ! command -v "$python" >/dev/null 2>&1; then
     missing="$missing python3 python3-dev python3-venv"
 else

@@ -16,6 +16,9 @@ HERE = Path(__file__).parent
 PATIENCE = int(os.environ.get("PATIENCE", "1"))
 DEADLINE_S = 20 * PATIENCE
 
+# A shell starts what runs behind it with SIGINT ignored; commands would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 class Output:
     """What a process writes to one pipe, read as far as a test asks."""
