@@ -1,6 +1,6 @@
 """The application behind the wire cases: it echoes, and does wrong where asked to.
 
-What it sees is written down per connection, by the client's port.
+What it sees is written down per connection, by the client's address, which is its own.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 
 EVENTS = defaultdict(list)
-"""Client port -> what the application saw, in words, in order."""
+"""Client address -> what the application saw, in words, in order."""
 
 BAD_FIELDS = {
     "crlf-value": (b"x-a", b"v\r\nX-Evil: 1"),
@@ -86,7 +86,7 @@ async def misbehave(path, start, send_body):
 async def app(scope, receive, send):
     """Serve one request; answers with the body that came unless the path says else."""
     assert scope["type"] == "http"
-    events = EVENTS[scope["client"][1]]
+    events = EVENTS[scope["client"][0]]
     target = scope["raw_path"] + (b"?" if scope["query_string"] else b"")
     target += scope["query_string"]
     words = ["call", scope["method"], shown(target)[1:-1], *fields_of(scope)]

@@ -4,6 +4,7 @@ usage: run.py [WORD ...]     only cases whose names contain every WORD
 """
 
 import asyncio
+import itertools
 import os
 import socket
 import struct
@@ -108,7 +109,7 @@ class Talk(asyncio.Protocol):
         self.transport = transport
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.port = sock.getsockname()[1]
+        self.address = sock.getsockname()[0]
 
     def data_received(self, data):
         self.data += data
@@ -150,20 +151,20 @@ class Talk(asyncio.Protocol):
         """Return what the application saw; it may see the end after the client does."""
         wanted = len(self.case.log) - len(self.wanted) - 1
         end = time.monotonic() + DEADLINE_S
-        while len(wire_app.EVENTS[self.port]) < wanted and time.monotonic() < end:
+        while len(wire_app.EVENTS[self.address]) < wanted and time.monotonic() < end:
             await asyncio.sleep(0.001)
-        return wire_app.EVENTS.pop(self.port, [])
+        return wire_app.EVENTS.pop(self.address, [])
 
     async def play(self):
         """Return the log of the case."""
-        wire_app.EVENTS.pop(self.port, None)
+        wire_app.EVENTS.pop(self.address, None)
         try:
             await self.send()
             await self.reaches(self.is_answered)
             log = [*await self.events(), *read_responses(self.data, self.case.sent)]
             log.append(await self.how_it_stands())
         except TimeoutError:
-            log = [*wire_app.EVENTS.pop(self.port, []), "silent"]
+            log = [*wire_app.EVENTS.pop(self.address, []), "silent"]
         finally:
             self.transport.abort()
         return log
@@ -175,7 +176,7 @@ class Talk(asyncio.Protocol):
         before = len(self.data)
         self.transport.write(NEXT)
         await self.reaches(lambda: self.data[before:].startswith(b"HTTP/1.1 200 "))
-        wire_app.EVENTS.pop(self.port, None)
+        wire_app.EVENTS.pop(self.address, None)
         return "closed" if self.ended else "open"
 
 
@@ -196,6 +197,15 @@ def ways_to_cut(case):
         yield [sent[:i], sent[i:]]
 
 
+NUMBERS = itertools.count(1)
+"""Of connections: a port alone may be another's before the end is read."""
+
+
+def next_address(number):
+    """Return an address of this machine that no other connection has."""
+    return f"127.{1 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+
+
 async def run_case(case, port, gate):
     """Return what went wrong, one line a way of cutting."""
 
@@ -203,7 +213,10 @@ async def run_case(case, port, gate):
         async with gate:
             talk = Talk(case, pieces)
             loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: talk, "127.0.0.1", port)
+            here = (next_address(next(NUMBERS)), 0)
+            await loop.create_connection(
+                lambda: talk, "127.0.0.1", port, local_addr=here
+            )
             log = await talk.play()
         if log == case.log:
             return None
