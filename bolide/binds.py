@@ -16,7 +16,7 @@ PORT = 8000
 PROXY_PROTOCOLS = ("off", "v1", "v2", "any")
 """Choices of the option ``proxy-protocol``: which headers a proxy sends in front."""
 
-LISTEN_PLAIN, LISTEN_PROXY_V1, LISTEN_PROXY_V2 = 1, 2, 4
+LISTEN_PLAIN, LISTEN_PROXY_V1, LISTEN_PROXY_V2, LISTEN_REDIRECT = 1, 2, 4, 8
 """What the engine is told of a socket; enum listen_flag of src/server/server.h."""
 
 _OF_UNIX = ("mode", "owner")
@@ -49,13 +49,16 @@ class Bind(NamedTuple):
     """Whether it speaks TLS; None: where there is a certificate."""
     proxy_protocol: str = "off"
     """One of PROXY_PROTOCOLS."""
+    redirects: bool = False
+    """Whether every request is sent to https; with ``tls`` False."""
 
     def flags(self) -> int:
         """Return what the engine is told of a socket of this place: LISTEN_PLAIN..."""
         proxy = {"v1": LISTEN_PROXY_V1, "v2": LISTEN_PROXY_V2}
         proxy["any"] = LISTEN_PROXY_V1 | LISTEN_PROXY_V2
         plain = LISTEN_PLAIN if self.tls is False else 0
-        return plain | proxy.get(self.proxy_protocol, 0)
+        redirect = LISTEN_REDIRECT if self.redirects else 0
+        return plain | redirect | proxy.get(self.proxy_protocol, 0)
 
 
 def parse_bind(text: str) -> Bind:
@@ -83,6 +86,18 @@ def parse_binds(texts: list[str]) -> list[Bind]:
         if place in places[:index] and not is_any_port:
             raise ConfigError("bind", f'names "{binds[index].text}" twice')
     return binds
+
+
+def redirecting(places: list[Bind], port: int) -> list[Bind]:
+    """Return the places that send clients to those of ``places`` that speak TLS.
+
+    They are at the same addresses; at all of the machine where those are no addresses.
+    """
+    hosts = [x.host for x in places if x.kind == "tcp" and x.tls is not False]
+    return [
+        Bind(f"redirect:{host}:{port}", "tcp", host, port, tls=False, redirects=True)
+        for host in dict.fromkeys(hosts or [""])
+    ]
 
 
 def split_binds(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import Any
 
 from bolide import proxies, tls
-from bolide.binds import Bind, check_path, parse_binds
+from bolide.binds import Bind, check_path, parse_binds, redirecting
 from bolide.errors import ConfigError
 from bolide.limits import LIMITS
 from bolide.loading import Loading
@@ -207,6 +207,8 @@ class Config(Loading):
     """Seconds between two looks whether those files have changed; 0: never."""
     ktls: str = "auto"
     """"auto" or "off": whether the kernel may encrypt."""
+    redirect_http: int | None = None
+    """Port that sends plain HTTP to https; 0 takes a free one, None: there is none."""
     hsts: int | str | None = None
     """Strict-Transport-Security for every answer: its value, or its seconds."""
     preload: bool = False
@@ -295,10 +297,19 @@ class Config(Loading):
         self.tls = tls.check(self)
         if self.tls is None and any(place.tls for place in self.places):
             raise ConfigError("bind", "with tls needs ssl_certfile")
+        self._add_redirect()
         if (hsts := tls.hsts_value(self)) is not None:
             self._encoded_headers.append(
                 encode_header("Strict-Transport-Security", hsts)
             )
+
+    def _add_redirect(self) -> None:
+        if self.redirect_http is None:
+            return
+        self._check_range("redirect_http", 0, 65535)
+        if self.tls is None:
+            raise ConfigError("redirect_http", "needs ssl_certfile")
+        self.places += redirecting(self.places, self.redirect_http)
 
     def _check_place(self) -> None:
         self._check_range("port", 0, 65535)

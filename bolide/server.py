@@ -23,6 +23,7 @@ from bolide.pauses import counted
 from bolide.pidfile import PidFile
 from bolide.systemd import Notifier
 from bolide.tally import Tallies
+from bolide.tls import ktls_note
 from bolide.upgrade import find_predecessor
 
 EXIT_OK = 0
@@ -522,7 +523,10 @@ def run_config(
     """
     if owns_process:
         log = config.make_log()
-        for note in config.notes:
+        notes = [*config.notes]
+        if config.tls is not None and config.tls.ktls:
+            notes.append(ktls_note())
+        for note in notes:
             log.line(LEVELS["info"], note)
     if config.umask is not None:
         os.umask(int(config.umask))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,6 +51,7 @@ class TLS(NamedTuple):
     versions: tuple[int, int]
     verify: int
     ktls: bool
+    """Whether the kernel may encrypt; it never does yet."""
     ticket_s: int
     ticket_key: bytes | None
     alpn: tuple[bytes, ...]
@@ -67,7 +69,6 @@ class TLS(NamedTuple):
             "version_min": self.versions[0],
             "version_max": self.versions[1],
             "verify": self.verify,
-            "ktls": int(self.ktls),
             "ticket_s": self.ticket_s,
             "ticket_secret": self._secret(),
             "alpn": list(self.alpn),
@@ -206,6 +207,29 @@ def _ktls(given: Any) -> bool:
     if given not in ("auto", "off"):
         raise ConfigError("ktls", f"is one of auto, off, not {given!r}")
     return bool(given == "auto")
+
+
+def ktls_note() -> str:
+    """Return the line that tells at the start who encrypts, where "auto" may choose."""
+    if _kernel_speaks_tls():
+        return (
+            "TLS is encrypted in the process: the kernel could, which is not used yet"
+        )
+    return "TLS is encrypted in the process: the kernel has no TLS"
+
+
+def _kernel_speaks_tls() -> bool:
+    """Whether a connected socket can be given to the kernel's TLS; loads its module."""
+    tcp_ulp = 31  # linux/tcp.h
+    try:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            socket.create_connection(listener.getsockname()) as probe,
+        ):
+            probe.setsockopt(socket.IPPROTO_TCP, tcp_ulp, b"tls")
+    except OSError:
+        return False
+    return True
 
 
 def _seconds(given: Any) -> int:

@@ -12,6 +12,8 @@
 /* Room for a formatted address and its NUL. */
 #define PEER_HOST_BYTES 64
 
+struct stream_handler;
+
 enum peer_kind {
     PEER_NONE = 0, /* a Unix socket: no address */
     PEER_IPV4,
@@ -31,7 +33,10 @@ struct endpoint {
     char host[128]; /* with a NUL: an address without brackets, or a Unix path */
     int port;       /* -1 for a Unix socket */
     bool secure;    /* TLS: the scheme is https */
-    void *app;      /* the handler's own (an object for the scope); may be NULL */
+    /* Answers all its requests; NULL: whom the service says. */
+    const struct stream_handler *handler;
+    int secure_port; /* where its TLS sibling listens, for a handler; -1: unknown */
+    void *app;       /* the handler's own (an object for the scope); may be NULL */
 };
 
 struct peer;

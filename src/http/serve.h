@@ -25,7 +25,9 @@ serve_begin(struct service *service, struct stream *s, const struct http_head *h
     s->handler = service->handler;
     s->handler_arg = service->handler_arg;
     s->started_ns = service->clock.ns;
-    if (service->pick != NULL)
+    if (UNLIKELY(s->peer->endpoint != NULL && s->peer->endpoint->handler != NULL))
+        s->handler = s->peer->endpoint->handler;
+    else if (service->pick != NULL)
         service->pick(service, s, head);
     if (LIKELY(serve_is_app(service, s))) {
         service->nrequests++;

@@ -35,6 +35,8 @@ struct service {
     void *handler_arg; /* goes to stream->handler_arg */
     /* Whole field lines added to every response: the user's own; may be empty. */
     struct slice fields_sent;
+    size_t
+        fields_plain;  /* bytes of them, from the front, that go out without TLS too */
     bool sends_date;   /* a Date field is added where the application gave none */
     bool sends_server; /* "server: bolide" is added where the application gave none */
     bool is_draining;  /* keep-alive is over: answers carry "connection: close" */
@@ -97,6 +99,17 @@ struct wire {
     bool ends_with_reset; /* set before finish: an orderly end would pass for a complete
                              answer */
 };
+
+/* The user's own fields for an answer on `wire`. */
+static inline struct slice
+wire_fields(const struct wire *wire)
+{
+    const struct service *service = wire->service;
+
+    return wire->peer.tls != NULL
+               ? service->fields_sent
+               : slice_first(service->fields_sent, service->fields_plain);
+}
 
 struct session_ops {
     /* Goes on with the connection: settles an exchange that has ended, then takes what it

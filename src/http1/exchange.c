@@ -345,6 +345,7 @@ fail(struct stream *s, int why)
     struct h1_notice notice = {
         .status = 500,
         .text = slice_of("Internal Server Error\n"),
+        .fields_sent = x->writer.fields_sent,
         .is_head = s->is_head,
     };
 
@@ -425,6 +426,7 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
     memset(x, 0, offsetof(struct h1_exchange, line));
     x->is_chunked = head->chunked;
     x->body_left = head->content_length == HTTP_LENGTH_NONE ? 0 : head->content_length;
+    x->writer.fields_sent = wire_fields(h->wire);
     x->writer.keeps_alive = head->keep_alive;
     x->writer.is_1_0 = head->version == HTTP_1_0;
     x->stream = (struct stream){

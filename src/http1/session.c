@@ -45,7 +45,11 @@ void
 h1_refuse(struct h1_session *h, int err, bool is_head)
 {
     char room[STATUS_REFUSAL_BYTES];
-    struct h1_notice notice = {.status = status_of_err(err), .is_head = is_head};
+    struct h1_notice notice = {
+        .status = status_of_err(err),
+        .fields_sent = wire_fields(h->wire),
+        .is_head = is_head,
+    };
 
     h->wire->lingers = true;
     if (notice.status != 0) {

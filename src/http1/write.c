@@ -199,7 +199,7 @@ static int
 write_head_end(const struct h1_writer *w, struct outq *q, struct service *service,
                uint64_t length)
 {
-    if (service->fields_sent.len > 0 && outq_copy(q, service->fields_sent) != 0)
+    if (w->fields_sent.len > 0 && outq_copy(q, w->fields_sent) != 0)
         return ERR_NOMEM;
     char *start = outq_reserve(q, HEAD_END_BYTES);
     if (start == NULL)
@@ -260,7 +260,7 @@ begin_held(struct h1_writer *w, struct outq *q, struct service *service)
 {
     char *start;
 
-    if (service->fields_sent.len > 0 && outq_copy(q, service->fields_sent) != 0)
+    if (w->fields_sent.len > 0 && outq_copy(q, w->fields_sent) != 0)
         return ERR_NOMEM;
     start = outq_reserve(q, HEAD_END_BYTES);
     if (start == NULL)
@@ -384,7 +384,10 @@ h1_write_body(struct h1_writer *w, struct outq *q, struct service *service,
 int
 h1_write_notice(struct outq *q, struct service *service, const struct h1_notice *notice)
 {
-    struct h1_writer w = {.keeps_alive = notice->keeps_alive};
+    struct h1_writer w = {
+        .fields_sent = notice->fields_sent,
+        .keeps_alive = notice->keeps_alive,
+    };
     struct http_field fields[] = {
         {
             .name = slice_of("content-type"),

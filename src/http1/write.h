@@ -19,8 +19,9 @@ enum h1_framing {
     H1_TUNNEL, /* there is no HTTP any more */
 };
 
-/* The state of one response; all zero at its start. */
+/* The state of one response; all zero at its start, but for what is said to be set. */
 struct h1_writer {
+    struct slice fields_sent; /* the user's own, whole lines; set before the head */
     struct outq_node
         *gap;            /* H1_HELD: where the framing goes; borrowed from the queue */
     uint32_t held_bytes; /* H1_HELD: body bytes behind the gap */
@@ -61,7 +62,8 @@ MUST_USE int h1_write_release(struct h1_writer *w, struct outq *q);
  * Returns 0 or ERR_NOMEM. */
 struct h1_notice {
     int status;
-    struct slice text; /* as status_refusal makes it */
+    struct slice text;        /* as status_refusal makes it */
+    struct slice fields_sent; /* as h1_writer.fields_sent */
     bool keeps_alive;
     bool is_head;
 };

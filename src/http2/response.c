@@ -126,11 +126,10 @@ add_lines(struct h2_response *r, struct slice lines)
 }
 
 static int
-make_room(struct h2_response *r, const struct service *service,
-          const struct http_response *res)
+make_room(struct h2_response *r, struct slice lines, const struct http_response *res)
 {
-    size_t n = res->nfields + OWN_FIELDS + count_lines(service->fields_sent);
-    size_t bytes = n * sizeof *r->fields + OWN_BYTES + service->fields_sent.len;
+    size_t n = res->nfields + OWN_FIELDS + count_lines(lines);
+    size_t bytes = n * sizeof *r->fields + OWN_BYTES + lines.len;
 
     for (uint32_t i = 0; i < res->nfields; i++)
         bytes += res->fields[i].name.len + res->fields[i].value.len;
@@ -143,14 +142,14 @@ make_room(struct h2_response *r, const struct service *service,
 }
 
 int
-h2_response_copy(struct h2_response *r, const struct service *service,
+h2_response_copy(struct h2_response *r, const struct wire *wire,
                  const struct http_response *res, bool tunnel)
 {
     int status = tunnel ? 200 : res->status;
 
     r->nfields = 0;
     r->has_length = r->has_date = r->has_server = r->says_close = false;
-    int err = make_room(r, service, res);
+    int err = make_room(r, wire_fields(wire), res);
     if (err != 0)
         return err;
     add(r, slice_of(":status"), keep_number(r, (uint64_t)status));
@@ -162,7 +161,7 @@ h2_response_copy(struct h2_response *r, const struct service *service,
                                                      : keep_lower(r, field->name);
         add(r, name, keep(r, slice_trim(field->value)));
     }
-    add_lines(r, service->fields_sent);
+    add_lines(r, wire_fields(wire));
     return 0;
 }
 

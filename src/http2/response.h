@@ -8,7 +8,7 @@
 #include <nghttp2/nghttp2.h> /* nghttp2_nv */
 
 #include "base/compiler.h" /* MUST_USE */
-#include "http/session.h"  /* struct service */
+#include "http/session.h"  /* struct wire */
 #include "http/stream.h"   /* struct http_response */
 
 /* Heads up to this size, as nghttp2_nv and text, need no memory of their own. */
@@ -27,7 +27,7 @@ struct h2_response {
 
 /* Copies `res`; `r` has no head.  `tunnel`: the status becomes 200 (RFC 8441 5).  Returns 0
  * or ERR_NOMEM. */
-MUST_USE int h2_response_copy(struct h2_response *r, const struct service *service,
+MUST_USE int h2_response_copy(struct h2_response *r, const struct wire *wire,
                               const struct http_response *res, bool tunnel);
 
 /* Adds the server's own fields, and `length` unless it is HTTP_LENGTH_NONE; once, last. */

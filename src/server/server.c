@@ -9,6 +9,7 @@
 #include "server/conn.h"
 #include "server/parts.h"
 #include "server/protocols.h"
+#include "server/redirect.h"
 
 #define ACCEPTS_PER_TURN 64 /* connections taken from one listener in one turn */
 #define ACCEPT_REST_MS 500u /* how long accepting rests when descriptors ran out */
@@ -77,6 +78,22 @@ take_tally(struct server *server)
     return 0;
 }
 
+/* Strict-Transport-Security, where it is the last field, is for answers over TLS alone
+ * (RFC 6797 7.2). */
+static size_t
+plain_bytes(struct slice fields)
+{
+    struct slice name = slice_of("strict-transport-security:");
+    size_t at = fields.len > 2 ? fields.len - 2 : 0;
+
+    while (at > 0 && fields.ptr[at - 1] != '\n')
+        at--;
+    if (fields.len - at < name.len)
+        return fields.len;
+    struct slice last = slice_cut(fields, at, at + name.len);
+    return slice_equal(last, name) ? at : fields.len;
+}
+
 static void
 init_service(struct server *server)
 {
@@ -89,6 +106,7 @@ init_service(struct server *server)
     service->handler = config->handler;
     service->handler_arg = config->handler_arg;
     service->fields_sent = config->fields_sent;
+    service->fields_plain = plain_bytes(config->fields_sent);
     service->sends_date = config->sends_date;
     service->sends_server = config->sends_server;
     service->logs_access = server->access != NULL;
@@ -236,6 +254,17 @@ watch_doors(struct server *server, bool open)
     }
 }
 
+/* The port of the first listener that speaks TLS; -1 when none has one. */
+static int
+secure_port(const struct server *server)
+{
+    for (int i = 0; i < server->ndoors; i++) {
+        if (server->doors[i].endpoint.secure)
+            return server->doors[i].endpoint.port;
+    }
+    return -1;
+}
+
 int
 server_listen(struct server *server, int fd, unsigned flags)
 {
@@ -251,6 +280,10 @@ server_listen(struct server *server, int fd, unsigned flags)
     addr_host(&door->listener.local, door->endpoint.host);
     door->endpoint.port = addr_port(&door->listener.local);
     door->endpoint.secure = server->turn.tls != NULL && !(flags & LISTEN_PLAIN);
+    if ((flags & LISTEN_REDIRECT) != 0) {
+        door->endpoint.handler = &redirect_handler;
+        door->endpoint.secure_port = secure_port(server);
+    }
     door->is_open = true;
     server->ndoors++;
     crowd_tell(&server->config.crowd, true, server->turn.nconns, 0);

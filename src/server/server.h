@@ -82,6 +82,9 @@ enum listen_flag {
     LISTEN_PLAIN = 1 << 0,    /* no TLS, whatever the others speak */
     LISTEN_PROXY_V1 = 1 << 1, /* the PROXY protocol comes first, version 1 */
     LISTEN_PROXY_V2 = 1 << 2, /* version 2; with LISTEN_PROXY_V1: either */
+    LISTEN_REDIRECT = 1
+        << 3, /* with LISTEN_PLAIN: every request is sent to https, at the
+                                 port of the first listener before it that speaks TLS */
 };
 
 /* Takes over a bound, listening socket and begins to accept; `flags` are some of enum

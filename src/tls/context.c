@@ -212,16 +212,11 @@ set_ciphers(SSL_CTX *ctx, const char *given, struct tls_why *why)
 
 /* What does not fail and needs no file. */
 static void
-set_modes(SSL_CTX *ctx, struct tls_context *context, const struct tls_config *config)
+set_modes(SSL_CTX *ctx, struct tls_context *context)
 {
-    uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
-
-#ifdef SSL_OP_ENABLE_KTLS
-    if (config->ktls)
-        options |= SSL_OP_ENABLE_KTLS;
-#endif
-    SSL_CTX_set_options(ctx, options);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                 SSL_OP_PRIORITIZE_CHACHA);
     /* Idle connections give their two record buffers of 17 KiB back. */
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_app_data(ctx, context);
@@ -240,7 +235,7 @@ new_ctx(struct tls_context *context, const struct tls_config *config,
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (ctx == NULL)
         return ERR_NOMEM;
-    set_modes(ctx, context, config);
+    set_modes(ctx, context);
     int err = set_ciphers(ctx, config->ciphers, why);
     if (err == 0 && (SSL_CTX_set_min_proto_version(ctx, config->version_min) != 1 ||
                      SSL_CTX_set_max_proto_version(ctx, config->version_max) != 1))
@@ -303,7 +298,6 @@ tls_context_new(const struct tls_config *config, struct tls_context **out,
 
     context->nrefs = 1;
     context->number = config->number;
-    context->ktls = config->ktls;
     context->alpn_len = (uint8_t)config->alpn.len;
     memcpy(context->alpn, config->alpn.ptr, config->alpn.len);
     context->tickets.period_s = config->has_tickets ? config->ticket_s : 0;

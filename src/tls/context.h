@@ -48,7 +48,6 @@ struct tls_config {
     uint16_t version_min; /* 0x0303 (TLS 1.2) or 0x0304 (TLS 1.3) */
     uint16_t version_max; /* likewise, >= version_min */
     uint8_t verify;       /* enum tls_verify */
-    bool ktls;            /* let the kernel encrypt, where it can */
     bool has_tickets;     /* sessions can be resumed */
     uint32_t ticket_s;    /* how long, 1 to 604800 (a week, RFC 8446 4.6.1) */
     uint8_t ticket_secret[TLS_SECRET_BYTES]; /* what all workers' keys come from */
@@ -85,7 +84,6 @@ struct tls_context {
     struct tls_tickets tickets;
     uint8_t alpn[TLS_ALPN_BYTES];
     uint8_t alpn_len;
-    bool ktls;
 };
 
 /* Makes a context, with one reference that is the caller's.  Returns 0; ERR_NOMEM; or

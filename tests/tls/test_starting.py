@@ -1,9 +1,10 @@
 """What a server says when it starts with TLS, and when it cannot."""
 
 import ssl
+from pathlib import Path
 
 import pytest
-from command import run, serve
+from command import connect, run, serve
 from serving import read_answer, request
 from talking import Secure, client_context, hello
 
@@ -14,7 +15,7 @@ def why_not(*words):
     """Return the one line that a command ends with, which ends with 1."""
     code, out, err = run("apps:hello", "--port", "0", *map(str, words))
     assert (code, out) == (1, "")
-    (line,) = err.splitlines()
+    (line,) = [x for x in err.splitlines() if " info " not in x]
     assert " error " in line, line
     return line
 
@@ -75,6 +76,33 @@ def test_one_clear_line_says_what_cannot_be_used(
 def test_a_worker_says_it_once(files):
     words = ["--ssl-certfile", files["missing"], "--workers", "1"]
     assert "No such file" in why_not(*words)
+
+
+def kernel_speaks_tls():
+    """Whether the kernel has TLS, by its own word after it was asked for it."""
+    from bolide.tls import _kernel_speaks_tls
+
+    asked = _kernel_speaks_tls()
+    path = Path("/proc/sys/net/ipv4/tcp_available_ulp")
+    assert not path.exists() or asked == ("tls" in path.read_text().split())
+    return asked
+
+
+@pytest.mark.parametrize("words", [(), ("--workers", "2")])
+def test_the_start_says_once_who_encrypts(authority, localhost, words):
+    could = "the kernel could" if kernel_speaks_tls() else "the kernel has no TLS"
+    with serve("hello", *localhost.words(), *words) as command:
+        context = client_context(authority, check_hostname=False)
+        with context.wrap_socket(connect(command.port())) as sock:
+            sock.sendall(request())
+            assert read_answer(sock).body == b"hello"
+        assert command.stop() == 0
+        said = command.err.rest()
+        assert said.count(f"TLS is encrypted in the process: {could}") == 1
+    with serve("hello", *localhost.words(), "--ktls", "off", *words) as command:
+        command.port()
+        assert command.stop() == 0
+        assert "TLS is encrypted" not in command.err.rest()
 
 
 def test_the_start_line_says_https(localhost):
