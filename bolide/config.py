@@ -273,7 +273,7 @@ class Config(Loading):
         self._check_ws()
         self._check_choice("interface", INTERFACES)
         if self.interface == "wsgi":
-            raise ConfigError("interface", "wsgi is not in this version of bolide")
+            self.ws = "none"
         self._check_files()
         if self.app_dir is not None:
             if not os.path.isdir(self.app_dir):

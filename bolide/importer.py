@@ -30,6 +30,12 @@ def check_target(target: str) -> None:
         raise AppError(f'"{target}" is not of the form "module:attribute"')
 
 
+def look_first_in(folder: str | None) -> None:
+    """Have modules looked for in ``folder`` first; None: nowhere else."""
+    if folder is not None and sys.path[:1] != [folder]:
+        sys.path.insert(0, folder)
+
+
 def load_app(
     target: Any, *, factory: bool, app_dir: str | None, interface: str = "auto"
 ) -> Any:
@@ -37,11 +43,10 @@ def load_app(
 
     With ``factory`` the named thing is called without arguments and returns it.
     ``app_dir`` comes first on ``sys.path``. An ASGI 2.0 application (a callable that
-    takes the scope alone) is wrapped; ``interface`` says which it is, unless it is
-    "auto". Raises AppError.
+    takes the scope alone) is wrapped, and so is one of WSGI; ``interface`` says which
+    it is, unless it is "auto", which is never WSGI. Raises AppError.
     """
-    if app_dir is not None and sys.path[:1] != [app_dir]:
-        sys.path.insert(0, app_dir)
+    look_first_in(app_dir)
     app, name = target, repr(target)
     if isinstance(target, str):
         app, name = import_target(target), f'"{target}"'
@@ -50,6 +55,8 @@ def load_app(
         name = f"what the factory {name} returns"
     if not callable(app):
         raise AppError(f"{name} is no application: {_type(app)} cannot be called")
+    if interface == "wsgi":
+        return _wrap_wsgi(app)
     if interface != "auto":
         return _wrap_double_callable(app) if interface == "asgi2" else app
     if _takes(app, 0):
@@ -182,6 +189,16 @@ def _is_double_callable(app: Any) -> bool:
     if getattr(app, "_asgi_single_callable", False):
         return False
     return getattr(app, "_asgi_double_callable", False) is True or _takes(app, 1)
+
+
+def _wrap_wsgi(app: Any) -> Any:
+    """Return an ASGI application that runs a WSGI one (PEP 3333) in threads."""
+    try:
+        from a2wsgi import WSGIMiddleware
+    except ImportError:
+        text = "a WSGI application needs a2wsgi: pip install a2wsgi"
+        raise AppError(text) from None
+    return WSGIMiddleware(app)
 
 
 def _wrap_double_callable(app: Any) -> Callable[[Any, Any, Any], Any]:

@@ -10,7 +10,7 @@ import socket
 from typing import TYPE_CHECKING, Any, cast
 
 from bolide.errors import ConfigError
-from bolide.importer import load_app
+from bolide.importer import load_app, look_first_in
 from bolide.loops import LoopFactory, loop_factory
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Loading:
 
     def get_loop_factory(self) -> LoopFactory | None:
         """Return what makes the event loop; None: asyncio's policy. ConfigError."""
+        look_first_in(self.app_dir)
         return loop_factory(self.loop)
 
     def bind_socket(self) -> socket.socket:

@@ -18,7 +18,7 @@ from bolide import sockets as listening
 from bolide.config import Config
 from bolide.errors import AppError, BindError, ConfigError
 from bolide.logs import LEVELS
-from bolide.loops import loop_factory, loop_name
+from bolide.loops import loop_name
 from bolide.pauses import counted
 from bolide.pidfile import PidFile
 from bolide.systemd import Notifier
@@ -168,7 +168,7 @@ class Server:
                 if any(x.kind in ("fd", "systemd") for x in self.config.places):
                     # Before the loop opens descriptors, which may get that number.
                     self._bound = None if sockets else listening.bind(self.config)
-                factory = loop_factory(self.config.loop)
+                factory = self.config.get_loop_factory()
                 with asyncio.Runner(loop_factory=factory) as runner:
                     runner.run(self._serve(sockets))
         except AppError as error:

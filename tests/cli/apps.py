@@ -73,6 +73,25 @@ async def loop_name(scope, receive, send):
     await answer(send, name.encode())
 
 
+def wsgi(environ, start_response):
+    """An application of WSGI that answers with what it is asked, in two pieces."""
+    body = environ["wsgi.input"].read().decode()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    yield f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']} ".encode()
+    yield body.encode()
+
+
+def make_loop():
+    """Make a loop that tells that it is ours."""
+    loop = asyncio.new_event_loop()
+    loop.is_ours = True
+    return loop
+
+
+async def whose_loop(scope, receive, send):
+    await answer(send, str(hasattr(asyncio.get_running_loop(), "is_ours")).encode())
+
+
 async def raising(scope, receive, send):
     assert scope["type"] == "http"
     raise ValueError("no luck")

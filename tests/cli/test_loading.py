@@ -150,3 +150,33 @@ def test_auto_takes_asyncio_where_uvloop_is_not(tmp_path):
     hidden = {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
     with serve("loop_name", env=hidden) as command:
         assert talk(command.port(), head()).endswith(b"\r\n\r\nasyncio.unix_events")
+
+
+def test_a_loop_of_the_users_own():
+    with serve(
+        "whose_loop", "--loop", "apps:make_loop", "--lifespan", "off"
+    ) as command:
+        assert talk(command.port(), head()).endswith(b"True")
+    code, _, err = run("apps:hello", "--loop", "apps:no_such")
+    assert code == 1
+    assert 'loop cannot be used: module "apps" has no attribute "no_such"' in err
+    with serve("loop_name", "--loop", "none") as command:
+        assert talk(command.port(), head()).endswith(b"asyncio.unix_events")
+
+
+def test_an_application_of_wsgi_serves():
+    data = b"POST /a%20b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+    data += b"Content-Length: 4\r\n\r\nbody"
+    with serve("wsgi", "--interface", "wsgi") as command:
+        assert b"POST /a b " in talk(command.port(), data)
+        assert command.stop() == 0
+
+
+def test_wsgi_without_a2wsgi_is_told(tmp_path):
+    (tmp_path / "a2wsgi.py").write_text("raise ImportError\n")
+    hidden = {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    code, _, err = run("apps:wsgi", "--interface", "wsgi", env=hidden)
+    assert code == 1
+    text = "a WSGI application needs a2wsgi: pip install a2wsgi\n"
+    assert err.endswith(text)
+    assert err.count("\n") == 1

@@ -13,7 +13,7 @@ from here import Here
 import bolide
 from bolide import cli, completion
 from bolide.options import OPTIONS
-from bolide.settings import UsageError, gather
+from bolide.settings import gather
 
 
 @pytest.fixture
@@ -237,11 +237,6 @@ def test_a_program_is_called_back_while_it_serves():
     with Here(apps.hello, **settings) as server:
         while len(calls) < 3:
             assert talk(server.port, request()).endswith(b"hello")
-
-
-def test_an_unknown_choice_of_interface_is_refused():
-    with pytest.raises(UsageError, match="--interface wsgi is not in this version"):
-        cli._config_of(gather(["a:b", "--interface", "wsgi"], {}))
 
 
 def test_a_reload_reads_the_file_again(tmp_path):
