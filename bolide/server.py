@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 from bolide import _engine
 from bolide import sockets as listening
 from bolide.config import Config
+from bolide.draining import every_s, progress
 from bolide.errors import AppError, BindError, ConfigError
 from bolide.logs import LEVELS
 from bolide.loops import loop_name
@@ -86,6 +89,7 @@ class Server:
         self._signal: int | None = None
         self._bound: listening.Listeners | None = None
         self._notifier: Notifier | None = None
+        self._progress: asyncio.TimerHandle | None = None
 
     @property
     def should_exit(self) -> bool:
@@ -366,6 +370,8 @@ class Server:
         delay = self.config.drain_delay
         if delay <= 0 or self._retires or self._restarts or self._forced is None:
             return
+        if self._engine is not None:
+            self._engine.leave()
         self.log.line(LEVELS["info"], f"draining begins in {delay:g} s")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay):
@@ -425,13 +431,29 @@ class Server:
 
     async def _stop_engine(self, engine: _engine.Server) -> None:
         engine.restarts = self._retires or self._restarts
+        grace = self.config.timeout_graceful_shutdown or 0.0
+        self._tell_progress(time.monotonic() + grace)
         if self._retires:
             self._hurry = asyncio.Event()
             hurried = asyncio.ensure_future(self._hurry.wait())
             retiring = asyncio.ensure_future(engine.retire())
             await asyncio.wait((hurried, retiring), return_when=asyncio.FIRST_COMPLETED)
             hurried.cancel()
-        await engine.stop()
+        try:
+            await engine.stop()
+        finally:
+            if self._progress is not None:
+                self._progress.cancel()
+
+    def _tell_progress(self, due: float, *, is_first: bool = True) -> None:
+        """Say again and again what still runs, and how long it may, until ``due``."""
+        if not is_first:
+            numbers = [self.tallies.read(self.seat)]
+            if text := progress(numbers, due - time.monotonic()):
+                self.log.line(LEVELS["info"], text)
+        if self._loop is not None and self._engine is not None:
+            again = functools.partial(self._tell_progress, due, is_first=False)
+            self._progress = self._loop.call_later(every_s(), again)
 
     def _shutdown_s(self) -> float:
         """Return how long the application's shutdown may take, in seconds."""

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from bolide import privileges, sockets
 from bolide.config import WORKERS_MAX, Config
 from bolide.crew import STARTING, Worker, cpu_count, how_it_ended, resident_bytes
+from bolide.draining import every_s, progress
 from bolide.errors import ConfigError
 from bolide.parent import Job, Parent
 from bolide.pidfile import PidFile
@@ -70,6 +71,8 @@ class Supervisor(Parent):
         self._succession = Succession(self.log, pid_file, predecessor)
         self._notifier = Notifier()
         self._watchdog_due = 0.0
+        self._progress_due = float("inf")
+        self._stop_due = 0.0
         self._workers: dict[int, Worker] = {}
         self._generation = 0
         self._is_reloading = False
@@ -315,6 +318,10 @@ class Supervisor(Parent):
         if self._is_watched() and now >= self._watchdog_due:
             self._watchdog_due = now + self._notifier.watchdog_s
             self._notifier.watchdog()
+        if now >= self._progress_due:
+            self._progress_due = now + every_s()
+            if text := progress(self._tallies.workers(), self._stop_due - now):
+                self._say("info", text)
         looks_at_rss = self.config.limit_rss > 0 and now >= self._rss_due
         if looks_at_rss:
             self._rss_due = now + RSS_EVERY_S
@@ -349,7 +356,9 @@ class Supervisor(Parent):
 
     def _sleep_ms(self) -> int | None:
         """Return how long nothing is due; None: until something happens."""
-        due = [self._watchdog_due if self._is_watched() else float("inf")]
+        due = [self._progress_due]
+        if self._is_watched():
+            due.append(self._watchdog_due)
         if self._wants_workers() and len(self._fresh()) < self._target:
             due.append(self._not_before)
         for worker in self._workers.values():
@@ -401,6 +410,10 @@ class Supervisor(Parent):
             self._kill_all(number)
             return
         self._stop_signal = number
+        now = time.monotonic()
+        self._progress_due = now + every_s()
+        grace = self.config.timeout_graceful_shutdown or 0.0
+        self._stop_due = now + self.config.drain_delay + grace
         if not self._succession.has_handed_over:
             self._notifier.stopping()
         self._say("info", f"stopping; workers: {len(self._workers)}")

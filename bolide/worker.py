@@ -68,6 +68,9 @@ class WorkerServer(Server):
     def _make_notifier(self) -> None:
         """The supervisor tells."""
 
+    def _tell_progress(self, due: float, *, is_first: bool = True) -> None:
+        """The supervisor tells."""
+
     def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
         self.log.line(LEVELS["debug"], "the worker is ready")
         self.post.control.setblocking(False)

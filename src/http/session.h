@@ -39,7 +39,9 @@ struct service {
         fields_plain;  /* bytes of them, from the front, that go out without TLS too */
     bool sends_date;   /* a Date field is added where the application gave none */
     bool sends_server; /* "server: bolide" is added where the application gave none */
-    bool is_draining;  /* keep-alive is over: answers carry "connection: close" */
+    bool is_leaving;  /* the server goes, and nobody takes over: what asks whether it is
+                          well is to hear no, long before requests are refused */
+    bool is_draining; /* keep-alive is over: answers carry "connection: close" */
     bool
         takes_last_call; /* while draining: a connection whose last answer did not say so
                              may bring one more request */

@@ -35,7 +35,7 @@ is_stopped(const ServerObject *self)
 {
     if (self->server == NULL || server_stage(self->server) == SERVER_CLOSED)
         return true;
-    return server_stage(self->server) != SERVER_SERVING &&
+    return server_stage(self->server) >= SERVER_LAST_CALL &&
            server_connections(self->server) == 0 && list_is_empty(&self->host.running);
 }
 
@@ -265,6 +265,16 @@ server_retire_method(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+server_leave_method(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ServerObject *self = (ServerObject *)op;
+
+    if (check_ready(self) < 0 || server_run(self, server_leave) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 server_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     ServerObject *self = (ServerObject *)op;
@@ -457,6 +467,9 @@ static PyMethodDef server_methods[] = {
     {"start", server_start, METH_O,
      "start($self, listeners, /)\n--\n\n"
      "Takes over bound, listening descriptors and begins to serve."},
+    {"leave", server_leave_method, METH_NOARGS,
+     "leave($self, /)\n--\n\n"
+     "Says that a stop is to come: health checks fail, and connections are not kept."},
     {"retire", server_retire_method, METH_NOARGS,
      "retire($self, /)\n--\n\n"
      "Stops as stop() does, but lets idle connections bring one more request."},

@@ -40,7 +40,7 @@ on_conn_gone(struct turn *turn)
 {
     struct server *server = server_of_turn(turn);
 
-    if (server->accept_due_ms != TIMER_NEVER && server->stage == SERVER_SERVING) {
+    if (server->accept_due_ms != TIMER_NEVER && server->stage < SERVER_LAST_CALL) {
         server->accept_due_ms = turn->service.clock.ms;
         turn_note_due(turn, turn->service.clock.ms + 1);
     }
@@ -384,7 +384,8 @@ is_door(const struct server *server, const void *arg)
 static void
 look_whether_done(struct server *server)
 {
-    if (server->stage == SERVER_SERVING || server->turn.nconns > 0 || server->gone_told)
+    if (server->stage < SERVER_LAST_CALL || server->turn.nconns > 0 ||
+        server->gone_told)
         return;
     server->gone_told = true;
     if (server->access != NULL)
@@ -453,7 +454,7 @@ server_end_turn(struct server *server)
 {
     turn_end(&server->turn);
     server->turn.is_running = false;
-    crowd_tell(&server->config.crowd, server->stage == SERVER_SERVING,
+    crowd_tell(&server->config.crowd, server->stage < SERVER_LAST_CALL,
                server->turn.nconns, server->turn.service.nrequests);
     tally_set(server->tally, TALLY_CONNECTIONS, server->turn.nconns);
     tally_set(server->tally, TALLY_TURN_BEGAN, 0);

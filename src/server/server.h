@@ -20,6 +20,8 @@ struct tls_context;
 /* How far a graceful stop has come. */
 enum server_stage {
     SERVER_SERVING = 0,
+    SERVER_LEAVING,   /* after server_leave: all goes on, but service.is_leaving tells a
+                       health check, and each answer says "connection: close" */
     SERVER_LAST_CALL, /* after server_retire: no new connections; each answer says
                          "connection: close", so that idle ones may bring one request */
     SERVER_DRAINING, /* no new connections; running exchanges finish; streaming ones that
@@ -104,6 +106,10 @@ void server_turn(struct server *server);
 /* What schedule asked for: writes what was queued outside a turn and goes on with
  * connections whose exchange has ended. */
 void server_flush(struct server *server);
+
+/* A stop is to come, and nobody takes over: SERVER_LEAVING until it does.  Does nothing
+ * once a stop has begun. */
+void server_leave(struct server *server);
 
 /* Begins a stop that loses no request of a client that keeps connections, while another
  * server accepts on the same sockets: SERVER_LAST_CALL until no connection is left or

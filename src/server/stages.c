@@ -64,10 +64,12 @@ void
 server_enter_stage(struct server *server, enum server_stage stage)
 {
     server->stage = stage;
-    if (stage == SERVER_LAST_CALL) {
+    if (stage == SERVER_LEAVING || stage == SERVER_LAST_CALL) {
+        server->turn.service.is_leaving = stage == SERVER_LEAVING;
         server->turn.service.is_draining = true;
         server->turn.service.takes_last_call = true;
     } else if (stage == SERVER_DRAINING) {
+        server->turn.service.is_leaving = !server->has_retired;
         server->turn.service.is_draining = true;
         server->turn.service.takes_last_call = false;
         drain_all(server);
@@ -78,7 +80,7 @@ server_enter_stage(struct server *server, enum server_stage stage)
         server_abort_all(server, ERR_SHUTDOWN);
     }
     server->stage_due_ms = TIMER_NEVER;
-    if (stage != SERVER_CLOSED) {
+    if (stage != SERVER_LEAVING && stage != SERVER_CLOSED) {
         server->stage_due_ms =
             server->stop_began_ms + stage_begins_ms(server, stage + 1);
         turn_note_due(&server->turn, server->stage_due_ms);
@@ -103,9 +105,18 @@ begin_stop(struct server *server, enum server_stage stage)
 }
 
 void
+server_leave(struct server *server)
+{
+    if (server->stage != SERVER_SERVING)
+        return;
+    tally_set(server->tally, TALLY_STOPPING, 1);
+    server_enter_stage(server, SERVER_LEAVING);
+}
+
+void
 server_retire(struct server *server)
 {
-    if (server->stage == SERVER_SERVING)
+    if (server->stage < SERVER_LAST_CALL)
         begin_stop(server, SERVER_LAST_CALL);
 }
 

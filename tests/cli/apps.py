@@ -233,3 +233,12 @@ async def lifespan(scope, receive, send):
         if says.endswith("failed"):
             reply["message"] = "no database\nat db:5432"
         await send(reply)
+
+
+async def lingering(scope, receive, send):
+    """Takes WebSockets and requests, and never ends any."""
+    assert scope["type"] in ("http", "websocket")
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+    say("begun")
+    await asyncio.Event().wait()

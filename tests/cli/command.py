@@ -184,3 +184,15 @@ def talk(place, data):
     with connect(place) as sock:
         sock.sendall(data)
         return read_all(sock)
+
+
+def open_websocket(port):
+    """Return a connection to ``port`` with a WebSocket open on it."""
+    fields = (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    )
+    peer = connect(port)
+    peer.sendall(request(fields=fields))
+    assert peer.recv(65536).startswith(b"HTTP/1.1 101")
+    return peer

@@ -5,7 +5,17 @@ import signal
 import time
 
 import pytest
-from command import DEADLINE_S, HERE, PATIENCE, Command, connect, request, run, talk
+from command import (
+    DEADLINE_S,
+    HERE,
+    PATIENCE,
+    Command,
+    connect,
+    open_websocket,
+    request,
+    run,
+    talk,
+)
 from crews import ask, children, is_alive, wait_for
 
 from bolide.config import Config
@@ -189,18 +199,6 @@ def test_websockets_are_told_to_come_again(project):
             frame = peer.recv(64)
             assert frame[:4] == b"\x88\x02" + (1012).to_bytes(2, "big")
         wait_for(lambda: body(port) == "second", "the old one is served")
-
-
-def open_websocket(port):
-    """Return a connection to ``port`` with a WebSocket open on it."""
-    fields = (
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    )
-    peer = connect(port)
-    peer.sendall(request(fields=fields))
-    assert peer.recv(65536).startswith(b"HTTP/1.1 101")
-    return peer
 
 
 def test_a_request_that_does_not_end_holds_the_reload_up_for_two_seconds(project):

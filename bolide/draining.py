@@ -1,0 +1,37 @@
+"""What is said while a stop waits for what still runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from bolide.tally import Numbers
+
+ON_TERMINAL_S = 1.0
+ELSEWHERE_S = 5.0
+
+
+def every_s() -> float:
+    """Return how often progress is told, in seconds: to people more often."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return ON_TERMINAL_S if is_terminal else ELSEWHERE_S
+
+
+def progress(workers: Iterable[Numbers], left_s: float) -> str:
+    """Return what ``workers`` still do, as a line; "" when nothing runs."""
+    running = websockets = 0
+    for numbers in workers:
+        running += numbers["running"]
+        websockets += numbers["websockets"]
+    requests = max(0, running - websockets)
+    parts = [
+        _count(requests, "request"),
+        _count(websockets, "websocket"),
+        f"{max(0.0, left_s):.0f} s left",
+    ]
+    told = ", ".join(filter(None, parts))
+    return f"draining: {told}" if requests or websockets else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}" if number else ""
