@@ -1,6 +1,6 @@
 """Runs the Autobahn test suite's fuzzing client against bolide.
 
-usage: run.py [--write] [CASE ...]     CASE: a pattern as 9.*; none: all but 9.* run too
+usage: run.py [--write] [CASE ...]     CASE: a pattern as 9.*; none: all cases
 
 The client needs CPython 2.7: PYTHON2 names it, or it is on PATH as python2.7 or kept by
 pyenv.  It is installed below build/.  ``--write`` keeps a summary in docs/AUTOBAHN.md.

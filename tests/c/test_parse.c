@@ -7,6 +7,8 @@
  * sanitizer sees a read outside, and at another address than the call before. */
 #include <string.h> /* memchr */
 
+#undef memchr /* a macro in newer C libraries */
+
 static size_t nscanned; /* bytes that the counting functions were asked about */
 
 static void *
