@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 from bolide.config import Config
 from bolide.errors import AppError, ConfigError
 from bolide.importer import check_target
-from bolide.options import help_text
 from bolide.server import EXIT_ERROR, EXIT_OK, EXIT_USAGE, run_config
 from bolide.settings import Gathered, UsageError, gather
+from bolide.usage import help_text
 
 
 def parse(words: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _answer(gathered: Gathered) -> int | None:
     """Print what is asked for instead of serving; the exit code, None: to be served."""
     asks = gathered.asks
     if "help" in asks:
-        print(help_text())
+        print(help_text(asks["help"]))
     elif "version" in asks:
         print(_version())
     elif "completion" in asks:

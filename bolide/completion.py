@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bolide.options import OPTIONS, Option
 from bolide.settings import UsageError
+from bolide.usage import topics
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -27,6 +28,8 @@ def _choices(option: Option) -> list[str]:
     """Return the words that may follow an option; none where they cannot be listed."""
     if option.kind == "bool":
         return ["on", "off"]
+    if option.kind == "topic":
+        return [*topics(), "all"]
     words = option.takes.split("|")
     return [x for x in words if x.islower()] if len(words) > 1 else []
 
@@ -59,7 +62,12 @@ def _bash() -> str:
 
 
 def _zsh() -> str:
-    lines = ["#compdef bolide", "_arguments \\"]
+    lines = [
+        "#compdef bolide",
+        "_bolide() {",
+        "local state line context",
+        "_arguments \\",
+    ]
     for option in OPTIONS:
         meaning = option.meaning.replace("'", "").replace("[", "(").replace("]", ")")
         meaning = meaning.replace(":", "\\:")
@@ -73,7 +81,14 @@ def _zsh() -> str:
         for name in _names(option):
             many = "*" if option.kind in ("list", "texts") else ""
             lines.append(f"  '{many}{name}[{meaning}]{value}' \\")
-    lines.append("  '1:module\\:app:'")
+    # A state that nobody looks at: a message would keep zsh from completing options.
+    lines.append("  '1:module\\:app:->app'")
+    # Read by `source`, or found as a file `_bolide` in $fpath.
+    lines += [
+        "}",
+        'if [ "${funcstack[1]}" = _bolide ]; then _bolide "$@"',
+        "else compdef _bolide bolide; fi",
+    ]
     return "\n".join(lines) + "\n"
 
 

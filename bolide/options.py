@@ -9,6 +9,7 @@ from bolide.config import INTERFACES, LIFESPANS, TRUSTED, WEBSOCKETS
 from bolide.limits import LIMITS
 from bolide.logs import LEVELS
 from bolide.loops import LOOPS
+from bolide.synonyms import SYNONYMS
 from bolide.tls import CERT_REQS, VERSIONS
 
 
@@ -27,8 +28,8 @@ class Option(NamedTuple):
     """As the help text says it; "" for none."""
     meaning: str
     kind: str = "text"
-    """"text", "int", "bool", "switch", "limit", or of those that may be repeated "list"
-    (of NAME:VALUE) and "texts"."""
+    """"text", "int", "bool", "switch", "limit", "topic" (a value may follow), or of
+    those that may be repeated "list" (of NAME:VALUE) and "texts"."""
     alias: str = ""
     """Another name, from elsewhere."""
 
@@ -216,9 +217,11 @@ OPTIONS = (
     Option("--completion", "", "about", "bash|zsh|fish", "",
            "print what makes a shell complete options, and exit"),
     Option("--version", "", "about", "", "", "print the version and exit", "switch"),
-    Option("--help", "", "about", "", "", "print this and exit", "switch", "-h"),
+    Option("--help", "", "about", "TOPIC", "",
+           "print the options of a topic, or those that most need, and exit", "topic",
+           "-h"),
 )  # fmt: skip
-"""All options, in the order of the help text."""
+"""All options, in the order of docs/OPTIONS.md."""
 
 
 def by_name() -> dict[str, tuple[Option, bool]]:
@@ -230,44 +233,7 @@ def by_name() -> dict[str, tuple[Option, bool]]:
             names[option.negative] = (option, False)
         if option.alias:
             names[option.alias] = (option, True)
+    for name, ours in SYNONYMS.items():
+        if ours in names:
+            names.setdefault(name, names[ours])
     return names
-
-
-def help_text() -> str:
-    """Return what ``--help`` prints."""
-    import textwrap
-
-    from bolide import __version__
-
-    lines = [
-        "usage: bolide [options] module:app",
-        "",
-        "Serves the ASGI application `app` of the Python module `module`.",
-    ]
-    group = ""
-    for option in OPTIONS:
-        if option.group != group:
-            group = option.group
-            lines += ["", f"{group}:"]
-        lines += _entry(option, textwrap)
-    lines += [
-        "",
-        "All can be set by the environment as well: BOLIDE_PORT=80 is",
-        "--port 80, BOLIDE_ACCESS_LOG=off is --no-access-log, BOLIDE_APP module:app.",
-        "docs/OPTIONS.md and docs/LIMITS.md tell more.",
-        f"bolide {__version__}",
-    ]
-    return "\n".join(lines)
-
-
-def _entry(option: Option, textwrap: Any) -> list[str]:
-    """Return the lines of one option: its names, and its meaning behind or below."""
-    names = ", ".join(filter(None, (option.alias, option.name, option.negative)))
-    head = f"  {names} {option.takes}".rstrip()
-    text = option.meaning
-    if option.default:
-        text += f" (default: {option.default})"
-    lines: list[str] = textwrap.wrap(text, 50)
-    if len(head) < 34:
-        head = head.ljust(34) + lines.pop(0)
-    return [head, *(" " * 34 + line for line in lines)]

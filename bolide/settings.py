@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bolide.binds import split_binds
 from bolide.options import OPTIONS, Option, by_name
+from bolide.synonyms import HINTS, MEANINGLESS
+from bolide.usage import topics
 
 SWITCH = {
     "1": True, "true": True, "yes": True, "on": True,
@@ -55,8 +58,8 @@ def gather(words: Sequence[str], environ: Mapping[str, str]) -> Gathered:
     Of an option given twice the last counts. Raises UsageError.
     """
     asks: dict[str, str] = {}
-    settings = _from_words(words, asks)
     notes: list[str] = []
+    settings = _from_words(words, asks, notes)
     if "help" in asks or "version" in asks or "completion" in asks:
         return Gathered({}, asks, notes)
     for name, given in _from_environment(environ, notes).items():
@@ -72,27 +75,36 @@ def gather(words: Sequence[str], environ: Mapping[str, str]) -> Gathered:
 # The command line
 
 
-def _from_words(words: Sequence[str], asks: dict[str, str]) -> dict[str, Given]:
+def _from_words(
+    words: Sequence[str], asks: dict[str, str], notes: list[str]
+) -> dict[str, Given]:
     settings: dict[str, Given] = {}
     apps: list[str] = []
     names = by_name()
-    rest = iter(words)
-    for word in rest:
+    rest = deque(words)
+    while rest:
+        word = rest.popleft()
         name, has_value, value = word.partition("=")
         if word == "--":
             apps += rest
+            rest.clear()
         elif not word.startswith("-") or word == "-":
             apps.append(word)
+        elif name in MEANINGLESS:
+            notes.append(f"{name} has no meaning in bolide")
+            if MEANINGLESS[name] and not has_value:
+                _next(rest, name, names)
         elif name not in names:
-            raise UsageError(_unknown(name, list(names)))
+            raise UsageError(_unknown(name))
         else:
             option, means = names[name]
             if option.kind == "switch" and has_value:
                 raise UsageError(f"{name} takes no value")
-            if option.kind == "switch":
-                text = ""
-            else:
-                text = value if has_value else _next(rest, name, names)
+            text = value
+            if option.kind == "topic":
+                text = _topic(rest, name, value)
+            elif option.kind != "switch" and not has_value:
+                text = _next(rest, name, names)
             if not option.field:
                 asks[option.name[2:]] = text
             elif option.kind == "switch":
@@ -107,8 +119,19 @@ def _from_words(words: Sequence[str], asks: dict[str, str]) -> dict[str, Given]:
     return settings
 
 
-def _unknown(name: str, names: list[str]) -> str:
-    return f"there is no option {name}{_did_you_mean(name, names)}"
+def _topic(rest: deque[str], name: str, value: str) -> str:
+    """Return what help is wanted on: ``value``, or the next word if it is a topic."""
+    known = [*topics(), "all"]
+    if value and value not in known:
+        raise UsageError(f"{name} is about one of {', '.join(known)}, not {value!r}")
+    return rest.popleft() if not value and rest and rest[0] in known else value
+
+
+def _unknown(name: str) -> str:
+    if name in HINTS:
+        return f"there is no option {name}: {HINTS[name]}"
+    own = [x for option in OPTIONS for x in (option.name, option.negative) if x]
+    return f"there is no option {name}{_did_you_mean(name, own)}"
 
 
 def _did_you_mean(name: str, names: list[str]) -> str:
@@ -118,12 +141,11 @@ def _did_you_mean(name: str, names: list[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _next(rest: Iterator[str], name: str, names: Mapping[str, object]) -> str:
+def _next(rest: deque[str], name: str, names: Mapping[str, object]) -> str:
     """Return the word behind option ``name``."""
-    word = next(rest, None)
-    if word is None or word.partition("=")[0] in names:
+    if not rest or rest[0].partition("=")[0] in names:
         raise UsageError(f"{name} needs a value")
-    return word
+    return rest.popleft()
 
 
 def _put(settings: dict[str, Given], option: Option, text: str, origin: str) -> None:

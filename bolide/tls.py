@@ -185,7 +185,11 @@ def _check_count(name: str, some: list[bytes], certs: list[bytes]) -> None:
 
 
 def _verify(given: Any) -> int:
-    text = str(int(given)) if isinstance(given, int) else str(given).lower()
+    text = (
+        str(int(given))
+        if isinstance(given, int)
+        else str(given).lower().removeprefix("cert_")
+    )
     names = {name: i for i, name in enumerate(CERT_REQS)}
     names |= {str(i): i for i in range(len(CERT_REQS))}
     if text not in names:

@@ -9,6 +9,8 @@ set -eu
 missing=""
 if [ "$1" = --test ]; then
     shift
+    command -v zsh >/dev/null 2>&1 || missing="$missing zsh"
+    command -v fish >/dev/null 2>&1 || missing="$missing fish"
     command -v curl >/dev/null 2>&1 || missing="$missing curl"
     command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 elif [ "$1" = --bench ]; then

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import tomllib
 
 import apps
@@ -11,7 +10,7 @@ from command import HERE, Command, request, run, serve, talk
 from here import Here
 
 import bolide
-from bolide import cli, completion
+from bolide import cli
 from bolide.options import OPTIONS
 from bolide.settings import gather
 
@@ -204,27 +203,6 @@ def test_the_interface_can_be_said():
     words = ["--interface", "asgi2"]
     with serve("double", *words) as command:
         assert talk(command.port(), request()).endswith(b"double")
-
-
-@pytest.mark.parametrize("shell", completion.SHELLS)
-def test_completion_names_every_option(shell):
-    code, text, err = run("--completion", shell)
-    assert (code, err) == (0, "")
-    for option in OPTIONS:
-        assert option.name.removeprefix("--") in text
-    assert run("--completion", "tcsh")[0] == 2
-
-
-def test_bash_completes(tmp_path):
-    path = tmp_path / "completion"
-    path.write_text(completion.script("bash"))
-    code = (
-        f"source {path}; COMP_WORDS=(bolide --log-level wa); COMP_CWORD=2; _bolide; "
-        "echo ${COMPREPLY[@]}; COMP_WORDS=(bolide --por); COMP_CWORD=1; _bolide; "
-        "echo ${COMPREPLY[@]}"
-    )
-    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("warning\n--port\n", "")
 
 
 def test_a_program_is_called_back_while_it_serves():

@@ -1,10 +1,10 @@
 """Wrong use says what is wrong in one line and exits with 2."""
 
 import pytest
-from command import run
+from command import run, run_here
 
 import bolide
-from bolide import cli, options
+from bolide import cli, options, usage
 from bolide.config import Config
 from bolide.errors import ConfigError
 
@@ -19,7 +19,12 @@ WRONG = [
     ("a:create()", '"a:create()" is a call; give "a:create" and --factory'),
     ("a:b --prot 1", "there is no option --prot; did you mean --port?"),
     ("a:b --xyzzy", "there is no option --xyzzy"),
-    ("a:b -p 1", "there is no option -p"),
+    ("a:b -x 1", "there is no option -x"),
+    (
+        "a:b -p 1",
+        "there is no option -p: it is --port for daphne, --pid-file for gunicorn and "
+        "hypercorn",
+    ),
     ("a:b --relaod", "there is no option --relaod; did you mean --reload?"),
     ("a:b --port", "--port needs a value"),
     ("a:b --host --port 1", "--host needs a value"),
@@ -114,16 +119,44 @@ def test_version_is_that_of_the_package():
     assert out.startswith(f"bolide {bolide.__version__} (CPython 3.")
 
 
-def test_help_names_every_option_with_its_default(capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["--help"])
-    assert ended.value.code == 0
-    text = capsys.readouterr().out
-    words = " ".join(text.split())
+def help_on(capsys, *words):
+    code, out, err = run_here(capsys, *words)
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 88
+    return out
+
+
+def test_help_on_all_names_every_option_with_its_default(capsys):
+    words = " ".join(help_on(capsys, "--help", "all").split())
     for option in options.OPTIONS:
         assert f"{option.name} {option.takes}".rstrip() in words
         assert not option.default or f"(default: {option.default})" in words
-    assert max(map(len, text.splitlines())) <= 88
+
+
+def test_help_is_a_screen(capsys):
+    out = help_on(capsys, "--help")
+    assert len(out.splitlines()) <= 50
+    for name in usage.BASIC:
+        assert f"{name}" in out
+        assert name in {x.name for x in options.OPTIONS}
+    assert "--ws-deflate-level" not in out
+    assert help_on(capsys, "-h", "a:b") == out
+    for topic in usage.topics():
+        assert topic in out
+
+
+def test_help_on_a_topic(capsys):
+    for topic, group in usage.topics().items():
+        out = help_on(capsys, "--help", topic)
+        assert out == help_on(capsys, f"--help={topic}")
+        lines = [x.split() for x in out.splitlines() if x.startswith("  -")]
+        named = {word.rstrip(",") for line in lines for word in line}
+        shown = {x.name for x in options.OPTIONS if x.group == group}
+        assert shown <= named
+        assert len(lines) == len(shown)
+    code, _, err = run_here(capsys, "--help=nothing")
+    assert code == 2
+    assert err.startswith("bolide: error: --help is about one of listen, app, ")
 
 
 def parse(words, **environ):
