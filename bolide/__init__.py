@@ -9,7 +9,8 @@ from __future__ import annotations
 from bolide._engine import ClientDisconnected, LifespanError, TLSError
 from bolide.config import Config
 from bolide.errors import AppError, BindError, ConfigError
-from bolide.server import Server, run
+from bolide.server import Server
+from bolide.start import run
 
 __version__ = "0.1.0"
 
@@ -26,6 +27,15 @@ __all__ = [
     "get_include",
     "run",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Return ``main``, the command, which is imported when it is asked for."""
+    if name == "main":
+        from bolide.cli import main
+
+        return main
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get_include() -> str:

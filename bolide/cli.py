@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 from bolide.config import Config
 from bolide.errors import AppError, ConfigError
 from bolide.importer import check_target
-from bolide.server import EXIT_ERROR, EXIT_OK, EXIT_USAGE, run_config
+from bolide.server import EXIT_ERROR, EXIT_OK, EXIT_USAGE
 from bolide.settings import Gathered, UsageError, gather
+from bolide.start import run_config
 from bolide.usage import help_text
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bolide.errors import ConfigError
 from bolide.importer import load_app, look_first_in
+from bolide.logs import LEVELS, Log
 from bolide.loops import LoopFactory, loop_factory
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Loading:
     factory: bool
     interface: str
     loop: Any
+    notes: list[str]
     reload: bool
     tls: Any
     workers: int | str | None
@@ -51,6 +53,12 @@ class Loading:
             app_dir=self.app_dir,
             interface=self.interface,
         )
+
+    def tell_notes(self, log: Log) -> None:
+        """Say what the user should be told at the start, once."""
+        for note in self.notes:
+            log.line(LEVELS["info"], note)
+        self.notes.clear()
 
     def prepare(self) -> None:
         """Put the variables of ``env_file`` into the environment; raise ConfigError."""

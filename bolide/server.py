@@ -11,9 +11,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
 from bolide import _engine
 from bolide import sockets as listening
@@ -23,11 +22,8 @@ from bolide.errors import AppError, BindError, ConfigError
 from bolide.logs import LEVELS
 from bolide.loops import loop_name
 from bolide.pauses import counted
-from bolide.pidfile import PidFile
 from bolide.systemd import Notifier
 from bolide.tally import Tallies
-from bolide.tls import ktls_note
-from bolide.upgrade import find_predecessor
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -317,6 +313,7 @@ class Server:
         return settings
 
     def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.config.tell_notes(self.log)
         self.log.line(LEVELS["info"], banner(where, loop_name(loop)))
         if self._notifier is not None:
             self._notifier.ready()
@@ -530,54 +527,3 @@ class Server:
         self._signal = number
         self._retires = False
         self.should_exit = True
-
-
-def run_config(
-    config: Config,
-    again: Callable[[], Config] | None = None,
-    *,
-    owns_process: bool = False,
-) -> int:
-    """Serve until a signal comes, in workers where ``config`` asks for them.
-
-    Returns the exit code, in each worker as well. ``again`` reads the settings anew
-    for a reload; it raises ConfigError. ``owns_process`` is as for ``Server.run``.
-    """
-    if owns_process:
-        log = config.make_log()
-        notes = [*config.notes]
-        if config.tls is not None and config.tls.ktls:
-            notes.append(ktls_note())
-        for note in notes:
-            log.line(LEVELS["info"], note)
-    if config.umask is not None:
-        os.umask(int(config.umask))
-    if config.reload:
-        from bolide import reloader
-
-        reloader.check(config)
-    predecessor = find_predecessor()
-    pid_file = PidFile(config.pid_file)
-    if predecessor is None:
-        pid_file.write()
-    try:
-        if config.reload:
-            return reloader.Reloader(config).run()
-        if config.workers is None and predecessor is None:
-            return Server(config).execute(owns_process=owns_process)
-        from bolide.supervisor import Supervisor
-
-        return Supervisor(config, again, pid_file, predecessor).run()
-    finally:
-        pid_file.remove()
-
-
-def run(app: Any, **settings: Any) -> None:
-    """Serve ``app``, an application or ``"module:attribute"``, until a signal comes.
-
-    ``settings`` are the fields of Config. Exits the process, with the codes of the
-    command, when it cannot serve. Raises ConfigError for settings that cannot be used.
-    """
-    code = run_config(Config(app, **settings))
-    if code != EXIT_OK:
-        sys.exit(code)

@@ -109,6 +109,16 @@ def test_all_addresses_of_both_families_go_together():
         assert talk(port, request()).endswith(b"hello")
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="no IPv6 here")
+def test_every_address_of_ipv6_alone_is_every_address_of_ipv4_too():
+    with Command("apps:hello", "--bind", "[::]:0") as command:
+        port = command.port()
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, port), DEADLINE_S) as sock:
+                sock.sendall(request())
+                assert sock.recv(65536).startswith(b"HTTP/1.1 200")
+
+
 def test_a_strange_owner_is_told(tmp_path):
     bind = f"unix:{tmp_path}/s,owner=no such user"
     code, out, err = run("apps:hello", "--bind", bind)

@@ -7,7 +7,7 @@ import apps
 import pytest
 import uvicorn
 import uvicorn.config
-from command import run_here
+from command import Command, run_here
 
 import bolide
 from bolide import cli, options
@@ -121,6 +121,23 @@ def test_run_takes_what_its_run_takes():
 
 def public(thing):
     return {name for name in vars(thing) if not name.startswith("_")}
+
+
+def test_the_package_has_what_its_package_has():
+    for name in uvicorn.__all__:
+        assert callable(getattr(bolide, name))
+
+
+def test_what_has_no_meaning_is_said_once_to_programs_too(capsys):
+    code = (
+        "import bolide; bolide.run('apps:hello', port=0, http='h11', workers=WORKERS)"
+    )
+    for workers in ("None", "2"):
+        words = "import sys; sys.path.insert(0, '.')\n" + code
+        with Command(code=words.replace("WORKERS", workers)) as program:
+            program.port()
+            assert program.stop() == 0
+            assert program.err.rest().count("http has no meaning in bolide") == 1
 
 
 def test_a_server_has_the_methods_of_its_server():

@@ -1,0 +1,62 @@
+"""Starts what the settings ask for: a server, a supervisor, or a reloader."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bolide.config import Config
+from bolide.pidfile import PidFile
+from bolide.server import EXIT_OK, Server
+from bolide.tls import ktls_note
+from bolide.upgrade import find_predecessor
+
+
+def run_config(
+    config: Config,
+    again: Callable[[], Config] | None = None,
+    *,
+    owns_process: bool = False,
+) -> int:
+    """Serve until a signal comes, in workers where ``config`` asks for them.
+
+    Returns the exit code, in each worker as well. ``again`` reads the settings anew
+    for a reload; it raises ConfigError. ``owns_process`` is as for ``Server.run``.
+    """
+    if owns_process and config.tls is not None and config.tls.ktls:
+        config.notes.append(ktls_note())
+    if config.notes:
+        config.tell_notes(config.make_log())
+    if config.umask is not None:
+        os.umask(int(config.umask))
+    if config.reload:
+        from bolide import reloader
+
+        reloader.check(config)
+    predecessor = find_predecessor()
+    pid_file = PidFile(config.pid_file)
+    if predecessor is None:
+        pid_file.write()
+    try:
+        if config.reload:
+            return reloader.Reloader(config).run()
+        if config.workers is None and predecessor is None:
+            return Server(config).execute(owns_process=owns_process)
+        from bolide.supervisor import Supervisor
+
+        return Supervisor(config, again, pid_file, predecessor).run()
+    finally:
+        pid_file.remove()
+
+
+def run(app: Any, **settings: Any) -> None:
+    """Serve ``app``, an application or ``"module:attribute"``, until a signal comes.
+
+    ``settings`` are the fields of Config. Exits the process, with the codes of the
+    command, when it cannot serve. Raises ConfigError for settings that cannot be used.
+    """
+    code = run_config(Config(app, **settings))
+    if code != EXIT_OK:
+        sys.exit(code)
