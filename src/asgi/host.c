@@ -71,6 +71,17 @@ fill_scope(struct host *host)
     return 0;
 }
 
+static int
+fill_extensions(struct host *host)
+{
+    module_state *st = host->st;
+    PyObject *all = Py_BuildValue("{O{},O{}}", st->str_http_response_pathsend,
+                                  st->str_http_response_zerocopysend);
+
+    Py_XSETREF(host->extensions, all);
+    return all == NULL ? -1 : 0;
+}
+
 /* The same but for what a WebSocket has not, and what it has (ASGI F7). */
 static int
 fill_scope_websocket(struct host *host)
@@ -104,7 +115,9 @@ host_open(struct host *host)
     }
     bool failed = PyErr_Occurred() != NULL;
     Py_XDECREF(factory);
-    return failed || fill_scope(host) < 0 ? -1 : fill_scope_websocket(host);
+    if (failed || fill_extensions(host) < 0 || fill_scope(host) < 0)
+        return -1;
+    return fill_scope_websocket(host);
 }
 
 int
@@ -118,6 +131,7 @@ host_visit(struct host *host, visitproc visit, void *arg)
     Py_VISIT(host->log_exception);
     Py_VISIT(host->scope);
     Py_VISIT(host->scope_websocket);
+    Py_VISIT(host->extensions);
     Py_VISIT(host->asgi);
     Py_VISIT(host->state);
     Py_VISIT(host->interrupt);
@@ -154,6 +168,7 @@ host_clear(struct host *host)
     Py_CLEAR(host->log_exception);
     Py_CLEAR(host->scope);
     Py_CLEAR(host->scope_websocket);
+    Py_CLEAR(host->extensions);
     Py_CLEAR(host->asgi);
     Py_CLEAR(host->state);
     Py_CLEAR(host->root_path);

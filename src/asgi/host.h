@@ -60,9 +60,10 @@ struct host {
 
     PyObject *scope; /* the dict that each scope is a copy of; NULL before host_open */
     PyObject *scope_websocket; /* ... of a WebSocket */
-    PyObject *asgi;            /* ... and its "asgi" */
-    PyObject *state;           /* the lifespan's state, a dict */
-    PyObject *root_path;       /* str, empty or beginning with "/" */
+    PyObject *extensions; /* the dict that "extensions" of a request is a copy of */
+    PyObject *asgi;       /* ... and its "asgi" */
+    PyObject *state;      /* the lifespan's state, a dict */
+    PyObject *root_path;  /* str, empty or beginning with "/" */
 
     /* What clients that stay say again and again: the last (name, value) by enum
      * field_id, and paths by a hash. */

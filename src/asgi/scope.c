@@ -426,7 +426,7 @@ fill_http(struct host *host, PyObject *scope, struct peer *peer,
         return -1;
     if (set_new(scope, st->str_method, method_text(st, head->method)) < 0)
         return -1;
-    return fill_extensions(host, scope, peer, PyDict_New());
+    return fill_extensions(host, scope, peer, PyDict_Copy(host->extensions));
 }
 
 static PyObject *

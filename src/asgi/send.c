@@ -3,6 +3,7 @@
 #include "asgi/send.h"
 
 #include "asgi/callable.h"
+#include "asgi/files.h"
 #include "asgi/message.h"
 #include "asgi/raise.h"
 #include "asgi/respond.h"
@@ -25,6 +26,10 @@ send_message(CallObject *call, PyObject *message)
         result = respond_body(call, message);
     else if (is_text(type, st->str_http_response_start))
         result = respond_start(call, message);
+    else if (is_text(type, st->str_http_response_pathsend))
+        result = files_send_path(call, message);
+    else if (is_text(type, st->str_http_response_zerocopysend))
+        result = files_send_file(call, message);
     else
         result = message_unknown(type);
     Py_DECREF(type);

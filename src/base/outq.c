@@ -5,6 +5,8 @@
 #include <assert.h> /* assert */
 
 #include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
 
 #define BLOCK_ROOM (OUTQ_BLOCK_BYTES - sizeof(struct outq_node))
 
@@ -86,6 +88,7 @@ append_block(struct outq *q)
     node->ptr = (const char *)(node + 1);
     node->len = 0;
     node->room = BLOCK_ROOM;
+    node->is_file = false;
     node->lender = NULL;
     append(q, node);
     return node;
@@ -157,22 +160,81 @@ outq_copy(struct outq *q, struct slice bytes)
     return 0;
 }
 
-int
-outq_lend(struct outq *q, struct slice bytes, const struct lender *lender, void *owner)
+static struct outq_node *
+append_lent(struct outq *q, size_t len, const struct lender *lender, void *owner)
 {
     struct outq_node *node = pool_take(&q->pools->lent);
     if (node == NULL)
-        return ERR_NOMEM;
+        return NULL;
     lender->retain(owner);
-    *node = (struct outq_node){
-        .ptr = bytes.ptr,
-        .len = bytes.len,
-        .lender = lender,
-        .owner = owner,
-    };
+    *node = (struct outq_node){.len = len, .lender = lender, .owner = owner};
     append(q, node);
-    count(q, bytes.len);
+    count(q, len);
+    return node;
+}
+
+int
+outq_lend(struct outq *q, struct slice bytes, const struct lender *lender, void *owner)
+{
+    struct outq_node *node = append_lent(q, bytes.len, lender, owner);
+    if (node == NULL)
+        return ERR_NOMEM;
+    node->ptr = bytes.ptr;
     return 0;
+}
+
+int
+outq_lend_file(struct outq *q, struct file *file, uint64_t offset, size_t n)
+{
+    struct outq_node *node = append_lent(q, n, &file_lender, file);
+    if (node == NULL)
+        return ERR_NOMEM;
+    node->is_file = true;
+    node->offset = offset;
+    return 0;
+}
+
+const struct outq_node *
+outq_file(const struct outq *q)
+{
+    const struct outq_node *node = q->head;
+
+    while (node != NULL && node->len == 0)
+        node = node->next;
+    return node != NULL && node->is_file && node->len <= outq_ready(q) ? node : NULL;
+}
+
+static void
+keep(void *owner)
+{
+    (void)owner; /* there is one who holds it */
+}
+
+static const struct lender memory_lender = {keep, mem_free};
+
+/* Queues bytes of a file that are read now, into memory of their own. */
+static int
+lend_read(struct outq *q, const struct outq_node *from, size_t n)
+{
+    char *bytes = mem_alloc(n);
+    if (bytes == NULL)
+        return ERR_NOMEM;
+    int err = file_read(from->owner, from->offset, bytes, n);
+    if (err == 0)
+        err = outq_lend(q, slice_new(bytes, n), &memory_lender, bytes);
+    if (err != 0)
+        mem_free(bytes);
+    return err;
+}
+
+static int
+move_some(struct outq *to, const struct outq_node *node, size_t n)
+{
+    if (node->is_file)
+        return lend_read(to, node, n);
+    struct slice bytes = slice_new(node->ptr, n);
+    return node->lender != NULL ? outq_lend(to, bytes, node->lender, node->owner)
+                                : outq_copy(to, bytes);
 }
 
 int
@@ -181,9 +243,7 @@ outq_move(struct outq *to, struct outq *from, size_t n)
     while (n > 0) {
         struct outq_node *node = from->head;
         size_t len = node->len < n ? node->len : n;
-        struct slice bytes = slice_new(node->ptr, len);
-        int err = node->lender != NULL ? outq_lend(to, bytes, node->lender, node->owner)
-                                       : outq_copy(to, bytes);
+        int err = move_some(to, node, len);
         if (err != 0)
             return err;
         outq_sent(from, len);
@@ -252,6 +312,8 @@ outq_iov(const struct outq *q, struct iovec *iov, int max)
     for (struct outq_node *node = q->head; left > 0 && n < max; node = node->next) {
         if (node->len == 0)
             continue;
+        if (node->is_file)
+            break;
         size_t len = node->len < left ? node->len : left;
         iov[n++] = (struct iovec){.iov_base = (void *)node->ptr, .iov_len = len};
         left -= len;
@@ -267,7 +329,10 @@ outq_sent(struct outq *q, size_t n)
     while (n > 0) {
         struct outq_node *node = q->head;
         if (n < node->len) {
-            node->ptr += n;
+            if (node->is_file)
+                node->offset += n;
+            else
+                node->ptr += n;
             node->len -= n;
             return;
         }

@@ -6,6 +6,7 @@
 #define BASE_OUTQ_H
 
 #include <stdbool.h> /* bool */
+#include <stdint.h>  /* uint32_t, uint64_t */
 #include <sys/uio.h> /* struct iovec */
 
 #include "base/compiler.h" /* MUST_USE */
@@ -18,6 +19,8 @@
 /* The longest text that fits into a gap (outq_gap). */
 #define OUTQ_GAP_BYTES 64u
 
+struct file;
+
 /* Somebody who lends bytes.  `retain` and `release` are called in pairs; neither may
  * fail, call back into the queue, or be NULL. */
 struct lender {
@@ -27,10 +30,14 @@ struct lender {
 
 /* One piece of output: a block with copied bytes behind it, or lent bytes. */
 struct outq_node {
-    struct outq_node *next;      /* NULL at the tail */
-    const char *ptr;             /* first byte that is not written yet */
+    struct outq_node *next; /* NULL at the tail */
+    union {
+        const char *ptr; /* first byte that is not written yet */
+        uint64_t offset; /* is_file: where it is in the file */
+    };
     size_t len;                  /* bytes from ptr on */
     uint32_t room;               /* copied: bytes still free behind ptr + len */
+    bool is_file;                /* lent: bytes of a file, the owner is a struct file */
     const struct lender *lender; /* lent: not NULL */
     void *owner;                 /* lent: borrowed but for the retain */
 };
@@ -77,9 +84,18 @@ MUST_USE int outq_copy(struct outq *q, struct slice bytes);
 MUST_USE int outq_lend(struct outq *q, struct slice bytes, const struct lender *lender,
                        void *owner);
 
+/* Queues bytes [offset, offset + n) of a file, n > 0, and retains it until they are
+ * written or dropped.  Returns 0 or ERR_NOMEM. */
+MUST_USE int outq_lend_file(struct outq *q, struct file *file, uint64_t offset,
+                            size_t n);
+
+/* The node at the front where that is a file's, all of which may be written; else NULL.
+ * Borrowed until the queue changes. */
+const struct outq_node *outq_file(const struct outq *q);
+
 /* Moves the first `n` bytes of `from`, n <= outq_ready(from), to the end of `to`; both have
- * the same pools, and `to` does not hold.  What is lent stays lent.  Returns 0, or
- * ERR_NOMEM with a part of them moved. */
+ * the same pools, and `to` does not hold.  What is lent stays lent; bytes of
+ * a file are read.  Returns 0, or ERR_NOMEM or ERR_IO with a part of them moved. */
 MUST_USE int outq_move(struct outq *to, struct outq *from, size_t n);
 
 /* Leaves a gap whose text becomes known later, before anything behind it may be written:
@@ -98,7 +114,7 @@ void outq_unhold(struct outq *q);
 /* Drops everything queued since outq_hold, releasing what was lent, and ends the hold. */
 void outq_take_back(struct outq *q);
 
-/* Fills iov[0..max) with the next bytes that may be written.  Returns how many entries
+/* Fills iov[0..max) with the next bytes that may be written, up to a file's.  Returns how many entries
  * were filled, 0 when there is nothing to write. */
 int outq_iov(const struct outq *q, struct iovec *iov, int max);
 

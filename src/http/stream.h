@@ -30,9 +30,13 @@ struct http_response {
 /* Body bytes.  They are borrowed for the call; a protocol that wants to keep them retains
  * `owner` through `lender`.  lender NULL: they are copied. */
 struct chunk {
-    struct slice bytes;
+    struct slice bytes; /* of a file the length alone counts */
     const struct lender *lender;
     void *owner;
+    struct file
+        *file; /* not NULL: the bytes are this file's, from `offset` on; they are
+                          read as the peer takes them, and the file is retained meanwhile */
+    uint64_t offset;
 };
 
 /* Downwards: what a protocol does for the handler; one const table per protocol.  The

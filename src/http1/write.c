@@ -249,6 +249,8 @@ write_bytes(struct outq *q, const struct chunk *body)
 {
     if (body->bytes.len == 0)
         return 0;
+    if (body->file != NULL)
+        return outq_lend_file(q, body->file, body->offset, body->bytes.len);
     if (body->lender != NULL && body->bytes.len >= LEND_BYTES)
         return outq_lend(q, body->bytes, body->lender, body->owner);
     return outq_copy(q, body->bytes);
@@ -367,6 +369,12 @@ h1_write_body(struct h1_writer *w, struct outq *q, struct service *service,
 {
     if (w->framing == H1_UNDECIDED) {
         int err = write_first(w, q, service, body, last, no_body);
+        if (err != 0)
+            return err;
+    }
+    /* A file is not held back: its end may be far away. */
+    if (w->framing == H1_HELD && body->file != NULL) {
+        int err = h1_write_release(w, q);
         if (err != 0)
             return err;
     }

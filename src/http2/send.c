@@ -140,6 +140,20 @@ h2_watch_sending(struct h2_exchange *x, uint64_t now_ms)
     h2_note_due(h, x->send_due_ms);
 }
 
+static int
+queue_bytes(struct h2_exchange *x, const struct chunk *body)
+{
+    struct slice bytes = body->bytes;
+
+    if (bytes.len == 0)
+        return 0;
+    if (body->file != NULL)
+        return outq_lend_file(&x->out, body->file, body->offset, bytes.len);
+    if (body->lender != NULL && bytes.len >= LEND_BYTES)
+        return outq_lend(&x->out, bytes, body->lender, body->owner);
+    return outq_copy(&x->out, bytes);
+}
+
 /* Queues body bytes, behind the head where that still waits. */
 static int
 queue(struct h2_exchange *x, const struct chunk *body, bool last)
@@ -147,12 +161,8 @@ queue(struct h2_exchange *x, const struct chunk *body, bool last)
     struct h2_session *h = session_of(x);
     struct slice bytes = body->bytes;
     bool is_first = !x->is_committed;
-    int err = 0;
 
-    if (bytes.len > 0)
-        err = body->lender != NULL && bytes.len >= LEND_BYTES
-                  ? outq_lend(&x->out, bytes, body->lender, body->owner)
-                  : outq_copy(&x->out, bytes);
+    int err = queue_bytes(x, body);
     if (err != 0)
         return err;
     x->out_ended = last;

@@ -5,6 +5,7 @@
 #define NET_IO_H
 
 #include <stdbool.h>   /* bool */
+#include <stdint.h>    /* uint64_t */
 #include <sys/types.h> /* ssize_t */
 #include <sys/uio.h>   /* struct iovec */
 
@@ -28,6 +29,10 @@ struct io_ops {
      * but no byte of these.  n is 0 only for io->wants_write. */
     ssize_t (*writev)(struct io *io, const struct iovec *iov, int n);
 
+    /* Writes bytes [offset, offset + n) of the file `fd`, n > 0, or a part of them; as
+     * writev does, 0 being some progress.  ERR_IO: the file ends before. */
+    ssize_t (*write_file)(struct io *io, int fd, uint64_t offset, size_t n);
+
     /* Ends our writing side: the peer sees a clean end after what was written. */
     void (*shutdown)(struct io *io);
 
@@ -37,6 +42,9 @@ struct io_ops {
 };
 
 /* Embedded in a connection; a transport may embed it in a struct of its own. */
+/* The most that a transport takes of a file in one call. */
+#define IO_FILE_BYTES 65536u
+
 struct io {
     const struct io_ops *ops;
     int fd;             /* owned */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* net/io_plain.c — the transport of io.h over a plain socket. */
-#include <errno.h>      /* errno */
-#include <sys/socket.h> /* recv, sendmsg */
-#include <unistd.h>     /* close */
+#include <errno.h>        /* errno */
+#include <sys/sendfile.h> /* sendfile */
+#include <sys/socket.h>   /* recv, sendmsg */
+#include <unistd.h>       /* close */
 
 #include "base/err.h"
 #include "net/io.h"
@@ -37,6 +38,22 @@ plain_writev(struct io *io, const struct iovec *iov, int n)
     }
 }
 
+static ssize_t
+plain_write_file(struct io *io, int fd, uint64_t offset, size_t n)
+{
+    off_t at = (off_t)offset;
+
+    for (;;) {
+        ssize_t sent = sendfile(io->fd, fd, &at, n);
+        if (sent > 0)
+            return sent;
+        if (sent == 0)
+            return ERR_IO; /* it has become shorter */
+        if (errno != EINTR)
+            return err_from_errno(errno);
+    }
+}
+
 static void
 plain_shutdown(struct io *io)
 {
@@ -57,6 +74,7 @@ plain_close(struct io *io, bool reset)
 static const struct io_ops plain_ops = {
     .read = plain_read,
     .writev = plain_writev,
+    .write_file = plain_write_file,
     .shutdown = plain_shutdown,
     .close = plain_close,
 };

@@ -12,12 +12,10 @@
 #include "http/status.h"
 #include "http2/session.h"
 #include "server/hello.h"
+#include "server/output.h"
 #include "server/protocols.h"
 #include "server/secure.h"
 #include "server/turn.h"
-
-/* Pieces of output in one writev. */
-#define WRITE_PIECES 64
 
 /* A connection with bytes left over reads behind them, this much at a time. */
 #define READ_BEHIND_BYTES IO_READ_MIN
@@ -147,42 +145,6 @@ end(struct conn *conn)
     buf_release(&wire->in);
 }
 
-/* What the transport has to say beside what is queued. */
-static int
-write_own(struct conn *conn)
-{
-    ssize_t sent = conn->io->ops->writev(conn->io, NULL, 0);
-
-    if (sent < 0)
-        return (int)sent;
-    conn->send_due_ms = TIMER_NEVER;
-    return conn->io->wants_write ? ERR_AGAIN : 0;
-}
-
-/* Writes until everything is out or the transport takes no more. */
-static int
-write_out(struct conn *conn)
-{
-    struct outq *out = &conn->wire.out;
-    struct iovec iov[WRITE_PIECES];
-    int n;
-
-    while ((n = outq_iov(out, iov, WRITE_PIECES)) > 0) {
-        size_t offered = 0;
-        for (int i = 0; i < n; i++)
-            offered += iov[i].iov_len;
-        ssize_t sent = conn->io->ops->writev(conn->io, iov, n);
-        if (sent < 0)
-            return (int)sent;
-        outq_sent(out, (size_t)sent);
-        tally_add(conn->turn->service.tally, TALLY_BYTES_OUT, (uint64_t)sent);
-        conn->send_due_ms = TIMER_NEVER;
-        if ((size_t)sent < offered)
-            return ERR_AGAIN;
-    }
-    return conn->io->wants_write ? write_own(conn) : 0;
-}
-
 static void
 set_send_due(struct conn *conn)
 {
@@ -199,7 +161,7 @@ flush(struct conn *conn)
     if (outq_ready(&wire->out) == 0 && wire->out.held == 0 && !conn->io->wants_write)
         return;
     conn->was_high = conn->was_high || wire->out.bytes > HTTP_OUT_HIGH_BYTES;
-    int err = write_out(conn);
+    int err = output_write(conn);
     conn->wants_write = err == ERR_AGAIN;
     if (err == ERR_AGAIN)
         set_send_due(conn);

@@ -113,7 +113,7 @@ tls_desk_init(struct tls_desk *desk, const struct clock *clock)
     desk->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "bolide");
     desk->in = mem_alloc(IN_BYTES);
     desk->out = mem_alloc(TLS_DESK_OUT_BYTES);
-    desk->piece = mem_alloc(TLS_RECORD_BYTES);
+    desk->piece = mem_alloc(IO_FILE_BYTES);
     if (desk->method == NULL || desk->in == NULL || desk->out == NULL ||
         desk->piece == NULL) {
         tls_desk_fini(desk);

@@ -11,7 +11,7 @@
 
 #include <errno.h>      /* errno */
 #include <sys/socket.h> /* recv, send, shutdown */
-#include <unistd.h>     /* close */
+#include <unistd.h>     /* close, pread */
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -370,6 +370,21 @@ tls_writev(struct io *io, const struct iovec *iov, int n)
     return more < 0 ? more : (ssize_t)done + more;
 }
 
+/* What was read before and has been encrypted is read again, and left out by tls_writev:
+ * the pieces begin where the last said that they end. */
+static ssize_t
+tls_write_file(struct io *io, int fd, uint64_t offset, size_t n)
+{
+    const struct tls_desk *desk = tls_of(io)->desk;
+    ssize_t got =
+        pread(fd, desk->piece, n < IO_FILE_BYTES ? n : IO_FILE_BYTES, (off_t)offset);
+
+    if (got <= 0)
+        return ERR_IO;
+    return tls_writev(
+        io, &(struct iovec){.iov_base = desk->piece, .iov_len = (size_t)got}, 1);
+}
+
 /* The end */
 
 static void
@@ -414,6 +429,7 @@ tls_close(struct io *io, bool reset)
 static const struct io_ops tls_ops = {
     .read = tls_read,
     .writev = tls_writev,
+    .write_file = tls_write_file,
     .shutdown = tls_shutdown,
     .close = tls_close,
 };

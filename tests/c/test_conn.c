@@ -48,8 +48,12 @@ fake_close(struct io *io, bool reset)
     close(io->fd);
 }
 
-static const struct io_ops fake_io = {fake_read, fake_writev, fake_shutdown,
-                                      fake_close};
+static const struct io_ops fake_io = {
+    .read = fake_read,
+    .writev = fake_writev,
+    .shutdown = fake_shutdown,
+    .close = fake_close,
+};
 
 static void
 nothing(struct wire *wire, void *session)

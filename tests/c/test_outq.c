@@ -3,6 +3,9 @@
  * lent is released once; the queue is compared with a flat array of bytes. */
 #include "base/outq.c"
 
+#include <stdlib.h> /* mkstemp */
+#include <unistd.h> /* unlink, write */
+
 #include "base/mem.h"
 #include "random.h"
 #include "tap.h"
@@ -409,9 +412,77 @@ test_lent_nothing_is_released_too(void)
     outq_pools_fini(&pools);
 }
 
+static struct file *
+make_file(const char *text)
+{
+    char path[] = "/tmp/outq-XXXXXX";
+    int fd = mkstemp(path);
+
+    (void)unlink(path);
+    ok(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "a file");
+    return file_new(fd);
+}
+
+/* What stands in front of a file leaves first, and what follows waits for it. */
+static void
+test_a_file_leaves_in_order(void)
+{
+    struct outq_pools pools;
+    struct outq q;
+    struct iovec iov[4];
+    struct file *file = make_file("0123456789");
+
+    outq_pools_init(&pools, 1);
+    outq_init(&q, &pools);
+    is(outq_copy(&q, slice_of("head")), 0, "bytes are queued");
+    is(outq_lend_file(&q, file, 2, 5), 0, "a part of a file");
+    is(outq_copy(&q, slice_of("tail")), 0, "and more bytes");
+    is(file->nrefs, 2, "the queue has a reference");
+    is(q.bytes, 13, "all of it counts");
+    is(outq_iov(&q, iov, 4), 1, "memory ends at the file");
+    ok(outq_file(&q) == NULL, "it is not its turn yet");
+    outq_sent(&q, 4);
+    is(outq_iov(&q, iov, 4), 0, "then there is no memory");
+    outq_sent(&q, 2);
+    const struct outq_node *node = outq_file(&q);
+    ok(node != NULL && node->offset == 4 && node->len == 3, "a part of it was sent");
+    outq_sent(&q, 3);
+    is(file->nrefs, 1, "it is given back");
+    is(outq_iov(&q, iov, 4), 1, "what follows is next");
+    outq_clear(&q);
+    file_release(file);
+    outq_pools_fini(&pools);
+}
+
+static void
+test_a_file_that_is_moved_is_read(void)
+{
+    struct outq_pools pools;
+    struct outq from, to;
+    struct iovec iov[4];
+    struct file *file = make_file("0123456789");
+
+    outq_pools_init(&pools, 1);
+    outq_init(&from, &pools);
+    outq_init(&to, &pools);
+    is(outq_lend_file(&from, file, 1, 100), 0, "more than there is");
+    is(outq_move(&to, &from, 4), 0, "some of it is moved");
+    is(outq_iov(&to, iov, 4), 1, "as memory");
+    ok(iov[0].iov_len == 4 && memcmp(iov[0].iov_base, "1234", 4) == 0, "these bytes");
+    is(outq_move(&to, &from, 50), ERR_IO, "what is not there cannot be read");
+    is(to.bytes, 4, "and is not queued");
+    outq_clear(&to);
+    outq_clear(&from);
+    is(file->nrefs, 1, "the file is given back");
+    file_release(file);
+    outq_pools_fini(&pools);
+}
+
 int
 main(void)
 {
+    test_a_file_leaves_in_order();
+    test_a_file_that_is_moved_is_read();
     test_bytes_leave_in_order_and_loans_are_released_once();
     test_a_gap_is_filled_before_what_follows_it();
     test_what_is_taken_back_leaves_no_trace();

@@ -31,6 +31,32 @@ def test_a_body_is_streamed_down(client):
     assert answer.text == "".join(f"{n}\n" for n in range(10000))
 
 
+def test_files_are_served_whole_in_ranges_and_by_time(tmp_path, monkeypatch):
+    """FileResponse and StaticFiles give the engine the path (ASGI G6)."""
+    from serving import Serving
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+    from starlette.staticfiles import StaticFiles
+
+    whole = bytes(range(256)) * 1000
+    (tmp_path / "a.bin").write_bytes(whole)
+    (tmp_path / "a.txt").write_text("small")
+    monkeypatch.chdir(tmp_path.parent)
+    files = StaticFiles(directory=tmp_path.name)
+    with Serving(Starlette(routes=[Mount("/files", files)])) as serving:
+        answer = serving.ask("/files/a.bin")
+        assert (answer.status, answer.body) == (200, whole)
+        assert serving.ask("/files/a.txt").body == b"small"
+        part = serving.ask("/files/a.bin", "Range: bytes=1000-1999\r\n")
+        assert (part.status, part.body) == (206, whole[1000:2000])
+        fields = f"If-None-Match: {answer.field('etag')}\r\n"
+        assert serving.ask("/files/a.bin", fields).status == 304
+        assert serving.ask("/files/none").status == 404
+        head = serving.ask("/files/a.bin", method="HEAD")
+        assert head.field("content-length") == str(len(whole))
+        assert serving.log.exceptions == []
+
+
 def test_a_background_task_runs_behind_the_answer(client):
     assert client.post("/later", params={"name": "ada"}).status_code == 202
     wait_until(lambda: "ada" in client.get("/done").json())

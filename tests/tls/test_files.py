@@ -1,0 +1,122 @@
+"""G6 to G19 over TLS and HTTP/2, where files are read in pieces."""
+
+import contextlib
+import hashlib
+import os
+import resource
+import shutil
+import socket
+import ssl
+import subprocess
+
+import pytest
+from serving import DEADLINE_S, read_all, read_answer, request, start
+from talking import Secure, client_context
+
+MIB = 1 << 20
+
+
+def content(n):
+    return hashlib.shake_128(b"t").digest(n)
+
+
+def sends(path):
+    """Return an application that sends the file by path, or by descriptor at /fd."""
+
+    async def app(scope, receive, send):
+        await start(send)
+        if scope["path"] == "/fd":
+            with path.open("rb") as file:
+                message = {"file": file, "offset": 1, "more_body": True}
+                await send({"type": "http.response.zerocopysend", **message})
+                await send({"type": "http.response.body", "body": b"."})
+        else:
+            await send({"type": "http.response.pathsend", "path": str(path)})
+
+    return app
+
+
+@contextlib.contextmanager
+def over_tls(path, authority, localhost):
+    """Give a connection to a server that sends ``path``."""
+    with (
+        Secure(sends(path), localhost) as serving,
+        serving.open(client_context(authority)) as sock,
+    ):
+        yield sock
+
+
+@pytest.mark.parametrize("n", [0, 1, 16385, 65536, 3 * MIB + 7])
+def test_G19_files_over_tls(authority, localhost, tmp_path, n):
+    path = tmp_path / "file"
+    path.write_bytes(content(n))
+    with over_tls(path, authority, localhost) as sock:
+        for _ in range(2):
+            sock.sendall(request())
+            assert read_answer(sock).body == content(n)
+        sock.sendall(request("/fd"))
+        assert read_answer(sock).body == content(n)[1:] + b"."
+
+
+def test_G19_a_slow_client_over_tls_gets_all_of_it(authority, localhost, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(content(2 * MIB))
+    with Secure(sends(path), localhost) as serving:
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.settimeout(DEADLINE_S)
+        plain.connect(serving.place)
+        context = client_context(authority)
+        with context.wrap_socket(plain, server_hostname="localhost") as sock:
+            sock.sendall(request(fields="Connection: close\r\n"))
+            data = read_all(sock)
+    assert data.partition(b"\r\n\r\n")[2] == content(2 * MIB)
+
+
+def test_G19_a_large_file_over_tls_needs_no_memory(authority, localhost, tmp_path):
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.truncate(512 * MIB)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with over_tls(path, authority, localhost) as sock:
+        sock.sendall(request(fields="Connection: close\r\n"))
+        room, got = bytearray(MIB), 0
+        while k := sock.recv_into(room):
+            got += k
+    assert got > 512 * MIB
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 30_000
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+@pytest.mark.parametrize("n", [0, 10, 16385, 5 * MIB + 3])
+def test_G19_files_over_http2(authority, localhost, tmp_path, scheme, n):
+    if shutil.which("curl") is None:
+        pytest.skip("there is no curl")
+    path, got = tmp_path / "file", tmp_path / "got"
+    path.write_bytes(content(n))
+    settings = {} if scheme == "https" else {"ssl_certfile": None, "ssl_keyfile": None}
+    with Secure(sends(path), localhost, **settings) as serving:
+        url = f"{scheme}://localhost:{serving.place[1]}"
+        words = ["-sS", "-f", "--cacert", authority.cert, "--noproxy", "*"]
+        words += ["--http2" if scheme == "https" else "--http2-prior-knowledge"]
+        for target, wanted in (("/", content(n)), ("/fd", content(n)[1:] + b".")):
+            done = subprocess.run(
+                ["curl", *words, "-w", "%{http_version}", "-o", got, url + target],
+                capture_output=True,
+                timeout=DEADLINE_S,
+                check=True,
+            )
+            assert done.stdout == b"2"
+            assert (got.read_bytes() if got.exists() else b"") == wanted
+            got.unlink(missing_ok=True)
+
+
+def test_G19_a_file_that_becomes_shorter_over_tls(authority, localhost, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(bytes(64 * MIB))
+    with over_tls(path, authority, localhost) as sock:
+        sock.sendall(request())
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200")
+        os.truncate(path, MIB)
+        with contextlib.suppress(ssl.SSLError):
+            assert len(read_all(sock)) < 64 * MIB
