@@ -17,6 +17,7 @@ PROXY_PROTOCOLS = ("off", "v1", "v2", "any")
 """Choices of the option ``proxy-protocol``: which headers a proxy sends in front."""
 
 LISTEN_PLAIN, LISTEN_PROXY_V1, LISTEN_PROXY_V2, LISTEN_REDIRECT = 1, 2, 4, 8
+LISTEN_INSIDE = 16
 """What the engine is told of a socket; enum listen_flag of src/server/server.h."""
 
 _OF_UNIX = ("mode", "owner")
@@ -51,6 +52,8 @@ class Bind(NamedTuple):
     """One of PROXY_PROTOCOLS."""
     redirects: bool = False
     """Whether every request is sent to https; with ``tls`` False."""
+    is_inside: bool = False
+    """Whether only health, metrics and the status page are there."""
 
     def flags(self) -> int:
         """Return what the engine is told of a socket of this place: LISTEN_PLAIN..."""
@@ -58,7 +61,8 @@ class Bind(NamedTuple):
         proxy["any"] = LISTEN_PROXY_V1 | LISTEN_PROXY_V2
         plain = LISTEN_PLAIN if self.tls is False else 0
         redirect = LISTEN_REDIRECT if self.redirects else 0
-        return plain | redirect | proxy.get(self.proxy_protocol, 0)
+        inside = LISTEN_INSIDE if self.is_inside else 0
+        return plain | redirect | inside | proxy.get(self.proxy_protocol, 0)
 
 
 def parse_bind(text: str) -> Bind:

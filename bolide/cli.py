@@ -102,6 +102,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     _open_standard_descriptors()
     words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0] == "top":
+        from bolide.top import run
+
+        sys.exit(run(list(words[1:]), sys.stdout))
     environ = dict(os.environ)
 
     def again() -> Config:

@@ -7,15 +7,17 @@ import random
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, field
+from importlib import resources
 from typing import Any
 
 from bolide import proxies, tls
-from bolide.binds import Bind, check_path, parse_binds, redirecting
+from bolide.binds import Bind, check_path, parse_bind, parse_binds, redirecting
 from bolide.errors import ConfigError
 from bolide.limits import LIMITS
 from bolide.loading import Loading
 from bolide.logs import LEVELS, LOGGING_CONFIG, Log, configure_logging
 from bolide.loops import check_loop
+from bolide.statsd import parse_address
 from bolide.systemd import listen_fds
 
 LIFESPANS = ("auto", "on", "off")
@@ -219,6 +221,24 @@ class Config(Loading):
     """Resident memory in bytes after which a worker is replaced; 0: never."""
     heartbeat: float = 0
     """Seconds that a worker's loop may be blocked until it is replaced; 0: for ever."""
+    health_path: str = ""
+    """Path where the engine says whether it is ready; "": nowhere."""
+    metrics_path: str = ""
+    """Path where the engine has its metrics for Prometheus; "": nowhere."""
+    status_path: str = ""
+    """Path of the status page; "": nowhere."""
+    warn_blocked: float = 1
+    """Seconds that the loop may be blocked until the log says by what; 0: never."""
+    statsd: str | None = None
+    """Host and port of a statsd server that hears the metrics by UDP."""
+    statsd_prefix: str = "bolide"
+    """What their names begin with."""
+    statsd_tags: str = ""
+    """"name:value" with "," between, as dogstatsd reads them; "": none are sent."""
+    statsd_interval: float = 10
+    """Seconds between two reports."""
+    metrics_bind: str | None = None
+    """A place of their own for health, metrics and the status page, as in ``bind``."""
     drain_delay: float = 0
     """Seconds between a signal to stop and the end of accepting connections."""
     user: str | None = None
@@ -323,6 +343,7 @@ class Config(Loading):
         self.bind = [self.bind] if isinstance(self.bind, str) else list(self.bind)
         self.places = self._find_places(self.bind)
         """Where to listen."""
+        self._check_inside()
 
     def _check_ws(self) -> None:
         is_class = isinstance(self.ws, type)
@@ -342,6 +363,25 @@ class Config(Loading):
             return [Bind("systemd", "systemd")]
         host = (self.host or "").removeprefix("[").removesuffix("]")
         return [Bind(f"{self.host}:{self.port}", "tcp", host=host, port=self.port)]
+
+    def _check_inside(self) -> None:
+        for name in ("health_path", "metrics_path", "status_path"):
+            path = getattr(self, name)
+            if path and (not path.startswith("/") or not path.isascii()):
+                raise ConfigError(name, f'begins with "/", and is ASCII: {path!r}')
+        if self.statsd:
+            parse_address(self.statsd)
+        self.statsd_interval = max(float(self.statsd_interval), 0.1)
+        if self.metrics_bind:
+            place = parse_bind(self.metrics_bind)
+            tls = bool(place.tls)
+            self.places.append(place._replace(tls=tls, is_inside=True))
+
+    def _page(self) -> bytes:
+        """Return the status page, where there is one to be seen."""
+        if not self.status_path and not self.metrics_bind:
+            return b""
+        return (resources.files("bolide") / "status" / "page.html").read_bytes()
 
     def _check_files(self) -> None:
         for name in ("env_file", "log_config"):
@@ -381,6 +421,8 @@ class Config(Loading):
         self._check_range("limit_max_requests_jitter", 0, _MANY)
         self._check_range("limit_rss", 0, _MANY)
         for name in (
+            "warn_blocked",
+            "statsd_interval",
             "worker_lifetime",
             "heartbeat",
             "drain_delay",
@@ -468,6 +510,10 @@ class Config(Loading):
             on_full=None,
             crowd=None,
             tallies=None,
+            health_path=self.health_path.encode(),
+            metrics_path=self.metrics_path.encode(),
+            status_path=self.status_path.encode(),
+            status_page=self._page(),
             watch_fd=-1,
             seat=0,
             **self.proxies.for_engine(),

@@ -54,6 +54,7 @@ _PLACE, _APP, _SAID = "where to listen", "the application", "what is sent and sa
 _WS, _H2 = "WebSockets", "HTTP/2"
 _TLS, _PROXIES = "TLS", "behind proxies"
 _PROCESSES = "processes"
+_INSIDE = "seeing inside"
 _DEV = "development"
 _ASIDE = "settings from elsewhere"
 _THEIRS = "accepted from uvicorn"
@@ -130,6 +131,24 @@ OPTIONS = (
     Option("--umask", "umask", _PROCESSES, "OCTAL", "", "file mode creation mask"),
     Option("--pid-file", "pid_file", _PROCESSES, "PATH", "",
            "file for the process's number while it serves"),
+    Option("--health-path", "health_path", _INSIDE, "PATH", "",
+           "where the server says whether it is ready, as /-/health"),
+    Option("--metrics-path", "metrics_path", _INSIDE, "PATH", "",
+           "where its metrics for Prometheus are, as /-/metrics"),
+    Option("--status-path", "status_path", _INSIDE, "PATH", "",
+           "where its status page is, as /-/status"),
+    Option("--warn-blocked", "warn_blocked", _INSIDE, "SECONDS", "1",
+           "say what blocks the event loop longer than this; 0: never", "limit"),
+    Option("--statsd", "statsd", _INSIDE, "ADDRESS", "",
+           "host:port of a statsd server that hears the metrics"),
+    Option("--statsd-prefix", "statsd_prefix", _INSIDE, "NAME", "bolide",
+           "what their names begin with"),
+    Option("--statsd-tags", "statsd_tags", _INSIDE, "TAGS", "",
+           "name:value,... as dogstatsd reads them"),
+    Option("--statsd-interval", "statsd_interval", _INSIDE, "SECONDS", "10",
+           "time between two reports", "limit"),
+    Option("--metrics-bind", "metrics_bind", _INSIDE, "ADDRESS", "",
+           "a place of their own for all three, as 127.0.0.1:9100"),
     Option("--ssl-certfile", "ssl_certfile", _TLS, "PATH", "",
            "PEM file of a certificate and its chain; may be repeated", "texts"),
     Option("--ssl-keyfile", "ssl_keyfile", _TLS, "PATH", "",

@@ -21,7 +21,7 @@ from bolide.draining import every_s, progress
 from bolide.errors import AppError, BindError, ConfigError
 from bolide.logs import LEVELS
 from bolide.loops import loop_name
-from bolide.pauses import counted
+from bolide.observing import Observers
 from bolide.systemd import Notifier
 from bolide.tally import Tallies
 
@@ -72,6 +72,7 @@ class Server:
         self.tallies = Tallies(1)
         """What is counted, of all workers; ``seat`` is where this one counts."""
         self.seat = 0
+        self._observers: Observers | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._hurry: asyncio.Event | None = None
@@ -230,7 +231,8 @@ class Server:
         assert self._stop is not None
         notifying = self._notify_again_and_again()
         self._watch_certificates()
-        with counted(self.tallies, self.seat):
+        assert self._observers is not None
+        with self._observers.observing():
             await self._stop.wait()
         if notifying is not None:
             notifying.cancel()
@@ -259,6 +261,7 @@ class Server:
         try:
             listening.listen(listeners, self.config.backlog)
             where = listening.places(listeners, self.config)
+            inside = listening.places(listeners, self.config, inside=True)
             self.servers = [listening.Listening.of(listeners)]
             flags = listening.flags_of(listeners)
             engine.start(
@@ -266,6 +269,8 @@ class Server:
             )
             self.started = True
             self._on_started(where, loop)
+            if inside:
+                self._on_started_inside(inside)
         except BaseException:
             await self._shut_down(engine)
             raise
@@ -306,6 +311,8 @@ class Server:
         """Return what the engine is told; a server under a supervisor adds to it."""
         settings = self.config.for_engine()
         settings["tallies"], settings["seat"] = self.tallies.memory, self.seat
+        seen_by = Observers(self.config, self.tallies, self.seat, self.log)
+        self._observers, settings["watch_fd"] = seen_by, seen_by.watch_fd
         settings["log"] = self.log.line
         settings["log_exception"] = self.log.exception
         settings["max_requests"] = self.config.draw_max_requests()
@@ -318,6 +325,9 @@ class Server:
         if self._notifier is not None:
             self._notifier.ready()
             self._tell_that_it_lives(self._notifier)
+
+    def _on_started_inside(self, where: str) -> None:
+        self.log.line(LEVELS["info"], f"health, metrics and status on {where}")
 
     def _make_notifier(self) -> Notifier | None:
         """Return what tells the service manager of this process; None: others do."""

@@ -8,7 +8,7 @@ import socket
 import stat
 from typing import Any, NamedTuple
 
-from bolide.binds import BINDS_MAX, LISTEN_PLAIN, Bind
+from bolide.binds import BINDS_MAX, LISTEN_INSIDE, LISTEN_PLAIN, Bind
 from bolide.config import Config
 from bolide.errors import BindError, ConfigError
 from bolide.systemd import listen_fds
@@ -140,10 +140,17 @@ def flags_of(sockets: list[socket.socket]) -> list[int]:
     return sockets.flags if isinstance(sockets, Listeners) else [0] * len(sockets)
 
 
-def places(sockets: list[socket.socket], config: Config) -> str:
-    """Return where ``sockets`` are bound, as a user would type it."""
+def places(
+    sockets: list[socket.socket], config: Config, *, inside: bool = False
+) -> str:
+    """Return where ``sockets`` are bound, as a user would type it.
+
+    With ``inside`` those that the application is not on, else the others.
+    """
     found = []
     for sock, flags in zip(sockets, flags_of(sockets), strict=True):
+        if bool(flags & LISTEN_INSIDE) != inside:
+            continue
         is_secure = config.tls is not None and not flags & LISTEN_PLAIN
         text = describe(sock)
         found.append(text.replace("http://", "https://") if is_secure else text)

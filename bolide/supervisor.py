@@ -30,6 +30,7 @@ from bolide.server import (
     SHUTDOWN_LEAST_S,
     banner,
 )
+from bolide.statsd import reporter_of
 from bolide.systemd import Notifier
 from bolide.upgrade import Succession
 from bolide.worker import SEAT_BYTES, Post, read_beat, run_worker
@@ -69,6 +70,8 @@ class Supervisor(Parent):
         super().__init__(config, 2 * max(self._target, 16))
         self._again = again
         self._succession = Succession(self.log, pid_file, predecessor)
+        self._reporter = reporter_of(config, self._tallies)
+        self._statsd_due = 0.0
         self._notifier = Notifier()
         self._watchdog_due = 0.0
         self._progress_due = float("inf")
@@ -227,6 +230,9 @@ class Supervisor(Parent):
             where = sockets.places(self._listeners, self.config)
             count = f"{len(fresh)} worker" + "s" * (len(fresh) > 1)
             self._say("info", banner(where, count))
+            inside = sockets.places(self._listeners, self.config, inside=True)
+            if inside:
+                self._say("info", f"health, metrics and status on {inside}")
             self._has_told = True
             self._succession.take_over(self._listeners)
             self._notifier.ready()
@@ -322,6 +328,9 @@ class Supervisor(Parent):
             self._progress_due = now + every_s()
             if text := progress(self._tallies.workers(), self._stop_due - now):
                 self._say("info", text)
+        if self._reporter is not None and now >= self._statsd_due:
+            self._statsd_due = now + self.config.statsd_interval
+            self._reporter.send()
         looks_at_rss = self.config.limit_rss > 0 and now >= self._rss_due
         if looks_at_rss:
             self._rss_due = now + RSS_EVERY_S
@@ -357,6 +366,8 @@ class Supervisor(Parent):
     def _sleep_ms(self) -> int | None:
         """Return how long nothing is due; None: until something happens."""
         due = [self._progress_due]
+        if self._reporter is not None:
+            due.append(self._statsd_due)
         if self._is_watched():
             due.append(self._watchdog_due)
         if self._wants_workers() and len(self._fresh()) < self._target:

@@ -24,6 +24,7 @@ _SHORT = {
     "settings from elsewhere": "files",
     "accepted from uvicorn": "uvicorn",
     "development": "reload",
+    "seeing inside": "inside",
 }
 """Topics whose group has a longer heading."""
 
@@ -53,6 +54,10 @@ def help_text(topic: str = "") -> str:
             "",
         ]
         lines += [*_entries([x for x in OPTIONS if x.name in BASIC]), ""]
+        lines += [
+            "`bolide top` shows what a running server does: bolide top --help.",
+            "",
+        ]
         names = f"More by topic, as `bolide --help tls`: {', '.join(known)}; or all."
         lines += textwrap.wrap(names, 80)
     lines += [

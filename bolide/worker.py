@@ -79,6 +79,9 @@ class WorkerServer(Server):
             self._beat(loop)
         self._tell(b"ready")
 
+    def _on_started_inside(self, where: str) -> None:
+        """Say nothing: the supervisor does."""
+
     def handle_exit(self, number: int, frame: FrameType | None) -> None:
         """Stop; a second signal is the same one, sent to the whole group of processes.
 

@@ -36,6 +36,7 @@ struct endpoint {
     /* Answers all its requests; NULL: whom the service says. */
     const struct stream_handler *handler;
     int secure_port; /* where its TLS sibling listens, for a handler; -1: unknown */
+    bool is_inside;  /* the engine alone answers here, not the application */
     void *app;       /* the handler's own (an object for the scope); may be NULL */
 };
 

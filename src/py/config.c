@@ -408,6 +408,33 @@ read_tls(module_state *st, struct config *config, PyObject *mapping)
     return result;
 }
 
+/* Reads bytes that config->inside[i] keeps. */
+static int
+read_bytes(struct config *config, PyObject *mapping, const char *key, int i,
+           struct slice *out)
+{
+    PyObject *value = get(mapping, key);
+    if (value == NULL)
+        return -1;
+    config->inside[i] = value;
+    if (!PyBytes_Check(value))
+        return wrong_type(key, "bytes", value);
+    *out = slice_new(PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value));
+    return 0;
+}
+
+static int
+read_inside(struct config *config, PyObject *mapping)
+{
+    struct inside_config *inside = &config->server.inside;
+
+    if (read_bytes(config, mapping, "health_path", 0, &inside->health_path) < 0 ||
+        read_bytes(config, mapping, "metrics_path", 1, &inside->metrics_path) < 0 ||
+        read_bytes(config, mapping, "status_path", 2, &inside->status_path) < 0)
+        return -1;
+    return read_bytes(config, mapping, "status_page", 3, &inside->page);
+}
+
 int
 config_read(module_state *st, struct config *config, PyObject *mapping)
 {
@@ -424,8 +451,9 @@ config_read(module_state *st, struct config *config, PyObject *mapping)
             return -1;
     }
     if (read_callables(config, mapping) < 0 || read_on_full(config, mapping) < 0 ||
-        read_shared(config, mapping) < 0 || read_proxies(config, mapping) < 0 ||
-        read_app(config, mapping) < 0 || read_tls(st, config, mapping) < 0)
+        read_shared(config, mapping) < 0 || read_inside(config, mapping) < 0 ||
+        read_proxies(config, mapping) < 0 || read_app(config, mapping) < 0 ||
+        read_tls(st, config, mapping) < 0)
         return -1;
     return read_fields(config, mapping);
 }
@@ -435,6 +463,8 @@ config_clear(struct config *config)
 {
     tls_context_release(config->tls);
     config->tls = NULL;
+    for (size_t i = 0; i < COUNT(config->inside); i++)
+        Py_CLEAR(config->inside[i]);
     Py_CLEAR(config->fields);
     Py_CLEAR(config->root_path);
     Py_CLEAR(config->trusted);

@@ -7,6 +7,7 @@
 #include "base/rate.h"     /* struct rate */
 #include "net/listener.h"  /* struct listener */
 #include "server/access.h" /* struct access_log */
+#include "server/inside.h" /* struct inside */
 #include "server/server.h" /* struct server_config */
 #include "server/turn.h"   /* struct turn */
 
@@ -34,6 +35,7 @@ struct server {
     struct rate shaking;     /* TLS connections accepted */
     uint64_t accept_due_ms;  /* when accepting goes on after a rest */
     char *fields;            /* owned copy of config.fields_sent */
+    struct inside inside;    /* what is answered without the application */
     struct tally *tally;     /* borrowed: what is counted */
     struct tally *own_tally; /* owned; the same, where nobody gave us one */
 };

@@ -3,6 +3,7 @@
 #include "server/server.h"
 
 #include <sys/eventfd.h> /* eventfd_write */
+#include <unistd.h>      /* close */
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -159,6 +160,7 @@ server_new(const struct server_config *config, struct server **out)
         goto fail;
     init_service(server);
     init_turn(server);
+    inside_init(server, &config->inside);
     server->turn.scratch = mem_alloc(TURN_SCRATCH_BYTES);
     server->turn.service.fields =
         mem_calloc(config->limits.fields + 3, sizeof(struct http_field));
@@ -246,7 +248,8 @@ watch_doors(struct server *server, bool open)
 {
     for (int i = 0; i < server->ndoors; i++) {
         struct door *door = &server->doors[i];
-        if (door->is_open == open || door->listener.fd == -1)
+        if (door->is_open == open || door->listener.fd == -1 ||
+            door->endpoint.is_inside)
             continue;
         if (poller_set(server->turn.poller, door->listener.fd, open ? POLLER_READ : 0,
                        door, true) == 0)
@@ -284,6 +287,9 @@ server_listen(struct server *server, int fd, unsigned flags)
         door->endpoint.handler = &redirect_handler;
         door->endpoint.secure_port = secure_port(server);
     }
+    door->endpoint.is_inside = (flags & LISTEN_INSIDE) != 0;
+    if (door->endpoint.is_inside)
+        inside_open_door(server);
     door->is_open = true;
     server->ndoors++;
     crowd_tell(&server->config.crowd, true, server->turn.nconns, 0);
@@ -343,18 +349,35 @@ may_shake_hands(struct server *server, const struct door *door)
     return wait_ms == 0;
 }
 
+/* Whether there is room for a connection of the application's. */
+static bool
+may_accept(struct server *server, const struct door *door)
+{
+    if (yields(server) || !may_shake_hands(server, door))
+        return false;
+    if (server->turn.nconns >= server->config.limits.connections) {
+        rest(server, ERR_CONNECTION_LIMIT);
+        return false;
+    }
+    return true;
+}
+
+/* Those who look at a server that is full still get in, but not all at once. */
+static bool
+is_crowded_inside(const struct server *server)
+{
+    return server->turn.nconns >=
+           server->config.limits.connections + INSIDE_CONNECTIONS_MAX;
+}
+
 static void
 accept_some(struct server *server, struct door *door)
 {
     struct addr peer;
 
-    for (int i = 0; i < ACCEPTS_PER_TURN && !yields(server); i++) {
-        if (!may_shake_hands(server, door))
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        if (!door->endpoint.is_inside && !may_accept(server, door))
             return;
-        if (server->turn.nconns >= server->config.limits.connections) {
-            rest(server, ERR_CONNECTION_LIMIT);
-            return;
-        }
         int fd = listener_accept(&door->listener, &peer);
         if (fd == ERR_FD_LIMIT || fd == ERR_NOMEM) {
             rest(server, fd);
@@ -363,6 +386,10 @@ accept_some(struct server *server, struct door *door)
         if (fd < 0) {
             server->yielded = 0; /* others have taken them */
             return;
+        }
+        if (UNLIKELY(is_crowded_inside(server))) {
+            close(fd);
+            continue;
         }
         int err = conn_open(&server->turn, fd, &peer, &door->endpoint, &h1_protocol);
         tally_add(server->tally, TALLY_ACCEPTED, 1);
@@ -420,6 +447,7 @@ expire_own(struct server *server)
     } else {
         turn_note_due(&server->turn, server->accept_due_ms);
     }
+    inside_on_time(server);
     if (server->access == NULL)
         return;
     if (server->access->due_ms <= now)

@@ -13,6 +13,7 @@
 #include "http/stream.h"    /* struct stream_handler */
 #include "http/tally.h"     /* struct tallies */
 #include "server/crowd.h"   /* struct crowd */
+#include "server/inside.h"  /* struct inside_config */
 
 struct server; /* owns everything below it */
 struct tls_context;
@@ -46,6 +47,8 @@ struct server_config {
     struct slice
         fields_sent;   /* whole field lines with CR LF for each response; copied */
     int access_log_fd; /* borrowed; -1: no access log */
+
+    struct inside_config inside; /* copied; what it points to outlives the server */
 
     struct tls_context *tls; /* all listeners speak TLS with it; the server takes a
                                 reference; NULL: none does */
@@ -85,8 +88,9 @@ enum listen_flag {
     LISTEN_PROXY_V1 = 1 << 1, /* the PROXY protocol comes first, version 1 */
     LISTEN_PROXY_V2 = 1 << 2, /* version 2; with LISTEN_PROXY_V1: either */
     LISTEN_REDIRECT = 1
-        << 3, /* with LISTEN_PLAIN: every request is sent to https, at the
+        << 3,               /* with LISTEN_PLAIN: every request is sent to https, at the
                                  port of the first listener before it that speaks TLS */
+    LISTEN_INSIDE = 1 << 4, /* nothing but what inside.h has is answered here */
 };
 
 /* Takes over a bound, listening socket and begins to accept; `flags` are some of enum

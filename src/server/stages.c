@@ -96,6 +96,7 @@ begin_stop(struct server *server, enum server_stage stage)
     server_begin_turn(server);
     for (int i = 0; i < server->ndoors; i++)
         server_close_door(server, &server->doors[i]);
+    inside_end_watchers(server);
     server->has_retired = stage == SERVER_LAST_CALL;
     tally_set(server->tally, TALLY_STOPPING, 1);
     server->stop_began_ms = server->turn.service.clock.ms;

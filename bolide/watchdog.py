@@ -1,0 +1,161 @@
+"""Says which Python code blocks the event loop, while it does.
+
+A thread of its own looks at the loop, but only while there is work: it sleeps until the
+engine's next turn when nothing runs, so that an idle server does not wake up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import selectors
+import sys
+import threading
+import time
+import traceback
+import weakref
+from collections.abc import Iterator
+from types import FrameType
+
+from bolide.logs import LEVELS, Log
+from bolide.tally import Tallies
+
+_NS = 1_000_000_000
+_LOOP_FILES = (os.path.dirname(asyncio.__file__), selectors.__file__)
+_RUN_FILES = {
+    os.path.join(os.path.dirname(asyncio.__file__), name)
+    for name in ("runners.py", "base_events.py", "events.py")
+}
+
+
+class Watchdog:
+    """Watches the loop of one server."""
+
+    def __init__(self, seconds: float, tallies: Tallies, seat: int, log: Log) -> None:
+        """``seconds`` is how long the loop may be blocked without a word; 0: ever."""
+        self.fd = os.eventfd(0, os.EFD_CLOEXEC) if seconds > 0 else -1
+        """What the engine writes to when it has work and the watchdog sleeps."""
+        if seconds > 0:
+            weakref.finalize(self, os.close, self.fd)
+        self._limit = int(seconds * _NS)
+        self._view = tallies.view
+        self._at = {
+            name: tallies.index(seat, name)
+            for name in ("turns", "turn_began", "running", "watch_sleeps", "blocked")
+        }
+        self._log = log
+        self._ended = threading.Event()
+        self._thread_id = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked = 0
+        """When the loop was asked to answer, in ns; 0: it has answered."""
+        self._told = 0
+        """Since when the loop is blocked, once that was said; 0: it is not."""
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch the running loop meanwhile."""
+        if self.fd < 0:
+            yield
+            return
+        self._loop = asyncio.get_running_loop()
+        self._thread_id = threading.get_ident()
+        thread = threading.Thread(target=self._run, name="bolide-watchdog", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            os.eventfd_write(self.fd, 1)
+            thread.join()
+
+    def _get(self, name: str) -> int:
+        return self._view[self._at[name]]
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            turns = self._watch()
+            self._view[self._at["watch_sleeps"]] = 1
+            if self._get("turns") == turns and not self._ended.is_set():
+                os.eventfd_read(self.fd)
+            self._view[self._at["watch_sleeps"]] = 0
+
+    def _watch(self) -> int:
+        """Look while there is work; return how many turns the engine had had then."""
+        shortest = max(self._limit // 4, _NS // 100)
+        step, seen = shortest, -1
+        while not self._ended.is_set():
+            before = time.monotonic_ns()
+            turns = self._get("turns")
+            is_quiet = turns == seen and not self._get("turn_began") and not self._asked
+            if is_quiet and not self._get("running"):
+                return turns
+            # Requests that wait for the peer, as WebSockets do, are looked at less.
+            step = min(step * 2, max(self._limit, shortest)) if is_quiet else shortest
+            seen = turns
+            self._look(before)
+            self._ended.wait(step / _NS)
+            late = time.monotonic_ns() - before - step
+            if late >= self._limit:
+                self._on_late(late)
+        return -1
+
+    def _look(self, now: int) -> None:
+        """Report the loop when it is blocked, once, and when it goes on."""
+        frame = sys._current_frames().get(self._thread_id)
+        if not self._asked and frame is not None and not _is_loops(frame):
+            self._asked = now
+            self._ask()
+        stamps = [x for x in (self._get("turn_began"), self._asked) if x]
+        since = min(stamps, default=now)
+        if now - since >= self._limit:
+            if not self._told:
+                self._told = since
+                self._report(now - since, frame)
+        elif self._told:
+            self._say(f"the event loop goes on after {(now - self._told) / _NS:.1f} s")
+            self._told = 0
+
+    def _ask(self) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(self._answer)
+        except RuntimeError:  # it is closed
+            self._asked = 0
+
+    def _answer(self) -> None:
+        self._asked = 0
+
+    def _report(self, ns: int, frame: FrameType | None) -> None:
+        stack = _shown(frame)
+        self._count()
+        self._say(f"the event loop has been blocked for {ns / _NS:.1f} s, by:\n{stack}")
+
+    def _on_late(self, ns: int) -> None:
+        """Nothing of Python could run: what did cannot be seen from here."""
+        since = self._get("turn_began") or self._asked
+        if self._told or (since and time.monotonic_ns() - since >= self._limit):
+            return  # the next look reports where it came out
+        self._count()
+        what = "code that holds the GIL, or the whole process stood still"
+        self._say(f"the event loop was blocked for {ns / _NS:.1f} s by {what}")
+
+    def _count(self) -> None:
+        self._view[self._at["blocked"]] += 1
+
+    def _say(self, text: str) -> None:
+        self._log.line(LEVELS["warning"], text)
+
+
+def _is_loops(frame: FrameType) -> bool:
+    """Whether the loop itself is what runs, or waits: no application's code does."""
+    return frame.f_code.co_filename.startswith(_LOOP_FILES)
+
+
+def _shown(frame: FrameType | None) -> str:
+    """Return a stack as in a traceback, without what every stack begins with."""
+    stack = traceback.extract_stack(frame)
+    outer = [i for i, x in enumerate(stack) if x.filename in _RUN_FILES]
+    kept = stack[outer[-1] + 1 :] if outer else []
+    return "".join(traceback.format_list(kept or stack)).rstrip()

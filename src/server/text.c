@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* server/text.c — see text.h for the contract. */
+#include "server/text.h"
+
+#include <fcntl.h>  /* open */
+#include <stdarg.h> /* va_list */
+#include <stdio.h>  /* vsnprintf */
+#include <stdlib.h> /* strtoull */
+#include <string.h> /* strrchr */
+#include <unistd.h> /* sysconf */
+
+void
+text_add(struct text *text, const char *format, ...)
+{
+    va_list args;
+    char *at;
+
+    if (text->err == 0)
+        text->err = buf_reserve(&text->buf, TEXT_PIECE_BYTES, &at);
+    if (text->err != 0)
+        return;
+    va_start(args, format);
+    int n = vsnprintf(at, TEXT_PIECE_BYTES, format, args);
+    va_end(args);
+    if (n > 0)
+        buf_commit(&text->buf,
+                   (size_t)n < TEXT_PIECE_BYTES ? (size_t)n : TEXT_PIECE_BYTES - 1);
+}
+
+/* Reads /proc/`pid`/`name` and returns what follows its `nth` space, "" where there is
+ * nothing; a process's name, in brackets, may have spaces itself. */
+static const char *
+proc_field(uint64_t pid, const char *name, int nth, char *room, size_t size)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%llu/%s", (unsigned long long)pid, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, room, size - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return "";
+    room[n] = '\0';
+    const char *at = strrchr(room, ')');
+    at = at != NULL ? at + 1 : room;
+    while (nth-- > 0) {
+        at = strchr(at, ' ');
+        if (at == NULL)
+            return "";
+        at++;
+    }
+    return at;
+}
+
+uint64_t
+text_rss(uint64_t pid)
+{
+    char room[256];
+    const char *pages = proc_field(pid, "statm", 1, room, sizeof room);
+
+    return strtoull(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t
+text_cpu_ms(uint64_t pid)
+{
+    char room[1024];
+    char *end;
+    /* Behind the name: state is the first field, utime the 12th (proc(5)). */
+    const char *at = proc_field(pid, "stat", 12, room, sizeof room);
+    uint64_t user = strtoull(at, &end, 10);
+    uint64_t system = strtoull(end, NULL, 10);
+
+    return (user + system) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}

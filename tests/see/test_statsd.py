@@ -1,0 +1,78 @@
+"""What a statsd server hears."""
+
+import signal
+import socket
+import time
+
+import pytest
+from command import DEADLINE_S, request, serve, talk
+
+CLOSE = "Connection: close\r\n"
+
+
+@pytest.fixture
+def heard():
+    """A UDP socket; its port is where to send to."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(DEADLINE_S)
+        yield sock
+
+
+def lines_until(sock, wanted):
+    """Return all lines up to one that begins with ``wanted``."""
+    lines = []
+    end = time.monotonic() + DEADLINE_S
+    while not any(line.startswith(wanted) for line in lines):
+        assert time.monotonic() < end, lines
+        lines += sock.recv(65536).decode().split("\n")
+    return lines
+
+
+@pytest.mark.parametrize("words", [[], ["--workers", "2"]])
+def test_counters_are_sent_as_what_has_been_added(heard, words):
+    place = f"127.0.0.1:{heard.getsockname()[1]}"
+    words = [*words, "--statsd", place, "--statsd-interval", "0.2"]
+    with serve("hello", *words, "--statsd-prefix", "shop") as command:
+        port = command.port()
+        for _ in range(3):
+            talk(port, request("/", CLOSE))
+        count = 0
+        lines = []
+        while count < 3:
+            lines = lines_until(heard, "shop.requests.2xx:")
+            found = [x for x in lines if x.startswith("shop.requests.2xx:")]
+            count += sum(int(x.split(":")[1].partition("|")[0]) for x in found)
+        assert count == 3
+        lines_until(heard, "shop.connections:")
+        lines_until(heard, f"shop.workers:{2 if len(words) > 4 else 1}|g")
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+
+
+def test_tags_are_sent_as_dogstatsd_reads_them(heard):
+    place = f"127.0.0.1:{heard.getsockname()[1]}"
+    words = ["--statsd", place, "--statsd-interval", "0.2"]
+    with serve("hello", *words, "--statsd-tags", "env:test") as command:
+        talk(command.port(), request("/", CLOSE))
+        lines = lines_until(heard, "bolide.requests:1|c")
+    assert "bolide.requests:1|c|#status:2xx,env:test" in lines
+    assert any(x.startswith("bolide.request_duration.p99:") for x in lines)
+
+
+def test_nobody_who_listens_is_no_harm(heard):
+    place = f"127.0.0.1:{heard.getsockname()[1]}"
+    heard.close()
+    with serve("hello", "--statsd", place, "--statsd-interval", "0.1") as command:
+        for _ in range(5):
+            assert talk(command.port(), request("/", CLOSE)).endswith(b"hello")
+        assert command.stop() == 0
+
+
+@pytest.mark.parametrize("place", ["", ":", "host:port", "host:0", "host:70000"])
+def test_a_place_that_is_none_is_refused(place):
+    import bolide
+    from bolide.statsd import parse_address
+
+    with pytest.raises(bolide.ConfigError):
+        parse_address(place)
