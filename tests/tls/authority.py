@@ -56,7 +56,9 @@ class Authority:
             "[ca]\ndefault_ca = own\n[own]\n"
             f"database = {folder}/index.txt\ndefault_md = sha256\n"
             f"certificate = {self.cert}\nprivate_key = {self.key}\n"
-            "default_crl_days = 30\n"
+            "default_crl_days = 30\npolicy = any\n"
+            f"new_certs_dir = {folder}\nrand_serial = yes\n"
+            "[any]\ncommonName = supplied\n"
         )
 
     def issue(
@@ -64,7 +66,6 @@ class Authority:
         subject,
         names="",
         kind="ec",
-        dates=("-days", "30"),
         password=None,
         extensions="",
     ):
@@ -87,7 +88,7 @@ class Authority:
         openssl(
             *("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key),
             *("-set_serial", self.count, "-extfile", rights, "-out", pair.cert),
-            *dates,
+            *("-days", "30"),
         )
         return pair
 
@@ -96,8 +97,14 @@ class Authority:
         return Authority(folder, name, self)
 
     def issue_expired(self, subject):
-        """Return a Pair that expired yesterday."""
-        return self.issue(subject, dates=("-days", "-1"))
+        """Return a Pair that expired on 2 January 2020."""
+        pair = self.issue(subject)
+        openssl(
+            *("ca", "-batch", "-notext", "-config", self.folder / "ca.conf"),
+            *("-startdate", "20200101000000Z", "-enddate", "20200102000000Z"),
+            *("-in", pair.cert.with_suffix(".csr"), "-out", pair.cert),
+        )
+        return pair
 
     def revoke(self, pair):
         """Revoke a certificate."""
