@@ -66,6 +66,9 @@ neon:
 	@tools/setup.sh --neon $(PYTHON)
 	@tools/neon.sh build/neon
 
+build/tls_load: bench/c/tls_load.c
+	@cc -O2 -Wall -Wextra -o $@ $< -lssl -lcrypto
+
 build/ws_load: bench/c/ws_load.c
 	@cc -O2 -Wall -Wextra -o $@ $<
 
@@ -80,7 +83,7 @@ h2spec: build
 	@tools/h2spec.sh
 	@PYTHONPATH=$(abspath $(RELEASE))/stage $(BIN)/python tests/h2spec/run.py $(CASES)
 
-bench: build build/ws_load $(VENV)/.bench
+bench: build build/ws_load build/tls_load $(VENV)/.bench
 	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
 		run.py $(BENCH)
 

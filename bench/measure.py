@@ -1,4 +1,4 @@
-"""Figures of a process tree from /proc, and of a run of wrk, h2load or ws_load."""
+"""Figures of a process tree from /proc, and of a run of a load: wrk, h2load or ours."""
 
 import os
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 WS_LOAD = Path(__file__).parent.parent / "build" / "ws_load"
+TLS_LOAD = WS_LOAD.with_name("tls_load")
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 
 
@@ -115,6 +116,8 @@ def client_of_h2(port, work, seconds, core):
 
 def command_of(port, work, seconds):
     """Return the command that loads a server."""
+    if work.handshakes:
+        return [str(TLS_LOAD), str(port), "1", str(seconds), work.handshakes]
     if work.websocket:
         words = [WS_LOAD, port, work.connections, seconds, *work.websocket]
         return [str(word) for word in words]

@@ -14,6 +14,7 @@ from pathlib import Path
 import footprint
 import report
 import servers
+import tls_idle
 from measure import Run, load
 from works import WORKS
 
@@ -55,7 +56,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--only", default=",".join([*WORKS, "footprint"]))
+    parser.add_argument("--only", default=",".join([*WORKS, "footprint", "tlsidle"]))
     parser.add_argument("--servers", default=",".join(servers.COMMANDS))
     parser.add_argument("--write", action="store_true", help="write docs/")
     return parser.parse_args()
@@ -78,6 +79,8 @@ def main():
         print(report.verdict(WORKS[key], medians))
         print("\n".join(report.rows_of(WORKS[key], medians)), flush=True)
     lines = footprint.lines(names, ports) if "footprint" in args.only else []
+    if "tlsidle" in args.only:
+        lines += ["", *tls_idle.lines(names, ports)]
     print("\n".join(lines))
     if args.write:
         head = (

@@ -24,6 +24,8 @@ class Work:
     streams: int = 0
     """Over HTTP/2, by h2load, so many at once on each connection; 0: not."""
     tls: bool = False
+    handshakes: str = ""
+    """For bench/c/tls_load.c: each request on a new connection, "full" or "resumed"."""
     nginx_target: float = 0.0
     """CPU per request as a multiple of nginx's, at most."""
 
@@ -87,6 +89,33 @@ WORKS = {
         target=2.0,
         has_nginx=True,
         nginx_target=0.75,
+    ),
+    "tls": Work(
+        "GET hello over TLS, 64 connections",
+        "hello",
+        tls=True,
+        target=1.1,
+        has_nginx=True,
+        nginx_target=1.0,
+    ),
+    "tlsbig": Work("1 MiB answer over TLS", "big", connections=8, tls=True, target=1.2),
+    "tlsfull": Work(
+        "full TLS handshakes, one at a time, a request each",
+        "hello",
+        connections=1,
+        tls=True,
+        has_nginx=True,
+        handshakes="full",
+        nginx_target=1.05,
+    ),
+    "tlsresumed": Work(
+        "resumed TLS handshakes, likewise",
+        "hello",
+        connections=1,
+        tls=True,
+        has_nginx=True,
+        handshakes="resumed",
+        nginx_target=1.05,
     ),
     "one": Work("one connection, one at a time", "hello", connections=1),
     "ws128": Work(

@@ -207,6 +207,8 @@ decrypt(struct io_tls *t, char *at, size_t n)
             return got > 0 ? (ssize_t)got : why;
         }
         got += (size_t)step;
+        if (desk->in_at == desk->in_end && desk->ended == ERR_AGAIN)
+            break; /* OpenSSL need not be asked to find that out */
     } while (desk->in_at < desk->in_end || n - got >= TLS_RECORD_BYTES);
     return (ssize_t)got;
 }

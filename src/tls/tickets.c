@@ -101,7 +101,8 @@ on_ticket(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *c
         return 0;
     if (set_up(key, cipher, mac, iv, 0) != 0)
         return -1;
-    return key == &tickets->before ? 2 : 1;
+    /* In TLS 1.3 a client uses a ticket once (RFC 8446 C.4). */
+    return key == &tickets->before || SSL_version(ssl) >= TLS1_3_VERSION ? 2 : 1;
 }
 
 void

@@ -12,6 +12,14 @@ DEADLINE_S = 60 * int(os.environ.get("PATIENCE", "1"))
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 
+NO_PAGE = -32000
+"""The protocol's error while a tab goes from one page to another."""
+
+
+class NoPageError(Exception):
+    """There is no page just now."""
+
+
 class Page:
     """One tab."""
 
@@ -26,12 +34,17 @@ class Page:
         await self.socket.send(json.dumps(said))
         while (answer := json.loads(await self.socket.recv())).get("id") != number:
             pass
+        if answer.get("error", {}).get("code") == NO_PAGE:
+            raise NoPageError
         assert "error" not in answer, answer
         return answer["result"]
 
     async def evaluate(self, expression):
-        """Return the value of an expression of JavaScript."""
-        result = await self.ask("Runtime.evaluate", expression=expression)
+        """Return the value of an expression of JavaScript; None between two pages."""
+        try:
+            result = await self.ask("Runtime.evaluate", expression=expression)
+        except NoPageError:
+            return None
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
@@ -49,11 +62,12 @@ class Page:
 class Browser:
     """A running browser."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *more):
+        """``more`` are further options of the command."""
         words = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
         words += ["--remote-debugging-port=0", f"--user-data-dir={folder}"]
         self.process = subprocess.Popen(
-            [BROWSER, *words, "about:blank"],
+            [BROWSER, *words, *more, "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

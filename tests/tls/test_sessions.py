@@ -33,6 +33,21 @@ def test_a_session_is_resumed(authority, localhost, version):
             assert sock.session_reused
 
 
+def test_every_resumption_gives_a_new_ticket(authority, localhost):
+    """Clients of TLS 1.3 use a ticket once (RFC 8446 C.4)."""
+    context = context_of(authority, ssl.TLSVersion.TLSv1_3)
+    session, seen = None, set()
+    with Secure(hello, localhost) as serving:
+        for count in range(4):
+            with serving.open(context, session=session) as sock:
+                sock.sendall(request())
+                assert read_answer(sock).body == b"hello"
+                assert sock.session_reused == (count > 0)
+                session = sock.session
+                seen.add(session.id)
+    assert len(seen) == 4
+
+
 def test_without_a_session_timeout_there_are_no_tickets(authority, localhost):
     for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
         context = context_of(authority, version)
