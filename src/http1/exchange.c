@@ -347,6 +347,7 @@ fail(struct stream *s, int why)
         .text = slice_of("Internal Server Error\n"),
         .fields_sent = x->writer.fields_sent,
         .is_head = s->is_head,
+        .request_id = forwarded_id(s->forwarded),
     };
 
     tally_add(wire->service->tally, TALLY_APP_FAILED, 1);
@@ -429,6 +430,7 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
     x->writer.fields_sent = wire_fields(h->wire);
     x->writer.keeps_alive = head->keep_alive;
     x->writer.is_1_0 = head->version == HTTP_1_0;
+    x->writer.request_id = forwarded_id(head->forwarded);
     x->stream = (struct stream){
         .ops = &exchange_ops,
         .session = h,

@@ -102,6 +102,9 @@ admit_field(struct h1_writer *w, int status, const struct http_field *field)
     case FIELD_SERVER:
         w->has_server = true;
         return true;
+    case FIELD_X_REQUEST_ID:
+        w->request_id.len = 0;
+        return true;
     default:
         return true;
     }
@@ -120,6 +123,13 @@ static size_t
 field_bytes(const struct http_field *field)
 {
     return field->name.len + field->value.len + 4;
+}
+
+static struct http_field
+id_field(const struct h1_writer *w)
+{
+    return (struct http_field){slice_of("x-request-id"), w->request_id,
+                               FIELD_X_REQUEST_ID};
 }
 
 /* A head that is too large for one block goes out line by line. */
@@ -142,6 +152,10 @@ write_large_head(struct h1_writer *w, struct outq *q, const struct http_response
         if (admit_field(w, res->status, &res->fields[i]))
             err = write_large_field(q, &res->fields[i]);
     }
+    if (err == 0 && w->request_id.len > 0) {
+        struct http_field id = id_field(w);
+        err = write_large_field(q, &id);
+    }
     return err;
 }
 
@@ -149,7 +163,8 @@ int
 h1_write_head(struct h1_writer *w, struct outq *q, const struct http_response *res)
 {
     const struct h1_writer before = *w;
-    size_t bytes = STATUS_LINE_BYTES;
+    struct http_field id = id_field(w);
+    size_t bytes = STATUS_LINE_BYTES + field_bytes(&id);
     for (uint32_t i = 0; i < res->nfields; i++)
         bytes += field_bytes(&res->fields[i]);
 
@@ -172,6 +187,8 @@ h1_write_head(struct h1_writer *w, struct outq *q, const struct http_response *r
         if (admit_field(w, res->status, &res->fields[i]))
             at = put_field(at, &res->fields[i]);
     }
+    if (UNLIKELY(w->request_id.len > 0))
+        at = put_field(at, &id);
     outq_commit(q, (size_t)(at - start));
     return 0;
 }
@@ -393,8 +410,9 @@ int
 h1_write_notice(struct outq *q, struct service *service, const struct h1_notice *notice)
 {
     struct h1_writer w = {
-        .fields_sent = notice->fields_sent,
         .keeps_alive = notice->keeps_alive,
+        .request_id = notice->request_id,
+        .fields_sent = notice->fields_sent,
     };
     struct http_field fields[] = {
         {

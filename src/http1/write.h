@@ -32,6 +32,8 @@ struct h1_writer {
     bool keeps_alive; /* the connection goes on; set before the head is written, and
                               cleared by a "connection: close" in it */
     bool is_1_0;      /* the request's version */
+    struct slice request_id; /* goes out as X-Request-ID unless the head has one; empty:
+                                nothing does */
 };
 
 /* Queues the status line and the fields of `res`, held (outq_hold), without the empty
@@ -66,6 +68,7 @@ struct h1_notice {
     struct slice fields_sent; /* as h1_writer.fields_sent */
     bool keeps_alive;
     bool is_head;
+    struct slice request_id; /* as in struct h1_writer */
 };
 MUST_USE int h1_write_notice(struct outq *q, struct service *service,
                              const struct h1_notice *notice);

@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-/* :status, date, server and content-length. */
-#define OWN_FIELDS 4u
+/* :status, x-request-id, date, server and content-length. */
+#define OWN_FIELDS 5u
 #define OWN_BYTES (3u + CLOCK_DATE_BYTES + 20u)
 
 /* nghttp2 takes what we have by reference: the head lives until its stream is closed. */
@@ -143,7 +143,7 @@ make_room(struct h2_response *r, struct slice lines, const struct http_response 
 
 int
 h2_response_copy(struct h2_response *r, const struct wire *wire,
-                 const struct http_response *res, bool tunnel)
+                 const struct http_response *res, bool tunnel, struct slice id)
 {
     int status = tunnel ? 200 : res->status;
 
@@ -157,10 +157,14 @@ h2_response_copy(struct h2_response *r, const struct wire *wire,
         const struct http_field *field = &res->fields[i];
         if (!admit_field(r, status, field, tunnel))
             continue;
+        if (field->id == FIELD_X_REQUEST_ID)
+            id.len = 0;
         struct slice name = field->id != FIELD_OTHER ? field_name(field->id)
                                                      : keep_lower(r, field->name);
         add(r, name, keep(r, slice_trim(field->value)));
     }
+    if (id.len > 0)
+        add(r, slice_of("x-request-id"), id);
     add_lines(r, wire_fields(wire));
     return 0;
 }

@@ -25,10 +25,12 @@ struct h2_response {
     _Alignas(nghttp2_nv) char room[H2_RESPONSE_ROOM];
 };
 
-/* Copies `res`; `r` has no head.  `tunnel`: the status becomes 200 (RFC 8441 5).  Returns 0
- * or ERR_NOMEM. */
+/* Copies `res`; `r` has no head.  `tunnel`: the status becomes 200 (RFC 8441 5).  `id` goes
+ * out as x-request-id unless it is empty or `res` has one; it is kept by reference.  Returns
+ * 0 or ERR_NOMEM. */
 MUST_USE int h2_response_copy(struct h2_response *r, const struct wire *wire,
-                              const struct http_response *res, bool tunnel);
+                              const struct http_response *res, bool tunnel,
+                              struct slice id);
 
 /* Adds the server's own fields, and `length` unless it is HTTP_LENGTH_NONE; once, last. */
 void h2_response_finish(struct h2_response *r, struct service *service,

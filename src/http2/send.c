@@ -105,7 +105,8 @@ h2_send_head(struct stream *s, const struct http_response *res)
 
     if (is_lost(x))
         return ERR_CLOSED;
-    return h2_response_copy(&x->response, session_of(x)->wire, res, false);
+    return h2_response_copy(&x->response, session_of(x)->wire, res, false,
+                            forwarded_id(x->stream.forwarded));
 }
 
 int
@@ -116,7 +117,8 @@ h2_open_tunnel(struct stream *s, const struct http_response *res)
 
     if (is_lost(x))
         return ERR_CLOSED;
-    int err = h2_response_copy(&x->response, wire, res, true);
+    int err = h2_response_copy(&x->response, wire, res, true,
+                               forwarded_id(x->stream.forwarded));
     if (err == 0)
         err = commit(x, HTTP_LENGTH_NONE, true);
     if (err != 0)
@@ -233,7 +235,8 @@ h2_answer(struct h2_exchange *x, int status, int why)
         return;
     h2_response_clear(&x->response);
     s->status = (uint16_t)status;
-    int err = h2_response_copy(&x->response, session_of(x)->wire, &res, false);
+    int err = h2_response_copy(&x->response, session_of(x)->wire, &res, false,
+                               forwarded_id(x->stream.forwarded));
     if (err == 0 && !s->is_head)
         err = outq_copy(&x->out, text);
     x->out_ended = true;
