@@ -26,6 +26,9 @@
     ERR(TLS, "a TLS error")                                                            \
     ERR(TLS_PLAIN, "plain HTTP on a port for HTTPS")                                   \
     ERR(TLS_TIMEOUT, "the TLS handshake did not end in time")                          \
+    ERR(PROXY, "a malformed PROXY header")                                             \
+    ERR(PROXY_SENDER, "a PROXY port is for trusted proxies alone")                     \
+    ERR(PROXY_TIMEOUT, "the PROXY header did not arrive in time")                      \
     ERR(TLS_CONFIG, "TLS settings that cannot be used")                                \
     /* A request head that is refused. */                                              \
     ERR(REQUEST_LINE, "a malformed request line")                                      \

@@ -33,6 +33,8 @@ struct endpoint {
     char host[128]; /* with a NUL: an address without brackets, or a Unix path */
     int port;       /* -1 for a Unix socket */
     bool secure;    /* TLS: the scheme is https */
+    uint8_t proxy;  /* versions of the PROXY protocol that come first, as bits
+                       (net/proxy_protocol.h); 0: none does */
     /* Answers all its requests; NULL: whom the service says. */
     const struct stream_handler *handler;
     int secure_port; /* where its TLS sibling listens, for a handler; -1: unknown */

@@ -6,6 +6,7 @@
  * entry ends in update(), which sets the timer and what the poller watches. */
 #include "server/conn.h"
 
+#include <stdio.h>  /* snprintf */
 #include <unistd.h> /* close */
 
 #include "base/err.h"
@@ -13,6 +14,7 @@
 #include "http2/session.h"
 #include "server/hello.h"
 #include "server/output.h"
+#include "server/preamble.h"
 #include "server/protocols.h"
 #include "server/secure.h"
 #include "server/turn.h"
@@ -289,22 +291,42 @@ read_scratch(struct conn *conn)
 
 static void wire_finish(struct wire *wire, int why);
 
-/* A browser that was told http:// reads this. */
+/* Answers what is no HTTP of ours in words that a browser or a proxy shows. */
 static void
-refuse_plain(struct conn *conn)
+refuse(struct conn *conn, const char *text, int why)
 {
-    static const char answer[] = "HTTP/1.1 400 Bad Request\r\n"
-                                 "content-type: text/plain; charset=utf-8\r\n"
-                                 "content-length: 39\r\n"
-                                 "connection: close\r\n\r\n"
-                                 "Plain HTTP was sent to an HTTPS port.\r\n";
+    char answer[256];
+    int n = snprintf(answer, sizeof answer,
+                     "HTTP/1.1 400 Bad Request\r\n"
+                     "content-type: text/plain; charset=utf-8\r\n"
+                     "content-length: %zu\r\n"
+                     "connection: close\r\n\r\n%s",
+                     strlen(text), text);
 
-    if (outq_copy(&conn->wire.out, slice_of(answer)) != 0) {
+    if (outq_copy(&conn->wire.out, slice_new(answer, (size_t)n)) != 0) {
         conn_abort(conn, ERR_NOMEM);
         return;
     }
     conn->wire.lingers = true;
-    wire_finish(&conn->wire, ERR_TLS_PLAIN);
+    wire_finish(&conn->wire, why);
+}
+
+/* Takes a PROXY header; behind it begins what the endpoint speaks. */
+static int
+read_preamble(struct conn *conn)
+{
+    const struct protocol *protocol = &h1_protocol;
+
+    int err = preamble_read(&conn->wire, conn->io->fd, conn->turn->scratch);
+    if (err == 0)
+        err = secure_open(conn, &protocol);
+    if (err != 0)
+        return err;
+    void *session = protocol->begin(&conn->wire);
+    if (session == NULL)
+        return ERR_NOMEM;
+    change_session(conn, protocol, session);
+    return ERR_AGAIN; /* the poller tells of what follows */
 }
 
 static void
@@ -313,7 +335,9 @@ read_some(struct conn *conn)
     struct wire *wire = &conn->wire;
     ssize_t n;
 
-    if (wire->in.len == 0) {
+    if (UNLIKELY(conn->protocol == &preamble_protocol)) {
+        n = read_preamble(conn);
+    } else if (wire->in.len == 0) {
         n = read_scratch(conn);
     } else {
         n = read_behind(conn);
@@ -323,7 +347,11 @@ read_some(struct conn *conn)
     if (n >= 0 || n == ERR_AGAIN || conn->state == CONN_DEAD)
         return;
     if (n == ERR_TLS_PLAIN) {
-        refuse_plain(conn);
+        refuse(conn, "Plain HTTP was sent to an HTTPS port.\r\n", ERR_TLS_PLAIN);
+        return;
+    }
+    if (n == ERR_PROXY && !wire->peer.endpoint->secure) {
+        refuse(conn, "A PROXY header is expected here.\r\n", ERR_PROXY);
         return;
     }
     if (n != ERR_EOF) {
@@ -447,36 +475,6 @@ static const struct wire_ops wire_ops = {
     .change_to_h2 = wire_change_to_h2,
 };
 
-/* Makes the transport over `fd`. */
-static int
-open_transport(struct conn *conn, int fd)
-{
-    struct turn *turn = conn->turn;
-    const struct endpoint *endpoint = conn->wire.peer.endpoint;
-
-    if (endpoint == NULL || !endpoint->secure)
-        return 0;
-    struct io_tls *tls = pool_take(&turn->tls_pool);
-    if (tls == NULL)
-        return ERR_NOMEM;
-    int err = io_tls_init(tls, fd, &turn->desk, turn->tls);
-    if (err != 0) {
-        pool_give(&turn->tls_pool, tls);
-        return err;
-    }
-    conn->io = &tls->io;
-    conn->protocol = &hello_protocol;
-    conn->wire.peer.tls = &secure_peer_ops;
-    return 0;
-}
-
-static void
-free_transport(struct conn *conn)
-{
-    if (conn->io != &conn->plain)
-        pool_give(&conn->turn->tls_pool, container_of(conn->io, struct io_tls, io));
-}
-
 int
 conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *endpoint,
           const struct protocol *protocol)
@@ -503,7 +501,11 @@ conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *e
     forwarding_judge(&turn->service.forwarding, &conn->wire.peer);
     list_init(&conn->dirty);
     timer_init(&conn->timer);
-    int err = open_transport(conn, fd);
+    int err = 0;
+    if (endpoint != NULL && UNLIKELY(endpoint->proxy != 0))
+        conn->protocol = &preamble_protocol;
+    else
+        err = secure_open(conn, &conn->protocol);
     if (err != 0)
         goto fail;
     err = ERR_NOMEM;
@@ -516,13 +518,16 @@ conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *e
     list_append(&turn->conns, &conn->link);
     turn->nconns++;
     update_timer(conn);
+    if (UNLIKELY(conn->protocol == &preamble_protocol) &&
+        !preamble_is_allowed(&conn->wire))
+        conn_abort(conn, ERR_PROXY_SENDER);
     return 0;
 
 fail:
     if (conn->session != NULL)
         conn->protocol->ops->fini(&conn->wire, conn->session, err);
     conn->io->ops->close(conn->io, true);
-    free_transport(conn);
+    secure_free(conn);
     pool_give(&turn->conn_pool, conn);
     return err;
 }
@@ -538,7 +543,7 @@ conn_bury(struct conn *conn)
     buf_release(&conn->wire.in);
     list_remove(&conn->link);
     turn->nconns--;
-    free_transport(conn);
+    secure_free(conn);
     pool_give(&turn->conn_pool, conn);
     turn->on_conn_gone(turn);
 }

@@ -2,7 +2,10 @@
 /* server/secure.c — see secure.h for the contract. */
 #include "server/secure.h"
 
+#include "base/err.h"
 #include "server/conn.h"
+#include "server/hello.h"
+#include "server/turn.h"
 #include "tls/info.h"
 
 static const struct io_tls *
@@ -34,3 +37,32 @@ client(const struct peer *peer, struct peer_client *out)
 }
 
 const struct peer_tls_ops secure_peer_ops = {facts, client};
+
+int
+secure_open(struct conn *conn, const struct protocol **protocol)
+{
+    struct turn *turn = conn->turn;
+    const struct endpoint *endpoint = conn->wire.peer.endpoint;
+
+    if (endpoint == NULL || !endpoint->secure)
+        return 0;
+    struct io_tls *tls = pool_take(&turn->tls_pool);
+    if (tls == NULL)
+        return ERR_NOMEM;
+    int err = io_tls_init(tls, conn->plain.fd, &turn->desk, turn->tls);
+    if (err != 0) {
+        pool_give(&turn->tls_pool, tls);
+        return err;
+    }
+    conn->io = &tls->io;
+    conn->wire.peer.tls = &secure_peer_ops;
+    *protocol = &hello_protocol;
+    return 0;
+}
+
+void
+secure_free(struct conn *conn)
+{
+    if (conn->io != &conn->plain)
+        pool_give(&conn->turn->tls_pool, container_of(conn->io, struct io_tls, io));
+}

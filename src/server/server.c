@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "net/proxy_protocol.h"
 #include "server/conn.h"
 #include "server/parts.h"
 #include "server/protocols.h"
@@ -290,6 +291,8 @@ server_listen(struct server *server, int fd, unsigned flags)
     door->endpoint.is_inside = (flags & LISTEN_INSIDE) != 0;
     if (door->endpoint.is_inside)
         inside_open_door(server);
+    door->endpoint.proxy = ((flags & LISTEN_PROXY_V1) != 0 ? PROXY_V1 : 0) |
+                           ((flags & LISTEN_PROXY_V2) != 0 ? PROXY_V2 : 0);
     door->is_open = true;
     server->ndoors++;
     crowd_tell(&server->config.crowd, true, server->turn.nconns, 0);

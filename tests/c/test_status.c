@@ -49,6 +49,9 @@ static const int unanswered[] = {
     ERR_TLS,
     ERR_TLS_TIMEOUT,
     ERR_TLS_CONFIG,
+    /* Nothing is said to whom should not be there. */
+    ERR_PROXY_SENDER,
+    ERR_PROXY_TIMEOUT,
     /* HTTP/2 tells them in a GOAWAY. */
     ERR_H2,
     ERR_H2_ENDED,

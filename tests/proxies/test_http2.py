@@ -48,7 +48,7 @@ def test_the_client_the_scheme_and_the_name(how):
 
 def test_a_stranger_changes_nothing():
     fields = ["X-Forwarded-For: 6.6.6.6;", "X-Forwarded-Proto: https"]
-    got, (scope,) = ask(*fields, forwarded_allow_ips="10.0.0.1")
+    _, (scope,) = ask(*fields, forwarded_allow_ips="10.0.0.1")
     assert (scope["client"][0], scope["scheme"]) == ("127.0.0.1", "http")
     assert not [n for n, _ in scope["headers"] if n.startswith(b"x-forwarded")]
 

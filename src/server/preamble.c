@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* server/preamble.c — see preamble.h for the contract. */
+#include "server/preamble.h"
+
+#include <errno.h>      /* errno */
+#include <sys/socket.h> /* recv */
+
+#include "base/err.h"
+#include "net/proxy_protocol.h"
+#include "server/turn.h"
+
+bool
+preamble_is_allowed(const struct wire *wire)
+{
+    return trust_peer(&wire->service->forwarding.trust, &wire->peer.addr);
+}
+
+/* The connection speaks for somebody else from now on. */
+static void
+set_client(struct wire *wire, const struct proxy_header *header)
+{
+    struct peer *peer = &wire->peer;
+
+    if (header->is_local)
+        return;
+    peer->via = peer->addr;
+    peer_addr_set(&peer->addr, &header->client);
+    forwarding_judge(&wire->service->forwarding, peer);
+    /* Who is trusted over Unix sockets is on our machine, not on the proxy's. */
+    if (peer->addr.kind == PEER_NONE)
+        peer->is_trusted = false;
+}
+
+int
+preamble_read(struct wire *wire, int fd, char *scratch)
+{
+    struct proxy_header header;
+    size_t had = wire->in.len, room = PROXY_HEADER_BYTES - had;
+
+    ssize_t n = recv(fd, scratch, room, MSG_PEEK);
+    if (n == 0)
+        return ERR_EOF;
+    if (n < 0)
+        return err_from_errno(errno);
+    int err = buf_append(&wire->in, slice_new(scratch, (size_t)n));
+    if (err != 0)
+        return err;
+    ssize_t used =
+        proxy_parse(wire->peer.endpoint->proxy, buf_bytes(&wire->in), &header);
+    if (used < 0 && used != ERR_AGAIN)
+        return (int)used;
+    size_t taken = used == ERR_AGAIN ? (size_t)n : (size_t)used - had;
+    if (recv(fd, scratch, taken, 0) != (ssize_t)taken)
+        return ERR_IO;
+    if (used == ERR_AGAIN)
+        return ERR_AGAIN;
+    buf_release(&wire->in);
+    set_client(wire, &header);
+    return 0;
+}
+
+static void *
+begin(struct wire *wire)
+{
+    const struct service *service = wire->service;
+
+    wire->wants_read = true;
+    wire->read_due_ms = service->clock.ms + service->limits.head_ms;
+    return wire;
+}
+
+static void
+take_nothing(struct wire *wire, void *session, struct slice *in)
+{
+    (void)wire;
+    (void)session;
+    (void)in;
+}
+
+static void
+do_nothing(struct wire *wire, void *session)
+{
+    (void)wire;
+    (void)session;
+}
+
+static void
+on_eof(struct wire *wire, void *session)
+{
+    (void)session;
+    wire->ops->abort(wire, ERR_RESET);
+}
+
+static void
+on_deadline(struct wire *wire, void *session)
+{
+    (void)session;
+    wire->ops->abort(wire, ERR_PROXY_TIMEOUT);
+}
+
+static void
+drain(struct wire *wire, void *session)
+{
+    (void)session;
+    wire->ops->finish(wire, 0);
+}
+
+static void
+notify(struct wire *wire, void *session, bool only_streaming)
+{
+    (void)wire;
+    (void)session;
+    (void)only_streaming;
+}
+
+static void
+fini(struct wire *wire, void *session, int why)
+{
+    (void)wire;
+    (void)session;
+    (void)why;
+}
+
+static const struct session_ops ops = {
+    .feed = take_nothing,
+    .on_eof = on_eof,
+    .before_flush = do_nothing,
+    .on_drained = do_nothing,
+    .on_deadline = on_deadline,
+    .drain = drain,
+    .notify = notify,
+    .fini = fini,
+};
+
+const struct protocol preamble_protocol = {"preamble", &ops, begin};
