@@ -7,12 +7,19 @@
 set -eu
 
 missing=""
+useful="" # tests are skipped without it
 if [ "$1" = --test ]; then
     shift
     command -v zsh >/dev/null 2>&1 || missing="$missing zsh"
     command -v fish >/dev/null 2>&1 || missing="$missing fish"
     command -v curl >/dev/null 2>&1 || missing="$missing curl"
     command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
+    PATH="$PATH:/usr/sbin"
+    command -v nginx >/dev/null 2>&1 || useful="$useful nginx-light"
+    [ -f /usr/lib/nginx/modules/ngx_stream_module.so ] ||
+        useful="$useful libnginx-mod-stream"
+    command -v haproxy >/dev/null 2>&1 || useful="$useful haproxy"
+    command -v caddy >/dev/null 2>&1 || useful="$useful caddy"
 elif [ "$1" = --bench ]; then
     shift
     command -v wrk >/dev/null 2>&1 || missing="$missing wrk"
@@ -50,12 +57,18 @@ EOF
         'import sysconfig; print(sysconfig.get_paths()["include"] + "/Python.h")')
     [ -f "$header" ] || missing="$missing python3-dev"
 fi
-[ -n "$missing" ] || exit 0
+[ -n "$missing$useful" ] || exit 0
 
 as_root=""
 [ "$(id -u)" = 0 ] || as_root="sudo"
-echo "installing:$missing" | sed 's/:\([^ ]\)/: \1/'
 export DEBIAN_FRONTEND=noninteractive
+install() {
+    echo "installing: $*"
+    $as_root apt-get -qq install -y --no-install-recommends "$@" >/dev/null
+}
 $as_root apt-get -qq update >/dev/null
 # shellcheck disable=SC2086
-$as_root apt-get -qq install -y --no-install-recommends $missing >/dev/null
+[ -z "$missing" ] || install $missing
+for package in $useful; do
+    install "$package" || echo "no $package here: its tests are skipped"
+done
