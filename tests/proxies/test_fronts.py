@@ -1,4 +1,4 @@
-"""Behind nginx, HAProxy and Caddy: clients, TLS, WebSockets, restarts without a loss."""
+"""Behind nginx, HAProxy and Caddy: clients, TLS, WebSockets, restarts, no losses."""
 
 import shutil
 import signal

@@ -1,7 +1,7 @@
 """Wire cases as documents: a heading, why, the bytes, and what must happen.
 
 ``http half-close`` shuts the sending side behind the bytes; ``http deadline`` ends by a
-deadline of the server.
+deadline of the server; ``http proxy`` talks to a server that expects a PROXY header.
 
 In an ``http`` block each line break stands for CR LF. A line that ends in a backslash
 has none. ``\\r \\n \\t \\\\ \\xNN`` are single bytes, ``\\(TEXT*N)`` is TEXT N times.
@@ -28,6 +28,7 @@ class Case:
     sent: bytes
     half_closes: bool
     has_deadline: bool
+    is_proxied: bool
     log: list[str]
 
 
@@ -54,6 +55,7 @@ def read(path):
             sent=decode(match["bytes"]),
             half_closes="half-close" in match["flags"],
             has_deadline="deadline" in match["flags"],
+            is_proxied="proxy" in match["flags"],
             log=match["log"].splitlines(),
         )
         for match in CASE.finditer(path.read_text())

@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE))
 import app as wire_app  # noqa: E402
 import document  # noqa: E402
 
-from bolide import _engine  # noqa: E402
+from bolide import _engine, binds  # noqa: E402
 from bolide.config import Config  # noqa: E402
 
 PATIENCE = int(os.environ.get("PATIENCE", "1"))
@@ -227,16 +227,19 @@ async def run_case(case, port, gate):
     return [x for x in done if x], len(done)
 
 
-async def start_server(limits):
-    """Return a running server and its port."""
-    settings = Config("wire", lifespan="off", limits=limits).for_engine()
+async def start_server(limits, flags=0):
+    """Return a running server and its port; ``flags`` are its socket's."""
+    config = Config(
+        "wire", lifespan="off", limits=limits, forwarded_allow_ips="127.0.0.0/8"
+    )
+    settings = config.for_engine()
     settings |= {"access_log_fd": -1, "log": lambda *_: None, "h2": 0}
     settings["log_exception"] = lambda *_: None
     server = _engine.Server(wire_app.app, asyncio.get_running_loop(), settings)
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     port = listener.getsockname()[1]
     await server.startup()
-    server.start([(listener.detach(), 0)])
+    server.start([(listener.detach(), flags)])
     return server, port
 
 
@@ -244,21 +247,28 @@ async def main(words):
     """Run the cases; return how many ways passed and failed."""
     patient, patient_port = await start_server(PATIENT)
     hasty, hasty_port = await start_server(HASTY)
+    proxied, proxied_port = await start_server(
+        PATIENT, binds.LISTEN_PROXY_V1 | binds.LISTEN_PROXY_V2
+    )
+
+    def port_of(case):
+        if case.is_proxied:
+            return proxied_port
+        return hasty_port if is_timed(case) else patient_port
+
     cases = [c for p in sorted(HERE.glob("*/*.md")) for c in document.read(p)]
     cases = [c for c in cases if all(word in c.name for word in words)]
     gate, passed, failed = asyncio.Semaphore(AT_ONCE), 0, 0
     for start in range(0, len(cases), 16):
         batch = cases[start : start + 16]
-        runs = [
-            run_case(c, hasty_port if is_timed(c) else patient_port, gate)
-            for c in batch
-        ]
+        runs = [run_case(c, port_of(c), gate) for c in batch]
         for wrong, n in await asyncio.gather(*runs):
             print("\n".join(wrong[:3]), end="\n" if wrong else "")
             failed += len(wrong)
             passed += n - len(wrong)
     patient.close()
     hasty.close()
+    proxied.close()
     print(
         f"wire: {len(cases)} cases, cut in every way: {passed} passed, {failed} failed"
     )
