@@ -160,6 +160,7 @@ class Front:
         """Return whether it accepts connections."""
         with contextlib.suppress(OSError):
             self.connect().close()
+            self.connect(secure=True).close()
             return True
         return False
 
