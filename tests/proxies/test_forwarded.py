@@ -1,5 +1,7 @@
 """What proxies say of clients: who is believed, in what, and what is refused."""
 
+import socket
+
 import pytest
 from serving import Serving, answer, request, scope_of
 from socketing import Peer, handshake
@@ -113,6 +115,43 @@ def test_each_request_of_a_connection_has_its_own_client():
             sock.recv(65536)
     assert [x[0] for x in clients] == [f"203.0.113.{n}" for n in (1, 1, 2, 1)]
     assert clients[0] is clients[1]
+
+
+class OverSocket(Serving):
+    """Serves on a Unix socket."""
+
+    def __init__(self, app, path, **settings):
+        self.path = str(path)
+        super().__init__(app, **settings)
+
+    def listen(self):
+        """Return the socket to serve on."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.bind(self.path)
+        sock.listen()
+        return sock
+
+
+@pytest.mark.parametrize(
+    ("trusted", "client"),
+    [
+        (None, None),
+        ("127.0.0.1", None),
+        ("unix", ("203.0.113.7", 0)),
+        ("*", ("203.0.113.7", 0)),
+    ],
+)
+def test_peers_over_unix_sockets_are_trusted_when_told(trusted, client, tmp_path):
+    clients = []
+
+    async def app(scope, receive, send):
+        clients.append(scope["client"])
+        await answer(send)
+
+    sent = request("/", "Host: a\r\nX-Forwarded-For: 203.0.113.7\r\n" + CLOSE)
+    with OverSocket(app, tmp_path / "a", forwarded_allow_ips=trusted) as serving:
+        assert serving.talk(sent).startswith(b"HTTP/1.1 200 ")
+    assert clients == [client]
 
 
 # Scheme, host, prefix
