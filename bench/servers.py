@@ -98,7 +98,8 @@ def command_of(name, work, port, folder):
     if work.tls:
         places["cert"], places["key"] = make_certificate(folder)
         command += TLS[name]
-        tls = "ssl_certificate {cert}; ssl_certificate_key {key};".format(**places)
+        tls = "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {cert};"
+        tls = (tls + " ssl_certificate_key {key};").format(**places)
         listen = " ssl"
     if work.streams:
         listen += " http2"
