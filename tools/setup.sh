@@ -20,6 +20,7 @@ if [ "$1" = --test ]; then
         useful="$useful libnginx-mod-stream"
     command -v haproxy >/dev/null 2>&1 || useful="$useful haproxy"
     command -v caddy >/dev/null 2>&1 || useful="$useful caddy"
+    command -v systemd-analyze >/dev/null 2>&1 || useful="$useful systemd"
 elif [ "$1" = --bench ]; then
     shift
     command -v wrk >/dev/null 2>&1 || missing="$missing wrk"
