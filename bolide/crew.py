@@ -62,17 +62,20 @@ def resident_bytes(pid: int) -> int:
         return 0
 
 
-def cpu_count(root: str = "/sys/fs/cgroup") -> int:
-    """Return how many CPUs this process may use, by its affinity and cgroup's quota."""
+def cpu_count(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> int:
+    """Return how many CPUs this process may use, by its affinity and cgroup's quota.
+
+    ``root`` is where cgroups are mounted, ``own`` the file that names this process's.
+    """
     usable = len(os.sched_getaffinity(0))
-    quota = _cgroup_quota(root)
+    quota = _cgroup_quota(root, own)
     return max(1, usable if quota is None else min(usable, -int(-quota // 1)))
 
 
-def _cgroup_quota(root: str) -> float | None:
+def _cgroup_quota(root: str, own: str) -> float | None:
     """Return the quota of this process's cgroup, version 2 or 1, in CPUs."""
     found = []
-    for folder in _cgroup_folders(root):
+    for folder in _cgroup_folders(root, own):
         text = _read(f"{folder}/cpu.max").split()
         if not text:
             quota = _read(f"{folder}/cpu.cfs_quota_us")
@@ -83,10 +86,10 @@ def _cgroup_quota(root: str) -> float | None:
     return min(found, default=None)
 
 
-def _cgroup_folders(root: str) -> list[str]:
+def _cgroup_folders(root: str, own: str) -> list[str]:
     """Return the folders whose quotas bind this process, its own and those above."""
     folders = [root, f"{root}/cpu", f"{root}/cpu,cpuacct"]
-    for line in _read("/proc/self/cgroup").splitlines():
+    for line in _read(own).splitlines():
         number, controllers, path = line.split(":", 2)
         base = root if number == "0" else f"{root}/{controllers}"
         if number == "0" or "cpu" in controllers.split(","):

@@ -48,6 +48,8 @@ class Parent:
         self._listeners = sockets.Listeners()
         self._exit_code = EXIT_OK
         self._stop_signal: int | None = None
+        self.owns_process = False
+        """Whether nothing but this runs in the process."""
         self._is_child = False
         self._poll = select.poll()
         self._crowd = mmap.mmap(-1, seats * SEAT_BYTES)
@@ -84,6 +86,9 @@ class Parent:
             os.close(wake)
             os.close(signalled)
             if not self._is_child:
+                if self.owns_process:
+                    # What comes now is not to stop or kill what ends in order anyway.
+                    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
                 for number, handler in before.items():
                     signal.signal(number, handler or signal.SIG_DFL)
                 self._clean_up()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bolide.config import Config
 from bolide.pidfile import PidFile
 from bolide.server import EXIT_OK, Server
 from bolide.tls import ktls_note
 from bolide.upgrade import find_predecessor
+
+if TYPE_CHECKING:
+    from bolide.parent import Parent
 
 
 def run_config(
@@ -36,17 +39,23 @@ def run_config(
 
         reloader.check(config)
     predecessor = find_predecessor()
+    if config.workers is None and (predecessor or config.user or config.group):
+        # Who starts, and removes files at the end, is another than who serves.
+        config.workers = 1
     pid_file = PidFile(config.pid_file)
     if predecessor is None:
         pid_file.write()
     try:
         if config.reload:
-            return reloader.Reloader(config).run()
-        if config.workers is None and predecessor is None:
+            parent: Parent = reloader.Reloader(config)
+        elif config.workers is None:
             return Server(config).execute(owns_process=owns_process)
-        from bolide.supervisor import Supervisor
+        else:
+            from bolide.supervisor import Supervisor
 
-        return Supervisor(config, again, pid_file, predecessor).run()
+            parent = Supervisor(config, again, pid_file, predecessor)
+        parent.owns_process = owns_process
+        return parent.run()
     finally:
         pid_file.remove()
 

@@ -104,6 +104,7 @@ class Supervisor(Parent):
     def _look(self) -> None:
         self._watch()
         self._fill()
+        self._settle()
 
     def _wants_workers(self) -> bool:
         return (
@@ -217,16 +218,22 @@ class Supervisor(Parent):
 
     def _on_ready(self, worker: Worker) -> None:
         worker.serve(time.monotonic())
-        old = self._old()
-        fresh = [x for x in self._fresh() if x.state != STARTING]
-        complete = len(fresh) >= self._target
-        for other in old if complete else old[:1]:
+        for other in self._old()[:1]:
             self._retire(other)
-        if complete and self._is_reloading:
+        self._has_served = True
+
+    def _settle(self) -> None:
+        """Where all that are to stay serve, let the others go, and say so."""
+        fresh = [x for x in self._fresh() if x.state != STARTING]
+        if len(fresh) < self._target or not self._wants_workers():
+            return
+        for other in self._old():
+            self._retire(other)
+        if self._is_reloading:
             self._is_reloading = False
             self._notifier.ready()
             self._say("info", f"reloaded: {len(fresh)} new workers serve")
-        if complete and not self._has_told:
+        if not self._has_told:
             where = sockets.places(self._listeners, self.config)
             count = f"{len(fresh)} worker" + "s" * (len(fresh) > 1)
             self._say("info", banner(where, count))
@@ -236,7 +243,6 @@ class Supervisor(Parent):
             self._has_told = True
             self._succession.take_over(self._listeners)
             self._notifier.ready()
-        self._has_served = True
 
     def _wear(self, worker: Worker, why: str) -> None:
         """Replace a worker that serves; it goes on until another is ready."""
@@ -365,12 +371,13 @@ class Supervisor(Parent):
 
     def _sleep_ms(self) -> int | None:
         """Return how long nothing is due; None: until something happens."""
+        now = time.monotonic()
         due = [self._progress_due]
         if self._reporter is not None:
             due.append(self._statsd_due)
         if self._is_watched():
             due.append(self._watchdog_due)
-        if self._wants_workers() and len(self._fresh()) < self._target:
+        if self._not_before > now and self._wants_workers():
             due.append(self._not_before)
         for worker in self._workers.values():
             if worker.is_ending:
@@ -380,7 +387,7 @@ class Supervisor(Parent):
         first = min(due)
         if first == float("inf"):
             return None
-        return max(0, int((first - time.monotonic()) * 1000) + 1)
+        return max(0, int((first - now) * 1000) + 1)
 
     def _dues_of(self, worker: Worker) -> list[float]:
         due = []

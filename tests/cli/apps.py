@@ -242,3 +242,13 @@ async def lingering(scope, receive, send):
         await send({"type": "websocket.accept"})
     say("begun")
     await asyncio.Event().wait()
+
+
+async def who(scope, receive, send):
+    """Answers with who its process is: user, group, groups, umask."""
+    assert scope["type"] == "http"
+    umask = os.umask(0)
+    os.umask(umask)
+    groups = ",".join(map(str, sorted(os.getgroups())))
+    ids = (*os.getresuid(), *os.getresgid())
+    await answer(send, f"{ids} {groups} {umask:03o}".encode())

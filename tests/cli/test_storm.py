@@ -1,0 +1,114 @@
+"""Whatever signals come, in whatever order: what is left is a server that serves, or
+none."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+
+from command import DEADLINE_S, PATIENCE, request, talk
+from crews import (
+    Load,
+    ask,
+    children,
+    is_alive,
+    needs_wrk,
+    pids,
+    wait_for,
+    workers,
+)
+
+SIGNALS = 10_000
+TO_SUPERVISOR = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD)
+TO_WORKERS = (*TO_SUPERVISOR, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM)
+
+
+def send(pid, number):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def settle(command, count):
+    """Have a supervisor with any number of workers come to ``count`` of them."""
+    for _ in range(20):
+        command.signal(signal.SIGTTOU)
+        time.sleep(0.001)  # like signals that wait are one
+    wait_for(lambda: len(pids(command)) == 1, "not one worker")
+    for number in range(2, count + 1):
+        command.signal(signal.SIGTTIN)
+        wait_for(lambda n=number: len(pids(command)) == n, f"not {number} workers")
+
+
+def test_ten_thousand_signals_leave_a_server_that_serves():
+    """Every hundredth goes to a worker, which may end of it and is replaced."""
+    dice = random.Random(1)
+    began = time.monotonic()
+    with workers(2) as command:
+        port = command.port()
+        for number in range(SIGNALS):
+            if number % 100 == 0:
+                for pid in pids(command):
+                    send(pid, dice.choice(TO_WORKERS))
+            else:
+                command.signal(dice.choice(TO_SUPERVISOR))
+        command.err.count("")  # so that nobody waits for room in the pipe
+        before = command.err.count("new workers serve")
+        command.signal(signal.SIGHUP)
+        wait_for(
+            lambda: command.err.count("new workers serve") > before, "no reload ends"
+        )
+        settle(command, 2)
+        assert talk(port, request()).startswith(b"HTTP/1.1 200")
+        assert command.stop() == 0
+        assert "Traceback" not in command.err.rest()
+    assert time.monotonic() - began < 120 * PATIENCE
+
+
+def test_upgrades_and_reloads_at_once_leave_one_server():
+    dice = random.Random(2)
+    with workers(1) as command:
+        port = command.port()
+        numbers = [signal.SIGUSR2, *TO_SUPERVISOR]
+        command.signal(signal.SIGUSR2)
+        end = time.monotonic() + DEADLINE_S
+        while command.process.poll() is None:
+            assert time.monotonic() < end, "it does not end"
+            command.signal(dice.choice(numbers))
+            time.sleep(0.001)
+            command.err.count("")
+        assert command.process.returncode == 0
+        found = ask(port)
+        with open(f"/proc/{found}/stat", encoding="ascii") as file:
+            supervisor = int(file.read().rpartition(")")[2].split()[1])
+        try:
+            assert found in children(supervisor)
+            send(supervisor, signal.SIGTERM)
+            wait_for(lambda: not is_alive(supervisor), "it does not end")
+            assert not is_alive(found)
+        finally:
+            send(supervisor, signal.SIGKILL)
+
+
+def test_signals_to_stop_end_it_whatever_else_comes():
+    dice = random.Random(3)
+    with workers(3) as command:
+        command.port()
+        found = pids(command)
+        for _ in range(200):
+            command.signal(dice.choice(TO_SUPERVISOR))
+        command.signal(signal.SIGTERM)
+        for _ in range(200):
+            command.signal(dice.choice(TO_SUPERVISOR))
+        assert command.wait() == 0
+        assert not any(map(is_alive, found))
+
+
+@needs_wrk
+def test_workers_that_have_served_enough_are_replaced_without_loss():
+    words = ["--limit-max-requests", "2000", "--limit-max-requests-jitter", "500"]
+    with workers(2, "pid", *words) as command:
+        load = Load(command.port(), 6)
+        assert load.failed() == []
+        assert command.err.count("has served its requests") >= 2
+        assert command.stop() == 0
