@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import sysconfig
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from importlib import resources
@@ -213,6 +214,8 @@ class Config(Loading):
     """Port that sends plain HTTP to https; 0 takes a free one, None: there is none."""
     hsts: int | str | None = None
     """Strict-Transport-Security for every answer: its value, or its seconds."""
+    threads: int = 1
+    """Threads that serve in each process; more than one only without a GIL."""
     preload: bool = False
     """Whether the application is loaded once, and workers share that memory."""
     worker_lifetime: float = 0
@@ -414,6 +417,8 @@ class Config(Loading):
             self.workers = int(self.workers)
         if self.workers not in (None, "auto"):
             self._check_range("workers", 1, WORKERS_MAX, " or auto")
+        if self.threads != 1:
+            self._check_threads()
         if self.reload and self.workers is not None:
             self.notes.append("with reload one process serves, whatever workers says")
         if self.limit_max_requests is not None:
@@ -437,6 +442,13 @@ class Config(Loading):
                 self.umask = -1
         if self.umask is not None and not 0 <= self.umask <= 0o777:
             raise ConfigError("umask", "takes an octal number, 000 to 777")
+
+    def _check_threads(self) -> None:
+        """Refuse more than one thread, which a GIL would have take turns."""
+        self._check_range("threads", 1, WORKERS_MAX)
+        is_free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+        why = "the engine holds the GIL" if is_free else "this CPython has a GIL"
+        raise ConfigError("threads", f"takes 1, for {why}; take workers instead")
 
     def _check_seconds(self, name: str) -> None:
         value = getattr(self, name)

@@ -111,6 +111,8 @@ OPTIONS = (
            "a field in every answer; may be repeated", "list"),
     Option("--workers", "workers", _PROCESSES, "NUMBER|auto", "",
            "processes that serve, under a supervisor; auto: one a CPU"),
+    Option("--threads", "threads", _PROCESSES, "NUMBER", "1",
+           "threads that serve in each process; more only without a GIL", "int"),
     Option("--preload", "preload", _PROCESSES, "", "off",
            "load the application once, and share its memory", "switch"),
     Option("--limit-max-requests", "limit_max_requests", _PROCESSES, "NUMBER", "",

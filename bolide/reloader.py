@@ -6,11 +6,14 @@ waits in the listening sockets, which are the Reloader's.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import importlib
 import importlib.util
 import os
 import signal
 import socket
+import sys
 import time
 
 from bolide.config import Config
@@ -20,10 +23,15 @@ from bolide.parent import Parent
 from bolide.server import EXIT_ERROR, EXIT_STARTUP, banner
 from bolide.sockets import places
 from bolide.watcher import folders, run_watcher, texts_of
-from bolide.worker import Post, run_worker
+from bolide.worker import Post, WorkerServer, run_worker
 
 RESTART_S = 2.0
 """How long what runs may go on when files have changed."""
+
+SLOW = ("anyio", "fastapi", "pydantic", "starlette")
+"""Packages that take longer to import than a small application, and that a process may
+have before it is forked. Only these: others may look at what an application sets first,
+or start threads."""
 
 _KILL_S = 2 * RESTART_S + 1.0
 _SHOWN = 5
@@ -41,11 +49,26 @@ def check(config: Config) -> None:
             raise ConfigError("reload_dirs", f'is no folder: "{folder}"')
 
 
+class _ReloadedServer(WorkerServer):
+    """Serves in a child, and tells which of SLOW its application uses."""
+
+    def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
+        super()._on_started(where, loop)
+        used = " ".join(name for name in SLOW if _is_installed(name))
+        self._tell(b"uses " + used.encode())
+
+
+def _is_installed(name: str) -> bool:
+    """Return whether a module is loaded, and not one of the user's own."""
+    file = getattr(sys.modules.get(name), "__file__", None) or ""
+    return "site-packages" in file or "dist-packages" in file
+
+
 def _serve(config: Config, post: Post, listeners: list[socket.socket]) -> int:
     """Serve in a child, which gives way soon."""
     grace = min(config.timeout_graceful_shutdown or 0.0, RESTART_S)
     config.timeout_graceful_shutdown = grace
-    return run_worker(config, post, listeners)
+    return run_worker(config, post, listeners, _ReloadedServer)
 
 
 class Reloader(Parent):
@@ -101,6 +124,10 @@ class Reloader(Parent):
             self._say("info", f"watching for changes: {where}")
         elif message == b"ready":
             self._on_ready(child)
+        elif message.startswith(b"uses "):
+            for name in message.decode().split()[1:]:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
         elif message.startswith(b"\0"):
             self._on_change(os.fsdecode(message[1:]).split("\0"))
 

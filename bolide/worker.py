@@ -132,7 +132,12 @@ def ignore_supervisors_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def run_worker(config: Config, post: Post, listeners: list[socket.socket]) -> int:
+def run_worker(
+    config: Config,
+    post: Post,
+    listeners: list[socket.socket],
+    kind: type[WorkerServer] = WorkerServer,
+) -> int:
     """Serve on ``listeners`` until a signal or the supervisor ends it; the exit code.
 
     The process was forked with all signals blocked.
@@ -141,4 +146,4 @@ def run_worker(config: Config, post: Post, listeners: list[socket.socket]) -> in
 
     ignore_supervisors_signals()
     drop(config)
-    return WorkerServer(config, post).execute(listeners, owns_process=True)
+    return kind(config, post).execute(listeners, owns_process=True)

@@ -220,6 +220,25 @@ def test_a_request_that_does_not_end_holds_the_reload_up_for_two_seconds(project
             assert time.monotonic() - began < 5 * PATIENCE
 
 
+def test_a_slow_framework_is_imported_once(project):
+    pytest.importorskip("fastapi")
+    text = "import fastapi\nprint('loaded', flush=True)\n" + APP
+    project.write("main.py", text.format("first"))
+    with project.serve() as command:
+        port = started(command)
+        maps = f"/proc/{command.process.pid}/maps"
+
+        def has_imported():
+            with open(maps, encoding="utf-8") as file:
+                return "pydantic_core" in file.read()
+
+        wait_for(has_imported, "it is not imported beforehand")
+        project.write("main.py", text.format("second"))
+        wait_for(lambda: body(port) == "second", "the old one is served")
+        assert command.out.count("loaded") == 2
+        assert command.stop() == 0
+
+
 def test_it_stops_with_all_its_processes(project):
     with project.serve() as command:
         started(command)

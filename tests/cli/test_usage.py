@@ -65,6 +65,11 @@ WRONG = [
     ),
     ("a:b --workers 0", "--workers takes 1 to 512 or auto, not 0"),
     ("a:b --workers many", "--workers takes 1 to 512 or auto, not 'many'"),
+    ("a:b --threads 0", "--threads takes 1 to 512, not 0"),
+    (
+        "a:b --threads 2",
+        "--threads takes 1, for this CPython has a GIL; take workers instead",
+    ),
     ("a:b --umask 8", "--umask takes an octal number, 000 to 777"),
     ("a:b --heartbeat -1", "--heartbeat takes 0 to 31622400 s, not -1"),
     ("a:b --heartbeat x", "--heartbeat takes a number, not 'x'"),
