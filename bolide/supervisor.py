@@ -84,6 +84,7 @@ class Supervisor(Parent):
         self._has_told = False
         self._failures = 0
         self._not_before = 0.0
+        self._is_backing_off = False
         self._rss_due = 0.0
 
     def _run(self) -> int:
@@ -140,6 +141,7 @@ class Supervisor(Parent):
             self._retire(worker)
         missing = self._target - len(fresh)
         starting = any(x.state == STARTING for x in fresh)
+        self._is_backing_off = missing > 0 and now < self._not_before
         one_by_one = self._is_reloading or not self._has_served
         while missing > 0 and now >= self._not_before and not (one_by_one and starting):
             if self.config.preload and not self._has_template():
@@ -203,6 +205,7 @@ class Supervisor(Parent):
         self._failures += 1
         wait = min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2 ** (self._failures - 1))
         self._not_before = now + wait
+        self._is_backing_off = True
 
     # What workers say
 
@@ -377,7 +380,7 @@ class Supervisor(Parent):
             due.append(self._statsd_due)
         if self._is_watched():
             due.append(self._watchdog_due)
-        if self._not_before > now and self._wants_workers():
+        if self._is_backing_off and self._wants_workers():
             due.append(self._not_before)
         for worker in self._workers.values():
             if worker.is_ending:

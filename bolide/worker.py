@@ -146,4 +146,7 @@ def run_worker(
 
     ignore_supervisors_signals()
     drop(config)
-    return kind(config, post).execute(listeners, owns_process=True)
+    code = kind(config, post).execute(listeners, owns_process=True)
+    # Python gives up its handlers at its end, and some of these would stop the process.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SUPERVISORS)
+    return code
