@@ -21,6 +21,7 @@ call_visit(CallObject *call, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(call));
     Py_VISIT(call->owner);
     Py_VISIT(call->task);
+    Py_VISIT(call->trailers);
     int result = waiters_visit(&call->readers, visit, arg);
     return result != 0 ? result : waiters_visit(&call->writers, visit, arg);
 }
@@ -29,6 +30,7 @@ void
 call_clear(CallObject *call)
 {
     Py_CLEAR(call->task);
+    Py_CLEAR(call->trailers);
     waiters_clear(&call->readers);
     waiters_clear(&call->writers);
 }

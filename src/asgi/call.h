@@ -34,6 +34,7 @@ struct call_kind;
     PyObject *task;                                                                    \
     struct waiters readers;                                                            \
     struct waiters writers;                                                            \
+    PyObject *trailers;   /* list of those that more_trailers held back, or NULL */    \
     bool is_started;      /* http.response.start, or its like, was accepted */         \
     bool is_complete;     /* the last http.response.body, or its like, was */          \
     bool is_disconnected; /* the exchange ended before that */                         \

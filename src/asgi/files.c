@@ -55,10 +55,8 @@ check_order(const CallObject *call, const char *type)
 static int
 send_chunk(CallObject *call, struct chunk *chunk, bool last)
 {
-    int err = stream_send_body(call->stream, chunk, last);
+    int err = respond_chunk(call, chunk, last);
 
-    if (err == 0 && last)
-        call_complete(call);
     if (err == ERR_AGAIN)
         call->is_blocked = call->stream != NULL && call->stream->waits_for_writable;
     return err;

@@ -71,17 +71,6 @@ fill_scope(struct host *host)
     return 0;
 }
 
-static int
-fill_extensions(struct host *host)
-{
-    module_state *st = host->st;
-    PyObject *all = Py_BuildValue("{O{},O{}}", st->str_http_response_pathsend,
-                                  st->str_http_response_zerocopysend);
-
-    Py_XSETREF(host->extensions, all);
-    return all == NULL ? -1 : 0;
-}
-
 /* The same but for what a WebSocket has not, and what it has (ASGI F7). */
 static int
 fill_scope_websocket(struct host *host)
@@ -115,7 +104,7 @@ host_open(struct host *host)
     }
     bool failed = PyErr_Occurred() != NULL;
     Py_XDECREF(factory);
-    if (failed || fill_extensions(host) < 0 || fill_scope(host) < 0)
+    if (failed || fill_scope(host) < 0)
         return -1;
     return fill_scope_websocket(host);
 }

@@ -21,6 +21,7 @@ class_of_err(module_state *st, int err)
     case ERR_RESPONSE_FIELD_NAME:
     case ERR_RESPONSE_FIELD_VALUE:
     case ERR_RESPONSE_LENGTH:
+    case ERR_RESPONSE_TRAILER:
     case ERR_WS_CLOSE_CODE:
         return PyExc_ValueError;
     case ERR_IO:

@@ -48,7 +48,7 @@ respond_result(CallObject *call, int err)
 }
 
 PyObject *
-respond_start(CallObject *call, PyObject *message)
+respond_start(CallObject *call, PyObject *message, bool trailers)
 {
     module_state *st = call->host->st;
     struct http_response response = {0};
@@ -60,7 +60,8 @@ respond_start(CallObject *call, PyObject *message)
         PyErr_SetString(PyExc_RuntimeError, "http.response.start was already sent");
         return NULL;
     }
-    if (message_status(message, st, &response.status) < 0 ||
+    int promised = trailers ? message_flag(message, st->str_trailers) : 0;
+    if (promised < 0 || message_status(message, st, &response.status) < 0 ||
         message_headers(message, st, &fields) < 0)
         goto done;
     if (call->stream == NULL) { /* reading the headers may have run anything */
@@ -69,6 +70,7 @@ respond_start(CallObject *call, PyObject *message)
     }
     response.fields = fields.list;
     response.nfields = fields.n;
+    response.has_trailers = promised;
     int err = stream_send_head(call->stream, &response);
     if (err == 0)
         call->is_started = true;
@@ -79,6 +81,16 @@ respond_start(CallObject *call, PyObject *message)
 done:
     fields_clear(&fields);
     return result;
+}
+
+int
+respond_chunk(CallObject *call, const struct chunk *chunk, bool last)
+{
+    int err = stream_send_body(call->stream, chunk, last);
+
+    if (err == 0 && last && (call->stream == NULL || !call->stream->owes_trailers))
+        call_complete(call);
+    return err;
 }
 
 PyObject *
@@ -99,15 +111,19 @@ respond_body(CallObject *call, PyObject *message)
         Py_DECREF(body);
         return more < 0 ? NULL : raise_err(st, ERR_CLOSED);
     }
+    if (call->stream->is_body_sent) {
+        Py_DECREF(body);
+        PyErr_SetString(PyExc_RuntimeError,
+                        "http.response.body was sent after the last one");
+        return NULL;
+    }
     struct chunk chunk = {
         .bytes = slice_new(PyBytes_AS_STRING(body), (size_t)PyBytes_GET_SIZE(body)),
         .lender = &object_lender,
         .owner = body,
     };
-    int err = stream_send_body(call->stream, &chunk, !more);
+    int err = respond_chunk(call, &chunk, !more);
     Py_DECREF(body);
-    if (err == 0 && !more)
-        call_complete(call);
     if (err == ERR_AGAIN)
         call->is_blocked = call->stream != NULL && call->stream->waits_for_writable;
     return respond_result(call, err);

@@ -9,12 +9,18 @@
 
 #include "asgi/call.h" /* CallObject */
 
-/* http.response.start and its like: gives the head to the stream.  Returns what send()
- * returns: an awaitable, or NULL with an exception (asgi/send.h). */
-PyObject *respond_start(CallObject *call, PyObject *message);
+/* http.response.start and its like: gives the head to the stream; `trailers` says whether
+ * the message may promise some.  Returns what send() returns: an awaitable, or NULL with an
+ * exception (asgi/send.h). */
+PyObject *respond_start(CallObject *call, PyObject *message, bool trailers);
 
-/* http.response.body and its like, likewise; the last one completes the call. */
+/* http.response.body and its like, likewise; the last one completes the call, unless
+ * trailers were promised. */
 PyObject *respond_body(CallObject *call, PyObject *message);
+
+/* Gives body bytes to the stream; the last ones complete the call, unless trailers were
+ * promised.  Returns what stream_send_body says. */
+int respond_chunk(CallObject *call, const struct chunk *chunk, bool last);
 
 /* What send() returns when the engine said `err`: an awaitable that has finished (0), one
  * that waits until call->is_blocked is false (ERR_AGAIN), or NULL with an exception. */

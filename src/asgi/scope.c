@@ -2,6 +2,7 @@
 /* asgi/scope.c — see scope.h for the contract. */
 #include "asgi/scope.h"
 
+#include "asgi/extend.h"
 #include "asgi/scope_tls.h"
 #include "http/forwarded.h"
 #include "http/target.h"
@@ -426,7 +427,7 @@ fill_http(struct host *host, PyObject *scope, struct peer *peer,
         return -1;
     if (set_new(scope, st->str_method, method_text(st, head->method)) < 0)
         return -1;
-    return fill_extensions(host, scope, peer, PyDict_Copy(host->extensions));
+    return fill_extensions(host, scope, peer, extend_scope(host, head));
 }
 
 static PyObject *

@@ -3,6 +3,7 @@
 #include "asgi/send.h"
 
 #include "asgi/callable.h"
+#include "asgi/extend.h"
 #include "asgi/files.h"
 #include "asgi/message.h"
 #include "asgi/raise.h"
@@ -25,13 +26,13 @@ send_message(CallObject *call, PyObject *message)
     if (is_text(type, st->str_http_response_body))
         result = respond_body(call, message);
     else if (is_text(type, st->str_http_response_start))
-        result = respond_start(call, message);
+        result = respond_start(call, message, true);
     else if (is_text(type, st->str_http_response_pathsend))
         result = files_send_path(call, message);
     else if (is_text(type, st->str_http_response_zerocopysend))
         result = files_send_file(call, message);
     else
-        result = message_unknown(type);
+        result = extend_response(call, type, message);
     Py_DECREF(type);
     return result;
 }

@@ -216,7 +216,7 @@ send_connecting(WebSocketObject *self, PyObject *type, PyObject *message)
     if (is_text(type, st->str_websocket_close))
         return send_close(self, message);
     if (is_text(type, st->str_websocket_response_start)) {
-        PyObject *result = respond_start(call, message);
+        PyObject *result = respond_start(call, message, false);
         if (call->is_started)
             self->phase = WEBSOCKET_DENIED;
         return result;

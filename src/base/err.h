@@ -95,6 +95,7 @@
     ERR(RESPONSE_STATUS, "a response status that is not 200 to 599 or 1xx allowed")    \
     ERR(RESPONSE_FIELD_NAME, "a response field name that is not a token")              \
     ERR(RESPONSE_FIELD_VALUE, "a response field value with CR, LF or NUL")             \
+    ERR(RESPONSE_TRAILER, "a response field that may not be a trailer")                \
     ERR(RESPONSE_LENGTH, "a malformed or repeated response Content-Length")            \
     ERR(RESPONSE_TOO_LONG, "more body than the response Content-Length")               \
     ERR(RESPONSE_TOO_SHORT, "less body than the response Content-Length")

@@ -48,7 +48,8 @@ struct service {
     bool logs_access;    /* the access log wants a line per exchange */
     uint8_t h2;          /* enum h2_mode */
     struct forwarding forwarding; /* who is believed about clients */
-    struct pool streams; /* of struct stream and what the protocol puts behind it */
+    /* Of struct stream and what the protocol puts behind it. */
+    struct pool h1_streams, h2_streams;
     struct http_field *fields; /* scratch for one head: limits.fields elements and 3 */
     uint64_t nrequests;        /* begun so far, of the handler's */
     struct tally *tally;       /* borrowed: what is counted */

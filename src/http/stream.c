@@ -41,8 +41,10 @@ stream_send_head(struct stream *s, struct http_response *res)
     s->status = (uint16_t)res->status;
     s->body_promised = promised;
     err = s->ops->send_head(s, res);
-    if (err == 0)
+    if (err == 0) {
         s->state = STREAM_HEAD_SENT;
+        s->owes_trailers = res->has_trailers;
+    }
     return err;
 }
 
@@ -86,14 +88,20 @@ send_short(struct stream *s, const struct chunk *body)
     return ERR_RESPONSE_TOO_SHORT;
 }
 
+static const struct chunk nothing = {.bytes = {"", 0}};
+
+static bool
+has_no_body(const struct stream *s)
+{
+    return !s->is_tunnel && (s->is_head || status_has_no_body(s->status));
+}
+
 int
 stream_send_body(struct stream *s, const struct chunk *body, bool last)
 {
-    static const struct chunk nothing = {.bytes = {"", 0}};
-
-    if (s->state != STREAM_HEAD_SENT)
+    if (s->state != STREAM_HEAD_SENT || s->is_body_sent)
         return ERR_CLOSED;
-    if (!s->is_tunnel && (s->is_head || status_has_no_body(s->status))) {
+    if (has_no_body(s)) {
         body = &nothing;
     } else if (s->body_promised != HTTP_LENGTH_NONE) {
         uint64_t left = s->body_promised - s->body_sent;
@@ -102,13 +110,96 @@ stream_send_body(struct stream *s, const struct chunk *body, bool last)
         if (last && body->bytes.len < left)
             return send_short(s, body);
     }
-    int err = s->ops->send_body(s, body, last);
+    int err = s->ops->send_body(s, body, last && !s->owes_trailers);
     if (err == 0 || err == ERR_AGAIN) {
         s->body_sent += body->bytes.len;
-        if (last && s->state == STREAM_HEAD_SENT)
+        s->is_body_sent = last;
+        if (last && !s->owes_trailers && s->state == STREAM_HEAD_SENT)
             s->state = STREAM_ENDED;
     }
     return err;
+}
+
+/* Trailers */
+
+/* Whether a field belongs in front of the body (RFC 9110 6.5.1). */
+static bool
+belongs_in_head(const struct http_field *field)
+{
+    static const char *const others[] = {
+        "content-range",    "max-forwards", "proxy-authenticate", "proxy-authorization",
+        "proxy-connection", "set-cookie",   "www-authenticate",
+    };
+
+    switch (field->id) {
+    case FIELD_HOST:
+    case FIELD_CONTENT_LENGTH:
+    case FIELD_TRANSFER_ENCODING:
+    case FIELD_CONNECTION:
+    case FIELD_EXPECT:
+    case FIELD_UPGRADE:
+    case FIELD_TE:
+    case FIELD_TRAILER:
+    case FIELD_KEEP_ALIVE:
+    case FIELD_AUTHORIZATION:
+    case FIELD_CACHE_CONTROL:
+    case FIELD_CONTENT_TYPE:
+    case FIELD_CONTENT_ENCODING:
+    case FIELD_COOKIE:
+    case FIELD_RANGE:
+        return true;
+    case FIELD_OTHER:
+        for (size_t i = 0; i < COUNT(others); i++) {
+            if (slice_equal_folded(field->name, slice_of(others[i])))
+                return true;
+        }
+        return false;
+    default:
+        return false;
+    }
+}
+
+int
+stream_check_trailers(struct http_field *fields, uint32_t n)
+{
+    struct http_response res = {.fields = fields, .nfields = n};
+    uint64_t unused;
+    int err = check_fields(&res, &unused);
+
+    for (uint32_t i = 0; err == 0 && i < n; i++)
+        err = belongs_in_head(&fields[i]) ? ERR_RESPONSE_TRAILER : 0;
+    return err == ERR_RESPONSE_LENGTH ? ERR_RESPONSE_TRAILER : err;
+}
+
+int
+stream_send_trailers(struct stream *s, struct http_field *fields, uint32_t n)
+{
+    if (s->state != STREAM_HEAD_SENT || !s->owes_trailers || !s->is_body_sent)
+        return ERR_CLOSED;
+    int err = stream_check_trailers(fields, n);
+    if (err != 0)
+        return err;
+    if (n > 0 && s->te_trailers && !has_no_body(s))
+        err = s->ops->send_trailers(s, fields, n);
+    else
+        err = s->ops->send_body(s, &nothing, true);
+    if (err == 0 && s->state == STREAM_HEAD_SENT)
+        s->state = STREAM_ENDED;
+    return err;
+}
+
+int
+stream_send_interim(struct stream *s, int status, struct http_field *fields, uint32_t n)
+{
+    struct http_response res = {.status = status, .fields = fields, .nfields = n};
+    uint64_t unused;
+
+    if (s->state != STREAM_OPEN)
+        return ERR_CLOSED;
+    int err = check_fields(&res, &unused);
+    if (err != 0 || s->version == HTTP_1_0)
+        return err;
+    return s->ops->send_interim(s, &res);
 }
 
 int

@@ -25,6 +25,7 @@ struct http_response {
     /* [0, nfields); borrowed for the call; `id` is filled in by stream_send_head. */
     struct http_field *fields;
     uint32_t nfields;
+    bool has_trailers; /* stream_send_trailers follows the body, and completes it */
 };
 
 /* Body bytes.  They are borrowed for the call; a protocol that wants to keep them retains
@@ -46,6 +47,11 @@ struct stream_ops {
     int (*send_head)(struct stream *s, const struct http_response *res);
     int (*open_tunnel)(struct stream *s, const struct http_response *res);
     int (*send_body)(struct stream *s, const struct chunk *body, bool last);
+    /* Completes a response whose body is not known to be complete: its framing tells of
+     * trailers where it can, else they are dropped. */
+    int (*send_trailers)(struct stream *s, const struct http_field *fields, uint32_t n);
+    /* Sends a head with a status below 200, before the response's own. */
+    int (*send_interim)(struct stream *s, const struct http_response *res);
     int (*pull_body)(struct stream *s);
     void (*set_deadline)(struct stream *s, uint64_t due_ms);
     void (*fail)(struct stream *s, int why);
@@ -115,6 +121,8 @@ struct stream {
 
     /* Response */
     uint8_t state;           /* enum stream_state */
+    bool owes_trailers;      /* the response is complete only with its trailers */
+    bool is_body_sent;       /* ... and its body is */
     bool waits_for_writable; /* send_body has said ERR_AGAIN, on_writable is owed */
     uint16_t status;         /* 0 before the head */
     uint64_t body_promised;  /* bytes by Content-Length, or HTTP_LENGTH_NONE */
@@ -142,16 +150,38 @@ MUST_USE int stream_open_tunnel(struct stream *s, struct http_response *res);
  * tunnels, whose other deadlines have ended. */
 void stream_set_deadline(struct stream *s, uint64_t due_ms);
 
-/* Sends body bytes (none is fine) behind the head; `last` completes the response.  For
+/* Sends body bytes (none is fine) behind the head; `last` completes the response, or lets
+ * trailers follow where the head said so.  For
  * HEAD, 204 and 304 the bytes are counted and dropped.  Returns
  *   0                       taken
  *   ERR_AGAIN               taken, but more than HTTP_OUT_HIGH_BYTES wait: go on after
- *                           on_writable (never with `last`)
+ *                           on_writable (never where the response is complete)
  *   ERR_RESPONSE_TOO_LONG   over the Content-Length: nothing was taken
  *   ERR_RESPONSE_TOO_SHORT  `last` under the Content-Length: the connection will be closed
  *                           so that the peer can tell; the exchange is over
  *   ERR_NOMEM, ERR_CLOSED   the exchange is over */
 MUST_USE int stream_send_body(struct stream *s, const struct chunk *body, bool last);
+
+/* Completes a response with has_trailers, behind the last stream_send_body.  They go out
+ * where the request had TE: trailers and the protocol has a place for them: HTTP/2, chunked
+ * HTTP/1.1 (RFC 9110 6.5.1).  Returns 0, with nothing sent and the stream as it was
+ *   what stream_check_trailers says,
+ *   ERR_CLOSED (the peer has gone, or it is not the time for trailers),
+ * or ERR_NOMEM: the exchange is over. */
+MUST_USE int stream_send_trailers(struct stream *s, struct http_field *fields,
+                                  uint32_t n);
+
+/* Whether `fields` may stand in a trailer section; fills in their `id`.  Returns 0,
+ * ERR_RESPONSE_FIELD_NAME, ERR_RESPONSE_FIELD_VALUE or ERR_RESPONSE_TRAILER: a field that
+ * frames, routes, authenticates, or tells how to read the body (RFC 9110 6.5.1). */
+MUST_USE int stream_check_trailers(struct http_field *fields, uint32_t n);
+
+/* Sends an interim response with `fields`, 103 for example, before the head; HTTP/1.0 has
+ * none, and nothing is sent.  Returns 0, ERR_RESPONSE_FIELD_NAME,
+ * ERR_RESPONSE_FIELD_VALUE, ERR_NOMEM, or ERR_CLOSED (the peer has gone, or the head has
+ * been sent). */
+MUST_USE int stream_send_interim(struct stream *s, int status,
+                                 struct http_field *fields, uint32_t n);
 
 /* Asks for the next body bytes: one on_body follows, possibly before this returns.  The
  * first pull sends 100 Continue where it is owed.  After the body has ended a pull waits

@@ -113,6 +113,35 @@ send_body(struct stream *s, const struct chunk *body, bool last)
     return ERR_AGAIN;
 }
 
+static int
+send_trailers(struct stream *s, const struct http_field *fields, uint32_t n)
+{
+    struct wire *wire = session_of(s)->wire;
+
+    if (wire->is_dead)
+        return ERR_CLOSED;
+    int err = h1_write_trailers(&exchange_of(s)->writer, &wire->out, fields, n);
+    if (err != 0) {
+        wire->ops->abort(wire, err);
+        return err;
+    }
+    wire->ops->touch(wire);
+    return 0;
+}
+
+static int
+send_interim(struct stream *s, const struct http_response *res)
+{
+    struct wire *wire = session_of(s)->wire;
+
+    if (wire->is_dead)
+        return ERR_CLOSED;
+    int err = h1_write_interim(&wire->out, res);
+    if (err == 0)
+        wire->ops->touch(wire);
+    return err;
+}
+
 /* Takes the next decoded bytes off *in, gathering the chunks at hand into one piece: their
  * data is moved together inside the received bytes, which are ours to change. */
 static int
@@ -374,6 +403,8 @@ static const struct stream_ops exchange_ops = {
     .send_head = send_head,
     .open_tunnel = open_tunnel,
     .send_body = send_body,
+    .send_trailers = send_trailers,
+    .send_interim = send_interim,
     .pull_body = pull_body,
     .set_deadline = set_deadline,
     .fail = fail,
@@ -420,7 +451,7 @@ int
 h1_exchange_begin(struct h1_session *h, const struct http_head *head)
 {
     struct service *service = h->wire->service;
-    struct h1_exchange *x = pool_take(&service->streams);
+    struct h1_exchange *x = pool_take(&service->h1_streams);
     if (x == NULL)
         return ERR_NOMEM;
 
@@ -467,5 +498,5 @@ h1_exchange_end(struct h1_session *h, int why)
     stream_close(&x->stream, why);
     h->exchange = NULL;
     forwarded_free(&service->forwarding, x->stream.forwarded);
-    pool_give(&service->streams, x);
+    pool_give(&service->h1_streams, x);
 }

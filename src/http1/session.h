@@ -12,7 +12,7 @@
 /* How much of a request line is kept for the access log. */
 #define H1_LOG_LINE_BYTES 512
 
-/* One exchange; a block of service->streams. */
+/* One exchange; a block of service->h1_streams. */
 struct h1_exchange {
     struct stream stream;
     struct h1_writer writer;

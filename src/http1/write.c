@@ -406,6 +406,46 @@ h1_write_body(struct h1_writer *w, struct outq *q, struct service *service,
     }
 }
 
+static int
+write_fields(struct outq *q, const struct http_field *fields, uint32_t n)
+{
+    int err = 0;
+
+    for (uint32_t i = 0; err == 0 && i < n; i++)
+        err = write_large_field(q, &fields[i]);
+    return err == 0 ? outq_copy(q, slice_of("\r\n")) : err;
+}
+
+int
+h1_write_trailers(struct h1_writer *w, struct outq *q, const struct http_field *fields,
+                  uint32_t n)
+{
+    int err = h1_write_release(w, q);
+
+    if (err != 0 || w->framing != H1_CHUNKED)
+        return err;
+    err = outq_copy(q, slice_of("0\r\n"));
+    return err == 0 ? write_fields(q, fields, n) : err;
+}
+
+int
+h1_write_interim(struct outq *q, const struct http_response *res)
+{
+    char line[STATUS_LINE_BYTES];
+    char *end = put_status(line, res->status);
+
+    outq_hold(q);
+    int err = outq_copy(q, slice_new(line, (size_t)(end - line)));
+    if (err == 0)
+        err = write_fields(q, res->fields, res->nfields);
+    if (err != 0) {
+        outq_take_back(q);
+        return err;
+    }
+    outq_unhold(q);
+    return 0;
+}
+
 int
 h1_write_notice(struct outq *q, struct service *service, const struct h1_notice *notice)
 {

@@ -59,6 +59,15 @@ MUST_USE int h1_write_body(struct h1_writer *w, struct outq *q, struct service *
  * Does nothing unless the framing is H1_HELD.  Returns 0 or ERR_NOMEM. */
 MUST_USE int h1_write_release(struct h1_writer *w, struct outq *q);
 
+/* Ends a body that may have trailers: where it is chunked they follow the last chunk,
+ * elsewhere they are dropped.  Returns 0 or ERR_NOMEM. */
+MUST_USE int h1_write_trailers(struct h1_writer *w, struct outq *q,
+                               const struct http_field *fields, uint32_t n);
+
+/* Queues a whole head with a status below 200; nothing is held.  Returns 0, or ERR_NOMEM
+ * with the queue as it was. */
+MUST_USE int h1_write_interim(struct outq *q, const struct http_response *res);
+
 /* Queues a whole short answer: `status` with its reason and `text` as a plain body (no
  * body bytes for `is_head`), and "connection: close" unless `keeps_alive`.
  * Returns 0 or ERR_NOMEM. */

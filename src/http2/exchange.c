@@ -193,6 +193,8 @@ static const struct stream_ops exchange_ops = {
     .send_head = h2_send_head,
     .open_tunnel = h2_open_tunnel,
     .send_body = h2_send_body,
+    .send_trailers = h2_send_trailers,
+    .send_interim = h2_send_interim,
     .pull_body = pull_body,
     .set_deadline = set_deadline,
     .fail = h2_fail,
@@ -287,7 +289,7 @@ keep_line(struct h2_exchange *x, const struct http_head *head)
 static struct h2_exchange *
 new_exchange(struct h2_session *h, int32_t id)
 {
-    struct h2_exchange *x = pool_take(&h->wire->service->streams);
+    struct h2_exchange *x = pool_take(&h->wire->service->h2_streams);
 
     if (x == NULL)
         return NULL;
@@ -300,7 +302,7 @@ new_exchange(struct h2_session *h, int32_t id)
     outq_init(&x->out, h->wire->out.pools);
     list_init(&x->news);
     if (nghttp2_session_set_stream_user_data(h->ng, id, x) != 0) {
-        pool_give(&h->wire->service->streams, x);
+        pool_give(&h->wire->service->h2_streams, x);
         return NULL;
     }
     list_append(&h->exchanges, &x->link);
@@ -433,5 +435,6 @@ h2_exchange_end(struct h2_exchange *x, int why)
     buf_release(&x->in);
     h2_response_clear(&x->response);
     forwarded_free(&service->forwarding, x->stream.forwarded);
-    pool_give(&service->streams, x);
+    mem_free(x->trailers);
+    pool_give(&service->h2_streams, x);
 }

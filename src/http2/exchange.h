@@ -6,13 +6,14 @@
 
 #include "http2/session.h" /* struct h2_session */
 
-/* One exchange; a block of service->streams. */
+/* One exchange; a block of service->h2_streams. */
 struct h2_exchange {
     struct stream stream;
-    struct list_node link; /* in session->exchanges */
-    struct list_node news; /* in session->news, or in no list */
-    struct buf in;         /* body bytes that nobody has asked for yet */
-    struct outq out;       /* body bytes that wait for the peer's windows */
+    struct list_node link;     /* in session->exchanges */
+    struct list_node news;     /* in session->news, or in no list */
+    struct buf in;             /* body bytes that nobody has asked for yet */
+    struct outq out;           /* body bytes that wait for the peer's windows */
+    struct h2_block *trailers; /* owned: what follows them, or NULL */
     uint64_t
         wait_began_ms;    /* a pull has waited for the peer since then; 0: none does */
     uint64_t waited_ms;   /* how long earlier pulls have waited */

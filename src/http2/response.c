@@ -187,3 +187,27 @@ h2_response_clear(struct h2_response *r)
         mem_free(r->fields);
     r->fields = NULL;
 }
+
+struct h2_block *
+h2_block_new(int status, const struct http_field *fields, uint32_t n)
+{
+    struct h2_response r = {.nfields = 0};
+    size_t head = sizeof(struct h2_block) + (n + 1) * sizeof(nghttp2_nv);
+    size_t bytes = head + 3;
+
+    for (uint32_t i = 0; i < n; i++)
+        bytes += fields[i].name.len + fields[i].value.len;
+    struct h2_block *block = mem_alloc(bytes);
+    if (block == NULL)
+        return NULL;
+    r.fields = block->fields;
+    r.text = (char *)block + head;
+    if (status != 0)
+        add(&r, slice_of(":status"), keep_number(&r, (uint64_t)status));
+    for (uint32_t i = 0; i < n; i++) {
+        struct slice name = keep_lower(&r, fields[i].name);
+        add(&r, name, keep(&r, slice_trim(fields[i].value)));
+    }
+    block->nfields = r.nfields;
+    return block;
+}

@@ -39,4 +39,14 @@ void h2_response_finish(struct h2_response *r, struct service *service,
 /* Frees what was copied; there is no head afterwards. */
 void h2_response_clear(struct h2_response *r);
 
+/* Fields that are no response head: trailers, or an interim head. */
+struct h2_block {
+    uint32_t nfields;
+    nghttp2_nv fields[]; /* names and values are behind them */
+};
+
+/* Copies `fields`, behind :status unless `status` is 0.  One piece of memory, the caller's
+ * to give to mem_free; NULL when there is none. */
+struct h2_block *h2_block_new(int status, const struct http_field *fields, uint32_t n);
+
 #endif

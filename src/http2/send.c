@@ -7,6 +7,7 @@
 #include "http2/send.h"
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/timer.h"
 #include "http/serve.h"
 #include "http/status.h"
@@ -61,6 +62,13 @@ h2_reset(struct h2_exchange *x, uint32_t code)
     h->wire->ops->touch(h->wire);
 }
 
+static int
+end_by_trailers(nghttp2_session *ng, const struct h2_exchange *x, uint32_t *flags)
+{
+    *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    return nghttp2_submit_trailer(ng, x->id, x->trailers->fields, x->trailers->nfields);
+}
+
 /* nghttp2 asks how much of the body it may frame. */
 static ssize_t
 measure(nghttp2_session *ng, int32_t id, uint8_t *unused, size_t room, uint32_t *flags,
@@ -74,9 +82,11 @@ measure(nghttp2_session *ng, int32_t id, uint8_t *unused, size_t room, uint32_t 
         return NGHTTP2_ERR_DEFERRED;
     }
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (x->out_ended && n == x->out.bytes)
+    if (x->out_ended && n == x->out.bytes) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
-    (void)ng;
+        if (x->trailers != NULL && end_by_trailers(ng, x, flags) != 0)
+            return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     (void)id;
     (void)unused;
     (void)arg;
@@ -96,6 +106,16 @@ commit(struct h2_exchange *x, uint64_t length, bool has_data)
                                    x->response.nfields, has_data ? &body : NULL) == 0
                ? 0
                : ERR_NOMEM;
+}
+
+/* Has nghttp2 ask again where it waits to. */
+static int
+resume(struct h2_exchange *x)
+{
+    if (!x->is_deferred)
+        return 0;
+    x->is_deferred = false;
+    return nghttp2_session_resume_data(session_of(x)->ng, x->id) == 0 ? 0 : ERR_NOMEM;
 }
 
 int
@@ -171,14 +191,50 @@ queue(struct h2_exchange *x, const struct chunk *body, bool last)
     if (is_first) {
         bool tells = last && !has_no_body(&x->stream);
         err = commit(x, tells ? bytes.len : HTTP_LENGTH_NONE, !last || bytes.len > 0);
-    } else if (x->is_deferred && (last || bytes.len > 0)) {
-        x->is_deferred = false;
-        if (nghttp2_session_resume_data(h->ng, x->id) != 0)
-            err = ERR_NOMEM;
+    } else if (last || bytes.len > 0) {
+        err = resume(x);
     }
     if (bytes.len > 0 && x->send_due_ms == TIMER_NEVER)
         h2_watch_sending(x, h->wire->service->clock.ms);
     return err;
+}
+
+int
+h2_send_trailers(struct stream *s, const struct http_field *fields, uint32_t n)
+{
+    struct h2_exchange *x = exchange_of(s);
+    struct wire *wire = session_of(x)->wire;
+
+    if (is_lost(x))
+        return ERR_CLOSED;
+    x->trailers = h2_block_new(0, fields, n);
+    x->out_ended = true;
+    if (x->trailers == NULL || resume(x) != 0) {
+        out_of_memory(x);
+        return ERR_NOMEM;
+    }
+    wire->ops->touch(wire);
+    return 0;
+}
+
+int
+h2_send_interim(struct stream *s, const struct http_response *res)
+{
+    struct h2_exchange *x = exchange_of(s);
+    struct h2_session *h = session_of(x);
+
+    if (is_lost(x))
+        return ERR_CLOSED;
+    struct h2_block *block = h2_block_new(res->status, res->fields, res->nfields);
+    if (block == NULL)
+        return ERR_NOMEM;
+    for (uint32_t i = 0; i < block->nfields; i++)
+        block->fields[i].flags = NGHTTP2_NV_FLAG_NONE; /* the block goes now */
+    int err = nghttp2_submit_headers(h->ng, NGHTTP2_FLAG_NONE, x->id, NULL,
+                                     block->fields, block->nfields, NULL);
+    mem_free(block);
+    h->wire->ops->touch(h->wire);
+    return err == 0 ? 0 : ERR_NOMEM;
 }
 
 int

@@ -10,6 +10,9 @@
 MUST_USE int h2_send_head(struct stream *s, const struct http_response *res);
 MUST_USE int h2_open_tunnel(struct stream *s, const struct http_response *res);
 MUST_USE int h2_send_body(struct stream *s, const struct chunk *body, bool last);
+MUST_USE int h2_send_trailers(struct stream *s, const struct http_field *fields,
+                              uint32_t n);
+MUST_USE int h2_send_interim(struct stream *s, const struct http_response *res);
 void h2_fail(struct stream *s, int why);
 
 /* Answers with a line of text, in place of a head that waits; the stream's state is not

@@ -9,9 +9,11 @@
 /* The protocol of connections over a plain transport, until they ask for another. */
 extern const struct protocol h1_protocol;
 
-/* Bytes of a block of service->streams, which holds an exchange of any protocol; the room
- * for its request line is left out where nothing logs. */
-size_t exchange_bytes(bool logs);
+/* Prepares the pools of exchanges, of which `nfree_max` free ones are kept; the room for a
+ * request line is left out where service->logs_access is false. */
+void init_streams(struct service *service, size_t nfree_max);
+
+void fini_streams(struct service *service);
 
 /* The protocol that TLS has agreed on; `alpn` may be "". */
 const struct protocol *protocol_by_alpn(const struct service *service,

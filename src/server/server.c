@@ -113,11 +113,9 @@ init_service(struct server *server)
     service->sends_server = config->sends_server;
     service->logs_access = server->access != NULL;
     service->on_exchange = on_exchange;
-    /* The request line, which comes last, is kept for the access log alone. */
     service->h2 = config->h2;
     service->tally = server->tally;
-    pool_init(&service->streams, exchange_bytes(service->logs_access),
-              POOL_KEPT_STREAMS);
+    init_streams(service, POOL_KEPT_STREAMS);
 }
 
 static void
@@ -222,7 +220,7 @@ server_free(struct server *server)
         pool_fini(&server->turn.conn_pool);
         pool_fini(&server->turn.tls_pool);
         outq_pools_fini(&server->turn.out_pools);
-        pool_fini(&server->turn.service.streams);
+        fini_streams(&server->turn.service);
     }
     tls_desk_fini(&server->turn.desk);
     tls_context_release(server->turn.tls);

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).parent
-COUNTS = {"A": 16, "B": 38, "C": 15, "D": 21, "E": 51, "F": 45, "G": 19}
+COUNTS = {"A": 16, "B": 38, "C": 15, "D": 21, "E": 51, "F": 45, "G": 26}
 ROW = re.compile(r"^\| ([A-G]\d+) \| .+ \| (?:`(\w+)`)? *\|$", re.M)
 
 
@@ -32,4 +32,4 @@ def test_every_test_that_is_named_is_there_and_names_the_statement():
 
 def test_only_what_is_not_served_has_no_test():
     without = [number for number, name in rows() if not name]
-    assert without == ["B18", "B19", "B33", "D14"]
+    assert without == ["B19", "D14"]

@@ -96,7 +96,7 @@ fake_init(struct fake *fake, const struct stream_handler *handler, void *arg)
     fake->service.tally = &fake->tally;
     clock_init(&fake->service.clock);
     log_init(&fake->service.log, NULL, NULL, LOG_ERROR);
-    pool_init(&fake->service.streams, sizeof(struct h1_exchange), 4);
+    pool_init(&fake->service.h1_streams, sizeof(struct h1_exchange), 4);
     outq_pools_init(&fake->pools, 4);
     fake->wire.ops = &fake_ops;
     fake->wire.service = &fake->service;
@@ -114,7 +114,7 @@ fake_fini(struct fake *fake)
         h1_protocol.ops->fini(&fake->wire, fake->session, ERR_CLOSED);
     outq_clear(&fake->wire.out);
     buf_release(&fake->wire.in);
-    pool_fini(&fake->service.streams);
+    pool_fini(&fake->service.h1_streams);
     outq_pools_fini(&fake->pools);
 }
 

@@ -245,8 +245,8 @@ ends_clean(struct fake *fake, const struct app *app)
         h1_protocol.ops->fini(&fake->wire, fake->session, ERR_CLOSED);
     fake->session = NULL;
     bool good = app->nclosed == app->nrequests && app->nloans == 0 &&
-                fake->service.streams.ntaken == 0 && fake->pools.blocks.ntaken == 0 &&
-                fake->pools.lent.ntaken == 0;
+                fake->service.h1_streams.ntaken == 0 &&
+                fake->pools.blocks.ntaken == 0 && fake->pools.lent.ntaken == 0;
     fake_fini(fake);
     return good;
 }
