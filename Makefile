@@ -40,6 +40,7 @@ test-fuzz: debug $(VENV)/.test
 
 test-wire: debug
 	@PYTHONPATH=$(abspath $(DEBUG))/stage $(BIN)/python tests/wire/run.py
+	@PYTHONPATH=$(abspath $(DEBUG))/stage $(BIN)/python tests/wire/run_h2.py
 
 test-py: debug $(VENV)/.test
 	PYTHONSAFEPATH=1 PYTHONPATH=$(call EXTENSIONS,$(abspath $(DEBUG))) $(BIN)/python -m pytest $(TESTS)

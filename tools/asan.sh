@@ -24,5 +24,6 @@ export ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
 export PYTHONSAFEPATH=1 PATIENCE=6
 export PYTHONPATH="$build/stage:$build/tests/awaitable:$build/examples/c_app"
 "$python" tests/wire/run.py || failed=1
+"$python" tests/wire/run_h2.py || failed=1
 "$python" -m pytest "$@" || failed=1
 exit $failed

@@ -231,6 +231,8 @@ feed(struct wire *wire, void *session, struct slice *in)
         return;
     int wrong;
     size_t good = h2_walk_over(&h->walk, &h->guard, *in, &wrong);
+    if (good == 0 && wrong == 0)
+        return;
     h->is_busy = true;
     ssize_t n = nghttp2_session_mem_recv(h->ng, (const uint8_t *)in->ptr, good);
     h->is_busy = false;

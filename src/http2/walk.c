@@ -32,29 +32,25 @@ read_head(const uint8_t *p)
     };
 }
 
-/* Other lengths than 5 nghttp2 refuses itself. */
-static bool
-is_priority(const nghttp2_frame_hd *hd)
-{
-    return hd->type == NGHTTP2_PRIORITY && hd->length == PRIORITY_BYTES;
-}
-
-/* Concludes what walk->head holds.  Returns 0, or what is wrong. */
+/* Takes one head off `bytes`, with the payload of a PRIORITY frame.  Returns its length, 0
+ * when more has to come, or what is wrong. */
 static int
-look(struct h2_walk *walk, struct h2_guard *guard)
+take_head(struct h2_walk *walk, struct h2_guard *guard, struct slice bytes)
 {
-    nghttp2_frame_hd hd = read_head(walk->head);
+    const uint8_t *p = (const uint8_t *)bytes.ptr;
 
-    if (walk->have == HEAD_BYTES) {
-        int err = h2_guard_frame(guard, &hd);
-        if (err != 0 || is_priority(&hd))
-            return err != 0 ? err : hd.stream_id == 0 ? ERR_H2 : 0;
-        walk->left = (uint32_t)hd.length;
-    } else if (read_stream(walk->head + HEAD_BYTES) == (uint32_t)hd.stream_id) {
-        return ERR_H2;
-    }
-    walk->have = 0;
-    return 0;
+    if (bytes.len < HEAD_BYTES)
+        return 0;
+    nghttp2_frame_hd hd = read_head(p);
+    bool is_priority = hd.type == NGHTTP2_PRIORITY && hd.length == PRIORITY_BYTES;
+    if (is_priority && bytes.len < HEAD_BYTES + PRIORITY_BYTES)
+        return 0;
+    int err = h2_guard_frame(guard, &hd);
+    if (err == 0 && is_priority &&
+        (hd.stream_id == 0 || read_stream(p + HEAD_BYTES) == (uint32_t)hd.stream_id))
+        err = ERR_H2;
+    walk->left = (uint32_t)hd.length;
+    return err != 0 ? err : (int)HEAD_BYTES;
 }
 
 void
@@ -69,23 +65,19 @@ h2_walk_over(struct h2_walk *walk, struct h2_guard *guard, struct slice bytes, i
     size_t at = 0;
 
     *err = 0;
-    while (at < bytes.len && *err == 0) {
+    while (at < bytes.len) {
         size_t left = bytes.len - at;
-        if (walk->left > 0) {
-            size_t n = left < walk->left ? left : walk->left;
-            walk->left -= (uint32_t)n;
-            at += n;
-            continue;
+        size_t n = left < walk->left ? left : walk->left;
+        walk->left -= (uint32_t)n;
+        at += n;
+        if (walk->left > 0 || at == bytes.len)
+            break;
+        int taken = take_head(walk, guard, slice_skip(bytes, at));
+        if (taken <= 0) {
+            *err = taken;
+            break;
         }
-        size_t want = walk->have < HEAD_BYTES ? HEAD_BYTES : H2_WALK_BYTES;
-        size_t n = want - walk->have;
-        n = left < n ? left : n;
-        memcpy(walk->head + walk->have, bytes.ptr + at, n);
-        walk->have = (uint8_t)(walk->have + n);
-        if (walk->have == want)
-            *err = look(walk, guard);
-        if (*err == 0)
-            at += n;
+        at += (size_t)taken;
     }
     return at;
 }

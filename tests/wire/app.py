@@ -28,11 +28,11 @@ def shown(data):
 
 
 def fields_of(scope):
-    """Return the fields worth showing: those whose names begin with x or are host."""
+    """Return the fields worth showing: names that begin with x, host, cookie."""
     return [
         f"{n.decode('latin-1')}={shown(v)}"
         for n, v in scope["headers"]
-        if re.match(rb"x-t|x-empty|host", n) and len(v) > 0 and v != b"a"
+        if re.match(rb"x-t|x-empty|host|cookie", n) and len(v) > 0 and v != b"a"
     ]
 
 

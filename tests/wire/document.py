@@ -3,6 +3,10 @@
 ``http half-close`` shuts the sending side behind the bytes; ``http deadline`` ends by a
 deadline of the server; ``http proxy`` talks to a server that expects a PROXY header.
 
+In an ``h2`` block the bytes are frames in hexadecimal, a line each; the preface and an
+empty SETTINGS are sent before them, unless it is an ``h2 bare``.  ``(00*N)`` is 00 N
+times.
+
 In an ``http`` block each line break stands for CR LF. A line that ends in a backslash
 has none. ``\\r \\n \\t \\\\ \\xNN`` are single bytes, ``\\(TEXT*N)`` is TEXT N times.
 """
@@ -16,6 +20,13 @@ CASE = re.compile(
     r"\s*^```log\n(?P<log>.*?)^```",
     re.M | re.S,
 )
+FRAMES = re.compile(
+    r"^## (?P<title>[^\n]+)\n(?P<why>.*?)"
+    r"^```h2(?P<flags>[^\n]*)\n(?P<bytes>.*?)^```\n"
+    r"\s*^```log\n(?P<log>.*?)^```",
+    re.M | re.S,
+)
+REPEAT = re.compile(r"\(([0-9a-f ]+)\*(\d+)\)")
 ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|\(((?:[^*\\]|\\.)*)\*(\d+)\)|(.))", re.S)
 PLAIN = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
 
@@ -30,6 +41,7 @@ class Case:
     has_deadline: bool
     is_proxied: bool
     log: list[str]
+    is_bare: bool = False
 
 
 def _unescape(match):
@@ -39,6 +51,10 @@ def _unescape(match):
     if repeated is not None:
         return ESCAPE.sub(_unescape, repeated) * int(times)
     return PLAIN[char]
+
+
+def _repeated(match):
+    return match[1] * int(match[2])
 
 
 def decode(text):
@@ -59,4 +75,19 @@ def read(path):
             log=match["log"].splitlines(),
         )
         for match in CASE.finditer(path.read_text())
+    ]
+
+
+def read_frames(path):
+    """Return the cases of a document of HTTP/2."""
+    return [
+        Case(
+            name=f"{path.stem}: {match['title']}",
+            sent=bytes.fromhex(REPEAT.sub(_repeated, match["bytes"])),
+            half_closes=False,
+            has_deadline=False,
+            log=match["log"].splitlines(),
+            is_bare="bare" in match["flags"],
+        )
+        for match in FRAMES.finditer(path.read_text())
     ]

@@ -1,0 +1,7 @@
+"""What tests of ASGI serve with, for the tests of HTTP/2."""
+
+import sys
+from pathlib import Path
+
+for folder in ("asgi", "cli", "tls"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / folder))
