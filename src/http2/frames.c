@@ -95,6 +95,16 @@ on_headers(struct h2_session *h, const nghttp2_frame *frame)
     return err == 0 ? 0 : stop(h, err);
 }
 
+/* The peer has read the first GOAWAY: what it sends now it sends in knowledge of it. */
+static void
+note_goaway_read(struct h2_session *h)
+{
+    uint64_t now_ms = h->wire->service->clock.ms;
+
+    if (h->goaway_due_ms > now_ms)
+        h->goaway_due_ms = now_ms;
+}
+
 static int
 on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
@@ -119,7 +129,7 @@ on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
         break;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && h->is_draining)
-            h->goaway_due_ms = 0; /* the peer has read the first GOAWAY */
+            note_goaway_read(h);
         break;
     default:
         break;

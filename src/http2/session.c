@@ -145,14 +145,15 @@ go_on_draining(struct h2_session *h)
 {
     if (h->goaway_due_ms > now_ms(h) || h->is_over)
         return;
-    if (h->goaway_due_ms != TIMER_NEVER) {
+    if (h->nexchanges == 0) {
+        h2_end(h, NGHTTP2_NO_ERROR, 0);
+    } else if (h->goaway_due_ms != 0) {
         h->goaway_due_ms = 0;
         (void)nghttp2_submit_goaway(h->ng, NGHTTP2_FLAG_NONE,
                                     nghttp2_session_get_last_proc_stream_id(h->ng),
                                     NGHTTP2_NO_ERROR, NULL, 0);
+        h2_write(h);
     }
-    if (h->nexchanges == 0)
-        h2_end(h, NGHTTP2_NO_ERROR, 0);
 }
 
 static void

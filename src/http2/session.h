@@ -28,7 +28,8 @@ struct h2_session {
     struct h2_walk walk;
     uint64_t head_due_ms;   /* when the header block has to be complete; TIMER_NEVER */
     uint64_t idle_due_ms;   /* when a connection without streams ends */
-    uint64_t goaway_due_ms; /* when the last GOAWAY of an orderly end goes out */
+    uint64_t goaway_due_ms; /* when the last GOAWAY of an orderly end goes out; 0: it
+                               has */
     uint32_t nexchanges;
     int why;      /* enum err of what ends the connection, or 0 */
     bool is_busy; /* inside nghttp2, or in a walk over the exchanges: none is freed */

@@ -9,6 +9,9 @@ from http.client import HTTPResponse
 import bolide
 
 DEADLINE_S = 20 * int(os.environ.get("PATIENCE", "1"))
+SPOKEN = "h1"
+"""What is spoken with the server: "h2" has a gateway between (translating.py)."""
+
 LOOPS = {"asyncio": asyncio.new_event_loop}
 try:
     import uvloop
@@ -53,6 +56,7 @@ class Serving:
         self.server.log = self.log = Record()
         self.loop_errors = []
         self.failure = None
+        self.gateway = None
         self.make_loop = LOOPS[loop]
         self.listener = self.listen()
         self.ready = threading.Event()
@@ -95,12 +99,28 @@ class Serving:
 
     def stop(self):
         """Stop the server and wait for its end."""
+        if self.gateway is not None:
+            self.gateway.close()
         self.server.should_exit = True
         self.thread.join(DEADLINE_S)
         assert not self.thread.is_alive()
 
     def connect(self):
-        """Return a connection."""
+        """Return a connection, on which HTTP/1.1 is spoken."""
+        if SPOKEN == "h2":
+            return self.connect_h2()
+        return self.connect_directly()
+
+    def connect_h2(self):
+        """Return one to a gateway that speaks HTTP/2."""
+        from translating import Gateway
+
+        if self.gateway is None:
+            self.gateway = Gateway(self.place, self.listener_family())
+        return self.gateway.connect(DEADLINE_S)
+
+    def connect_directly(self):
+        """Return one to the server."""
         sock = socket.socket(self.listener_family())
         sock.settimeout(DEADLINE_S)
         sock.connect(self.place)

@@ -9,6 +9,7 @@ import h2.events
 import h2.settings
 from serving import DEADLINE_S
 
+GOAWAY = 7
 GET = (
     (":method", "GET"),
     (":scheme", "http"),
@@ -64,6 +65,7 @@ class Talk:
         if settings:
             self.h2.local_settings.update(settings)
         self.acks = acks
+        self.data = b""
         self.streams = {}
         self.goaway = None
         self.pongs = []
@@ -125,9 +127,24 @@ class Talk:
         if not data:
             self.closed = True
             return
-        for event in self.h2.receive_data(data):
+        for event in self.h2.receive_data(self.without_goaway(data)):
             self.take(event)
         self.flush()
+
+    def without_goaway(self, data):
+        """Return the whole frames that have come; h2 would end at a GOAWAY."""
+        self.data += data
+        frames = b""
+        while len(self.data) >= 9:
+            end = 9 + int.from_bytes(self.data[:3], "big")
+            if len(self.data) < end:
+                break
+            if self.data[3] == GOAWAY:
+                self.goaway = int.from_bytes(self.data[13:17], "big")
+            else:
+                frames += self.data[:end]
+            self.data = self.data[end:]
+        return frames
 
     def until(self, is_done):
         """Read until ``is_done()`` or the end of the connection."""
@@ -149,9 +166,7 @@ class Talk:
 
     def take(self, event):
         """Take an event."""
-        if isinstance(event, h2.events.ConnectionTerminated):
-            self.goaway = event.error_code
-        elif isinstance(event, h2.events.PingAckReceived):
+        if isinstance(event, h2.events.PingAckReceived):
             self.pongs.append(event.ping_data)
         found = self.streams.get(getattr(event, "stream_id", None))
         if found is None:

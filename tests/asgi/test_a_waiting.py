@@ -69,6 +69,7 @@ def test_the_task_goes_on_in_its_own_context(loop):
     assert PLACE.get() == "outside"
 
 
+@pytest.mark.http1
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_second_task_that_waits_is_woken_too(loop):
     async def app(receive, send):

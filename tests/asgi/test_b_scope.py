@@ -69,6 +69,7 @@ def test_B10_a_byte_above_ascii_in_the_target_is_decoded_or_refused():
     assert scope is None or scope["path"] == "/café"
 
 
+@pytest.mark.http1
 def test_B11_a_target_in_absolute_form_is_its_path():
     scope = get("http://a/x?y")
     assert (scope["path"], scope["raw_path"]) == ("/x", b"/x")
@@ -93,6 +94,7 @@ def test_B15_a_method_in_lower_case_is_not_implemented():
         assert serving.ask(method="get").status == 501
 
 
+@pytest.mark.http1
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_B16_B17_the_version_is_the_requests(version):
     scope = scope_of(request("/", CLOSE, version=version))
@@ -113,6 +115,7 @@ def test_B21_nobody_is_believed_about_addresses_unless_he_is_trusted():
     assert scope["client"][0] == "1.2.3.4"
 
 
+@pytest.mark.http1
 def test_B22_B25_client_and_server_are_address_and_number():
     async def app(scope, receive, send):
         host, port = scope["client"]
@@ -169,6 +172,7 @@ def test_B24_a_unix_socket_has_a_path_and_no_client(tmp_path):
     assert (tuple(server), client) == ((path, None), None)
 
 
+@pytest.mark.http1
 def test_B26_B27_B28_B29_B30_B31_headers_are_what_was_sent():
     fields = (
         "X-Foo: 1\r\nCookie: a=1\r\nx-foo:  2 \t 3  \r\nCookie: b=2\r\n"
@@ -189,6 +193,7 @@ def test_B26_B27_B28_B29_B30_B31_headers_are_what_was_sent():
     assert all(type(part) is bytes for field in headers for part in field)
 
 
+@pytest.mark.http1
 def test_B32_no_host_is_made_up_for_http_1_0():
     scope = scope_of(request("/", CLOSE, version="1.0"))
     assert [tuple(field) for field in scope["headers"]] == [(b"connection", b"close")]

@@ -90,12 +90,14 @@ def test_C4_a_chunked_body_is_its_data():
     assert answered.body == b"onetwo"
 
 
+@pytest.mark.http1
 def test_C5_two_framings_are_refused():
     with Serving(echo) as serving:
         fields = CHUNKED + "Content-Length: 3\r\n"
         assert serving.ask("/", fields, body=b"0\r\n\r\n", method="POST").status == 400
 
 
+@pytest.mark.http1
 @pytest.mark.parametrize("loop", LOOPS)
 def test_C6_a_bad_chunk_size_is_a_disconnect(loop):
     heard = []
@@ -135,6 +137,7 @@ def test_C9_the_first_receive_sends_100_continue():
         assert read_answer(sock).body == b"hello"
 
 
+@pytest.mark.http1
 def test_C9_an_answer_before_it_is_no_100_continue():
     async def app(scope, receive, send):
         await answer(send, b"no thanks", status=403)
@@ -146,6 +149,7 @@ def test_C9_an_answer_before_it_is_no_100_continue():
     assert b"\r\nconnection: close\r\n" in data
 
 
+@pytest.mark.http1
 def test_C10_what_nobody_reads_is_drained_or_ends_the_connection():
     async def app(scope, receive, send):
         await answer(send, scope["raw_path"])

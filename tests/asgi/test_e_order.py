@@ -130,6 +130,7 @@ def test_E9_send_waits_for_a_client_that_does_not_read(loop):
     assert len(sent) == 16
 
 
+@pytest.mark.http1
 @pytest.mark.parametrize("loop", LOOPS)
 def test_E9_a_send_that_waits_can_be_cancelled_and_loses_nothing(loop):
     cancelled, part = threading.Event(), b"x" * (1 << 16)
@@ -208,6 +209,7 @@ def test_E10_E11_send_to_nobody_is_an_oserror_that_is_not_logged(catches):
     assert serving.log.exceptions == [] and serving.log.errors() == []
 
 
+@pytest.mark.http1
 def test_E12_a_client_that_only_stopped_sending_gets_its_answer():
     async def app(scope, receive, send):
         await answer(send, b"still there")

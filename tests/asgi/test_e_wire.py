@@ -50,6 +50,7 @@ def test_E25_an_answer_without_a_length_is_chunked_or_gets_one():
     assert b"content-length: 5" in head_of(data)
 
 
+@pytest.mark.http1
 def test_E26_http_1_0_ends_a_body_by_the_end_of_the_connection():
     async def app(scope, receive, send):
         await start(send)
@@ -109,6 +110,7 @@ def test_E28_more_than_the_length_raises_and_is_not_written():
     assert body_of(data) == b"abc"
 
 
+@pytest.mark.http1
 def test_E29_less_than_the_length_is_cut_off_and_logged():
     async def app(scope, receive, send):
         await answer(send, b"abc", headers=[(b"content-length", b"5")])
@@ -263,6 +265,7 @@ def test_E41_what_the_application_returns_does_not_matter():
     assert serving.log.exceptions == []
 
 
+@pytest.mark.http1
 @pytest.mark.parametrize("fields", [CLOSE, "Connection: foo , CLOSE\r\n"])
 def test_E42_a_connection_goes_on_until_somebody_says_close(fields):
     async def app(scope, receive, send):
@@ -277,6 +280,7 @@ def test_E42_a_connection_goes_on_until_somebody_says_close(fields):
     assert by_application.count(b"connection: close\r\n") == 1
 
 
+@pytest.mark.http1
 def test_E43_http_1_0_goes_on_where_it_asks_to():
     async def app(scope, receive, send):
         await answer(send, b"x", headers=[(b"content-length", b"1")])
@@ -288,6 +292,7 @@ def test_E43_http_1_0_goes_on_where_it_asks_to():
     assert data.count(b"connection: keep-alive\r\n") == 1
 
 
+@pytest.mark.http1
 def test_E44_pipelined_requests_run_one_after_the_other():
     running, log = [], []
 
@@ -319,6 +324,7 @@ def test_E45_E46_an_empty_part_writes_nothing_and_the_end_comes_once():
     assert body_of(data) == b"1\r\na\r\n0\r\n\r\n"
 
 
+@pytest.mark.http1
 def test_E47_parts_of_one_turn_leave_together():
     async def send_all(send):
         await start(send)
@@ -350,6 +356,7 @@ def test_E48_parts_of_several_tasks_do_not_mix():
     assert sorted(pieces) == parts
 
 
+@pytest.mark.http1
 def test_E49_a_half_close_is_a_disconnect_to_those_who_wait():
     async def app(scope, receive, send):
         assert await read_body(receive) == b""

@@ -16,8 +16,10 @@ from run import (
     AT_ONCE,
     DEADLINE_S,
     HERE,
+    NUMBERS,
     PATIENT,
     document,
+    next_address,
     start_server,
     wire_app,
 )
@@ -54,7 +56,7 @@ class Talk(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
-        self.port = transport.get_extra_info("sockname")[1]
+        self.address = transport.get_extra_info("sockname")[0]
 
     def data_received(self, data):
         self.data += data
@@ -96,9 +98,18 @@ class Talk(asyncio.Protocol):
             async with asyncio.timeout(max(0, end - time.monotonic())):
                 await self.news.wait()
 
+    async def events(self):
+        """Return what the application saw; it may see the end after the client does."""
+        words = ("answer", "reset", "goaway", "open", "closed")
+        wanted = sum(not x.startswith(words) for x in self.case.log)
+        end = time.monotonic() + DEADLINE_S
+        while len(wire_app.EVENTS[self.address]) < wanted and time.monotonic() < end:
+            await asyncio.sleep(0.001)
+        return wire_app.EVENTS.pop(self.address, [])
+
     async def play(self):
         """Return the log of the case."""
-        wire_app.EVENTS.pop(self.port, None)
+        wire_app.EVENTS.pop(self.address, None)
         try:
             for piece in self.pieces:
                 if self.transport.is_closing():
@@ -111,13 +122,13 @@ class Talk(asyncio.Protocol):
             await self.until(lambda: self.answered and len(self.streams) >= len(wanted))
         except TimeoutError:
             return [
-                *wire_app.EVENTS.pop(self.port, []),
+                *wire_app.EVENTS.pop(self.address, []),
                 *self.streams.values(),
                 "silent",
             ]
         finally:
             self.transport.abort()
-        events = wire_app.EVENTS.pop(self.port, [])
+        events = await self.events()
         if self.ended:
             calls = [x for x in events if x.startswith("call")]
             return [*calls, self.goaway or "no goaway", "closed"]
@@ -140,7 +151,10 @@ async def run_case(case, port, gate):
         async with gate:
             talk = Talk(case, pieces)
             loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: talk, "127.0.0.1", port)
+            here = (next_address(next(NUMBERS)), 0)
+            await loop.create_connection(
+                lambda: talk, "127.0.0.1", port, local_addr=here
+            )
             log = await talk.play()
         if log == case.log:
             return None

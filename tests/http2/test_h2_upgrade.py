@@ -1,0 +1,232 @@
+"""How a connection comes to HTTP/2: by ALPN, prior knowledge, or Upgrade: h2c."""
+
+import pytest
+from authority import Authority
+from rawframes import (
+    GET,
+    PREFACE,
+    Raw,
+    headers,
+    settings,
+)
+from serving import Serving, answer, read_all, read_body, request
+from talking import Secure, client_context
+from talking_h2 import talk, talk_tls
+
+UPGRADE = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+SETTINGS = "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
+SWITCHING = (
+    b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: h2c\r\n\r\n"
+)
+
+
+async def version(scope, receive, send):
+    """Answer with version, method and path."""
+    words = (scope["http_version"], scope["method"], scope["path"])
+    await answer(send, " ".join(words).encode())
+
+
+class Upgraded(Raw):
+    """A connection that has asked for HTTP/2 by a request, and sends the preface."""
+
+    def __init__(self, serving, sent):
+        self.sent = sent
+        super().__init__(serving)
+
+    def send(self, data):
+        if self.sent:
+            self.sock.sendall(self.sent)
+            self.sent = b""
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += self.sock.recv(1)
+            self.head = head
+        super().send(data)
+
+
+def test_a_request_that_asks_is_answered_over_http_2():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append([tuple(f) for f in scope["headers"]])
+        await version(scope, receive, send)
+
+    with Serving(app, h2c_upgrade=True) as serving:
+        sent = request("/first", UPGRADE + SETTINGS + "X-A: 1\r\n")
+        with Upgraded(serving, sent) as raw:
+            raw.until(lambda: raw.body(1))
+            assert raw.head == SWITCHING
+            assert raw.body(1) == b"2 GET /first"
+            raw.send(headers(3))
+            raw.until(lambda: raw.body(3))
+            assert raw.body(3) == b"2 GET /"
+    assert seen[0] == [(b"host", b"a"), (b"x-a", b"1")]
+
+
+def test_its_settings_hold():
+    async def app(scope, receive, send):
+        await answer(send, b"x" * 100)
+
+    with Serving(app, h2c_upgrade=True) as serving:
+        # INITIAL_WINDOW_SIZE 10, so that no more comes of the body.
+        sent = request("/", UPGRADE + "HTTP2-Settings: AAQAAAAK\r\n")
+        with Upgraded(serving, sent) as raw:
+            raw.until(lambda: raw.body(1))
+            raw.ping()
+            assert raw.body(1) == b"x" * 10
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        UPGRADE,
+        UPGRADE + SETTINGS + SETTINGS,
+        UPGRADE + "HTTP2-Settings: ?\r\n",
+        "Connection: Upgrade\r\nUpgrade: h2c\r\n" + SETTINGS,
+        "Connection: HTTP2-Settings\r\n" + SETTINGS,
+        UPGRADE.replace("h2c", "h2") + SETTINGS,
+    ],
+    ids=["none", "twice", "no base64", "not named", "no upgrade", "h2"],
+)
+def test_what_asks_wrongly_is_an_ordinary_request(fields):
+    with Serving(version, h2c_upgrade=True) as serving:
+        assert serving.ask("/", fields).body == b"1.1 GET /"
+
+
+def test_with_a_body_it_is_an_ordinary_request():
+    async def app(scope, receive, send):
+        await answer(send, await read_body(receive))
+
+    with Serving(app, h2c_upgrade=True) as serving:
+        got = serving.ask("/", UPGRADE + SETTINGS, b"body", method="POST")
+        assert got.body == b"body"
+
+
+def test_it_is_off_unless_asked_for():
+    with Serving(version) as serving:
+        assert serving.ask("/", UPGRADE + SETTINGS).body == b"1.1 GET /"
+
+
+def test_prior_knowledge_may_come_byte_by_byte():
+    with Serving(version) as serving, serving.connect() as sock:
+        sent = PREFACE + settings() + headers(1)
+        for n in range(len(sent)):
+            sock.sendall(sent[n : n + 1])
+        found = b""
+        while b"2 GET /" not in found:
+            found += sock.recv(65536)
+
+
+def test_without_http_2_the_preface_is_a_bad_request():
+    with Serving(version, http2=False) as serving:
+        assert b" 505 " in serving.talk(PREFACE) or b" 400 " in serving.talk(PREFACE)
+        assert serving.ask().body == b"1.1 GET /"
+
+
+def test_the_preface_of_another_protocol_gets_no_answer():
+    with Serving(version) as serving:
+        assert serving.talk(b"INVALID CONNECTION PREFACE\r\n\r\n") == b""
+        assert serving.talk(b"GET / FTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_the_preface_is_for_the_first_bytes_alone():
+    with Serving(version) as serving:
+        data = serving.talk(request() + PREFACE)
+        assert data.count(b"HTTP/1.1 200 ") == 1
+        assert b"HTTP/1.1 400 " in data or b"HTTP/1.1 505 " in data
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """An authority and a certificate of its."""
+    authority = Authority(tmp_path_factory.mktemp("h2"), "h2")
+    return authority, authority.issue("localhost", "DNS:localhost,IP:127.0.0.1")
+
+
+def test_alpn_chooses(pair):
+    authority, certificate = pair
+    with Secure(version, certificate) as serving:
+        with talk_tls(serving.place, client_context(authority)) as client:
+            assert client.get("/tls").body == b"2 GET /tls"
+        context = client_context(authority)
+        assert serving.get(context).body == b"1.1 GET /"
+    with Secure(version, certificate, http2=False) as serving:
+        context = client_context(authority)
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        with serving.open(context) as sock:
+            assert sock.selected_alpn_protocol() == "http/1.1"
+
+
+def test_the_scheme_over_tls_is_https(pair):
+    authority, certificate = pair
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(
+            (scope["scheme"], scope["http_version"], "tls" in scope["extensions"])
+        )
+        await answer(send)
+
+    context = client_context(authority)
+    with (
+        Secure(app, certificate) as serving,
+        talk_tls(serving.place, context) as client,
+    ):
+        assert client.get().status == 200
+    assert seen == [("https", "2", True)]
+
+
+def test_http_1_where_h2_was_agreed_on_ends_the_connection(pair):
+    authority, certificate = pair
+    context = client_context(authority)
+    context.set_alpn_protocols(["h2"])
+    with Secure(version, certificate) as serving, serving.open(context) as sock:
+        sock.sendall(request())
+        assert b"HTTP/1.1" not in read_all(sock)
+
+
+LIMITS = {
+    "h2_max_streams": (3, 7),
+    "h2_window": (4, 70_000),
+    "h2_max_frame": (5, 20_000),
+    "h2_header_table": (1, 0),
+    "limit_head": (6, 3000),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_settings_are_said_as_configured(name):
+    number, value = LIMITS[name]
+    with Serving(version, **{name: value}) as serving, Raw(serving) as raw:
+        raw.send(headers(1))
+        raw.until(lambda: raw.body(1))
+        payload = raw.of(4)[0][3]
+        said = {
+            int.from_bytes(payload[n : n + 2], "big"): int.from_bytes(
+                payload[n + 2 : n + 6], "big"
+            )
+            for n in range(0, len(payload), 6)
+        }
+        assert said[number] == value
+
+
+def test_the_connections_window_is_as_configured():
+    with (
+        Serving(version, h2_connection_window=1 << 20) as serving,
+        talk(serving) as client,
+    ):
+        client.get()
+        assert client.h2.outbound_flow_control_window == 1 << 20
+
+
+def test_a_frame_over_the_limit_is_an_error():
+    with Serving(version, h2_max_frame=16384) as serving, Raw(serving) as raw:
+        raw.send(headers(1, GET + b"\0\x01x\x7f" + b"\0" * 17000))
+        assert raw.until_closed() == 6
+
+
+def test_streams_may_be_many_one_after_the_other():
+    with Serving(version) as serving, talk(serving) as client:
+        for _ in range(1000):
+            assert client.get().body == b"2 GET /"
+        assert client.goaway is None
