@@ -163,6 +163,7 @@ def test_C10_what_nobody_reads_is_drained_or_ends_the_connection():
     assert b"\r\nconnection: close\r\n" in data
 
 
+@pytest.mark.http1  # over HTTP/2 in tests/http2: the windows bound it
 def test_C11_nobody_reads_ahead_of_a_slow_application():
     begun, go = threading.Event(), threading.Event()
     size = 64 << 20

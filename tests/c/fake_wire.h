@@ -11,17 +11,20 @@
 #include "base/timer.h"
 #include "http/session.h"
 #include "http1/session.h"
+#include "http2/exchange.h"
 
 struct fake {
     struct wire wire;
     struct service service;
     struct tally tally;
     struct outq_pools pools;
-    struct http_field fields[128];
+    struct http_field fields[131];
+    const struct protocol *protocol;
     void *session;
     int finished; /* how often finish was called */
     int finish_why;
-    int aborted; /* how often abort was called */
+    int aborted;   /* how often abort was called */
+    int complaint; /* what complain was told last */
     bool touched;
     char out[1 << 16]; /* all that was written, with a NUL */
     size_t nout;
@@ -77,16 +80,24 @@ fake_abort(struct wire *wire, int why)
     fake_of(wire)->aborted++;
 }
 
+static void
+fake_complain(struct wire *wire, int why)
+{
+    fake_of(wire)->complaint = why;
+}
+
 static const struct wire_ops fake_ops = {
     .touch = fake_touch,
     .flush = fake_flush,
     .finish = fake_finish,
     .abort = fake_abort,
+    .complain = fake_complain,
 };
 
-/* Begins a session of HTTP/1 on `fake`.  Returns whether there was memory. */
+/* Begins a session of `protocol` on `fake`.  Returns whether there was memory. */
 static bool
-fake_init(struct fake *fake, const struct stream_handler *handler, void *arg)
+fake_init_as(struct fake *fake, const struct protocol *protocol,
+             const struct stream_handler *handler, void *arg)
 {
     memset(fake, 0, sizeof *fake);
     fake->service.limits = HTTP_LIMITS_DEFAULT;
@@ -97,24 +108,34 @@ fake_init(struct fake *fake, const struct stream_handler *handler, void *arg)
     clock_init(&fake->service.clock);
     log_init(&fake->service.log, NULL, NULL, LOG_ERROR);
     pool_init(&fake->service.h1_streams, sizeof(struct h1_exchange), 4);
+    pool_init(&fake->service.h2_streams, sizeof(struct h2_exchange), 4);
     outq_pools_init(&fake->pools, 4);
     fake->wire.ops = &fake_ops;
     fake->wire.service = &fake->service;
     buf_init(&fake->wire.in);
     outq_init(&fake->wire.out, &fake->pools);
     fake->takes = SIZE_MAX;
-    fake->session = h1_protocol.begin(&fake->wire);
+    fake->protocol = protocol;
+    fake->session = protocol->begin(&fake->wire);
     return fake->session != NULL;
+}
+
+/* The same for HTTP/1. */
+static inline bool
+fake_init(struct fake *fake, const struct stream_handler *handler, void *arg)
+{
+    return fake_init_as(fake, &h1_protocol, handler, arg);
 }
 
 static void
 fake_fini(struct fake *fake)
 {
     if (fake->session != NULL)
-        h1_protocol.ops->fini(&fake->wire, fake->session, ERR_CLOSED);
+        fake->protocol->ops->fini(&fake->wire, fake->session, ERR_CLOSED);
     outq_clear(&fake->wire.out);
     buf_release(&fake->wire.in);
     pool_fini(&fake->service.h1_streams);
+    pool_fini(&fake->service.h2_streams);
     outq_pools_fini(&fake->pools);
 }
 
@@ -126,13 +147,13 @@ fake_serve(struct fake *fake)
         if (fake->wire.is_dead)
             return;
         fake->touched = false;
-        h1_protocol.ops->before_flush(&fake->wire, fake->session);
+        fake->protocol->ops->before_flush(&fake->wire, fake->session);
         fake_flush(&fake->wire);
         if (fake->wire.is_dead)
             return;
         struct slice in = buf_bytes(&fake->wire.in);
         size_t had = in.len;
-        h1_protocol.ops->feed(&fake->wire, fake->session, &in);
+        fake->protocol->ops->feed(&fake->wire, fake->session, &in);
         if (had > in.len)
             buf_consume(&fake->wire.in, had - in.len);
         if (!fake->touched)
@@ -149,7 +170,7 @@ fake_feed(struct fake *fake, struct slice bytes)
         return false;
     struct slice in = buf_bytes(&fake->wire.in);
     size_t had = in.len;
-    h1_protocol.ops->feed(&fake->wire, fake->session, &in);
+    fake->protocol->ops->feed(&fake->wire, fake->session, &in);
     if (had > in.len)
         buf_consume(&fake->wire.in, had - in.len);
     return true;

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/c/test_h2_guard.c — what a peer of HTTP/2 may have us do for nothing. */
+#include "../../src/http2/guard.c"
+#include "tap.h"
+
+static int
+see(struct h2_guard *guard, uint8_t type, uint8_t flags, int32_t id, size_t length)
+{
+    nghttp2_frame_hd hd = {
+        .length = length, .stream_id = id, .type = type, .flags = flags};
+
+    return h2_guard_frame(guard, &hd);
+}
+
+static void
+test_resets_are_a_bucket_that_fills_again(void)
+{
+    struct h2_guard guard = {0};
+    int err = 0;
+
+    for (unsigned i = 0; i < H2_RESETS; i++)
+        err = h2_guard_reset(&guard, 1000);
+    is(err, 0, "as many as allowed at once");
+    is(h2_guard_reset(&guard, 1000), ERR_H2_FLOOD, "one more is a flood");
+    is(h2_guard_reset(&guard, 1100), 0, "two more a tenth of a second later");
+    is(h2_guard_reset(&guard, 1100), ERR_H2_FLOOD, "and not three");
+    is(h2_guard_reset(&guard, UINT64_MAX / 32), 0, "an age later it is empty");
+    ok(guard.resets == 1000, "and holds one");
+}
+
+static void
+test_continuations_are_counted_by_the_block(void)
+{
+    struct h2_guard guard = {0};
+    int err = 0;
+
+    for (unsigned block = 0; block < 3; block++) {
+        err = see(&guard, NGHTTP2_HEADERS, 0, (int32_t)(2 * block + 1), 1);
+        for (unsigned i = 0; err == 0 && i < H2_CONTINUATIONS; i++)
+            err = see(&guard, NGHTTP2_CONTINUATION, 0, (int32_t)(2 * block + 1), 1);
+    }
+    is(err, 0, "as many as allowed, for each block");
+    is(see(&guard, NGHTTP2_CONTINUATION, 0, 5, 1), ERR_H2_FLOOD, "one more");
+}
+
+static void
+test_empty_data_is_counted_in_a_row(void)
+{
+    struct h2_guard guard = {0};
+    nghttp2_frame_hd padded = {.length = 3,
+                               .stream_id = 1,
+                               .type = NGHTTP2_DATA,
+                               .flags = NGHTTP2_FLAG_PADDED};
+    int err = 0;
+
+    for (unsigned i = 0; i < H2_EMPTY_DATA; i++)
+        err = see(&guard, NGHTTP2_DATA, 0, 1, 0);
+    is(err, 0, "a row of empty ones");
+    is(see(&guard, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, 0), 0, "an end is none");
+    is(see(&guard, NGHTTP2_DATA, 0, 1, 1), 0, "data ends the row");
+    for (unsigned i = 0; i < H2_EMPTY_DATA; i++) {
+        err = h2_guard_frame(&guard, &padded);
+        if (err == 0)
+            err = h2_guard_padding(&guard, &padded, 3);
+    }
+    is(err, 0, "a row of nothing but padding");
+    is(see(&guard, NGHTTP2_DATA, 0, 1, 0), ERR_H2_FLOOD, "one more");
+    is(h2_guard_padding(&guard, &padded, 2), 0, "a byte beside the padding");
+    is(see(&guard, NGHTTP2_DATA, 0, 1, 0), 0, "ends the row");
+}
+
+static void
+test_streams_that_were_passed_over_are_gone(void)
+{
+    struct h2_guard guard = {0};
+
+    is(see(&guard, NGHTTP2_HEADERS, 0, 1, 1), 0, "stream 1");
+    is(see(&guard, NGHTTP2_HEADERS, 0, 9, 1), 0, "stream 9");
+    is(see(&guard, NGHTTP2_HEADERS, 0, 5, 1), ERR_H2, "stream 5 cannot be begun");
+    is(see(&guard, NGHTTP2_HEADERS, 0, 1, 1), 0, "trailers of stream 1");
+    for (int32_t id = 19; id < 19 + 10 * (int32_t)H2_GAPS; id += 10)
+        (void)!see(&guard, NGHTTP2_HEADERS, 0, id, 1);
+    is(see(&guard, NGHTTP2_HEADERS, 0, 5, 1), 0, "an old gap is forgotten");
+}
+
+static void
+test_streams_that_have_ended_are_remembered(void)
+{
+    struct h2_guard guard = {0};
+
+    is(see(&guard, NGHTTP2_HEADERS, 0, 1, 1), 0, "stream 1");
+    is(see(&guard, NGHTTP2_DATA, 0, 1, 1), 0, "and its data");
+    is(see(&guard, NGHTTP2_RST_STREAM, 0, 1, 4), 0, "the peer resets it");
+    is(see(&guard, NGHTTP2_DATA, 0, 1, 1), ERR_H2_ENDED, "no data then");
+    is(see(&guard, NGHTTP2_HEADERS, 0, 1, 1), ERR_H2_ENDED, "nor fields");
+    is(see(&guard, NGHTTP2_WINDOW_UPDATE, 0, 1, 4), 0, "a window may be late");
+    for (int32_t id = 3; id < 3 + 2 * (int32_t)H2_ENDED; id += 2)
+        h2_guard_ended(&guard, id);
+    is(see(&guard, NGHTTP2_DATA, 0, 1, 1), 0, "an old end is forgotten");
+    is(see(&guard, NGHTTP2_DATA, 0, 0, 1), 0, "stream 0 is nghttp2's to refuse");
+}
+
+static void
+test_less_than_an_eighth_of_use_is_a_flood(void)
+{
+    struct h2_guard guard = {0};
+
+    is(h2_guard_bytes(&guard, 8u * H2_OVERHEAD_BYTES), 0, "8 MiB for nothing");
+    is(h2_guard_bytes(&guard, 8), ERR_H2_FLOOD, "and no more");
+    h2_guard_sent(&guard, 100);
+    is(h2_guard_bytes(&guard, 0), 0, "what goes out is of use");
+    is(h2_guard_bytes(&guard, 800), ERR_H2_FLOOD, "by so much");
+}
+
+int
+main(void)
+{
+    test_resets_are_a_bucket_that_fills_again();
+    test_continuations_are_counted_by_the_block();
+    test_empty_data_is_counted_in_a_row();
+    test_streams_that_were_passed_over_are_gone();
+    test_streams_that_have_ended_are_remembered();
+    test_less_than_an_eighth_of_use_is_a_flood();
+    return tap_done();
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/c/test_h2_session.c — HTTP/2 on a connection in memory. */
+#include "base/err.h"
+#include "h2_talk.h"
+#include "tap.h"
+
+#define BODY_BYTES 100000u
+
+/* Answers when it is told to; knows the last stream. */
+struct app {
+    struct stream *stream;
+    size_t body_bytes; /* of the answer that is given at once; 0: none is */
+    size_t received;
+    int nrequests, nbodies, nclosed, nwritable, nshutdown, ndeadline;
+    int why; /* of the last on_close */
+    bool pulls;
+};
+
+static char body[BODY_BYTES];
+
+static int
+answer(struct stream *s, size_t n)
+{
+    struct http_response res = {.status = 200};
+    struct chunk chunk = {.bytes = {body, n}};
+    int err = stream_send_head(s, &res);
+
+    return err != 0 ? err : stream_send_body(s, &chunk, true);
+}
+
+static int
+on_request(struct stream *s, const struct http_head *head)
+{
+    struct app *app = s->handler_arg;
+
+    (void)head;
+    app->stream = s;
+    app->nrequests++;
+    if (app->pulls)
+        (void)!stream_pull_body(s);
+    return app->body_bytes > 0 ? answer(s, app->body_bytes) : 0;
+}
+
+static void
+on_body(struct stream *s, struct slice bytes, bool last)
+{
+    struct app *app = s->handler_arg;
+
+    app->received += bytes.len;
+    app->nbodies++;
+    if (!last && app->pulls)
+        (void)!stream_pull_body(s);
+}
+
+static void
+on_writable(struct stream *s)
+{
+    ((struct app *)s->handler_arg)->nwritable++;
+}
+
+static void
+on_deadline(struct stream *s)
+{
+    ((struct app *)s->handler_arg)->ndeadline++;
+}
+
+static void
+on_shutdown(struct stream *s)
+{
+    ((struct app *)s->handler_arg)->nshutdown++;
+}
+
+static void
+on_close(struct stream *s, int why)
+{
+    struct app *app = s->handler_arg;
+
+    app->nclosed++;
+    app->why = why;
+    app->stream = NULL;
+}
+
+static const struct stream_handler handler = {
+    .on_request = on_request,
+    .on_body = on_body,
+    .on_writable = on_writable,
+    .on_deadline = on_deadline,
+    .on_shutdown = on_shutdown,
+    .on_close = on_close,
+};
+
+static struct fake fake;
+static struct app app;
+static struct h2_script script;
+
+static void
+begin(void)
+{
+    memset(&app, 0, sizeof app);
+    ok(fake_init_as(&fake, &h2_protocol, &handler, &app), "a session begins");
+    h2_put_preface(&script);
+}
+
+static void
+feed(void)
+{
+    ok(h2_feed(&fake, &script, SIZE_MAX), "fed");
+    script.n = 0;
+}
+
+static void
+end(void)
+{
+    int nrequests = app.nrequests;
+
+    fake_fini(&fake);
+    is(app.nclosed, nrequests, "every exchange is closed");
+}
+
+/* The clock moves on, and the deadline comes where one is due. */
+static void
+pass_ms(uint64_t ms)
+{
+    fake.service.clock.ms += ms;
+    if (fake.wire.read_due_ms <= fake.service.clock.ms)
+        h2_protocol.ops->on_deadline(&fake.wire, fake.session);
+    fake_serve(&fake);
+}
+
+static void
+test_requests_of_a_turn_are_answered_together(void)
+{
+    begin();
+    app.body_bytes = 5;
+    for (int32_t id = 1; id < 20; id += 2)
+        H2_PUT_HEADERS(&script, id, H2_GET, true);
+    feed();
+    is(app.nrequests, 10, "ten requests");
+    for (int32_t id = 1; id < 20; id += 2) {
+        is(h2_look(&fake, NGHTTP2_DATA, id).bytes, 5, "stream %d", id);
+        ok(h2_look(&fake, NGHTTP2_DATA, id).ended, "ends");
+    }
+    is(app.nclosed, 10, "all are over");
+    is(fake.service.h2_streams.ntaken, 0, "and given back");
+    is(app.why, 0, "in order");
+    end();
+}
+
+static void
+test_a_body_is_handed_up_when_it_is_asked_for(void)
+{
+    begin();
+    H2_PUT_HEADERS(&script, 1, H2_POST, false);
+    h2_put_frame(&script, NGHTTP2_DATA, 0, 1, slice_of("hello"));
+    feed();
+    is(app.nbodies, 0, "nobody has asked");
+    is(stream_pull_body(app.stream), 0, "asked");
+    is(app.received, 5, "what was there");
+    h2_put_frame(&script, NGHTTP2_DATA, 1, 1, slice_of(" there"));
+    feed();
+    is(app.received, 5, "no more unasked");
+    is(stream_pull_body(app.stream), 0, "asked again");
+    is(app.received, 11, "the rest");
+    ok(app.stream->body_ended, "and the end");
+    is(answer(app.stream, 3), 0, "answered");
+    fake_serve(&fake);
+    is(app.nclosed, 1, "over");
+    end();
+}
+
+static void
+test_windows_hold_a_body_back(void)
+{
+    begin();
+    app.body_bytes = BODY_BYTES;
+    H2_PUT_HEADERS(&script, 1, H2_GET, true);
+    feed();
+    is(h2_look(&fake, NGHTTP2_DATA, 1).bytes, 65535, "as far as the window");
+    ok(!h2_look(&fake, NGHTTP2_DATA, 1).ended, "not the end");
+    is(app.nclosed, 0, "which the exchange waits for");
+    fake.nout = 0;
+    h2_put_number(&script, NGHTTP2_WINDOW_UPDATE, 1, 50000);
+    feed();
+    is(h2_look(&fake, NGHTTP2_DATA, 1).bytes, 0, "the connection's window is shut");
+    h2_put_number(&script, NGHTTP2_WINDOW_UPDATE, 0, 50000);
+    feed();
+    is(h2_look(&fake, NGHTTP2_DATA, 1).bytes, BODY_BYTES - 65535, "the rest");
+    is(app.nclosed, 1, "over");
+    end();
+}
+
+static void
+test_a_sender_waits_for_room(void)
+{
+    struct http_response res = {.status = 200};
+    struct chunk chunk = {.bytes = {body, BODY_BYTES}};
+
+    begin();
+    H2_PUT_HEADERS(&script, 1, H2_GET, true);
+    feed();
+    is(stream_send_head(app.stream, &res), 0, "a head");
+    is(stream_send_body(app.stream, &chunk, false), 0, "within window and high mark");
+    is(stream_send_body(app.stream, &chunk, false), ERR_AGAIN, "and beyond");
+    fake_serve(&fake);
+    is(app.nwritable, 0, "which waits");
+    h2_put_number(&script, NGHTTP2_WINDOW_UPDATE, 1, 200000);
+    h2_put_number(&script, NGHTTP2_WINDOW_UPDATE, 0, 200000);
+    feed();
+    for (int i = 0; i < 4 && app.nwritable == 0; i++) {
+        h2_protocol.ops->on_drained(&fake.wire, fake.session);
+        fake_serve(&fake);
+    }
+    is(app.nwritable, 1, "until there is room");
+    end();
+    is(app.why, ERR_CLOSED, "the connection has gone");
+}
+
+static void
+test_a_socket_that_takes_nothing_holds_frames_back(void)
+{
+    begin();
+    h2_put_number(&script, NGHTTP2_WINDOW_UPDATE, 0, 1 << 24);
+    app.body_bytes = 60000;
+    for (int32_t id = 1; id < 40; id += 2)
+        H2_PUT_HEADERS(&script, id, H2_GET, true);
+    fake.takes = 0;
+    feed();
+    ok(fake.wire.out.bytes < 2u * HTTP_OUT_HIGH_BYTES + 16384, "bounded: %zu bytes",
+       fake.wire.out.bytes);
+    end();
+}
+
+static void
+test_a_reset_is_a_close(void)
+{
+    begin();
+    H2_PUT_HEADERS(&script, 1, H2_GET, true);
+    feed();
+    h2_put_number(&script, NGHTTP2_RST_STREAM, 1, NGHTTP2_CANCEL);
+    feed();
+    is(app.nclosed, 1, "closed");
+    is(app.why, ERR_RESET, "by a reset");
+    is(fake.finished + fake.aborted, 0, "the connection goes on");
+    h2_put_frame(&script, NGHTTP2_DATA, 0, 1, slice_of("x"));
+    feed();
+    is(h2_look(&fake, NGHTTP2_GOAWAY, 0).code, NGHTTP2_STREAM_CLOSED, "no data now");
+    is(fake.finish_why, ERR_H2_ENDED, "says why");
+    end();
+}
+
+static void
+test_the_end_of_the_connection_is_heard(void)
+{
+    begin();
+    H2_PUT_HEADERS(&script, 1, H2_GET, true);
+    feed();
+    fake.wire.at_eof = true;
+    h2_protocol.ops->on_eof(&fake.wire, fake.session);
+    is(app.nclosed, 1, "closed");
+    is(app.why, ERR_EOF, "by the end");
+    is(fake.finished, 1, "the connection ends");
+    end();
+}
+
+static void
+test_deadlines(void)
+{
+    begin();
+    feed();
+    pass_ms(fake.service.limits.keep_alive_ms);
+    is(fake.finished, 1, "idle: ends");
+    is(h2_look(&fake, NGHTTP2_GOAWAY, 0).code, NGHTTP2_NO_ERROR, "in order");
+    end();
+
+    begin();
+    h2_put_frame(&script, NGHTTP2_HEADERS, 1, 1, H2_LITERAL(H2_GET));
+    feed();
+    pass_ms(fake.service.limits.head_ms);
+    is(fake.finish_why, ERR_HEAD_TIMEOUT, "a block that does not end");
+    end();
+
+    begin();
+    app.pulls = true;
+    H2_PUT_HEADERS(&script, 1, H2_POST, false);
+    feed();
+    pass_ms(fake.service.limits.body_stall_ms);
+    is(app.why, ERR_BODY_TIMEOUT, "a body that stalls");
+    is(fake.complaint, ERR_BODY_TIMEOUT, "is told of");
+    is(fake.finished, 0, "the connection goes on");
+    ok(h2_look(&fake, NGHTTP2_HEADERS, 1).frames == 1, "with an answer");
+    end();
+
+    begin();
+    app.body_bytes = BODY_BYTES;
+    H2_PUT_HEADERS(&script, 1, H2_GET, true);
+    feed();
+    pass_ms(fake.service.limits.send_stall_ms);
+    is(app.nclosed, 0, "an answer of which much was taken");
+    fake.nout = 0;
+    pass_ms(fake.service.limits.send_stall_ms);
+    is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).code, NGHTTP2_CANCEL,
+       "reset when nobody reads it");
+    end();
+}
+
+static void
+test_a_drain_ends_behind_the_last_stream(void)
+{
+    begin();
+    H2_PUT_HEADERS(&script, 1, H2_GET, true);
+    feed();
+    fake.service.is_draining = true;
+    h2_protocol.ops->drain(&fake.wire, fake.session);
+    fake_serve(&fake);
+    is(h2_look(&fake, NGHTTP2_GOAWAY, 0).frames, 1, "told");
+    H2_PUT_HEADERS(&script, 3, H2_GET, true);
+    feed();
+    is(app.nrequests, 2, "what is on its way is served");
+    pass_ms(2000);
+    is(h2_look(&fake, NGHTTP2_GOAWAY, 0).frames, 2, "told again");
+    fake_serve(&fake);
+    is(h2_look(&fake, NGHTTP2_GOAWAY, 0).frames, 2, "once");
+    is(fake.finished, 0, "not over");
+    is(answer(app.stream, 1), 0, "the one");
+    fake_serve(&fake);
+    is(fake.finished, 0, "nor now");
+    h2_protocol.ops->notify(&fake.wire, fake.session, false);
+    fake_serve(&fake);
+    is(fake.finished, 1, "over");
+    end();
+}
+
+static void
+test_a_tunnel(void)
+{
+    struct http_response res = {.status = 101};
+    struct chunk chunk = {.bytes = {body, 10}};
+
+    begin();
+    H2_PUT_HEADERS(&script, 1, H2_CONNECT, false);
+    h2_put_frame(&script, NGHTTP2_DATA, 0, 1, slice_of("early"));
+    feed();
+    ok(app.stream != NULL && app.stream->can_tunnel, "asked for");
+    is(stream_open_tunnel(app.stream, &res), 0, "opened");
+    is(app.stream->status, 200, "as 200 (RFC 8441 5)");
+    app.pulls = true;
+    is(stream_pull_body(app.stream), 0, "pulled");
+    is(app.received, 5, "what came early");
+    is(stream_send_body(app.stream, &chunk, false), 0, "sent");
+    fake_serve(&fake);
+    is(h2_look(&fake, NGHTTP2_DATA, 1).bytes, 10, "at once");
+    stream_set_deadline(app.stream, fake.service.clock.ms + 5);
+    pass_ms(5);
+    is(app.ndeadline, 1, "its deadline");
+    h2_protocol.ops->drain(&fake.wire, fake.session);
+    is(app.nshutdown, 1, "and the stop are told");
+    h2_put_frame(&script, NGHTTP2_DATA, 1, 1, slice_of("late"));
+    feed();
+    is(app.received, 9, "to the end");
+    is(stream_send_body(app.stream, &chunk, true), 0, "ours");
+    fake_serve(&fake);
+    is(app.nclosed, 1, "closed");
+    end();
+}
+
+static void
+test_trailers_and_interim_heads(void)
+{
+    struct http_response res = {.status = 200, .has_trailers = true};
+    struct http_field hint = {.name = slice_of("Link"), .value = slice_of("</a>")};
+    struct http_field sum = {.name = slice_of("X-Sum"), .value = slice_of("1")};
+    struct chunk chunk = {.bytes = {body, 10}};
+
+    begin();
+    H2_PUT_HEADERS(&script, 1, H2_GET H2_TE, true);
+    feed();
+    is(stream_send_interim(app.stream, 103, &hint, 1), 0, "a hint");
+    fake_serve(&fake);
+    is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 1, "goes out");
+    is(stream_send_head(app.stream, &res), 0, "a head");
+    is(stream_send_interim(app.stream, 103, &hint, 1), ERR_CLOSED, "no hint now");
+    is(stream_send_trailers(app.stream, &sum, 1), ERR_CLOSED, "nor trailers");
+    is(stream_send_body(app.stream, &chunk, true), 0, "a body");
+    fake_serve(&fake);
+    ok(!h2_look(&fake, NGHTTP2_DATA, 1).ended, "that does not end the stream");
+    sum.name = slice_of("Content-Length");
+    is(stream_send_trailers(app.stream, &sum, 1), ERR_RESPONSE_TRAILER, "wrong ones");
+    sum.name = slice_of("X-Sum");
+    is(stream_send_trailers(app.stream, &sum, 1), 0, "trailers");
+    fake_serve(&fake);
+    is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 3, "go out");
+    ok(h2_look(&fake, NGHTTP2_HEADERS, 1).ended, "and end it");
+    is(app.why, 0, "in order");
+    end();
+}
+
+static void
+test_a_failure_is_an_answer_or_a_reset(void)
+{
+    struct http_response res = {.status = 200};
+    struct chunk chunk = {.bytes = {body, 10}};
+
+    begin();
+    H2_PUT_HEADERS(&script, 1, H2_GET, true);
+    feed();
+    is(stream_send_head(app.stream, &res), 0, "a head that is held");
+    stream_fail(app.stream, ERR_APP_FAILED);
+    fake_serve(&fake);
+    is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).frames, 0, "an answer");
+    ok(h2_look(&fake, NGHTTP2_DATA, 1).ended, "in its place");
+    H2_PUT_HEADERS(&script, 3, H2_GET, true);
+    feed();
+    is(stream_send_head(app.stream, &res), 0, "a head");
+    is(stream_send_body(app.stream, &chunk, false), 0, "that is out");
+    stream_fail(app.stream, ERR_APP_FAILED);
+    fake_serve(&fake);
+    is(h2_look(&fake, NGHTTP2_RST_STREAM, 3).code, NGHTTP2_INTERNAL_ERROR, "a reset");
+    end();
+}
+
+int
+main(void)
+{
+    memset(body, 'b', sizeof body);
+    test_requests_of_a_turn_are_answered_together();
+    test_a_body_is_handed_up_when_it_is_asked_for();
+    test_windows_hold_a_body_back();
+    test_a_sender_waits_for_room();
+    test_a_socket_that_takes_nothing_holds_frames_back();
+    test_a_reset_is_a_close();
+    test_the_end_of_the_connection_is_heard();
+    test_deadlines();
+    test_a_drain_ends_behind_the_last_stream();
+    test_a_tunnel();
+    test_trailers_and_interim_heads();
+    test_a_failure_is_an_answer_or_a_reset();
+    return tap_done();
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/c/test_h2_walk.c — the walk over frames: where it stops, however they are cut. */
+#include "../../src/http2/walk.c"
+#include "tap.h"
+
+#define MAGIC NGHTTP2_CLIENT_MAGIC
+#define PRIORITY(id, on)                                                               \
+    "\0\0\5\2\0"                                                                       \
+    "\0\0\0" id "\0\0\0" on "\x10"
+#define DATA "\0\0\3\0\0\0\0\0\1abc"
+#define LITERAL(text) slice_new(text, sizeof(text) - 1)
+
+/* Walks in pieces of `step` bytes, what is left over coming again.  Returns how many bytes
+ * were let through. */
+static size_t
+walk_by(struct slice bytes, size_t step, int *err)
+{
+    struct h2_walk walk;
+    struct h2_guard guard = {0};
+    size_t at = 0, end = 0;
+
+    h2_walk_init(&walk);
+    *err = 0;
+    while (end < bytes.len && *err == 0) {
+        end = bytes.len - end < step ? bytes.len : end + step;
+        struct slice seen = slice_new(bytes.ptr + at, end - at);
+        at += h2_walk_over(&walk, &guard, seen, err);
+    }
+    return at;
+}
+
+static void
+check(struct slice bytes, size_t wanted, int err, const char *about)
+{
+    for (size_t step = 1; step <= bytes.len; step++) {
+        int got;
+        size_t n = walk_by(bytes, step, &got);
+        if (!ok(n == wanted && got == err, "%s, by %zu", about, step)) {
+            printf("# got %zu and %d, want %zu and %d\n", n, got, wanted, err);
+            return;
+        }
+    }
+}
+
+int
+main(void)
+{
+    check(LITERAL(MAGIC), 24, 0, "a preface");
+    check(LITERAL(MAGIC DATA DATA), 48, 0, "data");
+    check(LITERAL(MAGIC DATA "\0\0\3\0"), 36, 0, "the begin of a head is left");
+    check(LITERAL(MAGIC DATA "\0\0\3\0\0\0\0\0\1a"), 46, 0, "that of a payload is not");
+    check(LITERAL(MAGIC PRIORITY("\3", "\1") DATA), 50, 0, "a priority");
+    check(LITERAL(MAGIC PRIORITY("\3", "\1") "\0\0\5\2\0\0\0\0\1\0"), 38, 0,
+          "half of one is left");
+    check(LITERAL(MAGIC DATA PRIORITY("\3", "\3") DATA), 36, ERR_H2,
+          "one that depends on itself");
+    check(LITERAL(MAGIC DATA PRIORITY("\0", "\3") DATA), 36, ERR_H2, "one of stream 0");
+    check(LITERAL(MAGIC DATA "\0\0\4\2\0\0\0\0\1abcd"), 49, 0,
+          "one of another length is nghttp2's");
+    check(LITERAL(MAGIC DATA "\0\0\4\3\0\0\0\0\1\0\0\0\0" DATA), 49, ERR_H2_ENDED,
+          "what the guard refuses");
+    return tap_done();
+}
