@@ -11,7 +11,7 @@ runs=$3
 seed=${4:-1}
 failed=0
 
-for what in head chunked hops proxy ws; do
+for what in head chunked hops proxy ws h2; do
     "$build/tests/fuzz/fuzz_$what" "-runs=$runs" "-seed=$seed" \
         "tests/fuzz/corpus/$what" || failed=1
 done
