@@ -33,6 +33,7 @@ write_frames(struct h2_session *h)
 
     while (wire->out.bytes <= HTTP_OUT_HIGH_BYTES) {
         n = nghttp2_session_mem_send(h->ng, &bytes);
+        h->is_broken = h->is_broken || n == NGHTTP2_ERR_NOMEM;
         if (n <= 0)
             return n == 0 ? 0 : h->why != 0 ? h->why : ERR_NOMEM;
         if (outq_copy(&wire->out, slice_new((const char *)bytes, (size_t)n)) != 0)
@@ -355,7 +356,8 @@ fini(struct wire *wire, void *session, int why)
     while (!list_is_empty(&h->exchanges))
         h2_exchange_end(container_of(h->exchanges.next, struct h2_exchange, link), why);
     h2_request_clear(&h->request);
-    nghttp2_session_del(h->ng);
+    if (!h->is_broken)
+        nghttp2_session_del(h->ng);
     mem_free(h);
     (void)wire;
 }

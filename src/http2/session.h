@@ -34,7 +34,9 @@ struct h2_session {
     int why;      /* enum err of what ends the connection, or 0 */
     bool is_busy; /* inside nghttp2, or in a walk over the exchanges: none is freed */
     bool is_draining;
-    bool is_over; /* finish was called */
+    bool is_over;   /* finish was called */
+    bool is_broken; /* nghttp2 found no memory while it wrote: it would free what it has
+                       freed (1.52), so it is left as it is */
 };
 
 /* The protocol for server/conn.c: by ALPN, or by prior knowledge (RFC 9113 3.3), with the

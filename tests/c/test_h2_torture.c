@@ -238,11 +238,9 @@ play_failing(enum way way, const struct h2_script *script, unsigned n, size_t st
     return wrong;
 }
 
-/* The same in a process of its own: nghttp2 1.52 gives up by an assertion in some places
- * where it has no memory, which is counted. */
+/* The same in a process of its own, which leaves what nghttp2 cannot free. */
 static const char *
-fail_at(enum way way, const struct h2_script *script, unsigned n, size_t step,
-        unsigned *ngiven_up)
+fail_at(enum way way, const struct h2_script *script, unsigned n, size_t step)
 {
     static char said[4096];
     int pipes[2], status = 0;
@@ -264,12 +262,7 @@ fail_at(enum way way, const struct h2_script *script, unsigned n, size_t step,
     said[got] = '\0';
     close(pipes[0]);
     waitpid(child, &status, 0);
-    if (status == 0)
-        return NULL;
-    if (strstr(said, "nghttp2_") == NULL || strstr(said, "Assertion") == NULL)
-        return said;
-    ++*ngiven_up;
-    return NULL;
+    return status == 0 ? NULL : said;
 }
 
 static void
@@ -281,18 +274,16 @@ torture(const char *about, enum way way, const struct h2_script *script, size_t 
     mem_fail_at(0);
     ok(play(&fake, &app, script, step), "%s, by %zu: ends", about, step);
     unsigned long nallocations = mem_count();
-    unsigned ngiven_up = 0;
     ok(way == TUNNEL || app.nclosed == app.nrequests, "and is answered");
     ok(ends_clean(&fake, &app), "and nothing is left over");
     ok(nallocations > 0 && nallocations < ALLOCATIONS_MAX, "allocations: %lu",
        nallocations);
     for (unsigned n = 1; n <= nallocations; n++) {
-        const char *wrong = fail_at(way, script, n, step, &ngiven_up);
+        const char *wrong = fail_at(way, script, n, step);
         if (wrong != NULL)
             ok(false, "%s: allocation %u fails: %s", about, n, wrong);
     }
-    ok(ngiven_up < nallocations / 8, "%s: survives each that fails, but %u", about,
-       ngiven_up);
+    ok(true, "%s: survives each that fails", about);
 }
 
 /* The hook works in builds with asserts only. */
