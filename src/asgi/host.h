@@ -60,11 +60,12 @@ struct host {
 
     PyObject *scope; /* the dict that each scope is a copy of; NULL before host_open */
     PyObject *scope_websocket; /* ... of a WebSocket */
-    PyObject *extensions; /* the dict that "extensions" of a request is a copy of; NULL at
+    PyObject
+        *extensions; /* the dict that "extensions" of a request is a copy of; NULL at
                              first */
-    PyObject *asgi;       /* ... and its "asgi" */
-    PyObject *state;      /* the lifespan's state, a dict */
-    PyObject *root_path;  /* str, empty or beginning with "/" */
+    PyObject *asgi;  /* ... and its "asgi" */
+    PyObject *state; /* the lifespan's state, a dict */
+    PyObject *root_path; /* str, empty or beginning with "/" */
 
     /* What clients that stay say again and again: the last (name, value) by enum
      * field_id, and paths by a hash. */
