@@ -46,7 +46,7 @@ test_a_head_is_copied_without_what_http_2_has_not(void)
         .status = 204, .fields = fields, .nfields = COUNT(fields)};
     struct h2_response r = {.nfields = 0};
 
-    is(h2_response_copy(&r, &wire, &res, false), 0, "copied");
+    is(h2_response_copy(&r, &wire, &res, false, slice_of("")), 0, "copied");
     h2_response_finish(&r, &service, HTTP_LENGTH_NONE);
     is_text(shown(r.fields, r.nfields),
             ":status: 204\nx-upper: kept\nset-cookie: a\nset-cookie: b\n"
@@ -55,7 +55,7 @@ test_a_head_is_copied_without_what_http_2_has_not(void)
     ok(r.says_close, "the connection ends");
     h2_response_clear(&r);
     res.status = 200;
-    is(h2_response_copy(&r, &wire, &res, false), 0, "again");
+    is(h2_response_copy(&r, &wire, &res, false, slice_of("")), 0, "again");
     h2_response_finish(&r, &service, 7);
     ok(strstr(shown(r.fields, r.nfields), "content-length: 5\n") != NULL &&
            strstr(text, "content-length: 7") == NULL,
@@ -74,7 +74,7 @@ test_a_large_head_has_memory_of_its_own(void)
     struct h2_response r = {.nfields = 0};
 
     memset(large, 'v', sizeof large);
-    is(h2_response_copy(&r, &wire, &res, true), 0, "copied");
+    is(h2_response_copy(&r, &wire, &res, true, slice_of("")), 0, "copied");
     ok((char *)r.fields != r.room, "not in the room");
     h2_response_finish(&r, &service, 12345678901234567890u);
     ok(strstr(shown(r.fields, r.nfields), "server: bolide\n"
@@ -84,7 +84,7 @@ test_a_large_head_has_memory_of_its_own(void)
     ok(r.fields == NULL, "and given back");
     h2_response_clear(&r);
     mem_fail_at(1);
-    int err = h2_response_copy(&r, &wire, &res, true);
+    int err = h2_response_copy(&r, &wire, &res, true, slice_of(""));
     mem_fail_at(0);
     ok(err == ERR_NOMEM || err == 0, "no memory is said");
     h2_response_clear(&r);

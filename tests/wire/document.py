@@ -86,6 +86,7 @@ def read_frames(path):
             sent=bytes.fromhex(REPEAT.sub(_repeated, match["bytes"])),
             half_closes=False,
             has_deadline=False,
+            is_proxied=False,
             log=match["log"].splitlines(),
             is_bare="bare" in match["flags"],
         )
