@@ -8,7 +8,6 @@ import sys
 import sysconfig
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, field
-from importlib import resources
 from typing import Any
 
 from bolide import proxies, tls
@@ -384,7 +383,9 @@ class Config(Loading):
         """Return the status page, where there is one to be seen."""
         if not self.status_path and not self.metrics_bind:
             return b""
-        return (resources.files("bolide") / "status" / "page.html").read_bytes()
+        path = os.path.join(os.path.dirname(__file__), "status", "page.html")
+        with open(path, "rb") as file:
+            return file.read()
 
     def _check_files(self) -> None:
         for name in ("env_file", "log_config"):

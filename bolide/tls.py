@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 from collections.abc import Iterable
@@ -93,6 +92,8 @@ class TLS(NamedTuple):
         if len(key) < SECRET_BYTES:
             text = f"needs a file of {SECRET_BYTES} random bytes or more: {path}"
             raise ConfigError("ssl_ticket_key", text)
+        import hashlib  # takes a millisecond that few need
+
         return hashlib.sha256(key).digest()
 
 

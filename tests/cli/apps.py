@@ -150,7 +150,7 @@ async def pid_slowly(scope, receive, send):
     """Says that it has begun, answers with the number of its process after a while."""
     assert scope["type"] == "http"
     say("begun")
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.5 * int(os.environ.get("PATIENCE", "1")))
     await answer(send, b"%d" % os.getpid())
 
 

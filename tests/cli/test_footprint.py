@@ -1,12 +1,12 @@
 """What a worker has loaded when it is ready: nothing that it does not need."""
 
-import pytest
 from command import Command
 
 LAZY = [
     "argparse",
     "difflib",
     "email",
+    "hashlib",
     "importlib.metadata",
     "importlib.resources",
     "json",
@@ -33,7 +33,6 @@ main(["--loop", "asyncio", "--port", "0", "apps:hello"])
 """
 
 
-@pytest.mark.xfail(reason="the status page brings importlib.resources", strict=False)
 def test_a_worker_loads_little_beyond_asyncio():
     with Command(code=REPORT) as command:
         command.port()
