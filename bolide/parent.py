@@ -28,8 +28,25 @@ SIGNALS = (
     signal.SIGTTOU, signal.SIGCHLD,
 )  # fmt: skip
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+_PIPE_BYTES = 65536
+"""What a pipe holds of signals that nobody has looked at."""
+
 Job = Callable[[Config, Post, list[socket.socket]], int]
 """What a child does; returns its exit code."""
+
+
+def in_order(numbers: bytes) -> list[int]:
+    """Return what signals that have come together ask for.
+
+    What stops comes first, each time; TTIN and TTOU cancel each other out; all else is
+    wanted once, however often it was asked for. So a storm is over when it is over.
+    """
+    steps = numbers.count(signal.SIGTTIN) - numbers.count(signal.SIGTTOU)
+    step = signal.SIGTTIN if steps > 0 else signal.SIGTTOU
+    stops = [number for number in numbers if number in _STOPS]
+    others = set(numbers) - {*_STOPS, signal.SIGTTIN, signal.SIGTTOU}
+    return [*stops, *sorted(others), *[int(step)] * abs(steps)]
 
 
 class _InChildError(BaseException):
@@ -97,7 +114,7 @@ class Parent:
         for fd, _ in self._poll.poll(self._sleep_ms()):
             if fd == wake:
                 with contextlib.suppress(BlockingIOError):
-                    for number in os.read(wake, 256):
+                    for number in in_order(os.read(wake, _PIPE_BYTES)):
                         self._on_signal(number)
             else:
                 self._hear(fd)

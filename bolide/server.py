@@ -24,6 +24,7 @@ from bolide.loops import loop_name
 from bolide.observing import Observers
 from bolide.systemd import Notifier
 from bolide.tally import Tallies
+from bolide.threads import start_without_signals
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -472,7 +473,7 @@ class Server:
         """End the process in a while, should the application's threads not."""
         timer = threading.Timer(LEFTOVERS_S, self._leave_leftovers)
         timer.daemon = True
-        timer.start()
+        start_without_signals(timer)
 
     def _leave_leftovers(self) -> None:
         mine = (threading.main_thread(), threading.current_thread())

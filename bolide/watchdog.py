@@ -20,6 +20,7 @@ from types import FrameType
 
 from bolide.logs import LEVELS, Log
 from bolide.tally import Tallies
+from bolide.threads import start_without_signals
 
 _NS = 1_000_000_000
 _LOOP_FILES = (os.path.dirname(asyncio.__file__), selectors.__file__)
@@ -62,7 +63,7 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._thread_id = threading.get_ident()
         thread = threading.Thread(target=self._run, name="bolide-watchdog", daemon=True)
-        thread.start()
+        start_without_signals(thread)
         try:
             yield
         finally:

@@ -30,6 +30,9 @@ _SUPERVISORS = (
 )  # fmt: skip
 """Signals that a terminal or a user sends to all, and that the supervisor answers."""
 
+_ENDING = (*_SUPERVISORS, signal.SIGTERM)
+"""Signals that mean nothing to a worker that ends."""
+
 
 def read_beat(crowd: mmap.mmap, seat: int) -> float:
     """Return when a worker's loop last turned, by the monotonic clock; 0: never."""
@@ -87,8 +90,12 @@ class WorkerServer(Server):
 
         To end it at once is the supervisor's.
         """
-        if self._signal is None:
-            super().handle_exit(number, frame)
+        if self._signal is not None:
+            return
+        if self._loop is None:
+            # Another one would break off what the first one unwinds.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        super().handle_exit(number, frame)
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
         offset = self.post.seat * SEAT_BYTES + _BEAT_OFFSET
@@ -132,6 +139,17 @@ def ignore_supervisors_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
+def pass_over_signals() -> None:
+    """Have a process that ends hear of no signal any more but SIGKILL.
+
+    Python gives up its handlers at its end, and some of these would stop the process
+    there, in a thread of the application's that does not block them.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    for number in (signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def run_worker(
     config: Config,
     post: Post,
@@ -146,7 +164,7 @@ def run_worker(
 
     ignore_supervisors_signals()
     drop(config)
-    code = kind(config, post).execute(listeners, owns_process=True)
-    # Python gives up its handlers at its end, and some of these would stop the process.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SUPERVISORS)
-    return code
+    try:
+        return kind(config, post).execute(listeners, owns_process=True)
+    finally:
+        pass_over_signals()

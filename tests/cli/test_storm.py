@@ -7,7 +7,6 @@ import random
 import signal
 import time
 
-import pytest
 from command import DEADLINE_S, PATIENCE, request, talk
 from crews import (
     Load,
@@ -20,6 +19,8 @@ from crews import (
     workers,
 )
 
+from bolide.parent import in_order
+
 SIGNALS = 10_000
 TO_SUPERVISOR = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD)
 TO_WORKERS = (*TO_SUPERVISOR, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM)
@@ -30,9 +31,15 @@ def send(pid, number):
         os.kill(pid, number)
 
 
-@pytest.mark.xfail(
-    reason="a stop behind the storm may hang: known, not mended", strict=False
-)
+def test_signals_that_come_together_ask_once_and_a_stop_comes_first():
+    hup, term = signal.SIGHUP, signal.SIGTERM
+    up, down = signal.SIGTTIN, signal.SIGTTOU
+    assert in_order(bytes([hup, up, hup, down, hup])) == [hup]
+    assert in_order(bytes([up, down, up, up])) == [up, up]
+    assert in_order(bytes([hup, down, term, hup, term])) == [term, term, hup, down]
+    assert in_order(b"") == []
+
+
 def test_ten_thousand_signals_leave_a_server_that_serves():
     """Every hundredth goes to a worker, which may end of it and is replaced."""
     dice = random.Random(1)
