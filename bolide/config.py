@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import Any
 
-from bolide import proxies, tls
+from bolide import _engine, proxies, tls
 from bolide.binds import Bind, check_path, parse_bind, parse_binds, redirecting
 from bolide.errors import ConfigError
 from bolide.limits import LIMITS
 from bolide.loading import Loading
 from bolide.logs import LEVELS, LOGGING_CONFIG, Log, configure_logging
 from bolide.loops import check_loop
+from bolide.sinks import AccessLog, parse_sink
 from bolide.statsd import parse_address
 from bolide.systemd import listen_fds
 
@@ -113,7 +114,7 @@ class Config(Loading):
     log_level: str | int | None = "info"
     """One of ``bolide.logs.LEVELS``, or a number of logging's."""
     access_log: bool = True
-    """Whether each request gets a line on standard output."""
+    """Whether each request gets a line in the access log."""
     use_colors: bool | None = None
     """Whether what is said has colours; None: on a terminal."""
     interface: str = "auto"
@@ -249,6 +250,10 @@ class Config(Loading):
     """Name or number of the group that applications run as."""
     umask: int | str | None = None
     """File mode creation mask; a text is octal."""
+    access_log_format: str = "common"
+    """"common", "combined", "json", or a text with atoms; docs/LOGS.md."""
+    access_log_file: str = "-"
+    """Where it goes: "-" is standard output, "syslog", "journald", or a path."""
     pid_file: str | None = None
     """File that has the number of this process while it serves."""
     limit_request_line: int | None = None
@@ -261,6 +266,7 @@ class Config(Loading):
     limit_unread_body: int | None = None
     limit_body_rate: int | None = None
     limit_handshakes: int | None = None
+    limit_access_log: int | None = None
     ws_max_frame: int | None = None
     ws_max_fragments: int | None = None
     ws_max_controls: int | None = None
@@ -297,6 +303,7 @@ class Config(Loading):
         if self.interface == "wsgi":
             self.ws = "none"
         self._check_files()
+        self._check_logs()
         if self.app_dir is not None:
             if not os.path.isdir(self.app_dir):
                 raise ConfigError("app_dir", f'is no folder: "{self.app_dir}"')
@@ -504,19 +511,39 @@ class Config(Loading):
             number = limit.default if wanted is None else limit.check(wanted)
             setattr(self, limit.name, number)
 
+    def _check_logs(self) -> None:
+        self.access_sink = parse_sink("access_log_file", self.access_log_file)
+        try:
+            _engine.check_access_format(self.access_log_format)
+        except ValueError as error:
+            raise ConfigError("access_log_format", f"is none: {error}") from None
+
+    def open_access_log(self) -> AccessLog | None:
+        """Return the engine's setting, with a descriptor that is the caller's.
+
+        None: there is no access log. Raises ConfigError where it cannot be opened.
+        """
+        sink = self.access_sink
+        # A process without standard output may have opened something else as 1.
+        if not self.access_log or (sink.kind == "stream" and sys.__stdout__ is None):
+            return None
+        descriptor = sink.open()
+        colors = sink.kind == "stream" and self.use_colors is not False
+        colors = colors and (bool(self.use_colors) or os.isatty(descriptor))
+        text = self.access_log_format
+        return AccessLog(sink.kind, descriptor, sink.path, text, colors)
+
     def for_engine(self) -> dict[str, object]:
         """Return what ``_engine.Server`` takes, but for what a Server adds."""
         settings: dict[str, object] = {
             limit.key: limit.for_engine(getattr(self, limit.name)) for limit in LIMITS
         }
-        # A process without standard output may have opened something else as 1.
-        has_output = sys.__stdout__ is not None
         settings.update(
             root_path=self.root_path,
             server_header=self.server_header,
             date_header=self.date_header,
             headers=self._encoded_headers,
-            access_log_fd=1 if self.access_log and has_output else -1,
+            access_log=None,
             lifespan=self.lifespan,
             last_call_ms=settings["keep_alive_ms"],
             max_requests=0,

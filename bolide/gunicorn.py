@@ -25,6 +25,7 @@ from bolide.binds import PROXY_PROTOCOLS, Bind
 from bolide.config import Config
 from bolide.errors import AppError, BindError, ConfigError
 from bolide.server import Server
+from bolide.sinks import AccessLog
 
 NOTIFY_MOST_S = 1.0
 """How long the arbiter goes without a sign of life at most; gunicorn's own workers
@@ -48,10 +49,10 @@ class WorkerServer(Server):
         """Leave signals alone."""
         yield
 
-    def _engine_settings(self) -> dict[str, object]:
-        settings = super()._engine_settings()
-        settings["access_log_fd"] = self._access_fd
-        return settings
+    def _open_access_log(self) -> AccessLog | None:
+        if self._access_fd == -1:
+            return None
+        return AccessLog("stream", self._access_fd, None, "common", False)
 
     def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
         self.log.line(20, f"bolide serves on {where}")

@@ -78,6 +78,8 @@ LIMITS = (
           "bytes per second that a body has to bring at least; 0: no limit"),
     Limit("limit_handshakes", "handshakes", "connections/s", 0, 0, 1_000_000,
           "new TLS connections a second, of each worker; 0: no limit"),
+    Limit("limit_access_log", "access_log_bytes", "bytes", _MIB, 65536, 1 << 30,
+          "lines of the access log that wait to be written"),
     Limit("ws_max_size", "ws_message_bytes", "bytes", 16 * _MIB, 1, 1 << 30,
           "message of a WebSocket, decompressed"),
     Limit("ws_max_frame", "ws_frame_bytes", "bytes", 0, 0, 1 << 30,

@@ -22,6 +22,7 @@ from bolide.errors import AppError, BindError, ConfigError
 from bolide.logs import LEVELS
 from bolide.loops import loop_name
 from bolide.observing import Observers
+from bolide.sinks import AccessLog
 from bolide.systemd import Notifier
 from bolide.tally import Tallies
 from bolide.threads import start_without_signals
@@ -88,6 +89,7 @@ class Server:
         self._bound: listening.Listeners | None = None
         self._notifier: Notifier | None = None
         self._progress: asyncio.TimerHandle | None = None
+        self._log_fds: list[int] = []
 
     @property
     def should_exit(self) -> bool:
@@ -280,6 +282,8 @@ class Server:
         self._remove_socket_file()
         for sock in self._listeners:
             sock.close()
+        while self._log_fds:
+            os.close(self._log_fds.pop())
 
     def _heed_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have rloop wake at our signals.
@@ -308,12 +312,20 @@ class Server:
 
         return asyncio.create_task(go_on())
 
+    def _open_access_log(self) -> AccessLog | None:
+        """Return what the engine writes to; None: nothing. Raises ConfigError."""
+        access = self.config.open_access_log()
+        if access is not None:
+            self._log_fds.append(access.fd)
+        return access
+
     def _engine_settings(self) -> dict[str, object]:
         """Return what the engine is told; a server under a supervisor adds to it."""
         settings = self.config.for_engine()
         settings["tallies"], settings["seat"] = self.tallies.memory, self.seat
         seen_by = Observers(self.config, self.tallies, self.seat, self.log)
         self._observers, settings["watch_fd"] = seen_by, seen_by.watch_fd
+        settings["access_log"] = self._open_access_log()
         settings["log"] = self.log.line
         settings["log_exception"] = self.log.exception
         settings["max_requests"] = self.config.draw_max_requests()

@@ -54,21 +54,45 @@ clock_date(struct clock *clock)
     return slice_new(clock->date, CLOCK_DATE_BYTES);
 }
 
-void
-clock_log_time(char out[27])
+/* Both texts of a second, without its milliseconds. */
+static void
+write_stamp(struct clock_stamp *stamp, time_t now)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t now = time(NULL);
     struct tm tm;
 
     localtime_r(&now, &tm);
     long minutes = tm.tm_gmtoff / 60;
     unsigned ahead = (unsigned)(minutes < 0 ? -minutes : minutes);
-    snprintf(out, 27, "%02u/%.3s/%04u:%02u:%02u:%02u %c%02u%02u",
-             (unsigned)tm.tm_mday % 100u, months + tm.tm_mon * 3,
-             (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)tm.tm_hour % 100u,
-             (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u,
-             minutes < 0 ? '-' : '+', ahead / 60 % 100u, ahead % 60);
+    unsigned year = (unsigned)(tm.tm_year + 1900) % 10000u;
+    unsigned day = (unsigned)tm.tm_mday % 100u, hour = (unsigned)tm.tm_hour % 100u;
+    unsigned minute = (unsigned)tm.tm_min % 100u, second = (unsigned)tm.tm_sec % 100u;
+    char sign = minutes < 0 ? '-' : '+';
+    snprintf(stamp->common, sizeof stamp->common,
+             "%02u/%.3s/%04u:%02u:%02u:%02u %c%02u%02u", day, months + tm.tm_mon * 3,
+             year, hour, minute, second, sign, ahead / 60 % 100u, ahead % 60);
+    snprintf(stamp->iso, sizeof stamp->iso,
+             "%04u-%02u-%02uT%02u:%02u:%02u.000%c%02u:%02u", year,
+             (unsigned)(tm.tm_mon + 1) % 100u, day, hour, minute, second, sign,
+             ahead / 60 % 100u, ahead % 60);
+}
+
+void
+clock_stamp(struct clock_stamp *stamp, const struct clock *clock)
+{
+    struct timespec now;
+
+    if (stamp->s != -1 && stamp->ms == clock->ms)
+        return;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (now.tv_sec != stamp->s)
+        write_stamp(stamp, now.tv_sec);
+    stamp->s = now.tv_sec;
+    stamp->ms = clock->ms;
+    unsigned ms = (unsigned)(now.tv_nsec / NS_PER_MS);
+    stamp->iso[20] = (char)('0' + ms / 100 % 10);
+    stamp->iso[21] = (char)('0' + ms / 10 % 10);
+    stamp->iso[22] = (char)('0' + ms % 10);
 }
 
 uint64_t

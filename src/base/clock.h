@@ -27,9 +27,20 @@ void clock_read(struct clock *clock);
 /* The Date field value of the current second; borrowed until the next call. */
 struct slice clock_date(struct clock *clock);
 
-/* Writes the local time of now as "23/Nov/2026:11:27:12 +0000" (common log format) to
- * out[27]: 26 characters and a NUL. */
-void clock_log_time(char out[27]);
+/* The local time, as logs write it; kept until the time has changed. */
+struct clock_stamp {
+    uint64_t ms;     /* of the clock that it was made for */
+    int64_t s;       /* the second that the texts stand for; -1 at first */
+    char common[27]; /* "23/Nov/2026:11:27:12 +0000" (common log format) and a NUL */
+    char iso[30];    /* "2026-11-23T11:27:12.123+00:00" (RFC 3339) and a NUL */
+};
+
+/* Lengths of the two without their NUL. */
+#define CLOCK_COMMON_BYTES 26
+#define CLOCK_ISO_BYTES 29
+
+/* Makes `stamp` the time of now, unless `clock` has not been read since it was made. */
+void clock_stamp(struct clock_stamp *stamp, const struct clock *clock);
 
 /* Monotonic nanoseconds, exact; for durations in logs. */
 uint64_t clock_now_ns(void);

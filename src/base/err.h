@@ -30,6 +30,7 @@
     ERR(PROXY_SENDER, "a PROXY port is for trusted proxies alone")                     \
     ERR(PROXY_TIMEOUT, "the PROXY header did not arrive in time")                      \
     ERR(TLS_CONFIG, "TLS settings that cannot be used")                                \
+    ERR(LOG_FORMAT, "a log format that cannot be used")                                \
     /* A request head that is refused. */                                              \
     ERR(REQUEST_LINE, "a malformed request line")                                      \
     ERR(METHOD, "a malformed method")                                                  \

@@ -21,7 +21,7 @@ count(struct service *service, const struct stream *s)
 }
 
 void
-serve_end(struct service *service, const struct stream *s, struct slice request_line)
+serve_end(struct service *service, const struct stream *s)
 {
     if (UNLIKELY(!serve_is_app(service, s))) {
         tally_add(service->tally, TALLY_OWN, 1);
@@ -29,6 +29,6 @@ serve_end(struct service *service, const struct stream *s, struct slice request_
     }
     service->clock.ns = clock_now_ns();
     count(service, s);
-    if (service->logs_access && service->on_exchange != NULL)
-        service->on_exchange(service, s, request_line);
+    if (s->note != NULL)
+        service->on_exchange(service, s);
 }

@@ -18,9 +18,11 @@ serve_is_app(const struct service *service, const struct stream *s)
 
 /* `s` begins with `head`: gives it its handler and its time, and counts it.  The time is
  * that of the last look at the clock: the turn's beginning, or the end of the exchange
- * before, so that what a request has waited for others in its turn is a part of it. */
+ * before, so that what a request has waited for others in its turn is a part of it.
+ * `note` is the memory behind the exchange, of service->note_bytes. */
 static inline void
-serve_begin(struct service *service, struct stream *s, const struct http_head *head)
+serve_begin(struct service *service, struct stream *s, const struct http_head *head,
+            void *note)
 {
     s->handler = service->handler;
     s->handler_arg = service->handler_arg;
@@ -32,6 +34,10 @@ serve_begin(struct service *service, struct stream *s, const struct http_head *h
     if (LIKELY(serve_is_app(service, s))) {
         service->nrequests++;
         tally_add(service->tally, TALLY_RUNNING, 1);
+        if (service->note_bytes > 0) {
+            s->note = note;
+            service->on_begin(service, s, head);
+        }
     }
 }
 
@@ -43,7 +49,6 @@ serve_tunnel(struct service *service)
 }
 
 /* `s` is over: counts it and has its line written to the access log. */
-void serve_end(struct service *service, const struct stream *s,
-               struct slice request_line);
+void serve_end(struct service *service, const struct stream *s);
 
 #endif

@@ -45,7 +45,6 @@ struct service {
     bool
         takes_last_call; /* while draining: a connection whose last answer did not say so
                              may bring one more request */
-    bool logs_access;    /* the access log wants a line per exchange */
     uint8_t h2;          /* enum h2_mode */
     struct forwarding forwarding; /* who is believed about clients */
     /* Of struct stream and what the protocol puts behind it. */
@@ -57,9 +56,12 @@ struct service {
      * when there are no such requests. */
     void (*pick)(struct service *service, struct stream *s,
                  const struct http_head *head);
-    /* An exchange is over and the access log wants its line; `s` is still whole.  */
-    void (*on_exchange)(struct service *service, const struct stream *s,
-                        struct slice request_line);
+    /* The access log: what it keeps of a request stands behind the exchange. */
+    uint32_t note_bytes; /* room for that; 0: nothing logs */
+    void (*on_begin)(struct service *service, struct stream *s,
+                     const struct http_head *head);
+    /* The exchange is over; `s` is still whole, clock.ns is now. */
+    void (*on_exchange)(struct service *service, const struct stream *s);
 };
 
 /* What the connection does for its session. */

@@ -41,11 +41,13 @@ stream_send_head(struct stream *s, struct http_response *res)
     s->status = (uint16_t)res->status;
     s->body_promised = promised;
     err = s->ops->send_head(s, res);
-    if (err == 0) {
-        s->state = STREAM_HEAD_SENT;
-        s->owes_trailers = res->has_trailers;
-    }
-    return err;
+    if (err != 0)
+        return err;
+    s->state = STREAM_HEAD_SENT;
+    s->owes_trailers = res->has_trailers;
+    if (s->on_head != NULL)
+        s->on_head(s, res);
+    return 0;
 }
 
 int
@@ -65,6 +67,8 @@ stream_open_tunnel(struct stream *s, struct http_response *res)
         s->is_tunnel = true;
         s->body_ended = false;
         s->pulling = false; /* what was asked for before was the end */
+        if (s->on_head != NULL)
+            s->on_head(s, res);
     }
     return err;
 }

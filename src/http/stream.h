@@ -127,7 +127,12 @@ struct stream {
     uint16_t status;         /* 0 before the head */
     uint64_t body_promised;  /* bytes by Content-Length, or HTTP_LENGTH_NONE */
     uint64_t body_sent;      /* bytes accepted from the handler */
+
+    /* For the access log */
+    void *note;          /* memory of service->note_bytes; NULL when nothing logs */
     uint64_t started_ns; /* clock_now_ns at the request's head; 0 when nobody asks */
+    /* Hears of the answer's head, which has been accepted; NULL: nobody asks. */
+    void (*on_head)(struct stream *s, const struct http_response *res);
 };
 
 /* Sends a response head.  It may be held back until the body's first bytes, so that its

@@ -424,27 +424,11 @@ h1_exchange_break(struct h1_session *h, int why)
     else
         truncate_answer(h, x, why);
     stream_close(&x->stream, why);
-    if (anew && h->phase != H1_OVER)
+    if (anew && h->phase != H1_OVER) {
+        x->stream.status = (uint16_t)status_of_err(why);
         h1_refuse(h, why, is_head);
-    h->wire->ops->touch(h->wire);
-}
-
-/* Keeps "GET /path HTTP/1.1" for the access log. */
-static void
-keep_line(struct h1_exchange *x, const struct http_head *head)
-{
-    const struct slice parts[] = {
-        head->method,
-        {" ", 1},
-        head->target,
-        slice_of(head->version == HTTP_1_0 ? " HTTP/1.0" : " HTTP/1.1"),
-    };
-    for (size_t i = 0; i < COUNT(parts); i++) {
-        size_t n = H1_LOG_LINE_BYTES - x->line_bytes;
-        n = parts[i].len < n ? parts[i].len : n;
-        memcpy(x->line + x->line_bytes, parts[i].ptr, n);
-        x->line_bytes = (uint16_t)(x->line_bytes + n);
     }
+    h->wire->ops->touch(h->wire);
 }
 
 int
@@ -455,7 +439,7 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
     if (x == NULL)
         return ERR_NOMEM;
 
-    memset(x, 0, offsetof(struct h1_exchange, line));
+    memset(x, 0, sizeof *x);
     x->is_chunked = head->chunked;
     x->body_left = head->content_length == HTTP_LENGTH_NONE ? 0 : head->content_length;
     x->writer.fields_sent = wire_fields(h->wire);
@@ -475,12 +459,10 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
         .version = (uint8_t)head->version,
         .body_promised = HTTP_LENGTH_NONE,
     };
-    if (service->logs_access)
-        keep_line(x, head);
     h->exchange = x;
     h->phase = H1_EXCHANGE;
     h->has_begun = true;
-    serve_begin(service, &x->stream, head);
+    serve_begin(service, &x->stream, head, x->note);
     int err = x->stream.handler->on_request(&x->stream, head);
     if (err != 0)
         stream_fail(&x->stream, err);
@@ -494,7 +476,7 @@ h1_exchange_end(struct h1_session *h, int why)
     struct service *service = h->wire->service;
 
     assert(x != NULL);
-    serve_end(service, &x->stream, slice_new(x->line, x->line_bytes));
+    serve_end(service, &x->stream);
     stream_close(&x->stream, why);
     h->exchange = NULL;
     forwarded_free(&service->forwarding, x->stream.forwarded);

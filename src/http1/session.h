@@ -9,21 +9,16 @@
 #include "http1/parse.h"   /* struct h1_progress */
 #include "http1/write.h"   /* struct h1_writer */
 
-/* How much of a request line is kept for the access log. */
-#define H1_LOG_LINE_BYTES 512
-
 /* One exchange; a block of service->h1_streams. */
 struct h1_exchange {
     struct stream stream;
     struct h1_writer writer;
-    struct h1_chunked chunked;    /* the decoder of a chunked request body */
-    uint64_t body_left;           /* bytes of a Content-Length body that are to come */
-    uint64_t wait_began_ms;       /* a pull has waited for the peer since then */
-    uint64_t waited_ms;           /* how long earlier pulls have waited */
-    bool is_chunked;              /* the request body is chunked */
-    uint16_t line_bytes;          /* of `line`; 0 when nothing logs */
-    char line[H1_LOG_LINE_BYTES]; /* the request line, cut to fit; last, so that what is
-                                     not used is not touched */
+    struct h1_chunked chunked; /* the decoder of a chunked request body */
+    uint64_t body_left;        /* bytes of a Content-Length body that are to come */
+    uint64_t wait_began_ms;    /* a pull has waited for the peer since then */
+    uint64_t waited_ms;        /* how long earlier pulls have waited */
+    bool is_chunked;           /* the request body is chunked */
+    _Alignas(8) char note[];   /* stream.note, where something logs */
 };
 
 /* Where a connection stands when no exchange runs, or beside the one that runs. */

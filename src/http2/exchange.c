@@ -267,25 +267,6 @@ h2_exchange_on_time(struct h2_exchange *x, uint64_t now_ms)
 
 /* Begin and end */
 
-/* Keeps "GET /path HTTP/2" for the access log. */
-static void
-keep_line(struct h2_exchange *x, const struct http_head *head)
-{
-    const struct slice parts[] = {
-        head->method,
-        {" ", 1},
-        head->target,
-        slice_of(" HTTP/2"),
-    };
-
-    for (size_t i = 0; i < COUNT(parts); i++) {
-        size_t n = H2_LOG_LINE_BYTES - x->line_bytes;
-        n = parts[i].len < n ? parts[i].len : n;
-        memcpy(x->line + x->line_bytes, parts[i].ptr, n);
-        x->line_bytes = (uint16_t)(x->line_bytes + n);
-    }
-}
-
 static struct h2_exchange *
 new_exchange(struct h2_session *h, int32_t id)
 {
@@ -295,7 +276,6 @@ new_exchange(struct h2_session *h, int32_t id)
         return NULL;
     memset(x, 0, offsetof(struct h2_exchange, response));
     x->response.fields = NULL;
-    x->line_bytes = 0;
     x->id = id;
     x->body_due_ms = x->tunnel_due_ms = x->send_due_ms = TIMER_NEVER;
     buf_init(&x->in);
@@ -332,9 +312,7 @@ start(struct h2_session *h, struct h2_exchange *x, const struct http_head *head,
         .version = HTTP_2,
         .body_promised = HTTP_LENGTH_NONE,
     };
-    if (service->logs_access)
-        keep_line(x, head);
-    serve_begin(service, &x->stream, head);
+    serve_begin(service, &x->stream, head, x->note);
     if (err == 0 && most != 0 && head->content_length != HTTP_LENGTH_NONE &&
         head->content_length > most)
         err = ERR_BODY_TOO_LARGE;
@@ -426,7 +404,7 @@ h2_exchange_end(struct h2_exchange *x, int why)
     struct service *service = h->wire->service;
 
     x->is_gone = true;
-    serve_end(service, &x->stream, slice_new(x->line, x->line_bytes));
+    serve_end(service, &x->stream);
     stream_close(&x->stream, x->why != 0 ? x->why : why);
     list_remove(&x->link);
     list_remove(&x->news);

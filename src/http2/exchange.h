@@ -31,10 +31,7 @@ struct h2_exchange {
     bool is_gone;        /* nghttp2 does not know the stream any more */
     bool wants_writable; /* `out` has drained: on_writable is owed */
     struct h2_response response;
-    uint16_t line_bytes; /* of `line`; 0 when nothing logs */
-    char line
-        [H2_LOG_LINE_BYTES]; /* "GET /path HTTP/2", cut to fit; last, so that what is
-                                     not used is not touched */
+    _Alignas(8) char note[]; /* stream.note, where something logs */
 };
 
 /* Begins the exchange for the complete header block h->request of stream `id`; `ended`: no

@@ -13,9 +13,6 @@
 #include "http2/response.h" /* struct h2_response */
 #include "http2/walk.h"     /* struct h2_walk */
 
-/* How much of a request line is kept for the access log. */
-#define H2_LOG_LINE_BYTES 512
-
 struct h2_session {
     struct wire *wire;          /* borrowed: the connection owns both */
     nghttp2_session *ng;        /* owned */

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "http/field.h"
 #include "http/session.h"
+#include "py/access.h"
 #include "py/tls.h"
 
 /* Where a number goes, and what it may be. */
@@ -54,6 +55,7 @@ static const struct number numbers[] = {
     LIMIT(h2_table_bytes, 0, 1 << 20),
     NUMBER("h2", server.h2, H2_OFF, H2_UPGRADE),
     NUMBER("forwarded_fields", server.forwarded.believed, 0, FORWARDED_ALL),
+    NUMBER("access_log_bytes", server.access.buffer_bytes, 0, 1 << 30),
     NUMBER("graceful_ms", server.graceful_ms, 0, DAY_MS),
     NUMBER("last_call_ms", server.last_call_ms, 0, DAY_MS),
     NUMBER("max_requests", server.max_requests, 0, INT64_MAX),
@@ -442,7 +444,9 @@ config_read(module_state *st, struct config *config, PyObject *mapping)
         if (read_number(config, mapping, &numbers[i]) < 0)
             return -1;
     }
-    if (read_fd(mapping, "access_log_fd", &config->server.access_log_fd) < 0 ||
+    config->access = get(mapping, "access_log");
+    if (config->access == NULL ||
+        access_read(config->access, &config->server.access) < 0 ||
         read_fd(mapping, "watch_fd", &config->server.watch_fd) < 0)
         return -1;
     for (size_t i = 0; i < COUNT(flags); i++) {
@@ -465,6 +469,9 @@ config_clear(struct config *config)
     config->tls = NULL;
     for (size_t i = 0; i < COUNT(config->inside); i++)
         Py_CLEAR(config->inside[i]);
+    format_free(config->server.access.format);
+    config->server.access.format = NULL;
+    Py_CLEAR(config->access);
     Py_CLEAR(config->fields);
     Py_CLEAR(config->root_path);
     Py_CLEAR(config->trusted);

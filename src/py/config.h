@@ -22,6 +22,7 @@ struct config {
     PyObject *log;           /* callable(level, line) */
     PyObject *log_exception; /* callable(message, exception) */
     PyObject *on_full;       /* callable(), or NULL */
+    PyObject *access;        /* what server.access borrows from */
     Py_buffer crowd;         /* what server.crowd points to; obj NULL: nothing */
     PyObject *inside[4];     /* bytes: what server.inside borrows */
     Py_buffer tallies;       /* what server.tallies points to, likewise */

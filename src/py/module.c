@@ -12,6 +12,7 @@
 #include "asgi/waiter.h"
 #include "asgi/websocket.h"
 #include "http1/scan.h"
+#include "py/access.h"
 #include "py/server_type.h"
 #include "py/tally.h"
 
@@ -85,6 +86,9 @@ module_free(void *mod)
 static PyMethodDef module_methods[] = {
     {"simd", module_simd, METH_NOARGS,
      "simd()\n--\n\nThe name of the instruction set that heads are scanned with."},
+    {"check_access_format", access_check_format, METH_O,
+     "check_access_format($module, text, /)\n--\n\n"
+     "Raises ValueError with the reason where `text` is no format."},
     {NULL, NULL, 0, NULL},
 };
 

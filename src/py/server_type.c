@@ -104,6 +104,10 @@ free_engine(ServerObject *self)
     PyObject *before = raise_take();
     self->nrequests = server_requests(server);
     self->server = NULL;
+    Py_BEGIN_ALLOW_THREADS; /* one of them may be who reads the log */
+    server_settle_log(server);
+    Py_END_ALLOW_THREADS;
+    self->nlog_dropped = server_log_dropped(server);
     server_free(server);
     websocket_close_host(&self->host);
     waiters_wake(&self->stoppers);
@@ -315,6 +319,16 @@ server_reload_tls(PyObject *op, PyObject *settings)
 }
 
 static PyObject *
+server_reopen_log_method(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ServerObject *self = (ServerObject *)op;
+
+    if (self->server != NULL)
+        server_reopen_log(self->server);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 get_connections(PyObject *op, void *Py_UNUSED(closure))
 {
     ServerObject *self = (ServerObject *)op;
@@ -346,6 +360,14 @@ set_restarts(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
     ((ServerObject *)op)->host.ws.stop_code =
         restarts ? WS_CODE_RESTART : WS_CODE_GOING_AWAY;
     return 0;
+}
+
+static PyObject *
+get_log_dropped(PyObject *op, void *Py_UNUSED(closure))
+{
+    ServerObject *self = (ServerObject *)op;
+    return PyLong_FromUnsignedLongLong(
+        self->server != NULL ? server_log_dropped(self->server) : self->nlog_dropped);
 }
 
 /* The type */
@@ -481,6 +503,8 @@ static PyMethodDef server_methods[] = {
      "reload_tls($self, settings, /)\n--\n\n"
      "Reads certificates again; new connections get them.  Raises TLSError, and\n"
      "then keeps those that were."},
+    {"reopen_log", server_reopen_log_method, METH_NOARGS,
+     "reopen_log($self, /)\n--\n\nOpens the access log's file again."},
     {"close", server_close_method, METH_NOARGS,
      "close($self, /)\n--\n\nCloses everything at once; twice is fine."},
     {NULL, NULL, 0, NULL},
@@ -488,6 +512,8 @@ static PyMethodDef server_methods[] = {
 
 static PyGetSetDef server_getset[] = {
     {"connections", get_connections, NULL, "Connections that are open.", NULL},
+    {"log_dropped", get_log_dropped, NULL, "Lines that the access log has dropped.",
+     NULL},
     {"requests", get_requests, NULL, "Requests begun so far.", NULL},
     {"restarts", get_restarts, set_restarts,
      "Whether another takes over: a stop closes WebSockets with 1012, not 1001.", NULL},

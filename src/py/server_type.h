@@ -34,6 +34,7 @@ typedef struct {
     struct loop_tie tie;
     struct waiters stoppers; /* stop() calls */
     uint64_t nrequests;      /* of a server that is gone */
+    uint64_t nlog_dropped;   /* likewise */
     uint32_t ntls;           /* times that TLS was set up again */
     int nrunning;            /* calls into the engine that are on the stack */
     bool is_ready;           /* __init__ has succeeded */

@@ -2,31 +2,72 @@
 /* server/access.c — see access.h for the contract. */
 #include "server/access.h"
 
-#include <poll.h>   /* poll */
-#include <stdio.h>  /* snprintf */
-#include <unistd.h> /* write */
+#include <errno.h>  /* errno */
+#include <unistd.h> /* getpid */
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/timer.h"
+#include "server/writer.h"
 
-/* One line: the request line may grow fourfold by escaping. */
-#define LINE_BYTES 2400u
+_Static_assert(PIECE_SLACK >= FORMAT_SLACK, "a line is made in a piece");
 
-/* A pipe that is ready takes this much without blocking (PIPE_BUF). */
-#define WRITE_BYTES 4096u
+struct access_log {
+    struct writer *writer;       /* owned */
+    const struct format *format; /* borrowed */
+    struct log *say;             /* borrowed */
+    struct piece *piece;         /* what lines go to; NULL: none is at hand */
+    uint64_t write_ms;           /* when its lines have to be written; TIMER_NEVER */
+    uint64_t look_ms;  /* when is looked what the thread made of them; TIMER_NEVER */
+    uint64_t ndropped; /* lines that there was no room for */
+    uint64_t nsaid;    /* dropped lines that were told of */
+    uint64_t say_ms;   /* not told of again before */
+    uint32_t nreopens; /* that were looked at */
+    struct clock_stamp stamp;
+    long pid;
+};
 
-struct access_log *
-access_log_new(int fd)
+int
+access_log_new(const struct access_config *config, struct log *say,
+               struct access_log **out)
 {
-    struct access_log *log = mem_alloc(sizeof *log);
+    uint64_t npieces = config->buffer_bytes / PIECE_BYTES;
+    struct access_log *log = mem_calloc(1, sizeof *log);
     if (log == NULL)
-        return NULL;
-    log->fd = fd;
-    log->len = 0;
-    log->due_ms = TIMER_NEVER;
-    log->time_ms = TIMER_NEVER;
-    log->ndropped = 0;
-    return log;
+        return ERR_NOMEM;
+
+    int err =
+        writer_new(&config->sink, npieces < 2 ? 2 : (uint32_t)npieces, &log->writer);
+    if (err != 0) {
+        mem_free(log);
+        return err;
+    }
+    log->format = config->format;
+    log->say = say;
+    log->write_ms = log->look_ms = TIMER_NEVER;
+    log->stamp.s = -1;
+    log->pid = (long)getpid();
+    *out = log;
+    return 0;
+}
+
+/* Hands the lines that have gathered to the thread. */
+static void
+hand_over(struct access_log *log, uint64_t now_ms)
+{
+    writer_put(log->writer, log->piece);
+    log->piece = NULL;
+    log->write_ms = TIMER_NEVER;
+    if (log->look_ms == TIMER_NEVER)
+        log->look_ms = now_ms + ACCESS_LOOK_MS;
+}
+
+void
+access_log_settle(struct access_log *log)
+{
+    if (log->piece != NULL)
+        hand_over(log, 0);
+    writer_wait(log->writer, ACCESS_LAST_MS);
 }
 
 void
@@ -34,81 +75,109 @@ access_log_free(struct access_log *log)
 {
     if (log == NULL)
         return;
-    access_log_write(log);
+    if (log->piece != NULL)
+        hand_over(log, 0);
+    uint64_t nleft = writer_free(log->writer, ACCESS_END_MS);
+    if (nleft > 0)
+        log_line(log->say, LOG_WARNING,
+                 "access log: the last %llu lines are dropped: nobody takes them",
+                 (unsigned long long)nleft);
     mem_free(log);
-}
-
-/* Bytes that could end the line or the quotes, or talk to a terminal, are escaped. */
-static char *
-put_escaped(char *at, struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.ptr[i];
-        if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
-            *at++ = (char)byte;
-        } else {
-            *at++ = '\\';
-            *at++ = 'x';
-            *at++ = "0123456789abcdef"[byte >> 4];
-            *at++ = "0123456789abcdef"[byte & 15];
-        }
-    }
-    return at;
-}
-
-static void
-refresh_time(struct access_log *log, const struct clock *clock)
-{
-    if (log->time_ms != TIMER_NEVER && clock->ms - log->time_ms < 500)
-        return;
-    clock_log_time(log->time);
-    log->time_ms = clock->ms;
 }
 
 void
 access_log_add(struct access_log *log, const struct clock *clock,
-               const struct stream *s, struct slice request_line)
+               const struct stream *s)
 {
-    char host[PEER_HOST_BYTES];
+    struct piece *piece = log->piece;
 
-    if (log->len + LINE_BYTES > ACCESS_BUFFER_BYTES)
-        access_log_write(log);
-    if (log->len + LINE_BYTES > ACCESS_BUFFER_BYTES) {
-        log->ndropped++;
-        return;
+    if (piece != NULL && piece->len + FORMAT_LINE_BYTES > PIECE_BYTES) {
+        hand_over(log, clock->ms);
+        piece = NULL;
     }
-    refresh_time(log, clock);
-    size_t n = peer_host(s->peer, host);
-    char *at = log->buffer + log->len;
-    at += snprintf(at, 128, "%s - - [%s] \"", n > 0 ? host : "unix", log->time);
-    at = put_escaped(at, request_line);
-    at += snprintf(at, 64, "\" %u %llu\n", s->status, (unsigned long long)s->body_sent);
-    log->len = (size_t)(at - log->buffer);
-    if (log->due_ms == TIMER_NEVER)
-        log->due_ms = clock->ms + ACCESS_DELAY_MS;
+    if (piece == NULL) {
+        log->piece = piece = writer_take(log->writer);
+        if (piece == NULL) {
+            log->ndropped++;
+            log->look_ms = log->look_ms == TIMER_NEVER ? clock->ms : log->look_ms;
+            return;
+        }
+        log->write_ms = clock->ms + ACCESS_DELAY_MS;
+    }
+    clock_stamp(&log->stamp, clock);
+    struct format_facts facts = {
+        .stamp = &log->stamp, .now_ns = clock->ns, .pid = log->pid};
+    piece->len +=
+        (uint32_t)format_line(log->format, s, &facts, piece->bytes + piece->len);
+    piece->nlines++;
 }
 
-static bool
-is_ready(int fd)
+/* Tells of a file that could not be opened again. */
+static void
+say_reopened(struct access_log *log, const struct writer_state *state)
 {
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-    return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
+    if (state->nreopens == log->nreopens)
+        return;
+    log->nreopens = state->nreopens;
+    errno = state->reopen_error;
+    if (errno != 0)
+        log_line(log->say, LOG_ERROR,
+                 "access log: the file cannot be opened again: %m");
+}
+
+/* Tells of lines that were dropped. */
+static void
+look(struct access_log *log, uint64_t now_ms)
+{
+    struct writer_state state;
+
+    writer_state(log->writer, &state);
+    log->look_ms = TIMER_NEVER;
+    say_reopened(log, &state);
+    uint64_t ndropped = log->ndropped + state.nlost;
+    if (ndropped == log->nsaid)
+        return;
+    if (now_ms < log->say_ms) {
+        log->look_ms = log->say_ms;
+        return;
+    }
+    errno = state.error;
+    log_line(log->say, LOG_WARNING,
+             errno != 0 ? "access log: %llu lines were dropped: %m"
+                        : "access log: %llu lines were dropped: "
+                          "nobody takes them fast enough",
+             (unsigned long long)(ndropped - log->nsaid));
+    log->nsaid = ndropped;
+    log->say_ms = now_ms + ACCESS_SAY_MS;
 }
 
 void
-access_log_write(struct access_log *log)
+access_log_write(struct access_log *log, uint64_t now_ms)
 {
-    size_t done = 0;
+    if (log->piece != NULL)
+        hand_over(log, now_ms);
+    if (log->look_ms <= now_ms)
+        look(log, now_ms);
+}
 
-    while (done < log->len && is_ready(log->fd)) {
-        size_t n = log->len - done;
-        ssize_t written =
-            write(log->fd, log->buffer + done, n < WRITE_BYTES ? n : WRITE_BYTES);
-        if (written <= 0)
-            break;
-        done += (size_t)written;
-    }
-    log->len -= done;
-    memmove(log->buffer, log->buffer + done, log->len);
-    log->due_ms = TIMER_NEVER;
+uint64_t
+access_log_due_ms(const struct access_log *log)
+{
+    return log->write_ms < log->look_ms ? log->write_ms : log->look_ms;
+}
+
+void
+access_log_reopen(struct access_log *log)
+{
+    writer_reopen(log->writer);
+    log->look_ms = 0;
+}
+
+uint64_t
+access_log_dropped(const struct access_log *log)
+{
+    struct writer_state state;
+
+    writer_state(log->writer, &state);
+    return log->ndropped + state.nlost;
 }

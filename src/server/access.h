@@ -1,38 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* server/access.h — the access log: one line per exchange in the common log format,
- * gathered in memory and written a piece at a time.  A reader that stalls costs lines,
- * which are counted, and never a request's time. */
+/* server/access.h — the access log: one line for each exchange, gathered in memory and
+ * written by a thread, a piece at a time.  A reader or a disk that stalls costs lines, which
+ * are counted and told of, and never a request's time. */
 #ifndef SERVER_ACCESS_H
 #define SERVER_ACCESS_H
 
-#include "base/clock.h"  /* struct clock */
-#include "http/stream.h" /* struct stream */
+#include "base/clock.h"    /* struct clock */
+#include "base/log.h"      /* struct log */
+#include "http/stream.h"   /* struct stream */
+#include "server/format.h" /* struct format */
+#include "server/sink.h"   /* struct sink_config */
 
-#define ACCESS_BUFFER_BYTES (64u * 1024) /* lines that may wait */
-#define ACCESS_DELAY_MS 200u             /* how long a line waits at most */
+#define ACCESS_DELAY_MS 200u /* how long a line waits at most */
+#define ACCESS_SAY_MS 10000u /* how often lines that were dropped are told of */
+#define ACCESS_LOOK_MS 1000u /* how soon is looked whether lines could be written */
+#define ACCESS_LAST_MS 2000u /* how long the last lines may take to be written */
+#define ACCESS_END_MS 100u   /* ... of them those that a server's end brings */
 
-struct access_log {
-    int fd;          /* borrowed */
-    size_t len;      /* bytes in `buffer` */
-    uint64_t due_ms; /* when they have to be written; TIMER_NEVER when there are none */
-    uint64_t time_ms;  /* when `time` was made */
-    uint64_t ndropped; /* lines lost since the last one that was written */
-    char time[27];     /* "23/Nov/2026:11:27:12 +0000" and a NUL */
-    char buffer[ACCESS_BUFFER_BYTES];
+struct access_config {
+    struct sink_config sink;
+    uint64_t buffer_bytes; /* of lines that may wait; at least two pieces are used */
+    struct format *format; /* borrowed; outlives the log.  NULL: there is no log */
 };
 
-/* Makes a log that writes to `fd`; NULL when there is no memory. */
-MUST_USE struct access_log *access_log_new(int fd);
+struct access_log; /* owns the lines that wait, and the thread that writes them */
 
-/* Writes what waits and frees; NULL is fine. */
+/* Makes a log; `say` (borrowed) hears of lines that were dropped.  Returns 0, ERR_NOMEM,
+ * ERR_IO or ERR_ADDRESS. */
+MUST_USE int access_log_new(const struct access_config *config, struct log *say,
+                            struct access_log **out);
+
+/* Waits up to ACCESS_LAST_MS for what waits to be written; calls nobody. */
+void access_log_settle(struct access_log *log);
+
+/* Writes what waits, for up to ACCESS_END_MS, and frees; NULL is fine. */
 void access_log_free(struct access_log *log);
 
-/* Adds the line of an exchange that is over:
- * `host - - [time] "request line" status body-bytes`. */
+/* Adds the line of an exchange that is over. */
 void access_log_add(struct access_log *log, const struct clock *clock,
-                    const struct stream *s, struct slice request_line);
+                    const struct stream *s);
 
-/* Writes what waits, as far as the reader takes it without making us wait. */
-void access_log_write(struct access_log *log);
+/* Hands what waits to the thread, and says what was dropped. */
+void access_log_write(struct access_log *log, uint64_t now_ms);
+
+/* When access_log_write is due; TIMER_NEVER when nothing waits. */
+uint64_t access_log_due_ms(const struct access_log *log);
+
+/* Has the file opened again. */
+void access_log_reopen(struct access_log *log);
+
+/* Lines that were dropped so far. */
+uint64_t access_log_dropped(const struct access_log *log);
 
 #endif

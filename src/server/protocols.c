@@ -5,16 +5,13 @@
 #include "http1/session.h"
 #include "http2/exchange.h"
 
-/* The request line, which comes last, is kept for the access log alone. */
 void
 init_streams(struct service *service, size_t nfree_max)
 {
-    bool logs = service->logs_access;
-    size_t h1 = logs ? sizeof(struct h1_exchange) : offsetof(struct h1_exchange, line);
-    size_t h2 = logs ? sizeof(struct h2_exchange) : offsetof(struct h2_exchange, line);
+    size_t note = service->note_bytes;
 
-    pool_init(&service->h1_streams, h1, nfree_max);
-    pool_init(&service->h2_streams, h2, nfree_max);
+    pool_init(&service->h1_streams, sizeof(struct h1_exchange) + note, nfree_max);
+    pool_init(&service->h2_streams, sizeof(struct h2_exchange) + note, nfree_max);
 }
 
 void

@@ -9,8 +9,8 @@
 /* The protocol of connections over a plain transport, until they ask for another. */
 extern const struct protocol h1_protocol;
 
-/* Prepares the pools of exchanges, of which `nfree_max` free ones are kept; the room for a
- * request line is left out where service->logs_access is false. */
+/* Prepares the pools of exchanges, of which `nfree_max` free ones are kept; behind each
+ * stand service->note_bytes for the access log. */
 void init_streams(struct service *service, size_t nfree_max);
 
 void fini_streams(struct service *service);

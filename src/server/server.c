@@ -28,13 +28,21 @@ server_of_turn(struct turn *turn)
 }
 
 static void
-on_exchange(struct service *service, const struct stream *s, struct slice request_line)
+on_begin(struct service *service, struct stream *s, const struct http_head *head)
+{
+    struct turn *turn = container_of(service, struct turn, service);
+
+    format_note(server_of_turn(turn)->config.access.format, s, head);
+}
+
+static void
+on_exchange(struct service *service, const struct stream *s)
 {
     struct turn *turn = container_of(service, struct turn, service);
     struct server *server = server_of_turn(turn);
 
-    access_log_add(server->access, &service->clock, s, request_line);
-    turn_note_due(turn, server->access->due_ms);
+    access_log_add(server->access, &service->clock, s);
+    turn_note_due(turn, access_log_due_ms(server->access));
 }
 
 static void
@@ -111,10 +119,12 @@ init_service(struct server *server)
     service->fields_plain = plain_bytes(config->fields_sent);
     service->sends_date = config->sends_date;
     service->sends_server = config->sends_server;
-    service->logs_access = server->access != NULL;
-    service->on_exchange = on_exchange;
     service->h2 = config->h2;
     service->tally = server->tally;
+    service->on_begin = on_begin;
+    service->on_exchange = on_exchange;
+    if (config->access.format != NULL)
+        service->note_bytes = (uint32_t)format_note_bytes(config->access.format);
     init_streams(service, POOL_KEPT_STREAMS);
 }
 
@@ -150,16 +160,18 @@ server_new(const struct server_config *config, struct server **out)
     server->accept_due_ms = TIMER_NEVER;
     if (copy_fields(server) != 0)
         goto fail;
-    if (config->access_log_fd >= 0) {
-        server->access = access_log_new(config->access_log_fd);
-        if (server->access == NULL)
-            goto fail;
-    }
     if (take_tally(server) != 0)
         goto fail;
     init_service(server);
     init_turn(server);
     inside_init(server, &config->inside);
+    if (config->access.format != NULL) {
+        err =
+            access_log_new(&config->access, &server->turn.service.log, &server->access);
+        if (err != 0)
+            goto fail;
+        err = ERR_NOMEM;
+    }
     server->turn.scratch = mem_alloc(TURN_SCRATCH_BYTES);
     server->turn.service.fields =
         mem_calloc(config->limits.fields + 3, sizeof(struct http_field));
@@ -417,7 +429,7 @@ look_whether_done(struct server *server)
         return;
     server->gone_told = true;
     if (server->access != NULL)
-        access_log_write(server->access);
+        access_log_write(server->access, server->turn.service.clock.ms);
     server->config.on_stage(server->config.owner);
 }
 
@@ -451,10 +463,9 @@ expire_own(struct server *server)
     inside_on_time(server);
     if (server->access == NULL)
         return;
-    if (server->access->due_ms <= now)
-        access_log_write(server->access);
-    else
-        turn_note_due(&server->turn, server->access->due_ms);
+    if (access_log_due_ms(server->access) <= now)
+        access_log_write(server->access, now);
+    turn_note_due(&server->turn, access_log_due_ms(server->access));
 }
 
 /* It sleeps while nothing runs, so that an idle server does not wake up. */
@@ -559,6 +570,28 @@ unsigned
 server_connections(const struct server *server)
 {
     return server->turn.nconns;
+}
+
+void
+server_settle_log(struct server *server)
+{
+    if (server->access != NULL)
+        access_log_settle(server->access);
+}
+
+void
+server_reopen_log(struct server *server)
+{
+    if (server->access == NULL)
+        return;
+    access_log_reopen(server->access);
+    turn_note_due(&server->turn, server->turn.service.clock.ms + ACCESS_LOOK_MS);
+}
+
+uint64_t
+server_log_dropped(const struct server *server)
+{
+    return server->access != NULL ? access_log_dropped(server->access) : 0;
 }
 
 uint64_t

@@ -12,6 +12,7 @@
 #include "http/limits.h"    /* struct http_limits */
 #include "http/stream.h"    /* struct stream_handler */
 #include "http/tally.h"     /* struct tallies */
+#include "server/access.h"  /* struct access_config */
 #include "server/crowd.h"   /* struct crowd */
 #include "server/inside.h"  /* struct inside_config */
 
@@ -45,8 +46,8 @@ struct server_config {
     uint8_t h2; /* enum h2_mode */
     struct forwarded_config forwarded;
     struct slice
-        fields_sent;   /* whole field lines with CR LF for each response; copied */
-    int access_log_fd; /* borrowed; -1: no access log */
+        fields_sent; /* whole field lines with CR LF for each response; copied */
+    struct access_config access; /* without a format there is no access log */
 
     struct inside_config inside; /* copied; what it points to outlives the server */
 
@@ -129,6 +130,15 @@ void server_close(struct server *server);
 
 /* The clock that the server reads once a turn; it lives as long as the server. */
 const struct clock *server_clock(const struct server *server);
+
+/* Waits a little for the access log to be written, before server_free; calls nobody. */
+void server_settle_log(struct server *server);
+
+/* Has the access log's file opened again. */
+void server_reopen_log(struct server *server);
+
+/* Lines that the access log has dropped so far. */
+uint64_t server_log_dropped(const struct server *server);
 
 enum server_stage server_stage(const struct server *server);
 unsigned server_connections(const struct server *server);

@@ -21,7 +21,7 @@ class Waiting:
     async def begin(self):
         """Start a server and send it a head; return when the application waits."""
         settings = Config("app", lifespan="off").for_engine()
-        settings |= {"access_log_fd": -1}
+        settings |= {"access_log": None}
         settings |= {"log": lambda *_: None, "log_exception": lambda *_: None}
         self.server = _engine.Server(self.app, asyncio.get_running_loop(), settings)
         await self.server.startup()

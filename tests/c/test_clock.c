@@ -108,12 +108,13 @@ test_the_time_in_a_log_has_its_zone(void)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        char text[27];
+        struct clock_stamp stamp = {.s = -1};
+        const char *text = stamp.common;
         struct tm tm = {0};
         setenv("TZ", rows[i].tz, 1);
         tzset();
         time_t before = time(NULL);
-        clock_log_time(text);
+        clock_stamp(&stamp, &(struct clock){0});
         is(strlen(text), 26, "TZ=%s: 26 characters", rows[i].tz);
         is_text(text + 21, rows[i].zone, "and the zone");
         const char *end = strptime(text, "%d/%b/%Y:%H:%M:%S %z", &tm);
@@ -121,7 +122,30 @@ test_the_time_in_a_log_has_its_zone(void)
         long ahead_s = tm.tm_gmtoff; /* timegm forgets it */
         time_t at = timegm(&tm) - ahead_s;
         ok(at >= before && at <= before + 60, "and it is now");
+        char iso[27];
+        strftime(iso, sizeof iso, "%Y-%m-%dT%H:%M:%S.", &tm);
+        is(strlen(stamp.iso), CLOCK_ISO_BYTES, "RFC 3339 has 29");
+        ok(strncmp(stamp.iso, iso, 20) == 0, "and the same time: %s", stamp.iso);
+        ok(strncmp(stamp.iso + 23, rows[i].zone, 3) == 0 && stamp.iso[26] == ':' &&
+               strcmp(stamp.iso + 27, rows[i].zone + 3) == 0,
+           "and the same zone");
     }
+}
+
+static void
+test_a_stamp_is_kept_while_the_clock_is(void)
+{
+    struct clock clock = {.ms = 1};
+    struct clock_stamp stamp = {.s = -1};
+
+    clock_stamp(&stamp, &clock);
+    memcpy(stamp.common, "kept", 5);
+    clock_stamp(&stamp, &clock);
+    is_text(stamp.common, "kept", "the clock was not read again");
+    stamp.s = 0;
+    clock.ms = 2;
+    clock_stamp(&stamp, &clock);
+    is(strlen(stamp.common), CLOCK_COMMON_BYTES, "it was, and the second is another");
 }
 
 int
@@ -132,5 +156,6 @@ main(void)
     test_a_date_is_kept_until_it_has_to_be_looked_at();
     test_time_does_not_go_back();
     test_the_time_in_a_log_has_its_zone();
+    test_a_stamp_is_kept_while_the_clock_is();
     return tap_done();
 }

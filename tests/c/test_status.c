@@ -49,6 +49,7 @@ static const int unanswered[] = {
     ERR_TLS,
     ERR_TLS_TIMEOUT,
     ERR_TLS_CONFIG,
+    ERR_LOG_FORMAT,
     /* Nothing is said to whom should not be there. */
     ERR_PROXY_SENDER,
     ERR_PROXY_TIMEOUT,

@@ -252,3 +252,12 @@ async def who(scope, receive, send):
     groups = ",".join(map(str, sorted(os.getgroups())))
     ids = (*os.getresuid(), *os.getresgid())
     await answer(send, f"{ids} {groups} {umask:03o}".encode())
+
+
+async def mirror(scope, receive, send):
+    """A WebSocket that sends back what comes, until the client closes."""
+    assert scope["type"] == "websocket"
+    await receive()
+    await send({"type": "websocket.accept", "headers": [(b"x-mirror", b"yes")]})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})

@@ -233,7 +233,7 @@ async def start_server(limits, flags=0, h2=0):
         "wire", lifespan="off", limits=limits, forwarded_allow_ips="127.0.0.0/8"
     )
     settings = config.for_engine()
-    settings |= {"access_log_fd": -1, "log": lambda *_: None, "h2": h2}
+    settings |= {"access_log": None, "log": lambda *_: None, "h2": h2}
     settings["log_exception"] = lambda *_: None
     server = _engine.Server(wire_app.app, asyncio.get_running_loop(), settings)
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/c/test_format.c — formats of the access log, and the lines that they make. */
+#include "server/line.c"
+
+#include <stdlib.h> /* malloc */
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "tap.h"
+
+#define NOTE_BYTES 8192
+
+/* An exchange that is over, with what a line tells of it. */
+struct example {
+    struct stream s;
+    struct endpoint endpoint;
+    struct peer peer;
+    struct http_field fields[3];
+    struct http_head head;
+    struct clock_stamp stamp;
+    struct format_facts facts;
+    _Alignas(8) char note[NOTE_BYTES];
+    char line[FORMAT_LINE_BYTES + FORMAT_SLACK];
+};
+
+static struct example *
+example_new(void)
+{
+    struct example *e = mem_calloc(1, sizeof *e);
+
+    e->peer = (struct peer){
+        .endpoint = &e->endpoint,
+        .addr = {.kind = PEER_IPV4, .bytes = {192, 0, 2, 10}, .port = 54321}};
+    e->s = (struct stream){.peer = &e->peer,
+                           .note = e->note,
+                           .version = HTTP_1_1,
+                           .status = 200,
+                           .body_sent = 13,
+                           .body_received = 5};
+    e->fields[0] = (struct http_field){slice_of("Host"), slice_of("a"), FIELD_HOST};
+    e->fields[1] =
+        (struct http_field){slice_of("User-Agent"), slice_of("b\"c"), FIELD_USER_AGENT};
+    e->fields[2] = (struct http_field){slice_of("X-Own"), slice_of("d"), FIELD_OTHER};
+    e->head = (struct http_head){.method = slice_of("GET"),
+                                 .target = slice_of("/x?y=z"),
+                                 .fields = e->fields,
+                                 .nfields = 3};
+    e->head.path = slice_first(e->head.target, 2);
+    memcpy(e->stamp.common, "25/Nov/2026:09:39:11 +0000", 27);
+    memcpy(e->stamp.iso, "2026-11-25T09:39:11.123+00:00", 30);
+    e->facts = (struct format_facts){.stamp = &e->stamp, .pid = 42};
+    return e;
+}
+
+/* The line of `e` without its newline, NUL-terminated in e->line. */
+static const char *
+line_of(struct example *e, const char *text, bool colors)
+{
+    char why[FORMAT_WHY_BYTES];
+    struct format *format;
+    if (format_new(slice_of(text), colors, &format, why) != 0) {
+        snprintf(e->line, sizeof e->line, "no format: %s", why);
+        return e->line;
+    }
+    ok(format_note_bytes(format) <= NOTE_BYTES, "the note fits");
+    format_note(format, &e->s, &e->head);
+    if (e->s.on_head != NULL) {
+        struct http_field field = {slice_of("X-Answer"), slice_of("yes"), FIELD_OTHER};
+        struct http_response res = {.status = 200, .fields = &field, .nfields = 1};
+        e->s.on_head(&e->s, &res);
+        e->s.on_head = NULL;
+    }
+    size_t n = format_line(format, &e->s, &e->facts, e->line);
+    ok(n <= FORMAT_LINE_BYTES && e->line[n - 1] == '\n', "one line ends");
+    e->line[n - 1] = '\0';
+    format_free(format);
+    return e->line;
+}
+
+static void
+test_named_formats(void)
+{
+    struct example *e = example_new();
+
+    is_text(
+        line_of(e, "common", false),
+        "192.0.2.10 - - [25/Nov/2026:09:39:11 +0000] \"GET /x?y=z HTTP/1.1\" 200 13",
+        "common");
+    is_text(line_of(e, "combined", false),
+            "192.0.2.10 - - [25/Nov/2026:09:39:11 +0000] \"GET /x?y=z HTTP/1.1\" 200 13"
+            " \"-\" \"b\\x22c\"",
+            "combined");
+    const char *json = line_of(e, "json", false);
+    const char *ends = strstr(json, ",\"host\"");
+    static const char begins[] =
+        "{\"time\":\"2026-11-25T09:39:11.123+00:00\",\"client\":\"192.0.2.10\","
+        "\"port\":54321,\"method\":\"GET\",\"path\":\"/x\",\"query\":\"y=z\","
+        "\"protocol\":\"HTTP/1.1\",\"status\":200,\"bytes_in\":5,"
+        "\"bytes_out\":13,\"duration_us\":";
+    ok(strncmp(json, begins, sizeof begins - 1) == 0, "json: %s", json);
+    is_text(ends == NULL ? "" : ends,
+            ",\"host\":\"a\",\"referer\":null,\"user_agent\":\"b\\\"c\","
+            "\"request_id\":null,\"trace_id\":null,\"parent_id\":null,"
+            "\"upstream\":null,\"queue_us\":null,\"pid\":42}",
+            "its end");
+    mem_free(e);
+}
+
+static void
+test_atoms(void)
+{
+    static const struct {
+        const char *format, *line;
+    } rows[] = {
+        {"", ""},
+        {"a%%b", "a%b"},
+        {"%%%(s)s%%", "%200%"},
+        {"%(h)s|%(remote_addr)s|%(client)s|%(remote_port)d|%(client_addr)s",
+         "192.0.2.10|192.0.2.10|192.0.2.10|54321|192.0.2.10:54321"},
+        {"%(l)s %(u)s", "- -"},
+        {"%(t)s", "[25/Nov/2026:09:39:11 +0000]"},
+        {"%(time)s", "2026-11-25T09:39:11.123+00:00"},
+        {"%(r)s|%(R)s|%(request_line)s",
+         "GET /x?y=z HTTP/1.1|GET /x?y=z HTTP/1.1|GET /x?y=z HTTP/1.1"},
+        {"%(m)s %(U)s %(q)s %(Uq)s %(H)s %(http_version)s",
+         "GET /x y=z /x?y=z HTTP/1.1 1.1"},
+        {"%(S)s %(s)s %(st)s", "http 200 OK"},
+        {"%(b)s %(B)s %(bytes_in)s", "13 13 5"},
+        {"%(p)s %(pid)s", "<42> 42"},
+        {"%({host}i)s %({Host}i)s %({x-own}i)s %({none}i)s", "a a d -"},
+        {"%({x-answer}o)s %({x-own}o)s", "yes -"},
+        {"[%(h)j,%(s)j,%(r)j,%({none}i)j,%(u)j]",
+         "[\"192.0.2.10\",200,\"GET /x?y=z HTTP/1.1\",null,null]"},
+        {"{\"ua\":\"%({user-agent}i)s\"}", "{\"ua\":\"b\\\"c\"}"},
+        {"%({user-agent}i)s", "b\\x22c"},
+        {"%(f)s %(a)s %({user-agent}i)s", "- b\\x22c b\\x22c"},
+    };
+    struct example *e = example_new();
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        is_text(line_of(e, rows[i].format, false), rows[i].line, "%s", rows[i].format);
+    mem_free(e);
+}
+
+static void
+test_what_depends_on_the_exchange(void)
+{
+    struct example *e = example_new();
+
+    e->s.status = 0;
+    is_text(line_of(e, "%(s)s", false), "499", "no answer began");
+    e->s.status = 204;
+    is_text(line_of(e, "%(B)s %(b)s", false), "0 -", "an answer that has no body");
+    e->s.status = 200;
+    e->s.is_head = true;
+    is_text(line_of(e, "%(B)s", false), "0", "nor has one to HEAD");
+    e->s.is_head = false;
+    e->s.version = HTTP_2;
+    is_text(line_of(e, "%(H)s %(http_version)s", false), "HTTP/2 2", "HTTP/2");
+    e->peer.addr.kind = PEER_NONE;
+    is_text(line_of(e, "%(h)s %(client_addr)s", false), "unix unix", "a Unix socket");
+    e->peer.addr =
+        (struct peer_addr){.kind = PEER_IPV6, .bytes = {[15] = 1}, .port = 8};
+    is_text(line_of(e, "%(h)s %(client_addr)s", false), "::1 [::1]:8", "IPv6");
+    struct forwarded told = {
+        .client = {.kind = PEER_IPV4, .bytes = {198, 51, 100, 7}, .port = 0},
+        .has_client = true,
+        .has_scheme = true,
+        .is_secure = true,
+        .queued_us = 1500,
+        .id = "abc",
+        .id_bytes = 3,
+        .trace_id = "0af7651916cd43dd8448eb211c80319c",
+        .parent_id = "b7ad6b7169203331"};
+    e->s.forwarded = &told;
+    is_text(line_of(e, "%(h)s %(upstream)s %(S)s %(queue_us)s %(request_id)s", false),
+            "198.51.100.7 [::1]:8 https 1500 abc", "what a proxy tells");
+    is_text(line_of(e, "%(trace_id)s %(parent_id)j", false),
+            "0af7651916cd43dd8448eb211c80319c \"b7ad6b7169203331\"", "and traces");
+    e->s.forwarded = NULL;
+    is_text(line_of(e, "%(upstream)s %(queue_us)s %(request_id)s %(trace_id)s", false),
+            "- - - -", "it does not");
+    e->s.started_ns = 1000000;
+    e->facts.now_ns = 2501234567;
+    is_text(line_of(e, "%(T)s %(M)s %(D)s %(L)s", false), "2 2500 2500234 2.500234",
+            "how long it took");
+    e->head.target = slice_of("http://a/x?y=z");
+    e->head.path = slice_cut(e->head.target, 8, 10);
+    is_text(line_of(e, "%(U)s %(q)s %(Uq)s", false), "/x y=z http://a/x?y=z",
+            "the absolute form");
+    mem_free(e);
+}
+
+static void
+test_a_status_has_a_colour(void)
+{
+    static const struct {
+        uint16_t status;
+        const char *line;
+    } rows[] = {
+        {101, "\x1b[36m101\x1b[0m"}, {204, "\x1b[32m204\x1b[0m"},
+        {301, "\x1b[36m301\x1b[0m"}, {404, "\x1b[33m404\x1b[0m"},
+        {500, "\x1b[31m500\x1b[0m"}, {999, "999"},
+    };
+    struct example *e = example_new();
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        e->s.status = rows[i].status;
+        is_text(line_of(e, "%(s)s", true), rows[i].line, "%d", rows[i].status);
+    }
+    e->s.status = 200;
+    is_text(line_of(e, "{%(s)s}", true), "{200}", "none in JSON");
+    mem_free(e);
+}
+
+static void
+test_what_is_no_format(void)
+{
+    static const struct {
+        const char *format, *line;
+    } rows[] = {
+        {"%(x)s", "no format: unknown: %(x)s"},
+        {"%()s", "no format: unknown: %()s"},
+        {"%h", "no format: a % that begins no %(name)s"},
+        {"%", "no format: a % that begins no %(name)s"},
+        {"%(h", "no format: a % that begins no %(name)s"},
+        {"%(h)", "no format: behind %(h) comes no s, d, f or j"},
+        {"%(h)x", "no format: behind %(h) comes no s, d, f or j"},
+        {"%({a}x)s", "no format: unknown: %({a}x)s"},
+        {"%({}i)s", "no format: unknown: %({}i)s"},
+        {"%({a b}i)s", "no format: no field's name: a b"},
+        {"a\nb", "no format: a control character"},
+    };
+    struct example *e = example_new();
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        is_text(line_of(e, rows[i].format, false), rows[i].line, "%s", rows[i].format);
+
+    char many[FORMAT_TEXT_BYTES] = "";
+    for (size_t i = 0; i < FORMAT_FIELDS + 1; i++)
+        snprintf(many + strlen(many), 16, "%%({x%zu}i)s", i);
+    is_text(line_of(e, many, false), "no format: more than 16 fields", "17 fields");
+    many[0] = '\0';
+    for (size_t i = 0; i < 60; i++)
+        snprintf(many + strlen(many), 32, "%%(client_addr)s");
+    is_text(line_of(e, many, false), "no format: its lines are too long",
+            "60 addresses");
+    mem_free(e);
+}
+
+/* What no client can do: make a line longer than FORMAT_LINE_BYTES, or its JSON unclosed. */
+static void
+test_the_longest_lines_are_cut(void)
+{
+    struct example *e = example_new();
+    char target[20000], value[2000];
+
+    memset(target, '"', sizeof target);
+    memset(value, '\x1b', sizeof value);
+    e->head.target = slice_new(target, sizeof target);
+    e->head.path = e->head.target;
+    e->head.method = slice_new(value, sizeof value);
+    e->fields[1].value = slice_new(value, sizeof value);
+    e->fields[0].value = slice_new(value, sizeof value);
+    static const char *const formats[] = {
+        "json", "combined", "{\"a\":%(r)j,\"b\":%(r)j,\"c\":%(r)j,\"d\":%({host}i)j}"};
+    for (size_t i = 0; i < COUNT(formats); i++) {
+        const char *line = line_of(e, formats[i], false);
+        size_t n = strlen(line);
+        ok(n > 2000 && n < FORMAT_LINE_BYTES, "%s: %zu bytes", formats[i], n);
+        ok(line[n - 1] == (i == 1 ? '"' : '}'), "it is closed");
+    }
+    mem_free(e);
+}
+
+int
+main(void)
+{
+    test_named_formats();
+    test_atoms();
+    test_what_depends_on_the_exchange();
+    test_a_status_has_a_colour();
+    test_what_is_no_format();
+    test_the_longest_lines_are_cut();
+    return tap_done();
+}
