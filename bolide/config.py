@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
-import sys
 import sysconfig
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, field
@@ -17,13 +17,16 @@ from bolide.limits import LIMITS
 from bolide.loading import Loading
 from bolide.logs import LEVELS, LOGGING_CONFIG, Log, configure_logging
 from bolide.loops import check_loop
-from bolide.sinks import AccessLog, parse_sink
+from bolide.outlets import open_outlet
+from bolide.sinks import parse_sink
 from bolide.statsd import parse_address
 from bolide.systemd import listen_fds
 
 LIFESPANS = ("auto", "on", "off")
 WEBSOCKETS = ("auto", "none", "websockets", "websockets-sansio", "wsproto")
 """Choices of ``ws``; uvicorn's names of libraries all mean "auto" here."""
+
+LOG_FORMATS = ("text", "json")
 
 INTERFACES = ("auto", "asgi3", "asgi2", "wsgi")
 
@@ -254,6 +257,12 @@ class Config(Loading):
     """"common", "combined", "json", or a text with atoms; docs/LOGS.md."""
     access_log_file: str = "-"
     """Where it goes: "-" is standard output, "syslog", "journald", or a path."""
+    log_file: str = "-"
+    """Where what is said goes: "-" is standard error, else as access_log_file."""
+    log_format: str = "text"
+    """"text", or "json" for an object a line."""
+    one_line_tracebacks: bool = False
+    """Whether a traceback is one line, its breaks as \\n."""
     pid_file: str | None = None
     """File that has the number of this process while it serves."""
     limit_request_line: int | None = None
@@ -291,6 +300,8 @@ class Config(Loading):
 
     def __post_init__(self, limits: Mapping[str, float] | None) -> None:
         """Check every setting, so that nothing starts half."""
+        self.access_logger: logging.Logger | None = None
+        """Hears of requests, where log_config names it; known once a log is made."""
         self.notes: list[str] = []
         """What the user should be told at the start."""
         if self.h11_max_incomplete_event_size and self.limit_head is None:
@@ -411,9 +422,15 @@ class Config(Loading):
 
     def make_log(self) -> Log:
         """Return where to say things, as the settings ask for; raise ConfigError."""
-        log = Log(self.level, colors=self.use_colors)
+        log = Log(
+            self.level,
+            colors=self.use_colors,
+            is_json=self.log_format == "json",
+            is_one_line=self.one_line_tracebacks,
+            outlet=open_outlet(self.log_sink),
+        )
         try:
-            log.logger = configure_logging(self.log_config)
+            log.logger, self.access_logger = configure_logging(self.log_config)
         except (ImportError, OSError, ValueError, TypeError, KeyError) as error:
             raise ConfigError("log_config", f"cannot be used: {error}") from None
         return log
@@ -513,25 +530,27 @@ class Config(Loading):
 
     def _check_logs(self) -> None:
         self.access_sink = parse_sink("access_log_file", self.access_log_file)
+        self.log_sink = parse_sink("log_file", self.log_file)
+        self._check_choice("log_format", LOG_FORMATS)
         try:
             _engine.check_access_format(self.access_log_format)
         except ValueError as error:
             raise ConfigError("access_log_format", f"is none: {error}") from None
 
-    def open_access_log(self) -> AccessLog | None:
-        """Return the engine's setting, with a descriptor that is the caller's.
+    def prepare_logs(self) -> None:
+        """Make the files of both logs, and give them to the user of the workers.
 
-        None: there is no access log. Raises ConfigError where it cannot be opened.
+        Raises ConfigError where one cannot be opened.
         """
-        sink = self.access_sink
-        # A process without standard output may have opened something else as 1.
-        if not self.access_log or (sink.kind == "stream" and sys.__stdout__ is None):
-            return None
-        descriptor = sink.open()
-        colors = sink.kind == "stream" and self.use_colors is not False
-        colors = colors and (bool(self.use_colors) or os.isatty(descriptor))
-        text = self.access_log_format
-        return AccessLog(sink.kind, descriptor, sink.path, text, colors)
+        from bolide import privileges
+
+        sinks = [self.log_sink]
+        if self.access_log:
+            sinks.append(self.access_sink)
+        for sink in sinks:
+            os.close(sink.open())
+            if self.user is not None or self.group is not None:
+                sink.hand_to(*privileges.numbers(self))
 
     def for_engine(self) -> dict[str, object]:
         """Return what ``_engine.Server`` takes, but for what a Server adds."""

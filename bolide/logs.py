@@ -1,11 +1,15 @@
-"""What bolide says about itself: one line at a time, on standard error."""
+"""What bolide says about itself, one line at a time."""
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
+
+from bolide.outlets import Outlet, StandardError
 
 if TYPE_CHECKING:
     import logging
@@ -46,15 +50,19 @@ _COLORS = {50: 41, 40: 31, 30: 33, 20: 32, 10: 36, 5: 34}
 """Of level names, by the numbers of ECMA-48."""
 
 
-def configure_logging(wanted: Any) -> logging.Logger | None:
-    """Set Python's logging up and return the logger for what is said; None: not used.
+def configure_logging(
+    wanted: Any,
+) -> tuple[logging.Logger | None, logging.Logger | None]:
+    """Set Python's logging up; return who hears what is said, and of requests.
 
     ``wanted`` is as ``Config.log_config``; a file is JSON or YAML by its ending, else
-    as ``logging.config.fileConfig`` reads it. The logger is "bolide.error", or
-    "uvicorn.error" where only that is configured. Raises what logging.config raises.
+    as ``logging.config.fileConfig`` reads it. The first is "bolide.error", or
+    "uvicorn.error" where only that is configured; None: logging is not used. The second
+    is "bolide.access" or "uvicorn.access" where one is configured, else None. Raises
+    what logging.config raises.
     """
     if wanted is not None and repr(wanted) == _OWN_LOGGING:
-        return None
+        return None, None
     import logging
     import logging.config
 
@@ -73,7 +81,11 @@ def configure_logging(wanted: Any) -> logging.Logger | None:
         named = " ".join(wanted.get("loggers", {}))
         logging.config.dictConfig(wanted)
     is_theirs = "uvicorn" in named and "bolide" not in named
-    return logging.getLogger("uvicorn.error" if is_theirs else "bolide.error")
+    access = None
+    for name in ("uvicorn.access", "bolide.access"):
+        if name in named:
+            access = logging.getLogger(name)
+    return logging.getLogger("uvicorn.error" if is_theirs else "bolide.error"), access
 
 
 def _read_table(path: str) -> Any:
@@ -87,40 +99,57 @@ def _read_table(path: str) -> Any:
         return yaml.safe_load(file)
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL_AND_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    byte = found.group()
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(byte, f"\\x{ord(byte):02X}")
+
+
 class Log:
-    """A log to standard error that drops what is below its level.
+    r"""A log that drops what is below its level, to standard error at first.
 
     ``level`` is one of the numbers in LEVELS, ``tag`` goes in front of each text. A
-    stream that is gone is no error.
+    reader that is gone or slow is no error. Control characters become \xHH.
     """
 
-    def __init__(self, level: int, *, colors: bool | None = False) -> None:
-        """``colors`` None: where standard error is a terminal."""
+    def __init__(
+        self,
+        level: int,
+        *,
+        colors: bool | None = False,
+        is_json: bool = False,
+        is_one_line: bool = False,
+        outlet: Outlet | None = None,
+    ) -> None:
+        """``colors`` None: where standard error is a terminal.
+
+        ``is_json``: a JSON object a line; ``is_one_line``: a traceback is one line.
+        """
         self.level = level
         self.tag = ""
         self.logger: logging.Logger | None = None
-        """Takes the lines instead of standard error."""
+        """Takes the lines instead of the outlet."""
+        self._outlet = outlet or StandardError()
+        self._is_json = is_json
+        self._is_one_line = is_one_line or self._outlet.is_one_line
         if colors is None:
             colors = sys.stderr is not None and sys.stderr.isatty()
-        self._colors = colors
+        self._colors = bool(colors) and isinstance(self._outlet, StandardError)
 
     def line(self, level: int, text: str) -> None:
         """Say ``text`` at ``level``, a number of LEVELS, behind the time."""
-        if level < self.level:
-            return
-        if self.logger is not None:
-            self.logger.log(level, "%s", self.tag + text)
-            return
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        name = f"{_NAMES.get(level, level):<8}"
-        if self._colors:
-            name = f"\x1b[{_COLORS.get(level, 0)}m{name}\x1b[0m"
-        self._write(f"{stamp} {name} {self.tag}{text}\n")
+        if level >= self.level:
+            self._say(level, text, "")
 
     def exception(self, text: str, error: BaseException) -> None:
         """Say ``text`` at level error, and below it the traceback of ``error``."""
-        lines = traceback.format_exception(error)
-        self.line(LEVELS["error"], text + "\n" + "".join(lines).rstrip("\n"))
+        level = LEVELS["error"]
+        if level >= self.level:
+            lines = traceback.format_exception(error)
+            self._say(level, text, "".join(lines).rstrip("\n"))
 
     def failure(self, text: str, cause: BaseException | None) -> None:
         """Say why something failed, with the traceback of ``cause`` if it has one."""
@@ -129,12 +158,59 @@ class Log:
         else:
             self.line(LEVELS["error"], text)
 
-    def _write(self, text: str) -> None:
-        stream = sys.stderr
-        if stream is None:
-            return
+    def reopen(self) -> None:
+        """Open the log's file again, for whoever has moved it away."""
         try:
-            stream.write(text)
-            stream.flush()
-        except (OSError, ValueError):
-            return
+            self._outlet.reopen()
+        except OSError as problem:
+            reason = f"the log's file cannot be opened again: {problem.strerror}"
+            self.line(LEVELS["error"], reason)
+
+    def _say(self, level: int, text: str, trace: str) -> None:
+        if self.logger is not None:
+            whole = f"{self.tag}{text}\n{trace}" if trace else self.tag + text
+            if self._is_one_line:
+                whole = _CONTROL_AND_BREAKS.sub(_escaped, whole)
+            self.logger.log(level, "%s", whole)
+        elif self._is_json:
+            self._outlet.write(level, _as_json(level, text, trace))
+        else:
+            self._outlet.write(level, self._as_text(level, text, trace))
+
+    def _as_text(self, level: int, text: str, trace: str) -> str:
+        whole = f"{text}\n{trace}" if trace else text
+        pattern = _CONTROL_AND_BREAKS if self._is_one_line else _CONTROL
+        whole = pattern.sub(_escaped, whole)
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        name = f"{_NAMES.get(level, level):<8}"
+        if self._colors:
+            name = f"\x1b[{_COLORS.get(level, 0)}m{name}\x1b[0m"
+        return f"{stamp} {name} {self.tag}{whole}\n"
+
+
+def _as_json(level: int, text: str, trace: str) -> str:
+    """Return one JSON object and a newline; all but ASCII is escaped."""
+    import datetime
+    import json
+
+    now = datetime.datetime.now().astimezone()
+    fields = {
+        "time": now.isoformat(timespec="milliseconds"),
+        "level": _NAMES.get(level, str(level)),
+        "pid": os.getpid(),
+        "message": text,
+    }
+    if trace:
+        fields["traceback"] = trace
+    return json.dumps(fields) + "\n"
+
+
+def banner(where: str, how: str) -> str:
+    """Return the line that says that this process listens, and ``how``."""
+    from bolide import __version__
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    return (
+        f"bolide {__version__} listening on {where} "
+        f"(pid {os.getpid()}, {how}, CPython {python}; Ctrl-C stops it)"
+    )

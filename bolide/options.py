@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from bolide.config import INTERFACES, LIFESPANS, TRUSTED, WEBSOCKETS
+from bolide.config import INTERFACES, LIFESPANS, LOG_FORMATS, TRUSTED, WEBSOCKETS
 from bolide.limits import LIMITS
 from bolide.logs import LEVELS
 from bolide.loops import LOOPS
@@ -101,6 +101,13 @@ OPTIONS = (
            "event loop; auto is uvloop where it is installed"),
     Option("--log-level", "log_level", _SAID, "|".join(LEVELS), "info",
            "the least that is said on standard error"),
+    Option("--log-file", "log_file", _SAID, "PATH", "-",
+           "where that goes instead: a path, syslog or journald",
+           alias="--error-logfile"),
+    Option("--log-format", "log_format", _SAID, "|".join(LOG_FORMATS), "text",
+           "json is an object a line"),
+    Option("--one-line-tracebacks", "one_line_tracebacks", _SAID, "", "off",
+           "a traceback is one line", "switch"),
     Option("--access-log", "access_log", _SAID, "", "on",
            "a line per request on standard output", "switch"),
     Option("--access-log-format", "access_log_format", _SAID, "FORMAT", "common",

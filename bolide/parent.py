@@ -24,7 +24,8 @@ from bolide.tally import Tallies
 from bolide.worker import SEAT_BYTES, Post
 
 SIGNALS = (
-    signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN,
+    signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2,
+    signal.SIGTTIN,
     signal.SIGTTOU, signal.SIGCHLD,
 )  # fmt: skip
 
@@ -83,6 +84,7 @@ class Parent:
     def _run(self) -> int:
         try:
             privileges.check(self.config)
+            self.config.prepare_logs()
             self._listeners = sockets.bind(self.config)
         except (BindError, ConfigError) as error:
             self._say("error", str(error))

@@ -33,6 +33,18 @@ def group_number(name: str) -> int:
         raise ConfigError("group", f'is no group here: "{name}"') from None
 
 
+def numbers(config: Config) -> tuple[int, int]:
+    """Return the user and group that ``config`` asks for; -1: none; ConfigError."""
+    uid, name = (-1, None) if config.user is None else user_number(config.user)
+    if config.group is not None:
+        return uid, group_number(config.group)
+    if name is None:
+        return uid, -1
+    import pwd
+
+    return uid, pwd.getpwnam(name).pw_gid
+
+
 def check(config: Config) -> None:
     """Raise ConfigError when this process cannot become what ``config`` asks for."""
     for name, find in (("user", user_number), ("group", group_number)):
@@ -51,18 +63,14 @@ def drop(config: Config) -> None:
 
     A user without a group brings its own groups.
     """
-    uid, name = (None, None) if config.user is None else user_number(config.user)
-    gid = None if config.group is None else group_number(config.group)
-    if gid is None and name is not None:
-        import pwd
-
-        gid = pwd.getpwnam(name).pw_gid
+    uid, gid = numbers(config)
+    name = None if config.user is None else user_number(config.user)[1]
     if os.geteuid() != 0:
         return
-    if gid is not None:
+    if gid != -1:
         os.setgroups([gid])
         os.setgid(gid)
         if name is not None:
             os.initgroups(name, gid)
-    if uid is not None:
+    if uid != -1:
         os.setuid(uid)

@@ -19,8 +19,9 @@ import time
 from bolide.config import Config
 from bolide.crew import STARTING, Worker, how_it_ended
 from bolide.errors import ConfigError
+from bolide.logs import banner
 from bolide.parent import Parent
-from bolide.server import EXIT_ERROR, EXIT_STARTUP, banner
+from bolide.server import EXIT_ERROR, EXIT_STARTUP
 from bolide.sockets import places
 from bolide.watcher import folders, run_watcher, texts_of
 from bolide.worker import Post, WorkerServer, run_worker

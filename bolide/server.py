@@ -16,10 +16,11 @@ from types import FrameType
 
 from bolide import _engine
 from bolide import sockets as listening
+from bolide.access import AccessOutput
 from bolide.config import Config
 from bolide.draining import every_s, progress
 from bolide.errors import AppError, BindError, ConfigError
-from bolide.logs import LEVELS
+from bolide.logs import LEVELS, banner
 from bolide.loops import loop_name
 from bolide.observing import Observers
 from bolide.sinks import AccessLog
@@ -45,17 +46,6 @@ SHUTDOWN_LEAST_S = 1.0
 """How long the application's shutdown may take at least, however short the grace is."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def banner(where: str, how: str) -> str:
-    """Return the line that says that this process listens, and ``how``."""
-    from bolide import __version__
-
-    python = ".".join(map(str, sys.version_info[:3]))
-    return (
-        f"bolide {__version__} listening on {where} "
-        f"(pid {os.getpid()}, {how}, CPython {python}; Ctrl-C stops it)"
-    )
 
 
 class Server:
@@ -89,7 +79,7 @@ class Server:
         self._bound: listening.Listeners | None = None
         self._notifier: Notifier | None = None
         self._progress: asyncio.TimerHandle | None = None
-        self._log_fds: list[int] = []
+        self._access: AccessOutput | None = None
 
     @property
     def should_exit(self) -> bool:
@@ -282,8 +272,8 @@ class Server:
         self._remove_socket_file()
         for sock in self._listeners:
             sock.close()
-        while self._log_fds:
-            os.close(self._log_fds.pop())
+        if self._access is not None:
+            self._access.close()
 
     def _heed_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have rloop wake at our signals.
@@ -314,10 +304,9 @@ class Server:
 
     def _open_access_log(self) -> AccessLog | None:
         """Return what the engine writes to; None: nothing. Raises ConfigError."""
-        access = self.config.open_access_log()
-        if access is not None:
-            self._log_fds.append(access.fd)
-        return access
+        assert self._loop is not None
+        self._access = AccessOutput(self.config, self._loop)
+        return self._access.setting
 
     def _engine_settings(self) -> dict[str, object]:
         """Return what the engine is told; a server under a supervisor adds to it."""
@@ -518,18 +507,28 @@ class Server:
         before = {
             number: signal.signal(number, self.handle_exit) for number in _SIGNALS
         }
+        if self._owns_process:
+            before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, self._on_chore)
         if self._owns_process and self.config.tls is not None:
-            before |= {signal.SIGHUP: signal.signal(signal.SIGHUP, self._on_hangup)}
+            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._on_chore)
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler or signal.SIG_DFL)
 
-    def _on_hangup(self, number: int, frame: FrameType | None) -> None:
+    def _on_chore(self, number: int, frame: FrameType | None) -> None:
+        reopens = number == signal.SIGUSR1
+        chore = self.reopen_logs if reopens else self._reload_at_signal
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it is closed already
-                self._loop.call_soon_threadsafe(self._reload_at_signal)
+                self._loop.call_soon_threadsafe(chore)
+
+    def reopen_logs(self) -> None:
+        """Open the logs' files again, for whoever has moved them away."""
+        self.log.reopen()
+        if self._engine is not None:
+            self._engine.reopen_log()
 
     def _reload_at_signal(self) -> None:
         if self._notifier is not None:

@@ -19,6 +19,7 @@ from bolide.config import WORKERS_MAX, Config
 from bolide.crew import STARTING, Worker, cpu_count, how_it_ended, resident_bytes
 from bolide.draining import every_s, progress
 from bolide.errors import ConfigError
+from bolide.logs import banner
 from bolide.parent import Job, Parent
 from bolide.pidfile import PidFile
 from bolide.preload import ask_for_worker, become_parent_of_orphans, run_template
@@ -28,7 +29,6 @@ from bolide.server import (
     EXIT_STARTUP,
     LEFTOVERS_S,
     SHUTDOWN_LEAST_S,
-    banner,
 )
 from bolide.statsd import reporter_of
 from bolide.systemd import Notifier
@@ -254,6 +254,18 @@ class Supervisor(Parent):
         worker.is_worn = True
         self._say("info", f"worker {worker.pid} {why}: it is being replaced")
 
+    def _reopen_logs(self) -> None:
+        """Open the logs' files again, here and, once they exist, in all workers."""
+        self.log.reopen()
+        try:
+            self.config.prepare_logs()
+        except ConfigError as error:
+            self._say("error", f"not opened again: {error}")
+            return
+        for worker in self._workers.values():
+            with contextlib.suppress(OSError):
+                worker.control.send(b"reopen")
+
     def _retire(self, worker: Worker) -> None:
         """Have a worker end while others serve; it takes no new connection."""
         if worker.state == STARTING:
@@ -413,6 +425,8 @@ class Supervisor(Parent):
             self._reload()
         elif number == signal.SIGUSR2:
             self._upgrade()
+        elif number == signal.SIGUSR1:
+            self._reopen_logs()
         elif number in (signal.SIGTTIN, signal.SIGTTOU):
             self._set_target(self._target + (1 if number == signal.SIGTTIN else -1))
             self._say("info", f"workers: {self._target}")

@@ -26,7 +26,8 @@ SEAT_BYTES = 64
 _BEAT = struct.Struct("d")
 _BEAT_OFFSET = 16
 _SUPERVISORS = (
-    signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU,
+    signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN,
+    signal.SIGTTOU,
 )  # fmt: skip
 """Signals that a terminal or a user sends to all, and that the supervisor answers."""
 
@@ -120,6 +121,8 @@ class WorkerServer(Server):
             self.retire()
         elif message == b"restart":
             self.restart()
+        elif message == b"reopen":
+            self.reopen_logs()
         elif not message:
             loop.remove_reader(self.post.control.fileno())
             self.log.line(LEVELS["warning"], "the supervisor is gone")

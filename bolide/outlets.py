@@ -1,0 +1,169 @@
+"""Where what is said goes out, a line or a few at a time; nothing here ever waits."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import stat
+import sys
+import time
+
+from bolide.sinks import FILE_MODE, Sink
+
+PIPE_BUF = 4096
+"""A pipe that is ready takes this much without waiting."""
+
+_SEVERITIES = {50: 2, 40: 3, 30: 4, 20: 6, 10: 7, 5: 7}
+"""Of syslog (RFC 5424 6.2.1), by the numbers of ``logging``."""
+_DAEMON = 3
+"""The facility."""
+
+
+def severity(level: int) -> int:
+    """Return syslog's number for a level of logging's."""
+    return _SEVERITIES.get(level, 6)
+
+
+class StandardError:
+    """Standard error. A pipe that nobody reads costs lines, which are counted."""
+
+    is_one_line = False
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        """Pieces of text that were not taken, since one was told of."""
+
+    def write(self, level: int, text: str) -> None:
+        """Write whole lines."""
+        stream = sys.stderr
+        if stream is None:
+            return
+        try:
+            number = self._pipe()
+            if number is None:
+                stream.write(text)
+                stream.flush()
+                return
+            if self.dropped:
+                note = f"{self.dropped} lines were dropped: nobody takes them\n"
+                text, self.dropped = note + text, 0
+            if not _write_pipe(number, text.encode("utf-8", "replace")):
+                self.dropped += 1
+        except (OSError, ValueError):
+            return
+
+    def reopen(self) -> None:
+        """Do nothing: there is no file."""
+
+    @staticmethod
+    def _pipe() -> int | None:
+        """Return the descriptor of standard error where it is a pipe or a socket."""
+        own = sys.__stderr__
+        if own is None or sys.stderr is not own:
+            return None
+        number = own.fileno()
+        mode = os.fstat(number).st_mode
+        return number if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else None
+
+
+def _write_pipe(number: int, data: bytes) -> bool:
+    """Write ``data`` as far as it is taken at once; return whether all of it was."""
+    while data:
+        poll = select.poll()
+        poll.register(number, select.POLLOUT)
+        if not poll.poll(0):
+            return False
+        data = data[os.write(number, data[:PIPE_BUF]) :]
+    return True
+
+
+class File:
+    """A file that lines are added to. One that is full costs lines."""
+
+    is_one_line = False
+
+    def __init__(self, sink: Sink) -> None:
+        """Open it; raise ConfigError."""
+        self._sink = sink
+        self._number = sink.open()
+
+    def write(self, level: int, text: str) -> None:
+        """Write whole lines."""
+        with contextlib.suppress(OSError):
+            os.write(self._number, text.encode("utf-8", "replace"))
+
+    def reopen(self) -> None:
+        """Open the file again, for whoever has moved it away; raise OSError."""
+        assert self._sink.path is not None
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        number = os.open(self._sink.path, flags, FILE_MODE)
+        os.close(self._number)
+        self._number = number
+
+
+class _Datagrams:
+    """A datagram for each text, which whoever listens takes at once or not at all."""
+
+    is_one_line = True
+
+    def __init__(self, sink: Sink) -> None:
+        """Open it; raise ConfigError."""
+        self._sock = socket.socket(fileno=sink.open())
+        self._sock.setblocking(False)
+        self._path = sink.path
+
+    def reopen(self) -> None:
+        """Do nothing: there is no file."""
+
+    def _send(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            if self._path is None:
+                self._sock.send(data)
+            else:
+                self._sock.sendto(data, self._path)
+
+
+class Syslog(_Datagrams):
+    """The system's log by RFC 3164, or one elsewhere by RFC 5424."""
+
+    def write(self, level: int, text: str) -> None:
+        """Send one line."""
+        line = text.rstrip("\n")
+        priority = _DAEMON * 8 + severity(level)
+        if self._path is not None:
+            stamp = time.strftime("%b %e %H:%M:%S")
+            head = f"<{priority}>{stamp} bolide[{os.getpid()}]: "
+        else:
+            zone = time.strftime("%z")
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S") + f"{zone[:3]}:{zone[3:]}"
+            host = socket.gethostname() or "-"
+            head = f"<{priority}>1 {stamp} {host} bolide {os.getpid()} - - "
+        self._send((head + line).encode("utf-8", "replace"))
+
+
+class Journal(_Datagrams):
+    """systemd's journal, by its native protocol."""
+
+    def write(self, level: int, text: str) -> None:
+        """Send one line."""
+        line = text.rstrip("\n")
+        self._send(
+            f"PRIORITY={severity(level)}\nSYSLOG_FACILITY={_DAEMON}\n"
+            f"SYSLOG_IDENTIFIER=bolide\nMESSAGE={line}\n".encode("utf-8", "replace")
+        )
+
+
+Outlet = StandardError | File | Syslog | Journal
+
+
+def open_outlet(sink: Sink) -> Outlet:
+    """Return the outlet that ``sink`` names; raise ConfigError."""
+    if sink.kind == "file":
+        return File(sink)
+    if sink.kind == "syslog":
+        return Syslog(sink)
+    if sink.kind == "journal":
+        return Journal(sink)
+    return StandardError()
