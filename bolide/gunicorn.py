@@ -19,6 +19,7 @@ from typing import Any
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+from bolide import _engine
 from bolide import sockets as listening
 from bolide._engine import LifespanError, TLSError
 from bolide.binds import PROXY_PROTOCOLS, Bind
@@ -42,7 +43,7 @@ class WorkerServer(Server):
         super().__init__(config)
         self.log.logger = worker.log.error_log
         self.log.tag = f"[{os.getpid()}] "
-        self._access_fd = worker.access_fd
+        self._worker = worker
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -50,9 +51,21 @@ class WorkerServer(Server):
         yield
 
     def _open_access_log(self) -> AccessLog | None:
-        if self._access_fd == -1:
+        if self._worker.access_fd == -1:
             return None
-        return AccessLog("stream", self._access_fd, None, "common", False)
+        path, text = self._worker.cfg.accesslog, self._worker.cfg.access_log_format
+        try:
+            _engine.check_access_format(text)
+        except ValueError as error:
+            self.log.line(30, f"access_log_format cannot be used: {error}")
+            text = "combined"
+        kind = "stream" if path == "-" else "file"
+        return AccessLog(kind, self._worker.access_fd, path, text, False)
+
+    def reopen_access_log(self) -> None:
+        """Open the file of the access log again; from the loop."""
+        if self._engine is not None:
+            self._engine.reopen_log()
 
     def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
         self.log.line(20, f"bolide serves on {where}")
@@ -69,6 +82,7 @@ class BolideWorker(Worker):  # type: ignore[misc]
     """Fields of ``bolide.Config`` that a subclass sets, over gunicorn's settings."""
 
     server: WorkerServer | None = None
+    loop: asyncio.AbstractEventLoop | None = None
     access_fd = -1
     """Descriptor that access lines are written to; -1: none."""
 
@@ -107,9 +121,8 @@ class BolideWorker(Worker):  # type: ignore[misc]
     def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
         """Open the files of logs anew."""
         super().handle_usr1(sig, frame)
-        stream = self._access_stream()
-        if stream is not None:
-            os.dup2(stream, self.access_fd, inheritable=False)
+        if self.loop is not None and self.server is not None:
+            self.loop.call_soon_threadsafe(self.server.reopen_access_log)
 
     def run(self) -> None:
         """Serve until the arbiter or a limit ends it."""
@@ -127,7 +140,7 @@ class BolideWorker(Worker):  # type: ignore[misc]
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     async def _serve(self, server: WorkerServer) -> None:
-        loop = asyncio.get_running_loop()
+        self.loop = loop = asyncio.get_running_loop()
         loop.add_reader(self.PIPE[0], self._look, server)
         self._live(loop, server)
         await server.serve(self._listeners())
