@@ -52,6 +52,12 @@ void server_close_door(struct server *server, struct door *door);
 /* Closes all connections at once; exchanges hear `why`. */
 void server_abort_all(struct server *server, int why);
 
+/* Has what the access log needs of requests kept behind exchanges (lines.c). */
+void server_init_notes(struct server *server);
+
+/* Begins the access log, where there is one.  0, or as access_log_new. */
+MUST_USE int server_open_access(struct server *server);
+
 /* Enters a stage of the stop (stages.c) and tells the owner. */
 void server_enter_stage(struct server *server, enum server_stage stage);
 

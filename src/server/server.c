@@ -28,24 +28,6 @@ server_of_turn(struct turn *turn)
 }
 
 static void
-on_begin(struct service *service, struct stream *s, const struct http_head *head)
-{
-    struct turn *turn = container_of(service, struct turn, service);
-
-    format_note(server_of_turn(turn)->config.access.format, s, head);
-}
-
-static void
-on_exchange(struct service *service, const struct stream *s)
-{
-    struct turn *turn = container_of(service, struct turn, service);
-    struct server *server = server_of_turn(turn);
-
-    access_log_add(server->access, &service->clock, s);
-    turn_note_due(turn, access_log_due_ms(server->access));
-}
-
-static void
 on_conn_gone(struct turn *turn)
 {
     struct server *server = server_of_turn(turn);
@@ -121,10 +103,7 @@ init_service(struct server *server)
     service->sends_server = config->sends_server;
     service->h2 = config->h2;
     service->tally = server->tally;
-    service->on_begin = on_begin;
-    service->on_exchange = on_exchange;
-    if (config->access.format != NULL)
-        service->note_bytes = (uint32_t)format_note_bytes(config->access.format);
+    server_init_notes(server);
     init_streams(service, POOL_KEPT_STREAMS);
 }
 
@@ -165,13 +144,10 @@ server_new(const struct server_config *config, struct server **out)
     init_service(server);
     init_turn(server);
     inside_init(server, &config->inside);
-    if (config->access.format != NULL) {
-        err =
-            access_log_new(&config->access, &server->turn.service.log, &server->access);
-        if (err != 0)
-            goto fail;
-        err = ERR_NOMEM;
-    }
+    err = server_open_access(server);
+    if (err != 0)
+        goto fail;
+    err = ERR_NOMEM;
     server->turn.scratch = mem_alloc(TURN_SCRATCH_BYTES);
     server->turn.service.fields =
         mem_calloc(config->limits.fields + 3, sizeof(struct http_field));
@@ -570,28 +546,6 @@ unsigned
 server_connections(const struct server *server)
 {
     return server->turn.nconns;
-}
-
-void
-server_settle_log(struct server *server)
-{
-    if (server->access != NULL)
-        access_log_settle(server->access);
-}
-
-void
-server_reopen_log(struct server *server)
-{
-    if (server->access == NULL)
-        return;
-    access_log_reopen(server->access);
-    turn_note_due(&server->turn, server->turn.service.clock.ms + ACCESS_LOOK_MS);
-}
-
-uint64_t
-server_log_dropped(const struct server *server)
-{
-    return server->access != NULL ? access_log_dropped(server->access) : 0;
 }
 
 uint64_t
