@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import socket
@@ -84,8 +83,10 @@ class _Feed:
             data = self._ours.recv(_READ_BYTES)
         except BlockingIOError:
             return False
+        from json import loads  # needed only here, where logging is configured
+
         *lines, self._begun = (self._begun + data).split(b"\n")
         for line in lines:
             if line:
-                self._logger.info(MESSAGE, *json.loads(line))
+                self._logger.info(MESSAGE, *loads(line))
         return bool(data)

@@ -36,6 +36,7 @@ SYNONYMS = {
     "--ping-interval": "--ws-ping-interval",
     "--ping-timeout": "--ws-ping-timeout",
     "--unix-socket": "--uds",
+    "--access-logformat": "--access-log-format",
     "--no-server-name": "--no-server-header",
 }
 """Names from elsewhere, and ours."""
@@ -65,8 +66,6 @@ HINTS = {
     "--pythonpath": "see --app-dir",
     "--env": "see --env-file",
     "--endpoint": "see --bind",
-    "--error-logfile": "what is said goes to standard error; see --log-config",
-    "--log-file": "what is said goes to standard error; see --log-config",
     "--insecure-bind": "it is --bind ADDRESS,plain",
     "--quic-bind": "HTTP/3 is not spoken",
     "--proxy-protocol": "it is an option of a bind: --bind :8000,proxy-protocol",

@@ -425,7 +425,9 @@ h1_exchange_break(struct h1_session *h, int why)
         truncate_answer(h, x, why);
     stream_close(&x->stream, why);
     if (anew && h->phase != H1_OVER) {
-        x->stream.status = (uint16_t)status_of_err(why);
+        /* What a peer hears that has sent all and leaves is no status of the answer. */
+        if (!x->stream.body_ended)
+            x->stream.status = (uint16_t)status_of_err(why);
         h1_refuse(h, why, is_head);
     }
     h->wire->ops->touch(h->wire);

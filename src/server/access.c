@@ -16,11 +16,13 @@ struct access_log {
     struct writer *writer;       /* owned */
     const struct format *format; /* borrowed */
     struct log *say;             /* borrowed */
+    struct tally *tally;         /* borrowed */
     struct piece *piece;         /* what lines go to; NULL: none is at hand */
     uint64_t write_ms;           /* when its lines have to be written; TIMER_NEVER */
     uint64_t look_ms;  /* when is looked what the thread made of them; TIMER_NEVER */
     uint64_t ndropped; /* lines that there was no room for */
-    uint64_t nsaid;    /* dropped lines that were told of */
+    uint64_t ncounted; /* dropped lines that the tally has */
+    uint64_t nsaid;    /* ... that were told of */
     uint64_t say_ms;   /* not told of again before */
     uint32_t nreopens; /* that were looked at */
     struct clock_stamp stamp;
@@ -28,7 +30,7 @@ struct access_log {
 };
 
 int
-access_log_new(const struct access_config *config, struct log *say,
+access_log_new(const struct access_config *config, struct log *say, struct tally *tally,
                struct access_log **out)
 {
     uint64_t npieces = config->buffer_bytes / PIECE_BYTES;
@@ -44,6 +46,7 @@ access_log_new(const struct access_config *config, struct log *say,
     }
     log->format = config->format;
     log->say = say;
+    log->tally = tally;
     log->write_ms = log->look_ms = TIMER_NEVER;
     log->stamp.s = -1;
     log->pid = (long)getpid();
@@ -135,6 +138,8 @@ look(struct access_log *log, uint64_t now_ms)
     log->look_ms = TIMER_NEVER;
     say_reopened(log, &state);
     uint64_t ndropped = log->ndropped + state.nlost;
+    tally_add(log->tally, TALLY_LOG_DROPPED, ndropped - log->ncounted);
+    log->ncounted = ndropped;
     if (ndropped == log->nsaid)
         return;
     if (now_ms < log->say_ms) {

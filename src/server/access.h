@@ -8,10 +8,12 @@
 #include "base/clock.h"    /* struct clock */
 #include "base/log.h"      /* struct log */
 #include "http/stream.h"   /* struct stream */
+#include "http/tally.h"    /* struct tally */
 #include "server/format.h" /* struct format */
 #include "server/sink.h"   /* struct sink_config */
 
 #define ACCESS_DELAY_MS 200u /* how long a line waits at most */
+#define ACCESS_BUFFER_BYTES (1u << 20)
 #define ACCESS_SAY_MS 10000u /* how often lines that were dropped are told of */
 #define ACCESS_LOOK_MS 1000u /* how soon is looked whether lines could be written */
 #define ACCESS_LAST_MS 2000u /* how long the last lines may take to be written */
@@ -19,16 +21,18 @@
 
 struct access_config {
     struct sink_config sink;
-    uint64_t buffer_bytes; /* of lines that may wait; at least two pieces are used */
+    uint64_t
+        buffer_bytes; /* of lines that may wait, ACCESS_BUFFER_BYTES unless told; at
+                              least two pieces are used */
     struct format *format; /* borrowed; outlives the log.  NULL: there is no log */
 };
 
 struct access_log; /* owns the lines that wait, and the thread that writes them */
 
-/* Makes a log; `say` (borrowed) hears of lines that were dropped.  Returns 0, ERR_NOMEM,
- * ERR_IO or ERR_ADDRESS. */
+/* Makes a log; `say` hears of lines that were dropped, `tally` counts them (both borrowed).
+ * Returns 0, ERR_NOMEM, ERR_IO or ERR_ADDRESS. */
 MUST_USE int access_log_new(const struct access_config *config, struct log *say,
-                            struct access_log **out);
+                            struct tally *tally, struct access_log **out);
 
 /* Waits up to ACCESS_LAST_MS for what waits to be written; calls nobody. */
 void access_log_settle(struct access_log *log);

@@ -38,7 +38,7 @@ server_open_access(struct server *server)
     if (server->config.access.format == NULL)
         return 0;
     return access_log_new(&server->config.access, &server->turn.service.log,
-                          &server->access);
+                          server->tally, &server->access);
 }
 
 void

@@ -203,16 +203,17 @@ def fill(command, path, times):
 
 
 def test_a_reader_that_stops_costs_lines_and_no_request():
-    words = ("--limit-access-log", "65536")
+    words = ("--limit-access-log", "65536", "--metrics-path", "/metrics")
     with serve("hello", *words) as command:
         began = time.monotonic()
-        fill(
-            command, "/fill", 4000
-        )  # 2 MB of lines; a pipe and the buffer have 128 KiB
+        fill(command, "/fill", 4000)  # 2 MB; a pipe and the buffer have 128 KiB
         assert time.monotonic() - began < DEADLINE_S
         line = command.err.line_with("lines were dropped")
         assert " warning  access log: " in line
         assert "nobody takes them fast enough" in line
+        metrics = talk(command.port(), request("/metrics")).decode()
+        counted = re.search(r"(?m)^bolide_access_log_dropped_total (\d+)", metrics)
+        assert int(counted.group(1)) >= int(re.search(r"(\d+) lines", line).group(1))
         # Nothing is written twice or torn: what comes are whole lines.
         command.signal(signal.SIGTERM)
         lines = command.out.rest().splitlines()

@@ -27,6 +27,9 @@ def test_defaults_are_the_engine_s():
     engine = {k: int(v) for k, v in re.findall(r"\.(\w+) = (\d+)", table)}
     text = (SOURCES / "server" / "server.h").read_text(encoding="utf-8")
     engine["graceful_ms"] = int(re.search(r"graceful_ms; +/\* (\d+);", text).group(1))
+    text = (SOURCES / "server" / "access.h").read_text(encoding="utf-8")
+    size = re.search(r"ACCESS_BUFFER_BYTES +\((\d+u) << (\d+)\)", text)
+    engine["access_log_bytes"] = number(" << ".join(size.groups()))
     limits = [x for x in LIMITS if not x.key.startswith("ws_")]
     assert {x.key: x.for_engine(x.default) for x in limits} == engine
 
