@@ -55,4 +55,4 @@ release(void *owner)
     file_release(owner);
 }
 
-const struct lender file_lender = {retain, release};
+const struct lender file_lender = {retain, release, 0};

@@ -210,7 +210,7 @@ keep(void *owner)
     (void)owner; /* there is one who holds it */
 }
 
-static const struct lender memory_lender = {keep, mem_free};
+static const struct lender memory_lender = {keep, mem_free, 0};
 
 /* Queues bytes of a file that are read now, into memory of their own. */
 static int

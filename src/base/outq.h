@@ -26,6 +26,7 @@ struct file;
 struct lender {
     void (*retain)(void *owner);
     void (*release)(void *owner);
+    size_t bytes_min; /* fewer are rather copied; for who can choose (chunk_queue) */
 };
 
 /* One piece of output: a block with copied bytes behind it, or lent bytes. */

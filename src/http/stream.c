@@ -5,6 +5,18 @@
 #include "base/err.h"
 #include "http/status.h"
 
+int
+chunk_queue(struct outq *q, const struct chunk *chunk)
+{
+    if (chunk->bytes.len == 0)
+        return 0;
+    if (chunk->file != NULL)
+        return outq_lend_file(q, chunk->file, chunk->offset, chunk->bytes.len);
+    if (chunk->lender != NULL && chunk->bytes.len >= chunk->lender->bytes_min)
+        return outq_lend(q, chunk->bytes, chunk->lender, chunk->owner);
+    return outq_copy(q, chunk->bytes);
+}
+
 /* Gives every field its number and finds out what the response promises. */
 static int
 check_fields(const struct http_response *res, uint64_t *promised)

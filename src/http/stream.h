@@ -34,11 +34,15 @@ struct chunk {
     struct slice bytes; /* of a file the length alone counts */
     const struct lender *lender;
     void *owner;
-    struct file
-        *file; /* not NULL: the bytes are this file's, from `offset` on; they are
-                          read as the peer takes them, and the file is retained meanwhile */
+    /* Not NULL: the bytes are this file's, from `offset` on; they are read as the peer
+     * takes them, and the file is retained meanwhile. */
+    struct file *file;
     uint64_t offset;
 };
+
+/* Queues what `chunk` has: lends it, or copies what is shorter than its lender wants to
+ * lend.  Returns 0 or ERR_NOMEM. */
+MUST_USE int chunk_queue(struct outq *q, const struct chunk *chunk);
 
 /* Downwards: what a protocol does for the handler; one const table per protocol.  The
  * handler does not call these but the stream_* functions below, which keep the rules that

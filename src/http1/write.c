@@ -8,10 +8,6 @@
 #include "base/err.h"
 #include "http/status.h"
 
-/* Bodies of this size and more are lent, not copied: below it a copy is cheaper than the
- * node, the reference and the extra iovec. */
-#define LEND_BYTES 2048u
-
 /* Heads up to this size are written in one piece. */
 #define HEAD_PIECE_BYTES (OUTQ_BLOCK_BYTES / 2)
 
@@ -261,18 +257,6 @@ h1_write_tunnel(struct h1_writer *w, struct outq *q, struct service *service,
     return 0;
 }
 
-static int
-write_bytes(struct outq *q, const struct chunk *body)
-{
-    if (body->bytes.len == 0)
-        return 0;
-    if (body->file != NULL)
-        return outq_lend_file(q, body->file, body->offset, body->bytes.len);
-    if (body->lender != NULL && body->bytes.len >= LEND_BYTES)
-        return outq_lend(q, body->bytes, body->lender, body->owner);
-    return outq_copy(q, body->bytes);
-}
-
 /* Holds back the first body bytes, behind a gap for what will tell their length. */
 static int
 begin_held(struct h1_writer *w, struct outq *q, struct service *service)
@@ -354,7 +338,7 @@ release_whole(struct h1_writer *w, struct outq *q)
 static int
 write_held(struct h1_writer *w, struct outq *q, const struct chunk *body, bool last)
 {
-    int err = write_bytes(q, body);
+    int err = chunk_queue(q, body);
     if (err != 0)
         return err;
     w->held_bytes += (uint32_t)body->bytes.len;
@@ -373,7 +357,7 @@ write_chunk(struct outq *q, const struct chunk *body, bool last)
         if (start == NULL)
             return ERR_NOMEM;
         outq_commit(q, (size_t)(put_chunk_size(start, body->bytes.len) - start));
-        if (write_bytes(q, body) != 0)
+        if (chunk_queue(q, body) != 0)
             return ERR_NOMEM;
         return outq_copy(q, slice_of(last ? "\r\n0\r\n\r\n" : "\r\n"));
     }
@@ -402,7 +386,7 @@ h1_write_body(struct h1_writer *w, struct outq *q, struct service *service,
         return write_chunk(q, body, last);
     default:
         assert(w->framing == H1_LENGTH || w->framing >= H1_CLOSE);
-        return write_bytes(q, body);
+        return chunk_queue(q, body);
     }
 }
 

@@ -12,9 +12,6 @@
 #include "http/serve.h"
 #include "http/status.h"
 
-/* Bodies of this size and more are lent, not copied. */
-#define LEND_BYTES 2048u
-
 static struct h2_exchange *
 exchange_of(struct stream *s)
 {
@@ -162,20 +159,6 @@ h2_watch_sending(struct h2_exchange *x, uint64_t now_ms)
     h2_note_due(h, x->send_due_ms);
 }
 
-static int
-queue_bytes(struct h2_exchange *x, const struct chunk *body)
-{
-    struct slice bytes = body->bytes;
-
-    if (bytes.len == 0)
-        return 0;
-    if (body->file != NULL)
-        return outq_lend_file(&x->out, body->file, body->offset, bytes.len);
-    if (body->lender != NULL && bytes.len >= LEND_BYTES)
-        return outq_lend(&x->out, bytes, body->lender, body->owner);
-    return outq_copy(&x->out, bytes);
-}
-
 /* Queues body bytes, behind the head where that still waits. */
 static int
 queue(struct h2_exchange *x, const struct chunk *body, bool last)
@@ -184,7 +167,7 @@ queue(struct h2_exchange *x, const struct chunk *body, bool last)
     struct slice bytes = body->bytes;
     bool is_first = !x->is_committed;
 
-    int err = queue_bytes(x, body);
+    int err = chunk_queue(&x->out, body);
     if (err != 0)
         return err;
     x->out_ended = last;

@@ -177,7 +177,8 @@ release_packet(void *owner)
 int
 ws_send_packet(struct ws *ws, struct ws_packet *packet)
 {
-    static const struct lender lender = {retain_packet, release_packet};
+    /* A thousand copies of a short message would take a block each. */
+    static const struct lender lender = {retain_packet, release_packet, 0};
     const struct chunk chunk = {
         .bytes = {packet->bytes, packet->len},
         .lender = &lender,

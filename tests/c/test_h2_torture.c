@@ -45,7 +45,7 @@ release(void *owner)
     --*(int *)owner;
 }
 
-static const struct lender lender = {retain, release};
+static const struct lender lender = {retain, release, 2048};
 
 static int
 slot_of(struct app *app, const struct stream *s)

@@ -53,7 +53,7 @@ loan_release(void *owner)
     loan->bytes = NULL;
 }
 
-static const struct lender lender = {loan_retain, loan_release};
+static const struct lender lender = {loan_retain, loan_release, 0};
 
 static bool
 model_init(struct model *model, uint64_t seed, size_t kept_blocks)

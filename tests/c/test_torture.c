@@ -86,7 +86,7 @@ loan_release(void *owner)
     --*(int *)owner;
 }
 
-static const struct lender lender = {loan_retain, loan_release};
+static const struct lender lender = {loan_retain, loan_release, 2048};
 
 static bool
 is_one_piece(enum way way)
