@@ -2,12 +2,17 @@
 /* asgi/cast.c — see cast.h for the contract. */
 #include "asgi/cast.h"
 
+/* A long message that is not compressed is lent anyway: reading it twice would cost more
+ * than its header does. */
 static bool
-is_last(const struct cast *cast, PyObject *message, struct slice bytes)
+is_last(const struct cast *cast, const struct ws_deflate_params *params,
+        PyObject *message, struct slice bytes)
 {
     if (cast->message == message)
         return true;
-    return cast->message != NULL && Py_TYPE(cast->message) == Py_TYPE(message) &&
+    if (cast->message == NULL || Py_TYPE(cast->message) != Py_TYPE(message))
+        return false;
+    return (params->is_on || bytes.len <= CAST_EQUAL_BYTES_MAX) &&
            slice_equal(cast->bytes, bytes);
 }
 
@@ -30,7 +35,7 @@ cast_find(struct cast *cast, struct ws_shared *shared,
 
     if (bytes.len < CAST_BYTES_MIN || params->server_takeover)
         return NULL;
-    if (!is_last(cast, message, bytes)) {
+    if (!is_last(cast, params, message, bytes)) {
         keep(cast, message, bytes);
         return NULL;
     }

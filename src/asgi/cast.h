@@ -10,8 +10,9 @@
 #include "base/slice.h"    /* struct slice */
 #include "ws/send.h"       /* struct ws_packet */
 
-#define CAST_BYTES_MIN 256u            /* a shorter message is not worth it */
-#define CAST_BYTES_MAX (1u << 20)      /* a longer one is not kept */
+#define CAST_BYTES_MIN 256u        /* a shorter message is not worth it */
+#define CAST_BYTES_MAX (1u << 20)  /* a longer one is not kept */
+#define CAST_EQUAL_BYTES_MAX 4096u /* a longer one is compared for compression alone */
 #define CAST_PACKETS (WS_BITS_MAX + 1) /* by window bits; [0] is not compressed */
 
 /* All zero at first; one thread's. */
@@ -22,9 +23,9 @@ struct cast {
 };
 
 /* Looks whether `message`, whose bytes are `bytes`, is the one that was sent last: the
- * same object, or one that equals it.  Returns its packet for a peer that agreed on
- * `params`, borrowed until the next call; or NULL: it is another one, which is kept from
- * now on, or it is better sent by itself. */
+ * same object, or one that equals it (where to find that out costs less than it saves).
+ * Returns its packet for a peer that agreed on `params`, borrowed until the next call; or
+ * NULL: it is another one, which is kept from now on, or it is better sent by itself. */
 struct ws_packet *cast_find(struct cast *cast, struct ws_shared *shared,
                             const struct ws_deflate_params *params, PyObject *message,
                             struct slice bytes);

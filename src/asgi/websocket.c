@@ -59,20 +59,64 @@ is_full(const WebSocketObject *self)
     return self->inbox.n >= config->queue || self->inbox.bytes >= config->queue_bytes;
 }
 
+/* Steals `item`; NULL: there was no memory. */
 static void
-on_message(struct ws *ws, enum ws_opcode kind, struct slice bytes)
+put_message(WebSocketObject *self, PyObject *item)
 {
-    WebSocketObject *self = websocket_of(ws);
-    PyObject *item = kind == WS_TEXT
-                         ? PyUnicode_DecodeUTF8(bytes.ptr, (Py_ssize_t)bytes.len, NULL)
-                         : PyBytes_FromStringAndSize(bytes.ptr, (Py_ssize_t)bytes.len);
     if (item == NULL || inbox_put(&self->inbox, item) < 0) {
         PyErr_Clear();
-        ws_fail(ws, ERR_NOMEM);
+        ws_fail(&self->ws, ERR_NOMEM);
         return;
     }
     if (is_full(self))
-        ws_pause(ws);
+        ws_pause(&self->ws);
+}
+
+static void
+on_message(struct ws *ws, enum ws_opcode kind, struct slice bytes)
+{
+    put_message(websocket_of(ws),
+                kind == WS_TEXT
+                    ? PyUnicode_DecodeUTF8(bytes.ptr, (Py_ssize_t)bytes.len, NULL)
+                    : PyBytes_FromStringAndSize(bytes.ptr, (Py_ssize_t)bytes.len));
+}
+
+/* The object whose bytes are at `ptr`. */
+static PyObject *
+object_at(char *ptr)
+{
+    return (PyObject *)(ptr - offsetof(PyBytesObject, ob_sval));
+}
+
+/* A long message is gathered in the object that the application will have. */
+static void *
+resize_message(void *ptr, size_t size)
+{
+    PyObject *op = ptr == NULL ? NULL : object_at(ptr);
+
+    if (size == 0) {
+        Py_XDECREF(op);
+        return NULL;
+    }
+    if (op == NULL)
+        op = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    else
+        (void)_PyBytes_Resize(&op, (Py_ssize_t)size);
+    if (op == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    return PyBytes_AS_STRING(op);
+}
+
+static void
+on_long_message(struct ws *ws, char *ptr, size_t n)
+{
+    PyObject *op = object_at(ptr);
+
+    if ((size_t)PyBytes_GET_SIZE(op) != n)
+        (void)_PyBytes_Resize(&op, (Py_ssize_t)n);
+    put_message(websocket_of(ws), op);
 }
 
 static void
@@ -115,6 +159,8 @@ static const struct ws_handler ws_handler = {
     .on_writable = on_writable,
     .on_close = on_close,
     .before_end = before_end,
+    .resize = resize_message,
+    .on_long_message = on_long_message,
 };
 
 void

@@ -7,9 +7,12 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-/* How far a piece may be ahead of what has come.  Announced bytes cost address space
- * only, but a peer that announces much and sends nothing shall not get even that. */
+/* How far a piece may be ahead of what has come: so many times, and so much where
+ * AHEAD_FROM_BYTES have come.  Announced bytes cost address space only, but a peer that
+ * announces much and sends nothing shall not get even that. */
 #define AHEAD_FACTOR 8u
+#define AHEAD_BYTES (1u << 20)
+#define AHEAD_FROM_BYTES 4096u
 
 static void
 take_spare(struct ws_bytes *bytes, struct ws_spares *spares)
@@ -23,16 +26,13 @@ take_spare(struct ws_bytes *bytes, struct ws_spares *spares)
     }
 }
 
-int
-ws_bytes_reserve(struct ws_bytes *bytes, struct ws_spares *spares, size_t need,
-                 size_t wish, size_t most)
+/* How much memory there is to be, where `need` is more than there is. */
+static size_t
+choose_cap(const struct ws_bytes *bytes, size_t need, size_t wish, size_t most)
 {
-    assert(need <= most);
-    if (bytes->cap == 0)
-        take_spare(bytes, spares);
-    if (need <= bytes->cap)
-        return 0;
     size_t cap = need > SIZE_MAX / AHEAD_FACTOR ? need : need * AHEAD_FACTOR;
+    if (cap < AHEAD_BYTES && need >= AHEAD_FROM_BYTES)
+        cap = AHEAD_BYTES;
     if (cap > wish)
         cap = wish;
     if (cap < 2 * bytes->cap)
@@ -43,9 +43,40 @@ ws_bytes_reserve(struct ws_bytes *bytes, struct ws_spares *spares, size_t need,
         cap = need;
     if (cap > most && most >= WS_BYTES_FIRST)
         cap = most;
+    return cap;
+}
+
+int
+ws_bytes_reserve(struct ws_bytes *bytes, struct ws_spares *spares, size_t need,
+                 size_t wish, size_t most)
+{
+    assert(need <= most);
+    if (bytes->cap == 0)
+        take_spare(bytes, spares);
+    if (need <= bytes->cap)
+        return 0;
+    size_t cap = choose_cap(bytes, need, wish, most);
     char *ptr = mem_realloc(bytes->ptr, cap);
     if (ptr == NULL)
         return ERR_NOMEM;
+    bytes->ptr = ptr;
+    bytes->cap = cap;
+    return 0;
+}
+
+int
+ws_bytes_reserve_lent(struct ws_bytes *bytes, ws_resize *resize, size_t need,
+                      size_t wish, size_t most)
+{
+    assert(need <= most);
+    if (need <= bytes->cap)
+        return 0;
+    size_t cap = choose_cap(bytes, need, wish, most);
+    char *ptr = resize(bytes->ptr, cap);
+    if (ptr == NULL) {
+        *bytes = (struct ws_bytes){0};
+        return ERR_NOMEM;
+    }
     bytes->ptr = ptr;
     bytes->cap = cap;
     return 0;

@@ -29,6 +29,15 @@ struct ws_spares {
 MUST_USE int ws_bytes_reserve(struct ws_bytes *bytes, struct ws_spares *spares,
                               size_t need, size_t wish, size_t most);
 
+/* Memory of somebody else's: as realloc, but that NULL means that `ptr` is freed, and a
+ * `size` of 0 does nothing else. */
+typedef void *ws_resize(void *ptr, size_t size);
+
+/* As ws_bytes_reserve, in memory of `resize`'s, which all growth of these bytes is given.
+ * Returns 0, or ERR_NOMEM with the bytes all zero. */
+MUST_USE int ws_bytes_reserve_lent(struct ws_bytes *bytes, ws_resize *resize,
+                                   size_t need, size_t wish, size_t most);
+
 /* Gives the memory back; the bytes are all zero afterwards. */
 void ws_bytes_give(struct ws_bytes *bytes, struct ws_spares *spares);
 

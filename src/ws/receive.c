@@ -139,6 +139,37 @@ take_in_place(struct ws *ws, struct slice payload)
         ws_fail(ws, ERR_WS_UTF8);
 }
 
+static bool
+is_long(const struct ws *ws)
+{
+    return ws->kind == WS_BINARY && !ws->is_compressed && ws->message.cap == 0 &&
+           ws->left > WS_SPARE_BYTES && ws->shared->handler->resize != NULL;
+}
+
+static int
+make_room(struct ws *ws, size_t need)
+{
+    struct ws_bytes *message = &ws->message;
+    size_t wish = message->len + ws->left, most = most_bytes(ws);
+
+    ws->is_lent = ws->is_lent || is_long(ws);
+    return ws->is_lent
+               ? ws_bytes_reserve_lent(message, ws->shared->handler->resize, need, wish,
+                                       most)
+               : ws_bytes_reserve(message, &ws->shared->spares, need, wish, most);
+}
+
+void
+ws_drop_message(struct ws *ws)
+{
+    if (ws->is_lent)
+        (void)ws->shared->handler->resize(ws->message.ptr, 0);
+    else
+        ws_bytes_give(&ws->message, &ws->shared->spares);
+    ws->message = (struct ws_bytes){0};
+    ws->is_lent = false;
+}
+
 /* Puts a piece of a message behind the others, its mask taken off on the way. */
 static int
 gather(struct ws *ws, struct slice piece)
@@ -148,14 +179,30 @@ gather(struct ws *ws, struct slice piece)
 
     if (piece.len == 0)
         return 0;
-    int err = ws_bytes_reserve(message, &ws->shared->spares, need,
-                               message->len + ws->left, most_bytes(ws));
+    int err = make_room(ws, need);
     if (err != 0)
         return err;
     char *at = message->ptr + message->len;
     ws->shared->mask->apply(at, piece.ptr, piece.len, ws->key);
     message->len = need;
     return is_text_good(ws, slice_new(at, piece.len)) ? 0 : ERR_WS_UTF8;
+}
+
+static void
+deliver_gathered(struct ws *ws)
+{
+    struct ws_bytes message = ws->message;
+    bool is_lent = ws->is_lent;
+
+    ws->message = (struct ws_bytes){0};
+    ws->is_lent = false;
+    if (is_lent) {
+        ws->nframes = 0;
+        ws->shared->handler->on_long_message(ws, message.ptr, message.len);
+        return;
+    }
+    deliver(ws, ws_bytes_slice(&message));
+    ws_bytes_give(&message, &ws->shared->spares);
 }
 
 static void
@@ -176,12 +223,8 @@ take_data(struct ws *ws, struct slice piece)
     ws->key = ws_mask_turn(ws->key, piece.len);
     ws->left -= piece.len;
     ws->in_frame = ws->left > 0;
-    if (!is_whole)
-        return;
-    struct ws_bytes message = ws->message;
-    ws->message = (struct ws_bytes){0};
-    deliver(ws, ws_bytes_slice(&message));
-    ws_bytes_give(&message, &ws->shared->spares);
+    if (is_whole)
+        deliver_gathered(ws);
 }
 
 static void

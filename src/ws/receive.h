@@ -16,4 +16,7 @@
  * close frame of ours is dropped (ASGI F26). */
 void ws_feed(struct ws *ws, struct slice *in);
 
+/* For the other files of ws/: frees what was gathered of a message. */
+void ws_drop_message(struct ws *ws);
+
 #endif

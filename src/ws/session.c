@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/timer.h" /* TIMER_NEVER */
 #include "ws/control.h"
+#include "ws/receive.h"
 #include "ws/send.h"
 
 void
@@ -59,7 +60,7 @@ ws_init(struct ws *ws, struct ws_shared *shared, const struct ws_ops *ops,
 static void
 release(struct ws *ws)
 {
-    ws_bytes_give(&ws->message, &ws->shared->spares);
+    ws_drop_message(ws);
     ws_deflate_fini(&ws->deflate);
     ws_control_drop(ws);
 }

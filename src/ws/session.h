@@ -81,6 +81,11 @@ struct ws_handler {
     /* The peer is about to be refused, or has sent its close frame: the last moment to
      * answer what came before.  The bytes of ws_feed's caller are in use.  May be NULL. */
     void (*before_end)(struct ws *ws);
+    /* Memory of the user's, in which a long binary message is gathered where it comes
+     * uncompressed, so that nobody copies it.  NULL: on_message has all messages. */
+    ws_resize *resize;
+    /* As on_message, of one that was gathered so: [ptr, ptr + n) is the user's again. */
+    void (*on_long_message)(struct ws *ws, char *ptr, size_t n);
 };
 
 /* What all WebSockets of a worker share. */
@@ -132,6 +137,7 @@ struct ws {
     uint32_t nframes; /* its frames so far; 0: none is being read */
     uint8_t kind;     /* WS_TEXT or WS_BINARY */
     bool is_compressed;
+    bool is_lent;            /* `message` is memory of the user's */
     struct ws_utf8 utf8;     /* how its text ends so far */
     struct ws_bytes message; /* owns; what had to be gathered of it */
 };

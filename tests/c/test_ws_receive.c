@@ -438,6 +438,96 @@ test_random_messages(void)
     is(ndifferent, 0, "60 random talks, whole and in random pieces");
 }
 
+/* Feeds a message of `n` bytes in two frames, the first with all but one of them, cut every
+ * `step` bytes; `first` has its kind. */
+static struct talk *
+talk_long(const struct ws_handler *handler, unsigned first, size_t n, size_t step)
+{
+    struct script script = {0};
+    struct talk *talk = talk_new(NULL, NULL);
+    char *bytes = malloc(n);
+
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (char)('a' + i % 23);
+    talk->shared.handler = handler;
+    script_frame(&script, first, slice_new(bytes, n - 1));
+    script_frame(&script, 0x80, slice_new(bytes + n - 1, 1));
+    for (size_t i = 0; i < script.len; i += step)
+        talk_feed(talk, slice_cut(script_bytes(&script), i,
+                                  i + step < script.len ? i + step : script.len));
+    free(bytes);
+    free(script.bytes);
+    return talk;
+}
+
+static void
+test_long_messages_are_gathered_where_the_user_wants_them(void)
+{
+    const struct {
+        unsigned first;
+        size_t n;
+        bool is_long;
+    } cases[] = {
+        {0x02, WS_SPARE_BYTES, false},
+        {0x02, WS_SPARE_BYTES + 2, true},
+        {0x02, 3u << 20, true},
+        {0x01, 3u << 20, false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t step = 50000; step < 5u << 20; step *= 8) {
+            struct talk *want =
+                talk_long(&talk_handler, cases[i].first, cases[i].n, 5u << 20);
+            struct talk *talk =
+                talk_long(&talk_long_handler, cases[i].first, cases[i].n, step);
+            const char *text = talk->text;
+            bool is_long = strncmp(text, "long ", 5) == 0;
+            ok(is_long == cases[i].is_long, "%zu bytes: %s", cases[i].n,
+               is_long ? "in the user's memory" : "in ours");
+            ok(strcmp(text + (is_long ? 5 : 0), want->text) == 0, "the same message");
+            talk_free(talk);
+            talk_free(want);
+        }
+    }
+}
+
+static void
+test_a_long_message_that_does_not_end_is_freed(void)
+{
+    struct script script = {0};
+    struct talk *talk = talk_new(NULL, NULL);
+    char bytes[5000] = {0};
+
+    talk->shared.handler = &talk_long_handler;
+    script_frame(&script, 0x82, slice_new(bytes, sizeof bytes));
+    /* The header says 70000, of which 5000 come. */
+    char header[] = "\x82\xff\0\0\0\0\0\x01\x11\x70kkkk";
+    talk_feed(talk, slice_new(header, sizeof header - 1));
+    talk_feed(talk, slice_first(script_bytes(&script), 5000));
+    ok(talk->ws.is_lent && talk->ws.message.len == 5000, "it is being gathered");
+    ws_lost(&talk->ws, ERR_RESET);
+    ok(talk->ws.message.ptr == NULL && !talk->ws.is_lent, "and freed with the loss");
+    ok(strcmp(talk->text, "closed(1006) ") == 0, "which is told");
+    free(script.bytes);
+    talk_free(talk);
+}
+
+static void
+test_no_memory_for_a_long_message(void)
+{
+    unsigned long n = 0, nfailed = 0;
+    bool is_whole = false;
+
+    while (!is_whole && n < 20) {
+        mem_fail_at(++n);
+        struct talk *talk = talk_long(&talk_long_handler, 0x02, 9u << 20, 40000);
+        is_whole = mem_count() < n;
+        mem_fail_at(0);
+        nfailed += strstr(talk->text, "closed(1011)") != NULL;
+        talk_free(talk);
+    }
+    ok(is_whole && nfailed > 2, "each of %lu allocations ends it with 1011", nfailed);
+}
+
 /* A talk that needs every kind of memory, with the n-th allocation failing. */
 static void
 test_memory_runs_out(void)
@@ -485,6 +575,9 @@ main(void)
     test_whole_messages_take_no_memory();
     test_pause();
     test_random_messages();
+    test_long_messages_are_gathered_where_the_user_wants_them();
+    test_a_long_message_that_does_not_end_is_freed();
+    test_no_memory_for_a_long_message();
     test_memory_runs_out();
     return tap_done();
 }

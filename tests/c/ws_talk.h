@@ -158,9 +158,35 @@ talk_on_close(struct ws *ws, unsigned code, struct slice reason)
         note(talk, "closed(%u) ", code);
 }
 
+/* Memory of the user's for long messages. */
+static void *
+talk_resize(void *ptr, size_t size)
+{
+    void *moved = size > 0 ? mem_realloc(ptr, size) : NULL;
+
+    if (moved == NULL)
+        mem_free(ptr);
+    return moved;
+}
+
+static void
+talk_on_long_message(struct ws *ws, char *ptr, size_t n)
+{
+    note(talk_of(ws), "long ");
+    talk_on_message(ws, WS_BINARY, slice_new(ptr, n));
+    mem_free(ptr);
+}
+
 static const struct ws_ops talk_ops = {talk_send, talk_set_deadline};
 static const struct ws_handler talk_handler = {talk_on_message, talk_on_writable,
                                                talk_on_close};
+static const struct ws_handler __attribute__((unused)) talk_long_handler = {
+    .on_message = talk_on_message,
+    .on_writable = talk_on_writable,
+    .on_close = talk_on_close,
+    .resize = talk_resize,
+    .on_long_message = talk_on_long_message,
+};
 
 /* Opens a WebSocket; `config` and `params` may be NULL: defaults, and no compression. */
 static struct talk *
