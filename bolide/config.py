@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import random
-import sysconfig
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import KW_ONLY, InitVar, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bolide import _engine, proxies, tls
 from bolide.binds import Bind, check_path, parse_bind, parse_binds, redirecting
@@ -18,9 +14,14 @@ from bolide.loading import Loading
 from bolide.logs import LEVELS, LOGGING_CONFIG, Log, configure_logging
 from bolide.loops import check_loop
 from bolide.outlets import open_outlet
+from bolide.record import record
 from bolide.sinks import parse_sink
 from bolide.statsd import parse_address
 from bolide.systemd import listen_fds
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from dataclasses import KW_ONLY, InitVar
 
 LIFESPANS = ("auto", "on", "off")
 WEBSOCKETS = ("auto", "none", "websockets", "websockets-sansio", "wsproto")
@@ -69,7 +70,7 @@ def encode_header(name: str, value: str) -> tuple[bytes, bytes]:
     return raw_name.lower(), raw_value
 
 
-@dataclass
+@record
 class Config(Loading):
     """The settings of one server, named as uvicorn's where they mean the same.
 
@@ -110,7 +111,7 @@ class Config(Loading):
     """One of LIFESPANS; "on" refuses to start without, "off" never asks."""
     env_file: str | os.PathLike[str] | None = None
     """File of variables for the application's environment."""
-    log_config: Any = field(default_factory=lambda: LOGGING_CONFIG)
+    log_config: Any = LOGGING_CONFIG
     """Settings of Python's logging: a dict, a file of them (its name, or open), or a
     RawConfigParser; None: it is set up. LOGGING_CONFIG as it is: logging is not
     used."""
@@ -470,6 +471,8 @@ class Config(Loading):
 
     def _check_threads(self) -> None:
         """Refuse more than one thread, which a GIL would have take turns."""
+        import sysconfig
+
         self._check_range("threads", 1, WORKERS_MAX)
         is_free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
         why = "the engine holds the GIL" if is_free else "this CPython has a GIL"
@@ -489,6 +492,8 @@ class Config(Loading):
         """Return after how many requests a process ends; 0: it does not."""
         if self.limit_max_requests is None:
             return 0
+        import random
+
         return self.limit_max_requests + random.randint(
             0, self.limit_max_requests_jitter
         )

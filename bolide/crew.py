@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from dataclasses import dataclass
+
+from bolide.record import record
 
 STARTING, SERVING, ENDING = "starting", "serving", "ending"
 
 
-@dataclass(eq=False)
+@record
 class Worker:
     """One worker process, from its fork until it is waited for."""
 
