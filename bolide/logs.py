@@ -112,7 +112,8 @@ class Log:
     r"""A log that drops what is below its level, to standard error at first.
 
     ``level`` is one of the numbers in LEVELS, ``tag`` goes in front of each text. A
-    reader that is gone or slow is no error. Control characters become \xHH.
+    reader that is gone or slow is no error. Control characters become \xHH, and each
+    further line of a text is indented.
     """
 
     def __init__(
@@ -180,7 +181,8 @@ class Log:
     def _as_text(self, level: int, text: str, trace: str) -> str:
         whole = f"{text}\n{trace}" if trace else text
         pattern = _CONTROL_AND_BREAKS if self._is_one_line else _CONTROL
-        whole = pattern.sub(_escaped, whole)
+        # No line of a text may look like one of the log's own.
+        whole = pattern.sub(_escaped, whole).replace("\n", "\n  ")
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         name = f"{_NAMES.get(level, level):<8}"
         if self._colors:

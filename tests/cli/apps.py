@@ -97,6 +97,10 @@ async def raising(scope, receive, send):
     raise ValueError("no luck")
 
 
+async def raising_what_it_was_sent(scope, receive, send):
+    raise ValueError(scope["path"])
+
+
 def create():
     return hello
 

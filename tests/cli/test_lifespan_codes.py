@@ -31,7 +31,7 @@ def fails(capsys):
 @pytest.mark.parametrize(
     ("says", "words", "why"),
     [
-        ("startup.failed", [], "no database\nat db:5432\n"),
+        ("startup.failed", [], "no database\n  at db:5432\n"),
         (
             "raise",
             ["--lifespan", "on"],
@@ -80,5 +80,5 @@ def test_a_failed_shutdown_is_told_and_exits_with_0():
     with serve("lifespan", env=env) as command:
         command.port()
         assert command.stop() == 0
-        text = "error    the application's shutdown failed: no database\nat db:5432\n"
+        text = "error    the application's shutdown failed: no database\n  at db:5432\n"
         assert text in command.err.rest()

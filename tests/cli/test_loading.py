@@ -69,9 +69,9 @@ def test_a_module_that_raises_shows_its_own_frames_alone(broken, tmp_path):
     err = broken("def f():\n    raise ValueError('no\\nluck')\nf()\n")
     first, *rest = err.splitlines()
     assert first.endswith('module "broken" raises at its import: ValueError: no')
-    assert rest[0] == "Traceback (most recent call last):"
+    assert rest[0] == "  Traceback (most recent call last):"
     assert f'"{tmp_path}/broken.py", line 3, in <module>' in rest[1]
-    assert rest[-2:] == ["ValueError: no", "luck"]
+    assert rest[-2:] == ["  ValueError: no", "  luck"]
 
 
 def test_a_syntax_error_shows_the_line(broken):

@@ -150,6 +150,15 @@ def test_a_traceback_can_be_one_line():
         assert line.endswith("\\nValueError: no luck")
 
 
+def test_nothing_in_an_exception_looks_like_a_line_of_the_log():
+    with serve("raising_what_it_was_sent") as command:
+        talk(command.port(), request("/%0A2026-11-25%2009:39:11%20error%20forged"))
+        assert command.stop() == 0
+        lines = command.err.rest().splitlines()
+    (forged,) = [x for x in lines if "forged" in x]
+    assert forged.startswith("  2026-11-25")
+
+
 def test_colours_are_for_terminals_and_can_be_off(tmp_path):
     code = (
         "import os, sys\n"
