@@ -147,9 +147,10 @@ def client(port, work, seconds, core):
     )
 
 
-def load(process, port, work, seconds, core):
+def load(process, port, work, seconds, core, warm_s=1):
     """Warm the server, load it, and return the figures of both sides."""
-    client(port, work, 1, core)
+    if warm_s:
+        client(port, work, warm_s, core)
     before = cpu_seconds(process.pid)
     run = client(port, work, seconds, core)
     run.cpu = (cpu_seconds(process.pid) - before) / max(run.requests, 1) * 1e6

@@ -5,12 +5,15 @@ to a few per cent; absolute figures are the machine's.
 """
 
 import argparse
+import json
 import platform
 import statistics
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
+import costs
 import footprint
 import report
 import servers
@@ -19,7 +22,14 @@ from measure import Run, load
 from works import WORKS
 
 DOCS = Path(__file__).parent.parent / "docs"
+KEPT = Path(__file__).parent.parent / "build" / "bench.json"
 FIRST_PORT = 18000
+TABLES = {
+    "footprint": footprint.lines,
+    "tlsidle": tls_idle.lines,
+    "costs": costs.lines,
+}
+"""What is measured beside the kinds of work: each returns its lines."""
 
 
 def median(runs):
@@ -51,14 +61,39 @@ def compare(work, names, rounds, seconds, ports):
     return {name: median(found) for name, found in runs.items()}
 
 
+def keep(key, figures):
+    """Keep what was measured of one kind of work for a later ``--write``."""
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    kept[key] = figures
+    KEPT.write_text(json.dumps(kept))
+
+
+def write(head):
+    """Write docs/ from the last figures of every kind of work."""
+    kept = json.loads(KEPT.read_text())
+    results = [
+        (work, {name: Run(**figures) for name, figures in kept[key].items()})
+        for key, work in WORKS.items()
+        if key in kept
+    ]
+    tables = ["\n".join(["", *kept[key], ""]) for key in TABLES if key in kept]
+    text = head + report.table(results) + "".join(tables)
+    (DOCS / "bench-table.md").write_text(text)
+    (DOCS / "bench.svg").write_text(report.chart(results))
+
+
 def arguments():
     """Return what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--only", default=",".join([*WORKS, "footprint", "tlsidle"]))
+    parser.add_argument("--only", default=",".join([*WORKS, *TABLES]))
     parser.add_argument("--servers", default=",".join(servers.COMMANDS))
-    parser.add_argument("--write", action="store_true", help="write docs/")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write docs/ from the last figures of every work, also of earlier runs",
+    )
     return parser.parse_args()
 
 
@@ -70,26 +105,23 @@ def main():
     if missing:
         print("not installed:", ", ".join(sorted(missing)), file=sys.stderr)
     ports = iter(range(FIRST_PORT, 65000))
-    results = []
     for key in args.only.split(","):
-        if key not in WORKS:
-            continue
-        medians = compare(WORKS[key], names, args.rounds, args.seconds, ports)
-        results.append((WORKS[key], medians))
-        print(report.verdict(WORKS[key], medians))
-        print("\n".join(report.rows_of(WORKS[key], medians)), flush=True)
-    lines = footprint.lines(names, ports) if "footprint" in args.only else []
-    if "tlsidle" in args.only:
-        lines += ["", *tls_idle.lines(names, ports)]
-    print("\n".join(lines))
+        if key in TABLES:
+            lines = TABLES[key](names, ports)
+            keep(key, lines)
+            print("\n".join(lines), flush=True)
+        elif key in WORKS:
+            medians = compare(WORKS[key], names, args.rounds, args.seconds, ports)
+            keep(key, {name: asdict(run) for name, run in medians.items()})
+            print(report.verdict(WORKS[key], medians))
+            print("\n".join(report.rows_of(WORKS[key], medians)), flush=True)
+        elif key:
+            sys.exit(f"no such work: {key}")
     if args.write:
         head = (
             f"CPython {platform.python_version()}, {platform.system()}, one worker on"
         )
-        head += f" one core, {args.rounds} rounds of {args.seconds} s.\n\n"
-        text = head + report.table(results) + "\n".join(["", *lines, ""])
-        (DOCS / "bench-table.md").write_text(text)
-        (DOCS / "bench.svg").write_text(report.chart(results))
+        write(head + f" one core, {args.rounds} rounds of {args.seconds} s.\n\n")
 
 
 if __name__ == "__main__":

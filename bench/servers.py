@@ -90,11 +90,11 @@ def make_certificate(folder):
     return cert, key
 
 
-def command_of(name, work, port, folder):
+def command_of(name, work, port, folder, options):
     """Return the command that starts a server; nginx's configuration is written."""
-    app = work.app
-    places = {"app": app, "port": port, "config": Path(folder, "nginx.conf")}
-    command, tls, listen = COMMANDS[name], "", ""
+    places = {"app": work.app, "port": port, "config": Path(folder, "nginx.conf")}
+    places["folder"] = folder
+    command, tls, listen = f"{COMMANDS[name]} {options}", "", ""
     if work.tls:
         places["cert"], places["key"] = make_certificate(folder)
         command += TLS[name]
@@ -109,10 +109,10 @@ def command_of(name, work, port, folder):
 
 
 @contextmanager
-def running(name, work, port):
+def running(name, work, port, options=""):
     """Start a server for a kind of work, pinned to its core; give the process."""
     with tempfile.TemporaryDirectory() as folder:
-        command = command_of(name, work, port, folder)
+        command = command_of(name, work, port, folder, options)
         process = subprocess.Popen(
             ["taskset", "-c", CORE_OF_SERVER, *command],
             cwd=HERE,
