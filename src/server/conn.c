@@ -219,7 +219,7 @@ conn_serve(struct conn *conn)
 {
     if (conn->state == CONN_DEAD)
         return;
-    if (UNLIKELY(conn->io->has_more) && is_reading(conn))
+    if (UNLIKELY(conn->io->has_more) && is_reading(conn) && !conn->is_ahead)
         conn_on_event(conn, POLLER_READ);
     conn->protocol->ops->before_flush(&conn->wire, conn->session);
     if (conn->state != CONN_DEAD)
@@ -233,13 +233,11 @@ conn_serve(struct conn *conn)
     update(conn);
 }
 
-/* Feeds `n` bytes that were read into the shared memory; what is left over is kept. */
+/* Feeds bytes that were read into the shared memory; what is left over is kept. */
 static int
-feed_scratch(struct conn *conn, size_t n)
+feed_scratch(struct conn *conn, struct slice in)
 {
-    struct slice in = slice_new(conn->turn->scratch, n);
-
-    tally_add(conn->turn->service.tally, TALLY_BYTES_IN, n);
+    tally_add(conn->turn->service.tally, TALLY_BYTES_IN, in.len);
     feed_session(conn, &in);
     if (in.len == 0 || conn->state == CONN_DEAD)
         return 0;
@@ -275,10 +273,14 @@ choose_session(struct conn *conn)
     return 0;
 }
 
+/* Reads behind what other connections have there still. */
 static ssize_t
 read_scratch(struct conn *conn)
 {
-    ssize_t n = conn->io->ops->read(conn->io, conn->turn->scratch, TURN_SCRATCH_BYTES);
+    struct turn *turn = conn->turn;
+    char *at = turn->scratch + turn->scratch_used;
+    ssize_t n =
+        conn->io->ops->read(conn->io, at, TURN_SCRATCH_BYTES - turn->scratch_used);
 
     if (UNLIKELY(conn->protocol == &hello_protocol) && conn->io->is_ready &&
         n != ERR_TLS_PLAIN) {
@@ -286,7 +288,7 @@ read_scratch(struct conn *conn)
         if (err != 0)
             return err;
     }
-    return n > 0 ? feed_scratch(conn, (size_t)n) : n;
+    return n > 0 ? feed_scratch(conn, slice_new(at, (size_t)n)) : n;
 }
 
 static void wire_finish(struct wire *wire, int why);
@@ -329,6 +331,30 @@ read_preamble(struct conn *conn)
     return ERR_AGAIN; /* the poller tells of what follows */
 }
 
+/* A read has brought `n`, an error, in place of bytes. */
+static void
+read_ended(struct conn *conn, int n)
+{
+    struct wire *wire = &conn->wire;
+
+    if (n == ERR_AGAIN || conn->state == CONN_DEAD)
+        return;
+    if (n == ERR_TLS_PLAIN) {
+        refuse(conn, "Plain HTTP was sent to an HTTPS port.\r\n", ERR_TLS_PLAIN);
+        return;
+    }
+    if (n == ERR_PROXY && !wire->peer.endpoint->secure) {
+        refuse(conn, "A PROXY header is expected here.\r\n", ERR_PROXY);
+        return;
+    }
+    if (n != ERR_EOF) {
+        conn_abort(conn, n);
+        return;
+    }
+    wire->at_eof = true;
+    conn->protocol->ops->on_eof(wire, conn->session);
+}
+
 static void
 read_some(struct conn *conn)
 {
@@ -344,28 +370,16 @@ read_some(struct conn *conn)
         if (n > 0)
             feed_kept(conn);
     }
-    if (n >= 0 || n == ERR_AGAIN || conn->state == CONN_DEAD)
-        return;
-    if (n == ERR_TLS_PLAIN) {
-        refuse(conn, "Plain HTTP was sent to an HTTPS port.\r\n", ERR_TLS_PLAIN);
-        return;
-    }
-    if (n == ERR_PROXY && !wire->peer.endpoint->secure) {
-        refuse(conn, "A PROXY header is expected here.\r\n", ERR_PROXY);
-        return;
-    }
-    if (n != ERR_EOF) {
-        conn_abort(conn, (int)n);
-        return;
-    }
-    wire->at_eof = true;
-    conn->protocol->ops->on_eof(wire, conn->session);
+    if (n < 0)
+        read_ended(conn, (int)n);
 }
 
 static void
 swallow(struct conn *conn)
 {
-    ssize_t n = conn->io->ops->read(conn->io, conn->turn->scratch, TURN_SCRATCH_BYTES);
+    struct turn *turn = conn->turn;
+    ssize_t n = conn->io->ops->read(conn->io, turn->scratch + turn->scratch_used,
+                                    TURN_SCRATCH_BYTES - turn->scratch_used);
 
     if (n == ERR_AGAIN)
         return;
@@ -396,6 +410,39 @@ conn_on_event(struct conn *conn, unsigned events)
     }
     if ((events & POLLER_WRITE) != 0)
         turn_touch(conn->turn, conn);
+    update(conn);
+}
+
+bool
+conn_can_read_ahead(const struct conn *conn, unsigned events)
+{
+    return events == POLLER_READ && conn->state == CONN_OPEN &&
+           conn->wire.in.len == 0 && conn->io->is_ready &&
+           conn->protocol != &preamble_protocol && conn->protocol != &hello_protocol;
+}
+
+size_t
+conn_read_ahead(struct conn *conn, char *at, size_t room)
+{
+    ssize_t n = conn->io->ops->read(conn->io, at, room);
+
+    conn->is_ahead = n > 0;
+    if (LIKELY(n > 0))
+        return (size_t)n;
+    read_ended(conn, (int)n);
+    update(conn);
+    return 0;
+}
+
+void
+conn_feed(struct conn *conn, struct slice in)
+{
+    conn->is_ahead = false;
+    if (conn->state != CONN_OPEN)
+        return;
+    int err = feed_scratch(conn, in);
+    if (UNLIKELY(err != 0))
+        conn_abort(conn, err);
     update(conn);
 }
 

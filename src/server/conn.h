@@ -37,6 +37,7 @@ struct conn {
     uint8_t watched;      /* what the poller watches, of enum poller_event */
     bool wants_write;     /* the transport took less than was offered */
     bool was_high;        /* on_drained is owed */
+    bool is_ahead;        /* conn_feed is owed what conn_read_ahead has brought */
 };
 
 /* Opens a connection over `fd`, which it owns from now on, whatever happens; over TLS
@@ -47,6 +48,17 @@ MUST_USE int conn_open(struct turn *turn, int fd, const struct addr *peer,
 
 /* The poller says that `events` (enum poller_event) are there. */
 void conn_on_event(struct conn *conn, unsigned events);
+
+/* Whether all that `events` ask for is to read into the shared memory, which may be done
+ * some time before conn_feed. */
+bool conn_can_read_ahead(const struct conn *conn, unsigned events);
+
+/* Reads up to `room` bytes, at least TURN_AHEAD_BYTES, to where conn_feed is to find them.
+ * Returns how many came; 0 also where the connection has ended. */
+MUST_USE size_t conn_read_ahead(struct conn *conn, char *at, size_t room);
+
+/* Feeds what was read; nothing happens where the connection is not open any more. */
+void conn_feed(struct conn *conn, struct slice in);
 
 /* The timer has fired. */
 void conn_on_timer(struct conn *conn);

@@ -503,14 +503,12 @@ server_turn(struct server *server)
     server_begin_turn(server);
     int n = poller_poll(server->turn.poller, ready, TURN_EVENTS, &alarm);
     for (int i = 0; i < n; i++) {
-        if (is_door(server, ready[i].arg)) {
+        if (is_door(server, ready[i].arg))
             accept_some(server, ready[i].arg);
-            continue;
-        }
-        conn_on_event(ready[i].arg, ready[i].events);
-        if (server->turn.ndirty >= TURN_FLUSH_EVERY)
-            turn_serve(&server->turn);
+        else
+            turn_take(&server->turn, ready[i].arg, ready[i].events);
     }
+    turn_feed(&server->turn);
     if (alarm) {
         note_lag(server);
         server->turn.armed_ms = TIMER_NEVER;

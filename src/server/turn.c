@@ -42,6 +42,49 @@ turn_serve(struct turn *turn)
         conn_serve(container_of(node, struct conn, dirty));
 }
 
+static void
+serve_some(struct turn *turn)
+{
+    uint64_t now_ns = turn->service.clock.ns; /* of the last answer's end */
+
+    if (turn->ndirty <= 1)
+        turn->waiting_ns = now_ns;
+    if (turn->ndirty >= TURN_FLUSH_EVERY || now_ns - turn->waiting_ns >= TURN_FLUSH_NS)
+        turn_serve(turn);
+}
+
+void
+turn_feed(struct turn *turn)
+{
+    for (uint32_t i = 0; i < turn->nahead; i++) {
+        const struct ahead *ahead = &turn->ahead[i];
+        conn_feed(ahead->conn, slice_new(turn->scratch + ahead->at, ahead->len));
+        serve_some(turn);
+    }
+    turn->nahead = 0;
+    turn->scratch_used = 0;
+}
+
+void
+turn_take(struct turn *turn, struct conn *conn, unsigned events)
+{
+    if (!conn_can_read_ahead(conn, events)) {
+        turn_feed(turn);
+        conn_on_event(conn, events);
+        serve_some(turn);
+        return;
+    }
+    uint32_t at = turn->scratch_used;
+    size_t n = conn_read_ahead(conn, turn->scratch + at, TURN_SCRATCH_BYTES - at);
+    if (n == 0)
+        return;
+    turn->ahead[turn->nahead++] = (struct ahead){conn, at, (uint32_t)n};
+    turn->scratch_used =
+        at + (uint32_t)((n + 63) & ~(size_t)63); /* a cache line's start */
+    if (turn->nahead == TURN_AHEAD || turn->scratch_used > TURN_AHEAD_BYTES)
+        turn_feed(turn);
+}
+
 void
 turn_expire(struct turn *turn)
 {

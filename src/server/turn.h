@@ -21,13 +21,26 @@ struct conn;
 /* Events looked at in one turn. */
 #define TURN_EVENTS 64
 
-/* Connections with answers that are written back to back, before more requests are read:
- * answers leave together, and none waits for the whole batch. */
-#define TURN_FLUSH_EVERY 16
+/* Connections that are read before the first of them is fed, and how much they may bring:
+ * the code that receives stays in the cache then, and so does the interpreter's. */
+#define TURN_AHEAD 64
+#define TURN_AHEAD_BYTES (TURN_SCRATCH_BYTES / 2)
+
+/* Answers are written back to back, and for a like reason; but none waits for more than so
+ * many others, or so long beyond the request that runs then. */
+#define TURN_FLUSH_EVERY 64
+#define TURN_FLUSH_NS 300000u
 
 /* Steps of handshakes in one turn: they cost a hundred times what a request does, and
  * requests must not wait for all of them. */
 #define TURN_HANDSHAKES 8
+
+/* What was read of a connection, and is not fed yet. */
+struct ahead {
+    struct conn *conn; /* borrowed; maybe dead meanwhile */
+    uint32_t at;       /* in turn->scratch */
+    uint32_t len;
+};
 
 struct turn {
     struct service service; /* lent to all sessions */
@@ -43,6 +56,10 @@ struct turn {
     struct tls_context *tls; /* a reference; what new connections get; NULL: no TLS */
     unsigned nhandshakes;    /* steps in this turn */
     char *scratch;           /* owned; TURN_SCRATCH_BYTES */
+    uint32_t scratch_used;   /* bytes at its beginning, which are `ahead` */
+    uint32_t nahead;
+    struct ahead ahead[TURN_AHEAD];
+    uint64_t waiting_ns;  /* since when the first of the dirty ones waits; about */
     uint64_t next_due_ms; /* the earliest deadline that was set since the last look */
     uint64_t armed_ms;    /* when the poller's alarm rings; TIMER_NEVER: it is off */
     unsigned nconns;      /* in `conns` */
@@ -68,6 +85,14 @@ turn_note_due(struct turn *turn, uint64_t due_ms)
     if (due_ms < turn->next_due_ms)
         turn->next_due_ms = due_ms;
 }
+
+/* The poller has `events` (enum poller_event) for a connection, in the turn: reads, and
+ * feeds it now or with the next turn_feed. */
+void turn_take(struct turn *turn, struct conn *conn, unsigned events);
+
+/* Feeds what was read, serving on the way when enough answers wait; ends the reading of a
+ * turn. */
+void turn_feed(struct turn *turn);
 
 /* Serves all dirty connections, and those that become dirty meanwhile, once. */
 void turn_serve(struct turn *turn);
