@@ -7,7 +7,6 @@ within two seconds, so that what the machine does meanwhile falls out of their r
 import contextlib
 import statistics
 import threading
-import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,7 @@ import servers
 from measure import load
 from works import LUA, Work
 
-PAIRS = 15
-BURST_S = 1
+PAIRS = 31
 
 
 @dataclass(frozen=True)
@@ -99,10 +97,7 @@ def compare(cost, ports):
         for number in range(PAIRS):
             runs = {}
             for process, port in sides if number % 2 else reversed(sides):
-                time.sleep(0.05)
-                runs[port] = load(
-                    process, port, work, BURST_S, servers.CORE_OF_CLIENT, warm_s=0
-                )
+                runs[port] = load(process, port, work, 1, servers.CORE_OF_CLIENT)
             rates.append(runs[one].rate / runs[other].rate)
             cpus.append(runs[one].cpu / runs[other].cpu)
     return rates, cpus

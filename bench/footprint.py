@@ -53,9 +53,9 @@ def line_of(name, port, plain):
         base = rss_bytes(process.pid)
         held = open_idle(port, CONNECTIONS)
         each = (rss_bytes(process.pid) - base) / CONNECTIONS
-        before = cpu_seconds(process.pid)
+        before = sum(cpu_seconds(process.pid))
         time.sleep(3)
-        idle = (cpu_seconds(process.pid) - before) / 3 * 100
+        idle = (sum(cpu_seconds(process.pid)) - before) / 3 * 100
         for client in held:
             client.close()
     return (

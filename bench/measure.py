@@ -25,11 +25,18 @@ class Run:
     """Milliseconds; of h2load, which tells no median, the mean."""
     p99: float
     """Milliseconds."""
-    cpu: float = 0.0
-    """Microseconds of the server's processes per request."""
+    user: float = 0.0
+    """Microseconds of the server's processes per request in their own code."""
+    kernel: float = 0.0
+    """Microseconds per request that they spent in the kernel."""
     rss: float = 0.0
     """MiB of the server's processes, behind the load."""
     errors: str = ""
+
+    @property
+    def cpu(self):
+        """Microseconds of the server's processes per request."""
+        return self.user + self.kernel
 
 
 def tree(pid):
@@ -48,16 +55,16 @@ def tree(pid):
 
 
 def cpu_seconds(pid):
-    """Return the user and system time of the process tree."""
-    ticks = 0
+    """Return the user and the system time of the process tree."""
+    user = kernel = 0
     for one in tree(pid):
         try:
             with open(f"/proc/{one}/stat") as stat:
                 words = stat.read().rsplit(")", 1)[1].split()
-            ticks += int(words[11]) + int(words[12])
+            user, kernel = user + int(words[11]), kernel + int(words[12])
         except OSError:
             continue
-    return ticks / TICKS_A_SECOND
+    return user / TICKS_A_SECOND, kernel / TICKS_A_SECOND
 
 
 def rss_bytes(pid):
@@ -147,12 +154,11 @@ def client(port, work, seconds, core):
     )
 
 
-def load(process, port, work, seconds, core, warm_s=1):
-    """Warm the server, load it, and return the figures of both sides."""
-    if warm_s:
-        client(port, work, warm_s, core)
+def load(process, port, work, seconds, core):
+    """Load the server, and return the figures of both sides."""
     before = cpu_seconds(process.pid)
     run = client(port, work, seconds, core)
-    run.cpu = (cpu_seconds(process.pid) - before) / max(run.requests, 1) * 1e6
+    spent = [x - y for x, y in zip(cpu_seconds(process.pid), before, strict=True)]
+    run.user, run.kernel = (x / max(run.requests, 1) * 1e6 for x in spent)
     run.rss = rss_bytes(process.pid) / 2**20
     return run

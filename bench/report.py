@@ -1,69 +1,96 @@
 """Writes what was measured: a table in Markdown and a chart in SVG."""
 
+import math
+import statistics
 from html import escape
+
+from measure import Run
 
 BAR, GAP, LEFT, WIDTH = 14, 10, 240, 460
 COLOURS = ["#d1495b", "#00798c", "#edae49", "#66a182", "#8d96a3", "#5d4e6d", "#2e4057"]
 
 
-def best_peer(medians):
+def median(runs):
+    """Return the median of each figure."""
+    names = ("requests", "rate", "p50", "p99", "user", "kernel", "rss")
+    figures = {n: statistics.median(getattr(run, n) for run in runs) for n in names}
+    return Run(**figures, errors="; ".join(sorted({r.errors for r in runs} - {""})))
+
+
+def medians(rounds):
+    """Return the median run of each server, the fastest first."""
+    found = {name: median(runs) for name, runs in rounds.items()}
+    return dict(sorted(found.items(), key=lambda item: -item[1].rate))
+
+
+def best_peer(rounds):
     """Return the fastest Python peer's name, or None."""
-    peers = {n: r for n, r in medians.items() if not n.startswith(("bolide", "nginx"))}
-    return max(peers, key=lambda n: peers[n].rate, default=None)
+    return next(
+        (n for n in medians(rounds) if not n.startswith(("bolide", "nginx"))), None
+    )
 
 
-def rows_of(work, medians):
+def ratio(figure, ours, theirs):
+    """Return the median of a figure's ratio over the rounds; NaN: there is none."""
+    pairs = zip(ours, theirs, strict=False)
+    found = [(getattr(x, figure), getattr(y, figure)) for x, y in pairs]
+    return statistics.median([x / y for x, y in found if y] or [math.nan])
+
+
+def rows_of(work, rounds):
     """Return the table's rows of one kind of work."""
-    best = best_peer(medians)
-    base = medians[best].rate if best else 0
-    for name, run in sorted(medians.items(), key=lambda item: -item[1].rate):
-        ratio = f"{run.rate / base:.2f}" if base else ""
+    best = rounds.get(best_peer(rounds))
+    for name, run in medians(rounds).items():
+        share = f"{ratio('rate', rounds[name], best):.2f}" if best else ""
         yield (
-            f"| {work.name} | {name} | {run.rate:,.0f} | {ratio} | {run.cpu:.1f} |"
+            f"| {work.name} | {name} | {run.rate:,.0f} | {share} |"
+            f" {run.cpu:.1f} | {run.user:.1f} + {run.kernel:.1f} |"
             f" {run.p50:.2f} | {run.p99:.2f} | {run.rss:.0f} | {run.errors} |"
         )
 
 
-def verdict(work, medians):
-    """Return how bolide stands to the target in one line."""
-    best = best_peer(medians)
-    if not best or "bolide" not in medians:
+def verdict(work, rounds):
+    """Return how bolide stands to the targets in one line."""
+    best = best_peer(rounds)
+    if not best or "bolide" not in rounds:
         return f"- {work.name}: no peer to compare with"
-    mine, other = medians["bolide"], medians[best]
-    line = f"- {work.name}: {mine.rate / other.rate:.2f}x {best}"
+    mine, peer = rounds["bolide"], rounds[best]
+    rate = ratio("rate", mine, peer)
+    line = f"- {work.name}: {rate:.2f}x {best}"
     if work.target:
-        reached = "reached" if mine.rate >= work.target * other.rate else "missed"
+        reached = "reached" if rate >= work.target else "missed"
         line += f" (target {work.target}x: {reached})"
-    line += f", CPU per request {mine.cpu / max(other.cpu, 0.01):.2f}x"
-    if "nginx" in medians:
-        ratio = mine.cpu / max(medians["nginx"].cpu, 0.01)
-        line += f", {ratio:.2f}x nginx's"
+    line += f", CPU per request {ratio('cpu', mine, peer):.2f}x"
+    if "nginx" in rounds:
+        share = ratio("cpu", mine, rounds["nginx"])
+        line += f", {share:.2f}x nginx's"
         if work.nginx_target:
-            reached = "reached" if ratio <= work.nginx_target else "missed"
+            reached = "reached" if share <= work.nginx_target else "missed"
             line += f" (target {work.nginx_target}x: {reached})"
     return line
 
 
 def table(results):
-    """Return the whole report in Markdown; ``results`` is (work, medians) pairs."""
+    """Return the whole report in Markdown; ``results`` is (work, rounds) pairs."""
     head = [
         "| work | server | requests/s | to the best peer | CPU us/request |"
-        " p50 ms | p99 ms | RSS MiB | errors |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---|",
+        " user + kernel | p50 ms | p99 ms | RSS MiB | errors |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
-    rows = [row for work, medians in results for row in rows_of(work, medians)]
+    rows = [row for work, rounds in results for row in rows_of(work, rounds)]
     return "\n".join([*(verdict(*r) for r in results), "", *head, *rows, ""])
 
 
 def chart(results):
     """Return an SVG chart: requests per second, each work to its fastest server."""
-    names = sorted({name for _, medians in results for name in medians})
+    names = sorted({name for _, rounds in results for name in rounds})
     colour = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
     parts, y = [], 30
-    for work, medians in results:
-        top = max(run.rate for run in medians.values())
+    for work, rounds in results:
+        runs = medians(rounds)
+        top = max(run.rate for run in runs.values())
         parts.append(f'<text x="8" y="{y + BAR}">{escape(work.name)}</text>')
-        for name, run in sorted(medians.items(), key=lambda item: -item[1].rate):
+        for name, run in runs.items():
             width = WIDTH * run.rate / top
             parts.append(
                 f'<rect x="{LEFT}" y="{y}" width="{width:.0f}" height="{BAR}"'

@@ -5,9 +5,9 @@ to a few per cent; absolute figures are the machine's.
 """
 
 import argparse
+import contextlib
 import json
 import platform
-import statistics
 import subprocess
 import sys
 from dataclasses import asdict
@@ -32,33 +32,45 @@ TABLES = {
 """What is measured beside the kinds of work: each returns its lines."""
 
 
-def median(runs):
-    """Return the median of each figure."""
-    return Run(
-        *(
-            statistics.median(getattr(run, name) for run in runs)
-            for name in ("requests", "rate", "p50", "p99", "cpu", "rss")
-        ),
-        errors="; ".join(sorted({run.errors for run in runs if run.errors})),
-    )
+def start_all(work, names, ports, stack):
+    """Start the servers that can do the work; return (process, port) by name."""
+    started = {}
+    for name in names:
+        if not servers.can(name, work):
+            continue
+        port = next(ports)
+        try:
+            process = stack.enter_context(servers.running(name, work, port))
+        except RuntimeError as problem:
+            print(f"{name}: {problem}", file=sys.stderr)
+            continue
+        servers.rest(process)
+        started[name] = process, port
+    return started
 
 
 def compare(work, names, rounds, seconds, ports):
-    """Return the medians of each server; rounds go through all servers in turn."""
+    """Return the runs of each server, one for each round.
+
+    All stand side by side; the one that is loaded runs, and the others are stopped.
+    What the machine does meanwhile falls out of the ratios of a round. The first round
+    warms them.
+    """
     runs = {}
-    for _ in range(rounds):
-        for name in names:
-            if not servers.can(name, work):
-                continue
-            port = next(ports)
-            try:
-                with servers.running(name, work, port) as process:
-                    run = load(process, port, work, seconds, servers.CORE_OF_CLIENT)
-            except (RuntimeError, subprocess.CalledProcessError) as problem:
-                print(f"{name}: {problem}", file=sys.stderr)
-                continue
-            runs.setdefault(name, []).append(run)
-    return {name: median(found) for name, found in runs.items()}
+    with contextlib.ExitStack() as stack:
+        started = start_all(work, names, ports, stack)
+        for number in range(rounds + 1):
+            for name, (process, port) in list(started.items()):
+                try:
+                    with servers.at_work(process):
+                        run = load(process, port, work, seconds, servers.CORE_OF_CLIENT)
+                except subprocess.CalledProcessError as problem:
+                    print(f"{name}: {problem}", file=sys.stderr)
+                    del started[name]
+                    continue
+                if number > 0:
+                    runs.setdefault(name, []).append(run)
+    return {name: found for name, found in runs.items() if name in started}
 
 
 def keep(key, figures):
@@ -72,7 +84,7 @@ def write(head):
     """Write docs/ from the last figures of every kind of work."""
     kept = json.loads(KEPT.read_text())
     results = [
-        (work, {name: Run(**figures) for name, figures in kept[key].items()})
+        (work, {name: [Run(**x) for x in runs] for name, runs in kept[key].items()})
         for key, work in WORKS.items()
         if key in kept
     ]
@@ -85,8 +97,8 @@ def write(head):
 def arguments():
     """Return what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--only", default=",".join([*WORKS, *TABLES]))
     parser.add_argument("--servers", default=",".join(servers.COMMANDS))
     parser.add_argument(
@@ -111,17 +123,17 @@ def main():
             keep(key, lines)
             print("\n".join(lines), flush=True)
         elif key in WORKS:
-            medians = compare(WORKS[key], names, args.rounds, args.seconds, ports)
-            keep(key, {name: asdict(run) for name, run in medians.items()})
-            print(report.verdict(WORKS[key], medians))
-            print("\n".join(report.rows_of(WORKS[key], medians)), flush=True)
+            found = compare(WORKS[key], names, args.rounds, args.seconds, ports)
+            keep(key, {name: [asdict(x) for x in runs] for name, runs in found.items()})
+            print(report.verdict(WORKS[key], found))
+            print("\n".join(report.rows_of(WORKS[key], found)), flush=True)
         elif key:
             sys.exit(f"no such work: {key}")
     if args.write:
         head = (
             f"CPython {platform.python_version()}, {platform.system()}, one worker on"
         )
-        write(head + f" one core, {args.rounds} rounds of {args.seconds} s.\n\n")
+        write(head + " one core; medians of interleaved rounds of a second.\n\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The servers that are compared: how each is started, with one worker, without logs."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -127,8 +129,25 @@ def running(name, work, port, options=""):
             stop(process)
 
 
+@contextmanager
+def at_work(process):
+    """Let a server run that ``rest`` has stopped, for a while."""
+    os.killpg(process.pid, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        rest(process)
+
+
+def rest(process):
+    """Stop a server where it is, so that it costs the others nothing."""
+    os.killpg(process.pid, signal.SIGSTOP)
+
+
 def stop(process):
     """End the process group, at last by force."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGCONT)
     for signal_number in (15, 9):
         try:
             os.killpg(process.pid, signal_number)
