@@ -163,24 +163,35 @@ extend_response(CallObject *call, PyObject *type, PyObject *message)
 
 /* The scope */
 
-static PyObject *
-new_extensions(module_state *st)
+static int
+new_extensions(struct host *host)
 {
-    return Py_BuildValue("{O{}O{}O{}O{}}", st->str_http_response_pathsend,
-                         st->str_http_response_zerocopysend,
-                         st->str_http_response_trailers,
-                         st->str_http_response_early_hint);
+    module_state *st = host->st;
+    PyObject *const names[HOST_EXTENSIONS] = {
+        st->str_http_response_pathsend,
+        st->str_http_response_zerocopysend,
+        st->str_http_response_trailers,
+        st->str_http_response_early_hint,
+    };
+    PyObject *extensions = PyDict_New();
+
+    for (int i = 0; extensions != NULL && i < HOST_EXTENSIONS; i++) {
+        PyObject *inner = PyDict_New();
+        if (inner == NULL || PyDict_SetItem(extensions, names[i], inner) < 0)
+            Py_CLEAR(extensions);
+        host->extension[i] = inner;
+        Py_XDECREF(inner);
+    }
+    Py_XSETREF(host->extensions, extensions);
+    return extensions == NULL ? -1 : 0;
 }
 
 /* Whether an application has written into what the copies share. */
 static bool
-was_written(PyObject *extensions)
+was_written(const struct host *host)
 {
-    PyObject *key, *value;
-    Py_ssize_t at = 0;
-
-    while (PyDict_Next(extensions, &at, &key, &value)) {
-        if (PyDict_GET_SIZE(value) > 0)
+    for (int i = 0; i < HOST_EXTENSIONS; i++) {
+        if (PyDict_GET_SIZE(host->extension[i]) > 0)
             return true;
     }
     return false;
@@ -190,9 +201,9 @@ was_written(PyObject *extensions)
 PyObject *
 extend_scope(struct host *host, const struct http_head *head)
 {
-    if (host->extensions == NULL || was_written(host->extensions))
-        Py_XSETREF(host->extensions, new_extensions(host->st));
-    PyObject *copy = host->extensions == NULL ? NULL : PyDict_Copy(host->extensions);
+    if ((host->extensions == NULL || was_written(host)) && new_extensions(host) < 0)
+        return NULL;
+    PyObject *copy = PyDict_Copy(host->extensions);
     if (copy != NULL && head->version == HTTP_1_0 && /* which has neither */
         (PyDict_DelItem(copy, host->st->str_http_response_trailers) < 0 ||
          PyDict_DelItem(copy, host->st->str_http_response_early_hint) < 0))

@@ -68,6 +68,7 @@ fill_scope(struct host *host)
         }
     }
     Py_XSETREF(host->scope, scope);
+    host->server = NULL;
     return 0;
 }
 

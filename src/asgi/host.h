@@ -46,6 +46,8 @@ struct host_ws {
     struct cast cast;        /* the message that was sent last */
 };
 
+#define HOST_EXTENSIONS 4 /* of a request */
+
 struct host {
     module_state *st; /* borrowed from the owner's type */
     PyObject *owner;  /* borrowed: the Server object that this is a part of */
@@ -63,8 +65,10 @@ struct host {
     PyObject
         *extensions; /* the dict that "extensions" of a request is a copy of; NULL at
                              first */
-    PyObject *asgi;  /* ... and its "asgi" */
-    PyObject *state; /* the lifespan's state, a dict */
+    PyObject *extension[HOST_EXTENSIONS]; /* borrowed: the empty dicts in it */
+    PyObject *server; /* borrowed: the "server" that both scopes have; NULL: none yet */
+    PyObject *asgi;   /* ... and its "asgi" */
+    PyObject *state;  /* the lifespan's state, a dict */
     PyObject *root_path; /* str, empty or beginning with "/" */
 
     /* What clients that stay say again and again: the last (name, value) by enum

@@ -343,6 +343,27 @@ set_borrowed(PyObject *scope, PyObject *key, PyObject *value)
     return value == NULL ? -1 : PyDict_SetItem(scope, key, value);
 }
 
+/* Most servers have one endpoint, whose name is in the template from its first request
+ * on. */
+static int
+fill_server(struct host *host, PyObject *scope, struct endpoint *endpoint)
+{
+    PyObject *key = host->st->str_server;
+    PyObject *server = server_of(endpoint);
+
+    if (server == NULL)
+        return -1;
+    if (LIKELY(server == host->server))
+        return 0;
+    if (host->server == NULL) {
+        if (PyDict_SetItem(host->scope, key, server) < 0 ||
+            PyDict_SetItem(host->scope_websocket, key, server) < 0)
+            return -1;
+        host->server = server;
+    }
+    return PyDict_SetItem(scope, key, server);
+}
+
 static int
 fill_connection(struct host *host, PyObject *scope, struct peer *peer,
                 const struct http_head *head)
@@ -354,7 +375,7 @@ fill_connection(struct host *host, PyObject *scope, struct peer *peer,
         return -1;
     if (UNLIKELY(told != NULL) && told->host.len > 0)
         return set_new(scope, st->str_server, named_server(peer, told));
-    return set_borrowed(scope, st->str_server, server_of(peer->endpoint));
+    return fill_server(host, scope, peer->endpoint);
 }
 
 static int
@@ -425,8 +446,12 @@ fill_http(struct host *host, PyObject *scope, struct peer *peer,
     if (is_secure(peer, head->forwarded) &&
         set_borrowed(scope, st->str_scheme, st->str_https) < 0)
         return -1;
-    if (set_new(scope, st->str_method, method_text(st, head->method)) < 0)
+    PyObject *method = method_text(st, head->method);
+    if (method != st->str_GET && set_borrowed(scope, st->str_method, method) < 0) {
+        Py_XDECREF(method);
         return -1;
+    }
+    Py_DECREF(method);
     return fill_extensions(host, scope, peer, extend_scope(host, head));
 }
 

@@ -4,6 +4,8 @@
 
 #include <assert.h> /* assert */
 
+#include "base/word.h" /* word_at, word_equal, word_less */
+
 /* What a byte may be part of. */
 #define VALUE 1u /* a field value: field-vchar, space and tab (RFC 9110 5.5) */
 #define TOKEN 2u /* a token: tchar (RFC 9110 5.6.2) */
@@ -182,6 +184,11 @@ size_t
 field_value_span(const char *p, size_t n)
 {
     size_t i = 0;
+    for (; i + sizeof(uint64_t) <= n; i += sizeof(uint64_t)) {
+        uint64_t word = word_at(p + i);
+        if ((word_less(word, 0x20) | word_equal(word, 0x7f)) != 0)
+            break; /* a tab may stand in it, too */
+    }
     while (i < n && (kinds[(uint8_t)p[i]] & VALUE) != 0)
         i++;
     return i;

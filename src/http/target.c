@@ -4,11 +4,10 @@
 
 #include <stdint.h> /* uint8_t, uint64_t */
 
-#include "base/err.h" /* ERR_TARGET */
+#include "base/err.h"  /* ERR_TARGET */
+#include "base/word.h" /* word_at, word_equal */
 
 #define PORT_MAX 65535u
-#define ONES 0x0101010101010101u  /* 1 in each byte of a word */
-#define HIGHS 0x8080808080808080u /* the highest bit of each byte */
 
 /* 0 to 15, or 16 when `byte` is no hexadecimal digit. */
 static unsigned
@@ -195,24 +194,15 @@ target_is_host(struct slice host)
 
 /* ---- Targets -------------------------------------------------------------------- */
 
-/* Bytes that are zero in `word` have their highest bit set in the result; bytes above
- * such a byte may have it, too. */
-static inline uint64_t
-zero_bytes(uint64_t word)
-{
-    return (word - ONES) & ~word & HIGHS;
-}
-
 /* Whether "?", "#" or a backslash is in `s`. */
 static inline bool
 has_mark(struct slice s)
 {
-    uint64_t word;
     size_t i = 0;
-    for (; i + sizeof word <= s.len; i += sizeof word) {
-        memcpy(&word, s.ptr + i, sizeof word);
-        if ((zero_bytes(word ^ ONES * '?') | zero_bytes(word ^ ONES * '#') |
-             zero_bytes(word ^ ONES * '\\')) != 0)
+    for (; i + sizeof(uint64_t) <= s.len; i += sizeof(uint64_t)) {
+        uint64_t word = word_at(s.ptr + i);
+        if ((word_equal(word, '?') | word_equal(word, '#') | word_equal(word, '\\')) !=
+            0)
             return true;
     }
     for (; i < s.len; i++) {
@@ -324,11 +314,10 @@ target_decode(struct slice raw, char *out)
 bool
 target_is_plain(struct slice raw)
 {
-    uint64_t word;
     size_t i = 0;
-    for (; i + sizeof word <= raw.len; i += sizeof word) {
-        memcpy(&word, raw.ptr + i, sizeof word);
-        if (((zero_bytes(word ^ ONES * '%') | word) & HIGHS) != 0)
+    for (; i + sizeof(uint64_t) <= raw.len; i += sizeof(uint64_t)) {
+        uint64_t word = word_at(raw.ptr + i);
+        if (((word_equal(word, '%') | word) & WORD_HIGHS) != 0)
             return false;
     }
     for (; i < raw.len; i++) {

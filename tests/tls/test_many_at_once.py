@@ -9,7 +9,7 @@ CLIENTS, MESSAGES, BYTES = 6, 30, 40_000
 
 
 def test_messages_of_all_reach_all_in_order(authority, localhost):
-    """An application that answers one connection wakes others that were read already."""
+    """An application that answers one wakes others, of which bytes were read."""
     sends = []
     all_are_there = threading.Barrier(CLIENTS)
 
