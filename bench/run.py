@@ -44,7 +44,7 @@ def start_all(work, names, ports, stack):
         except RuntimeError as problem:
             print(f"{name}: {problem}", file=sys.stderr)
             continue
-        servers.rest(process)
+        servers.rest(name, process)
         started[name] = process, port
     return started
 
@@ -52,7 +52,7 @@ def start_all(work, names, ports, stack):
 def compare(work, names, rounds, seconds, ports):
     """Return the runs of each server, one for each round.
 
-    All stand side by side; the one that is loaded runs, and the others are stopped.
+    All stand side by side; the one that is loaded runs, and the others sleep.
     What the machine does meanwhile falls out of the ratios of a round. The first round
     warms them.
     """
@@ -62,7 +62,7 @@ def compare(work, names, rounds, seconds, ports):
         for number in range(rounds + 1):
             for name, (process, port) in list(started.items()):
                 try:
-                    with servers.at_work(process):
+                    with servers.at_work(name, process):
                         run = load(process, port, work, seconds, servers.CORE_OF_CLIENT)
                 except subprocess.CalledProcessError as problem:
                     print(f"{name}: {problem}", file=sys.stderr)

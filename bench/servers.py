@@ -66,6 +66,10 @@ http {{
 """
 
 
+RESTLESS = {"fastpysgi", "weft"}
+"""Those that take CPU time while they have nothing to do."""
+
+
 def is_there(name):
     """Return whether the server is installed."""
     if name == "fastpysgi":
@@ -130,18 +134,19 @@ def running(name, work, port, options=""):
 
 
 @contextmanager
-def at_work(process):
+def at_work(name, process):
     """Let a server run that ``rest`` has stopped, for a while."""
     os.killpg(process.pid, signal.SIGCONT)
     try:
         yield
     finally:
-        rest(process)
+        rest(name, process)
 
 
-def rest(process):
-    """Stop a server where it is, so that it costs the others nothing."""
-    os.killpg(process.pid, signal.SIGSTOP)
+def rest(name, process):
+    """Stop a server where it is if it would cost the others something."""
+    if name in RESTLESS:
+        os.killpg(process.pid, signal.SIGSTOP)
 
 
 def stop(process):
