@@ -4,25 +4,14 @@
 
 #include <stddef.h> /* ptrdiff_t */
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Not 0 where one of eight bytes is `byte`. */
-static uint64_t
-any_is(uint64_t eight, unsigned char byte)
-{
-    uint64_t x = eight ^ EACH(byte);
-
-    return (x - EACH(1)) & ~x & EACH(0x80);
-}
+#include "base/word.h"
 
 /* Whether eight bytes all stay as they are. */
 static bool
 are_plain(uint64_t eight)
 {
-    uint64_t below = (eight - EACH(0x20)) & ~eight & EACH(0x80);
-
-    return ((eight & EACH(0x80)) | below | any_is(eight, '"') | any_is(eight, '\\') |
-            any_is(eight, 0x7f)) == 0;
+    return ((eight & WORD_HIGHS) | word_less(eight, 0x20) | word_equal(eight, '"') |
+            word_equal(eight, '\\') | word_equal(eight, 0x7f)) == 0;
 }
 
 static char *
@@ -50,8 +39,7 @@ copy_plain(char *at, const char *p, size_t n)
     size_t done = 0;
 
     for (; n - done >= 8; done += 8) {
-        uint64_t eight;
-        memcpy(&eight, p + done, 8);
+        uint64_t eight = word_at(p + done);
         if (!are_plain(eight))
             return done;
         memcpy(at + done, &eight, 8);

@@ -29,7 +29,7 @@ struct conn;
 /* Answers are written back to back, and for a like reason; but none waits for more than so
  * many others, or so long beyond the request that runs then. */
 #define TURN_FLUSH_EVERY 64
-#define TURN_FLUSH_NS 300000u
+#define TURN_FLUSH_NS 800000u
 
 /* Steps of handshakes in one turn: they cost a hundred times what a request does, and
  * requests must not wait for all of them. */

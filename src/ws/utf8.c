@@ -4,9 +4,8 @@
 
 #include <string.h> /* memcpy */
 
+#include "base/word.h"
 #include "ws/utf8_ways.h"
-
-#define HIGH_BITS 0x8080808080808080u
 
 /* Words of ASCII. */
 static size_t
@@ -15,9 +14,7 @@ scalar_span(const char *p, size_t n)
     size_t i = 0;
 
     for (; i + 16 <= n; i += 16) {
-        uint64_t words[2];
-        memcpy(words, p + i, sizeof words);
-        if (((words[0] | words[1]) & HIGH_BITS) != 0)
+        if (((word_at(p + i) | word_at(p + i + 8)) & WORD_HIGHS) != 0)
             break;
     }
     return i;
@@ -103,13 +100,10 @@ ws_utf8_check(const struct ws_utf8_way *way, struct ws_utf8 *state, struct slice
     if (bytes.len - i >= 16)
         i += way->span(bytes.ptr + i, bytes.len - i);
     while (i < bytes.len) {
-        uint64_t word;
-        if (state->missing == 0 && bytes.len - i >= sizeof word) {
-            memcpy(&word, bytes.ptr + i, sizeof word);
-            if ((word & HIGH_BITS) == 0) {
-                i += sizeof word;
-                continue;
-            }
+        if (state->missing == 0 && bytes.len - i >= sizeof(uint64_t) &&
+            (word_at(bytes.ptr + i) & WORD_HIGHS) == 0) {
+            i += sizeof(uint64_t);
+            continue;
         }
         if (!next(state, (uint8_t)bytes.ptr[i++]))
             return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/c/test_conn.c — when a connection writes, and when it says that output has
- * drained: over a transport that takes as much as the test allows. */
+ * drained: over a transport that takes as much as the test allows; and in which order many
+ * are read and fed. */
 #include "server/conn.c"
 
 #include <sys/socket.h> /* socketpair */
@@ -12,13 +13,35 @@
 static size_t may_take; /* bytes that the transport still takes */
 static int ndrained;    /* calls of on_drained */
 
+/* What connections are read and fed, by their numbers from 1: "r1 r2 f1 f2 ". */
+static struct {
+    struct conn *conns[2];
+    char text[64];
+    void (*when_fed)(int number); /* NULL: nothing happens then */
+} story;
+
+static int
+number_of(const struct conn *conn)
+{
+    return conn == story.conns[0] ? 1 : 2;
+}
+
+static void
+tell(const char *what, const struct conn *conn)
+{
+    size_t n = strlen(story.text);
+    snprintf(story.text + n, sizeof story.text - n, "%s%d ", what, number_of(conn));
+}
+
 static ssize_t
 fake_read(struct io *io, char *at, size_t n)
 {
-    (void)io;
-    (void)at;
-    (void)n;
-    return ERR_AGAIN;
+    if (story.conns[0] == NULL)
+        return ERR_AGAIN;
+    tell("r", container_of(io, struct conn, plain));
+    is(n >= TURN_AHEAD_BYTES, true, "there is room for the read");
+    at[0] = 'x';
+    return 1;
 }
 
 static ssize_t
@@ -71,11 +94,17 @@ count_drained(struct wire *wire, void *session)
 }
 
 static void
-take_nothing(struct wire *wire, void *session, struct slice *in)
+take_all(struct wire *wire, void *session, struct slice *in)
 {
-    (void)wire;
+    struct conn *conn = container_of(wire, struct conn, wire);
+
     (void)session;
-    (void)in;
+    if (in->len == 0 || story.conns[0] == NULL)
+        return;
+    tell("f", conn);
+    *in = slice_skip(*in, in->len);
+    if (story.when_fed != NULL)
+        story.when_fed(number_of(conn));
 }
 
 static void
@@ -93,7 +122,7 @@ begin_nothing(struct wire *wire)
 }
 
 static const struct session_ops session_ops = {
-    .feed = take_nothing,
+    .feed = take_all,
     .on_eof = nothing,
     .before_flush = nothing,
     .on_drained = count_drained,
@@ -140,6 +169,7 @@ turn_set_up(struct turn *turn)
     outq_pools_init(&turn->out_pools, 4);
     pool_init(&turn->conn_pool, sizeof(struct conn), 4);
     turn->next_due_ms = turn->armed_ms = TIMER_NEVER;
+    turn->scratch = mem_alloc(TURN_SCRATCH_BYTES);
     is(poller_new(&turn->poller), 0, "a poller");
 }
 
@@ -227,6 +257,95 @@ test_drained_is_not_said_of_little(struct turn *turn)
     disconnect(turn, conn);
 }
 
+/* Two connections are ready in one turn; `when_fed` is what happens inside of it. */
+static void
+two_are_ready(struct turn *turn, void (*when_fed)(int number))
+{
+    for (int i = 0; i < 2; i++) {
+        struct conn *conn = connect_to(turn);
+        for (int j = 0; j < i; j++)
+            conn = container_of(conn->link.next, struct conn, link);
+        story.conns[i] = conn;
+    }
+    story.text[0] = '\0';
+    story.when_fed = when_fed;
+    turn->is_running = true;
+    for (int i = 0; i < 2; i++) {
+        struct conn *conn = story.conns[i];
+        conn->io->is_ready = true;
+        conn->io->ops = &fake_io;
+        conn->wire.wants_read = true;
+        turn_take(turn, conn, POLLER_READ);
+    }
+    turn_feed(turn);
+}
+
+static void
+two_go(struct turn *turn)
+{
+    struct conn *conns[2] = {story.conns[0], story.conns[1]};
+
+    story.conns[0] = story.conns[1] = NULL;
+    for (int i = 0; i < 2; i++) {
+        conn_abort(conns[i], 0);
+        list_remove(&conns[i]->dirty);
+        conn_bury(conns[i]);
+    }
+    turn->ndirty = 0;
+    turn->is_running = false;
+}
+
+static void
+test_many_are_read_before_the_first_is_fed(struct turn *turn)
+{
+    two_are_ready(turn, NULL);
+    ok(strcmp(story.text, "r1 r2 f1 f2 ") == 0, "both are read, then fed: %s",
+       story.text);
+    is(turn->scratch_used, 0, "their memory is free again");
+    two_go(turn);
+}
+
+/* The first one's application has both served at once, where the second's transport has
+ * more to read. */
+static void
+serve_both(int number)
+{
+    struct turn *turn = story.conns[0]->turn;
+
+    if (number != 1)
+        return;
+    turn_touch(turn, story.conns[0]);
+    turn_touch(turn, story.conns[1]);
+    turn->waiting_ns = 0;
+    turn->service.clock.ns = TURN_FLUSH_NS;
+    story.conns[1]->io->has_more = true;
+}
+
+static void
+test_what_was_read_first_is_fed_first(struct turn *turn)
+{
+    two_are_ready(turn, serve_both);
+    ok(strncmp(story.text, "r1 r2 f1 f2 ", 12) == 0, "no read overtakes: %s",
+       story.text);
+    story.conns[1]->io->has_more = false;
+    two_go(turn);
+}
+
+static void
+close_the_second(int number)
+{
+    if (number == 1)
+        conn_abort(story.conns[1], 0);
+}
+
+static void
+test_a_connection_that_has_died_is_not_fed(struct turn *turn)
+{
+    two_are_ready(turn, close_the_second);
+    ok(strcmp(story.text, "r1 r2 f1 ") == 0, "the first alone is fed: %s", story.text);
+    two_go(turn);
+}
+
 int
 main(void)
 {
@@ -236,6 +355,10 @@ main(void)
     test_drained_is_said_after_a_high_mark_that_one_write_clears(&turn);
     test_drained_waits_for_the_low_mark(&turn);
     test_drained_is_not_said_of_little(&turn);
+    test_many_are_read_before_the_first_is_fed(&turn);
+    test_what_was_read_first_is_fed_first(&turn);
+    test_a_connection_that_has_died_is_not_fed(&turn);
+    mem_free(turn.scratch);
     poller_free(turn.poller);
     pool_fini(&turn.conn_pool);
     outq_pools_fini(&turn.out_pools);
