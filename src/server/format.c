@@ -92,6 +92,27 @@ read_field_atom(struct reading *r, struct slice inner, struct atom *atom)
                       inner.ptr[inner.len - 1] == 'o', atom);
 }
 
+static bool
+is_figure(enum atom_kind kind)
+{
+    switch (kind) {
+    case ATOM_PORT:
+    case ATOM_QUEUE:
+    case ATOM_STATUS:
+    case ATOM_BYTES_OR_DASH:
+    case ATOM_BYTES_OUT:
+    case ATOM_BYTES_IN:
+    case ATOM_SECONDS:
+    case ATOM_MILLISECONDS:
+    case ATOM_MICROSECONDS:
+    case ATOM_DECIMAL_SECONDS:
+    case ATOM_PID:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static int
 read_atom(struct reading *r, struct slice inner, struct atom *atom)
 {
@@ -109,6 +130,7 @@ read_atom(struct reading *r, struct slice inner, struct atom *atom)
             if (name == NULL || !slice_equal(inner, slice_of(name)))
                 continue;
             atom->kind = atoms[i].kind;
+            atom->is_figure = is_figure(atom->kind);
             atom->most = atoms[i].most;
             return 0;
         }

@@ -25,6 +25,7 @@ struct atom {
     uint32_t most;  /* bytes; 0: it is text of any length */
     uint32_t tail;  /* bytes of a line to leave for what follows */
     bool is_json;   /* quoted, or null */
+    bool is_figure; /* a number, which put_figure writes */
 };
 
 /* A field that is kept of each exchange. */

@@ -102,42 +102,47 @@ format_note(const struct format *format, struct stream *s, const struct http_hea
 
 /* Values */
 
-static void
+static inline void
 put(struct pen *pen, struct slice bytes)
 {
     memcpy(pen->at, bytes.ptr, bytes.len);
     pen->at += bytes.len;
 }
 
-/* A literal of the format, behind which there is FORMAT_SLACK: by whole words, since a call
- * of memcpy takes longer than most of them. */
+/* What is short, and behind which there is FORMAT_SLACK: by whole words, since a call of
+ * memcpy takes longer than most of them. */
 static inline void
-put_literal(struct pen *pen, struct slice bytes)
+put_short(struct pen *pen, struct slice bytes)
 {
     for (size_t i = 0; i < bytes.len; i += FORMAT_SLACK)
         memcpy(pen->at + i, bytes.ptr + i, FORMAT_SLACK);
     pen->at += bytes.len;
 }
 
+/* Two digits at a time, from behind. */
 static inline void
 put_number(struct pen *pen, uint64_t number)
 {
-    uint64_t unit = 10;
-    char *at = pen->at + 1;
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    char digits[20 + FORMAT_SLACK], *end = digits + 20, *at = end;
 
-    while (number >= unit && at < pen->at + 19) {
-        unit *= 10;
-        at++;
+    for (; number >= 100; number /= 100) {
+        at -= 2;
+        memcpy(at, pairs + number % 100 * 2, 2);
     }
-    if (number >= unit)
-        at++; /* twenty digits */
-    pen->at = at;
-    do {
-        *--at = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
+    if (number >= 10) {
+        at -= 2;
+        memcpy(at, pairs + number * 2, 2);
+    } else {
+        *--at = (char)('0' + number);
+    }
+    put_short(pen, slice_new(at, (size_t)(end - at)));
 }
 
+/* What others have told, and may hold anything. */
 static void
 put_text(struct pen *pen, struct slice text)
 {
@@ -421,30 +426,30 @@ put_pid_brackets(struct pen *pen)
 }
 
 /* What is no number, and is put together here. */
-static bool
+static void
 put_made(struct pen *pen, enum atom_kind kind)
 {
     switch (kind) {
     case ATOM_HOST:
         put_address(pen, client_of(pen->s));
-        return true;
+        break;
     case ATOM_CLIENT_ADDR:
         put_address_and_port(pen, client_of(pen->s));
-        return true;
+        break;
     case ATOM_UPSTREAM:
         put_address_and_port(pen, proxy_of(pen->s));
-        return true;
+        break;
     case ATOM_TIME_BRACKETS:
         put_time_brackets(pen);
-        return true;
+        break;
     case ATOM_PID_BRACKETS:
         put_pid_brackets(pen);
-        return true;
+        break;
     case ATOM_LINE:
         put_line(pen);
-        return true;
+        break;
     default:
-        return false;
+        break;
     }
 }
 
@@ -491,11 +496,14 @@ put_figure(struct pen *pen, enum atom_kind kind)
 }
 
 static void
-put_quoted(struct pen *pen, struct slice text)
+put_quoted(struct pen *pen, const struct atom *atom, struct slice text)
 {
     *pen->at++ = '"';
     pen->end--;
-    put_text(pen, text);
+    if (atom->most > 0 && atom->kind != ATOM_TRACE_ID && atom->kind != ATOM_PARENT_ID)
+        put(pen, text); /* ours: it fits, and there is nothing to escape */
+    else
+        put_text(pen, text);
     *pen->at++ = '"';
 }
 
@@ -504,26 +512,25 @@ put_json(struct pen *pen, const struct atom *atom)
 {
     struct slice text;
 
-    if (text_of(pen, atom, &text)) {
+    if (!atom->is_figure && text_of(pen, atom, &text)) {
         if (text.ptr == NULL)
             put(pen, slice_of("null"));
         else
-            put_quoted(pen, text);
+            put_quoted(pen, atom, text);
         return;
     }
     if (is_absent(pen->s, atom->kind)) {
         put(pen, slice_of("null"));
         return;
     }
-    char *open = pen->at++;
-    pen->end--;
-    if (put_made(pen, atom->kind)) {
-        *open = '"';
-        *pen->at++ = '"';
+    if (atom->is_figure) {
+        put_figure(pen, atom->kind);
         return;
     }
-    pen->at = open;
-    put_figure(pen, atom->kind);
+    *pen->at++ = '"';
+    pen->end--;
+    put_made(pen, atom->kind);
+    *pen->at++ = '"';
 }
 
 static void
@@ -533,12 +540,14 @@ put_atom(struct pen *pen, const struct atom *atom)
 
     if (atom->is_json) {
         put_json(pen, atom);
-    } else if (text_of(pen, atom, &text)) {
+    } else if (!atom->is_figure && text_of(pen, atom, &text)) {
         put_text(pen, text.ptr != NULL ? text : slice_of("-"));
     } else if (is_absent(pen->s, atom->kind)) {
         *pen->at++ = '-';
-    } else if (!put_made(pen, atom->kind)) {
+    } else if (atom->is_figure) {
         put_figure(pen, atom->kind);
+    } else {
+        put_made(pen, atom->kind);
     }
 }
 
@@ -551,11 +560,11 @@ format_line(const struct format *format, const struct stream *s,
 
     for (uint32_t i = 0; i < format->natoms; i++) {
         const struct atom *atom = &format->atoms[i];
-        put_literal(&pen, atom->before);
+        put_short(&pen, atom->before);
         pen.end = out + FORMAT_LINE_BYTES - atom->tail;
         put_atom(&pen, atom);
     }
-    put_literal(&pen, format->last);
+    put_short(&pen, format->last);
     *pen.at++ = '\n';
     return (size_t)(pen.at - out);
 }
