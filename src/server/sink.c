@@ -133,7 +133,7 @@ write_all(int fd, struct slice bytes, const bool *gives_up)
 static struct slice
 some_lines(struct slice lines, size_t most)
 {
-    if (lines.len <= most)
+    if (lines.ptr == NULL || lines.len <= most)
         return lines;
     const char *last = memrchr(lines.ptr, '\n', most);
     if (last == NULL)
