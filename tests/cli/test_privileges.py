@@ -6,12 +6,21 @@ import pwd
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from command import HERE, connect, request, run, serve, talk
 from crews import pids
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change")
+
+def others_can_reach(path):
+    return all(x.stat().st_mode & stat.S_IXOTH for x in Path(path).resolve().parents)
+
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or not others_can_reach(HERE),
+    reason="only root can change, and others must reach what they are to run",
+)
 KINDS = pytest.mark.parametrize(
     "words", [[], ["--workers", "2"], ["--workers", "1", "--preload"]],
     ids=["alone", "workers", "preload"],
