@@ -1,63 +1,61 @@
 """What many send at once over TLS is heard in order, whoever else it wakes."""
 
-import threading
+import asyncio
 
 from talking import Secure, client_context
-from websockets.sync.client import connect
+from websockets.asyncio.client import connect
 
 CLIENTS, MESSAGES, BYTES = 6, 30, 40_000
+
+
+async def room(scope, receive, send, sends):
+    """Send what each client sends to all."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    sends.append(send)
+    while (message := await receive())["type"] == "websocket.receive":
+        for each in list(sends):
+            await each({"type": "websocket.send", "bytes": message["bytes"]})
+    sends.remove(send)
+
+
+async def send_all(client, number):
+    for i in range(MESSAGES):
+        await client.send(bytes([number, i]) * (BYTES // 2))
+
+
+async def talk(number, url, context, all_are_there):
+    """Send all messages of one client; return whose messages were heard, and which."""
+    heard = []
+    async with connect(url, ssl=context, max_size=None, compression=None) as client:
+        await all_are_there.wait()
+        sender = asyncio.create_task(send_all(client, number))
+        while len(heard) < CLIENTS * MESSAGES:
+            message = await asyncio.wait_for(client.recv(), 20)
+            assert len(message) == BYTES
+            heard.append((message[0], message[1]))
+        await sender
+        await all_are_there.wait()
+    return heard
+
+
+async def talk_all(url, context):
+    all_are_there = asyncio.Barrier(CLIENTS)
+    talks = [talk(i, url, context, all_are_there) for i in range(CLIENTS)]
+    return await asyncio.gather(*talks)
 
 
 def test_messages_of_all_reach_all_in_order(authority, localhost):
     """An application that answers one wakes others, of which bytes were read."""
     sends = []
-    all_are_there = threading.Barrier(CLIENTS)
 
-    async def room(scope, receive, send):
-        if scope["type"] != "websocket":
-            return
-        await receive()
-        await send({"type": "websocket.accept"})
-        sends.append(send)
-        while (message := await receive())["type"] == "websocket.receive":
-            for each in list(sends):
-                await each({"type": "websocket.send", "bytes": message["bytes"]})
-        sends.remove(send)
+    async def app(scope, receive, send):
+        if scope["type"] == "websocket":
+            await room(scope, receive, send, sends)
 
-    def talk(number, port, heard):
-        context = client_context(authority)
-        with connect(
-            f"wss://localhost:{port}/",
-            sock=None,
-            ssl=context,
-            max_size=None,
-            compression=None,
-        ) as client:
-            all_are_there.wait(20)
-            sender = threading.Thread(target=send_all, args=(client, number))
-            sender.start()
-            for _ in range(CLIENTS * MESSAGES):
-                message = client.recv(timeout=20)
-                assert len(message) == BYTES
-                heard.append((message[0], message[1]))
-            sender.join()
-            all_are_there.wait(20)
-
-    def send_all(client, number):
-        for i in range(MESSAGES):
-            client.send(bytes([number, i]) * (BYTES // 2))
-
-    heard = [[] for _ in range(CLIENTS)]
-    with Secure(room, localhost) as serving:
-        port = serving.place[1]
-        threads = [
-            threading.Thread(target=talk, args=(i, port, heard[i]))
-            for i in range(CLIENTS)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    with Secure(app, localhost) as serving:
+        url = f"wss://localhost:{serving.place[1]}/"
+        heard = asyncio.run(talk_all(url, client_context(authority)))
     for of_one in heard:
         for sender in range(CLIENTS):
             got = [i for who, i in of_one if who == sender]
