@@ -1,5 +1,5 @@
-# Verbs: run test build check fmt asan fuzz neon browser autobahn h2spec bench soak
-#   wheel clean.
+# Verbs: run test build check fmt asan fuzz neon ktls browser autobahn h2spec bench
+#   soak wheel clean.
 # PYTHON names another interpreter; it has a virtual environment and builds of its own.
 
 PYTHON ?= python3
@@ -15,8 +15,8 @@ export PATH := $(abspath $(BIN)):$(PATH)
 PORT ?= 8000
 RUNS ?= 1000000
 
-.PHONY: run test build debug check fmt asan fuzz neon browser autobahn h2spec bench \
-	soak wheel clean \
+.PHONY: run test build debug check fmt asan fuzz neon ktls browser autobahn h2spec \
+	bench soak wheel clean \
 	test-c test-fuzz test-wire test-py venv asan-build
 
 run: build
@@ -66,6 +66,11 @@ fuzz: asan-build $(VENV)/.test
 neon:
 	@tools/setup.sh --neon $(PYTHON)
 	@tools/neon.sh build/neon
+
+ktls: debug $(VENV)/.test
+	@tools/setup.sh --ktls $(PYTHON)
+	@PYTHONPATH=$(call EXTENSIONS,$(abspath $(DEBUG))) tools/ktls.sh build/ktls \
+		$(BIN)/python $(if $(TESTS),$(TESTS),tests/tls)
 
 build/tls_load: bench/c/tls_load.c
 	@cc -O2 -Wall -Wextra -o $@ $< -lssl -lcrypto
