@@ -188,7 +188,7 @@ OPTIONS = (
     Option("--ssl-watch", "ssl_watch", _TLS, "SECONDS", "10",
            "how often is looked whether those files have changed; 0: never", "limit"),
     Option("--ktls", "ktls", _TLS, "auto|off", "auto",
-           "whether the kernel may encrypt; it never does yet"),
+           "whether the kernel encrypts what is sent over TLS, where it can"),
     Option("--redirect-http", "redirect_http", _TLS, "PORT", "",
            "port that sends plain HTTP to https", "int"),
     Option("--hsts", "hsts", _TLS, "SECONDS", "",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import os
 import socket
+import struct
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bolide import _engine
 from bolide.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,6 +38,9 @@ SECRET_BYTES = 32
 TICKET_S_MAX = 604800
 """A week (RFC 8446 4.6.1)."""
 
+_TCP_ULP, _SOL_TLS, _TLS_TX, _AES_GCM_128 = 31, 282, 1, 51
+"""Of linux/tcp.h, linux/socket.h and linux/tls.h."""
+
 ALPN = (b"h2", b"http/1.1")
 """The protocols offered, the best first; the first not without ``http2``."""
 
@@ -50,7 +57,7 @@ class TLS(NamedTuple):
     versions: tuple[int, int]
     verify: int
     ktls: bool
-    """Whether the kernel may encrypt; it never does yet."""
+    """Whether the kernel may encrypt, where it can."""
     ticket_s: int
     ticket_key: bytes | None
     alpn: tuple[bytes, ...]
@@ -68,6 +75,7 @@ class TLS(NamedTuple):
             "version_min": self.versions[0],
             "version_max": self.versions[1],
             "verify": self.verify,
+            "ktls": self.ktls and not ktls_refusal(),
             "ticket_s": self.ticket_s,
             "ticket_secret": self._secret(),
             "alpn": list(self.alpn),
@@ -216,25 +224,34 @@ def _ktls(given: Any) -> bool:
 
 def ktls_note() -> str:
     """Return the line that tells at the start who encrypts, where "auto" may choose."""
-    if _kernel_speaks_tls():
-        return (
-            "TLS is encrypted in the process: the kernel could, which is not used yet"
-        )
-    return "TLS is encrypted in the process: the kernel has no TLS"
+    refusal = ktls_refusal()
+    if refusal:
+        return f"kTLS is off, TLS is encrypted in the process: {refusal}"
+    return "kTLS is on: the kernel encrypts what is sent, where it has the cipher"
 
 
-def _kernel_speaks_tls() -> bool:
-    """Whether a connected socket can be given to the kernel's TLS; loads its module."""
-    tcp_ulp = 31  # linux/tcp.h
+@functools.cache
+def ktls_refusal() -> str:
+    """Return why the kernel cannot encrypt for this process; empty where it can.
+
+    Asks it once, which loads its module; so a privileged parent asks for its workers.
+    """
+    if not _engine.has_ktls():
+        return "OpenSSL is built without it"
+    # linux/tls.h: TLS 1.3, AES-128-GCM, and a key of zeros for a socket that sends none
+    keys = struct.pack("=HH36x", 0x0304, _AES_GCM_128)
     try:
         with (
             socket.create_server(("127.0.0.1", 0)) as listener,
             socket.create_connection(listener.getsockname()) as probe,
         ):
-            probe.setsockopt(socket.IPPROTO_TCP, tcp_ulp, b"tls")
-    except OSError:
-        return False
-    return True
+            probe.setsockopt(socket.IPPROTO_TCP, _TCP_ULP, b"tls")
+            probe.setsockopt(_SOL_TLS, _TLS_TX, keys)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return "the kernel has no TLS"
+        return f"the kernel refuses: {os.strerror(error.errno or 0)}"
+    return ""
 
 
 def _seconds(given: Any) -> int:

@@ -33,6 +33,10 @@ struct io_ops {
      * writev does, 0 being some progress.  ERR_IO: the file ends before. */
     ssize_t (*write_file)(struct io *io, int fd, uint64_t offset, size_t n);
 
+    /* Whether closing loses nothing of what was written; where not, io->wants_write is
+     * set.  NULL: nothing ever is lost. */
+    bool (*is_out)(struct io *io);
+
     /* Ends our writing side: the peer sees a clean end after what was written. */
     void (*shutdown)(struct io *io);
 
@@ -59,5 +63,9 @@ struct io {
 /* Makes `io` the plain transport over `fd`, a non-blocking socket that it owns from now
  * on. */
 void io_plain_init(struct io *io, int fd);
+
+/* What the plain transport does, for others whose bytes the kernel takes as they are. */
+ssize_t io_plain_writev(struct io *io, const struct iovec *iov, int n);
+ssize_t io_plain_write_file(struct io *io, int fd, uint64_t offset, size_t n);
 
 #endif

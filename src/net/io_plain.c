@@ -22,8 +22,8 @@ plain_read(struct io *io, char *at, size_t n)
     }
 }
 
-static ssize_t
-plain_writev(struct io *io, const struct iovec *iov, int n)
+ssize_t
+io_plain_writev(struct io *io, const struct iovec *iov, int n)
 {
     const struct msghdr message = {.msg_iov = (struct iovec *)iov,
                                    .msg_iovlen = (size_t)n};
@@ -38,8 +38,8 @@ plain_writev(struct io *io, const struct iovec *iov, int n)
     }
 }
 
-static ssize_t
-plain_write_file(struct io *io, int fd, uint64_t offset, size_t n)
+ssize_t
+io_plain_write_file(struct io *io, int fd, uint64_t offset, size_t n)
 {
     off_t at = (off_t)offset;
 
@@ -73,8 +73,8 @@ plain_close(struct io *io, bool reset)
 
 static const struct io_ops plain_ops = {
     .read = plain_read,
-    .writev = plain_writev,
-    .write_file = plain_write_file,
+    .writev = io_plain_writev,
+    .write_file = io_plain_write_file,
     .shutdown = plain_shutdown,
     .close = plain_close,
 };

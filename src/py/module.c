@@ -15,11 +15,18 @@
 #include "py/access.h"
 #include "py/server_type.h"
 #include "py/tally.h"
+#include "tls/context.h"
 
 static PyObject *
 module_simd(PyObject *Py_UNUSED(mod), PyObject *Py_UNUSED(ignored))
 {
     return PyUnicode_FromString(h1_scan_best()->name);
+}
+
+static PyObject *
+module_has_ktls(PyObject *Py_UNUSED(mod), PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(tls_has_ktls());
 }
 
 static int
@@ -86,6 +93,8 @@ module_free(void *mod)
 static PyMethodDef module_methods[] = {
     {"simd", module_simd, METH_NOARGS,
      "simd()\n--\n\nThe name of the instruction set that heads are scanned with."},
+    {"has_ktls", module_has_ktls, METH_NOARGS,
+     "has_ktls()\n--\n\nWhether OpenSSL knows how to leave encryption to the kernel."},
     {"check_access_format", access_check_format, METH_O,
      "check_access_format($module, text, /)\n--\n\n"
      "Raises ValueError with the reason where `text` is no format."},

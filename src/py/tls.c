@@ -144,7 +144,7 @@ read_secret(struct reading *r, PyObject *mapping, struct tls_config *config)
 static int
 read_config(struct reading *r, PyObject *mapping, struct tls_config *config)
 {
-    uint32_t lowest, highest, verify;
+    uint32_t lowest, highest, verify, ktls;
 
     if (read_pairs(r, mapping, config) < 0 || read_alpn(r, mapping, config) < 0 ||
         read_secret(r, mapping, config) < 0 ||
@@ -155,11 +155,13 @@ read_config(struct reading *r, PyObject *mapping, struct tls_config *config)
         read_number(r, mapping, "version_min", 0x0304, &lowest) < 0 ||
         read_number(r, mapping, "version_max", 0x0304, &highest) < 0 ||
         read_number(r, mapping, "verify", TLS_VERIFY_REQUIRED, &verify) < 0 ||
+        read_number(r, mapping, "ktls", 1, &ktls) < 0 ||
         read_number(r, mapping, "ticket_s", 604800, &config->ticket_s) < 0)
         return -1;
     config->version_min = (uint16_t)lowest;
     config->version_max = (uint16_t)highest;
     config->verify = (uint8_t)verify;
+    config->ktls = ktls != 0;
     config->has_tickets = config->ticket_s > 0;
     return 0;
 }

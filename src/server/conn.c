@@ -129,12 +129,24 @@ conn_abort(struct conn *conn, int why)
     close_now(conn, why != ERR_RESET && why != ERR_TLS);
 }
 
+static void
+set_send_due(struct conn *conn)
+{
+    uint32_t stall_ms = conn->turn->service.limits.send_stall_ms;
+    if (stall_ms != 0 && conn->send_due_ms == TIMER_NEVER)
+        conn->send_due_ms = now_ms(conn) + stall_ms;
+}
+
 /* Everything is out: ends the connection in order. */
 static void
 end(struct conn *conn)
 {
     struct wire *wire = &conn->wire;
 
+    if (conn->io->ops->is_out != NULL && !conn->io->ops->is_out(conn->io)) {
+        set_send_due(conn);
+        return;
+    }
     if (!wire->lingers || wire->ends_with_reset || wire->at_eof) {
         close_now(conn, wire->ends_with_reset);
         return;
@@ -145,14 +157,6 @@ end(struct conn *conn)
     conn->send_due_ms = TIMER_NEVER;
     wire->read_due_ms = now_ms(conn) + conn->turn->service.limits.linger_ms;
     buf_release(&wire->in);
-}
-
-static void
-set_send_due(struct conn *conn)
-{
-    uint32_t stall_ms = conn->turn->service.limits.send_stall_ms;
-    if (stall_ms != 0 && conn->send_due_ms == TIMER_NEVER)
-        conn->send_due_ms = now_ms(conn) + stall_ms;
 }
 
 static void

@@ -217,6 +217,8 @@ set_modes(SSL_CTX *ctx, struct tls_context *context)
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE |
                                  SSL_OP_PRIORITIZE_CHACHA);
+    if (context->ktls)
+        SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
     /* Idle connections give their two record buffers of 17 KiB back. */
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_app_data(ctx, context);
@@ -298,6 +300,7 @@ tls_context_new(const struct tls_config *config, struct tls_context **out,
 
     context->nrefs = 1;
     context->number = config->number;
+    context->ktls = config->ktls;
     context->alpn_len = (uint8_t)config->alpn.len;
     memcpy(context->alpn, config->alpn.ptr, config->alpn.len);
     context->tickets.period_s = config->has_tickets ? config->ticket_s : 0;
@@ -318,6 +321,16 @@ tls_context_new(const struct tls_config *config, struct tls_context **out,
 fail:
     tls_context_release(context);
     return err;
+}
+
+bool
+tls_has_ktls(void)
+{
+#ifdef OPENSSL_NO_KTLS
+    return false;
+#else
+    return true;
+#endif
 }
 
 struct tls_context *

@@ -48,6 +48,7 @@ struct tls_config {
     uint16_t version_min; /* 0x0303 (TLS 1.2) or 0x0304 (TLS 1.3) */
     uint16_t version_max; /* likewise, >= version_min */
     uint8_t verify;       /* enum tls_verify */
+    bool ktls;            /* the kernel may encrypt what is sent, and is able to */
     bool has_tickets;     /* sessions can be resumed */
     uint32_t ticket_s;    /* how long, 1 to 604800 (a week, RFC 8446 4.6.1) */
     uint8_t ticket_secret[TLS_SECRET_BYTES]; /* what all workers' keys come from */
@@ -84,7 +85,11 @@ struct tls_context {
     struct tls_tickets tickets;
     uint8_t alpn[TLS_ALPN_BYTES];
     uint8_t alpn_len;
+    bool ktls; /* see tls_config */
 };
+
+/* Whether OpenSSL knows how to leave encryption to the kernel. */
+bool tls_has_ktls(void);
 
 /* Makes a context, with one reference that is the caller's.  Returns 0; ERR_NOMEM; or
  * ERR_TLS_CONFIG with *why filled in: a file that is missing or malformed, a wrong

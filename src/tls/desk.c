@@ -79,6 +79,19 @@ bio_read(BIO *bio, char *at, int wanted)
     return (int)n;
 }
 
+/* A message other than data, for the kernel to encrypt. */
+static int
+write_to_kernel(BIO *bio, const struct io_tls *t, const char *bytes, int len)
+{
+    if (t->desk->ended == ERR_TLS)
+        return -1; /* on_info has ended it */
+    int sent = BIO_write(t->socket, bytes, len);
+    if (sent <= 0 && !BIO_should_retry(t->socket))
+        t->desk->ended = err_from_errno(errno);
+    BIO_copy_next_retry(bio);
+    return sent;
+}
+
 static int
 bio_write(BIO *bio, const char *bytes, int len)
 {
@@ -87,6 +100,8 @@ bio_write(BIO *bio, const char *bytes, int len)
     size_t n = (size_t)len;
 
     BIO_clear_retry_flags(bio);
+    if (UNLIKELY(t->socket != NULL) && BIO_get_ktls_send(t->socket))
+        return write_to_kernel(bio, t, bytes, len);
     if (n > TLS_DESK_OUT_BYTES - desk->out_len)
         return -1; /* only a flood of answers gets here */
     memcpy(desk->out + desk->out_len, bytes, n);
@@ -94,16 +109,35 @@ bio_write(BIO *bio, const char *bytes, int len)
     return len;
 }
 
+/* OpenSSL flushes before it hands its keys to the kernel: what it has encrypted itself has
+ * to be out by then.  Where the socket does not take all of it, the kernel stays out. */
+static long
+flush(struct io_tls *t)
+{
+    int err = io_tls_send(t);
+
+    if (err == 0 || err == ERR_AGAIN)
+        return 1;
+    t->desk->ended = err;
+    return -1;
+}
+
+/* The BIO that OpenSSL writes to has the socket's behind it where the kernel may encrypt:
+ * that one knows how to be asked. */
 static long
 bio_ctrl(BIO *bio, int command, long number, void *arg)
 {
-    const struct io_tls *t = BIO_get_data(bio);
+    struct io_tls *t = BIO_get_data(bio);
+    struct tls_desk *desk = t->desk;
+    BIO *next = BIO_next(bio);
 
-    (void)number;
-    (void)arg;
     if (command == BIO_CTRL_EOF)
-        return t->desk->ended == ERR_EOF && t->desk->in_at == t->desk->in_end;
-    return command == BIO_CTRL_FLUSH;
+        return desk->ended == ERR_EOF && desk->in_at == desk->in_end;
+    if (command == BIO_CTRL_FLUSH)
+        return next == NULL ? 1 : flush(t);
+    if (next == NULL || desk->out_len > 0 || t->left.len > 0)
+        return 0;
+    return BIO_ctrl(next, command, number, arg);
 }
 
 int

@@ -6,10 +6,11 @@
  * OpenSSL decrypts it.  Every byte that was received is decrypted before read returns, so
  * that the shared memory is free for the next connection and the descriptor alone tells
  * whether there is more.  Writing: records are laid one behind the other and leave by one
- * send. */
+ * send; where the kernel encrypts, plaintext goes straight to the socket. */
 #include "tls/io_tls.h"
 
 #include <errno.h>      /* errno */
+#include <poll.h>       /* poll */
 #include <sys/socket.h> /* recv, send, shutdown */
 #include <unistd.h>     /* close, pread */
 
@@ -28,6 +29,8 @@ tls_of(struct io *io)
 {
     return container_of(io, struct io_tls, io);
 }
+
+static const struct io_ops kernel_ops;
 
 /* Sending */
 
@@ -50,10 +53,8 @@ send_some(const struct io_tls *t, const char *bytes, size_t n)
     return (ssize_t)done;
 }
 
-/* Sends what stands on the desk, or keeps what the socket does not take.  Returns 0,
- * ERR_AGAIN (something is kept), or an error. */
-static int
-send_desk(struct io_tls *t)
+int
+io_tls_send(struct io_tls *t)
 {
     struct tls_desk *desk = t->desk;
     size_t n = desk->out_len;
@@ -71,8 +72,10 @@ send_desk(struct io_tls *t)
     if (t->left.len + n - (size_t)sent > LEFT_BYTES_MAX)
         return ERR_RESET;
     int err = buf_append(&t->left, slice_new(desk->out + sent, n - (size_t)sent));
+    if (err != 0)
+        return err;
     t->io.wants_write = true;
-    return err != 0 ? err : ERR_AGAIN;
+    return ERR_AGAIN;
 }
 
 /* Sends what was kept.  Returns 0 when all of it is out, ERR_AGAIN, or an error; *moved
@@ -129,8 +132,8 @@ read_ended(struct io_tls *t)
     return give_up(t);
 }
 
-/* Ends a connection whose peer floods it, or wants to shake hands again (RFC 9113 9.2.1):
- * nothing more is read. */
+/* Ends a connection whose peer floods it, or wants to shake hands again (RFC 9113 9.2.1),
+ * or a new key of one whom the kernel encrypts for: nothing more is read. */
 static void
 on_info(const SSL *ssl, int where, int value)
 {
@@ -143,6 +146,9 @@ on_info(const SSL *ssl, int where, int value)
     else if ((where & SSL_CB_LOOP) != 0 &&
              rate_take(&t->messages, TLS_MESSAGES_MAX, t->desk->clock->ms) > 0)
         t->io.detail = "a flood of handshake messages";
+    else if (t->io.ops == &kernel_ops &&
+             SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE)
+        t->io.detail = "a new key that the kernel does not take (kTLS)";
     else
         return;
     t->desk->in_at = t->desk->in_end;
@@ -187,6 +193,10 @@ shake_hands(struct io_tls *t)
         return read_ended(t);
     t->io.is_ready = true;
     t->io.alpn = agreed_protocol(t->ssl);
+    if (BIO_get_ktls_send(SSL_get_wbio(t->ssl)))
+        t->io.ops = &kernel_ops;
+    else
+        t->socket = NULL;
     return 0;
 }
 
@@ -251,7 +261,7 @@ tls_read(struct io *io, char *at, size_t n)
     }
     if (got == 0)
         got = decrypt(t, at, n);
-    int err = send_desk(t); /* of the handshake, alerts, answers */
+    int err = io_tls_send(t); /* of the handshake, alerts, answers */
     return err == 0 || err == ERR_AGAIN || got < 0 ? got : err;
 }
 
@@ -336,7 +346,7 @@ write_records(struct io_tls *t, struct cursor *c)
         size_t before = c->left;
         int err = encrypt(t, c);
         if (err == 0)
-            err = send_desk(t);
+            err = io_tls_send(t);
         t->desk->out_len = 0;
         if (err == ERR_AGAIN) {
             t->owed = before - c->left;
@@ -396,9 +406,13 @@ notify_close(struct io_tls *t)
         return;
     t->is_shut = true;
     t->desk->ended = 0;
-    (void)SSL_shutdown(t->ssl);
+    int done = SSL_shutdown(t->ssl);
+    if (done < 0 && SSL_get_error(t->ssl, done) == SSL_ERROR_WANT_WRITE) {
+        t->is_shut = false; /* the kernel takes it later */
+        t->io.wants_write = true;
+    }
     ERR_clear_error();
-    (void)send_desk(t);
+    (void)io_tls_send(t);
 }
 
 static void
@@ -407,10 +421,9 @@ tls_shutdown(struct io *io)
     struct io_tls *t = tls_of(io);
 
     notify_close(t);
-    if (t->left.len == 0)
+    t->shut_due = io->wants_write;
+    if (!t->shut_due)
         (void)shutdown(io->fd, SHUT_WR);
-    else
-        t->shut_due = true;
 }
 
 static void
@@ -436,6 +449,79 @@ static const struct io_ops tls_ops = {
     .close = tls_close,
 };
 
+/* Where the kernel encrypts */
+
+static ssize_t
+kernel_writev(struct io *io, const struct iovec *iov, int n)
+{
+    if (UNLIKELY(io->wants_write)) {
+        io->wants_write = false;
+        if (tls_of(io)->shut_due)
+            tls_shutdown(io);
+        if (io->wants_write)
+            return ERR_AGAIN;
+    }
+    return n > 0 ? io_plain_writev(io, iov, n) : 0;
+}
+
+/* The kernel takes a whole record also where TCP has room for a part of it alone, and drops
+ * the rest when the socket is closed.  Where there is room now, all of it goes ahead of
+ * close_notify. */
+static bool
+kernel_is_out(struct io *io)
+{
+    struct pollfd set = {.fd = io->fd, .events = POLLOUT};
+
+    if (poll(&set, 1, 0) == 0)
+        io->wants_write = true;
+    return !io->wants_write;
+}
+
+static const struct io_ops kernel_ops = {
+    .read = tls_read,
+    .writev = kernel_writev,
+    .write_file = io_plain_write_file,
+    .is_out = kernel_is_out,
+    .shutdown = tls_shutdown,
+    .close = tls_close,
+};
+
+/* The beginning */
+
+static BIO *
+new_bio(struct io_tls *t)
+{
+    BIO *bio = BIO_new(t->desk->method);
+
+    if (bio != NULL) {
+        BIO_set_data(bio, t);
+        BIO_set_init(bio, 1);
+    }
+    return bio;
+}
+
+/* Where the kernel may encrypt, what OpenSSL writes to has the socket's own BIO behind it,
+ * which knows how the kernel is asked.  What it reads from has not, or the kernel would
+ * decrypt as well. */
+static int
+set_bios(struct io_tls *t, bool ktls)
+{
+    BIO *in = new_bio(t);
+    BIO *out = ktls ? new_bio(t) : in;
+
+    t->socket = ktls ? BIO_new_socket(t->io.fd, BIO_NOCLOSE) : NULL;
+    if (in == NULL || out == NULL || (ktls && t->socket == NULL)) {
+        BIO_free(t->socket);
+        BIO_free(ktls ? out : NULL);
+        BIO_free(in);
+        return ERR_NOMEM;
+    }
+    if (ktls)
+        (void)BIO_push(out, t->socket);
+    SSL_set_bio(t->ssl, in, out);
+    return 0;
+}
+
 int
 io_tls_init(struct io_tls *t, int fd, struct tls_desk *desk,
             struct tls_context *context)
@@ -444,16 +530,11 @@ io_tls_init(struct io_tls *t, int fd, struct tls_desk *desk,
     buf_init(&t->left);
     t->burst_ms = desk->clock->ms;
     t->ssl = SSL_new(context->identities[0].ctx);
-    BIO *bio = BIO_new(desk->method);
-    if (t->ssl == NULL || bio == NULL) {
-        BIO_free(bio);
+    if (t->ssl == NULL || set_bios(t, context->ktls) != 0) {
         SSL_free(t->ssl);
         ERR_clear_error();
         return ERR_NOMEM;
     }
-    BIO_set_data(bio, t);
-    BIO_set_init(bio, 1);
-    SSL_set_bio(t->ssl, bio, bio);
     SSL_set_accept_state(t->ssl);
     SSL_set_info_callback(t->ssl, on_info);
     (void)tls_context_retain(context);

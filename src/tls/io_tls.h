@@ -4,7 +4,12 @@
  *
  * What has been received is decrypted out of, and what is sent is encrypted into memory
  * that all connections of a thread share; a connection owns ciphertext only while its
- * peer does not take it. */
+ * peer does not take it.
+ *
+ * Where the context's `ktls` is set and the kernel takes the keys that were agreed on, it
+ * encrypts what is sent (kTLS) from the handshake's end on: plaintext and files then go to
+ * the socket as without TLS, and only other messages come out of OpenSSL.  What is received
+ * is decrypted by OpenSSL always. */
 #ifndef TLS_IO_TLS_H
 #define TLS_IO_TLS_H
 
@@ -15,6 +20,7 @@
 #include "tls/context.h"   /* struct tls_context */
 #include "tls/desk.h"      /* struct tls_desk */
 
+struct bio_st;
 struct ssl_st;
 
 /* A burst begins with records of about one packet, so that a client can use the first of
@@ -30,6 +36,7 @@ struct ssl_st;
 struct io_tls {
     struct io io;
     struct ssl_st *ssl;    /* owned; NULL once closed */
+    struct bio_st *socket; /* of `ssl`; NULL where the kernel does not encrypt */
     struct tls_desk *desk; /* borrowed; outlives the connection */
     struct buf left;       /* ciphertext that the socket did not take */
     size_t owed;           /* plaintext bytes of `left`: not yet said to be written */
@@ -39,12 +46,16 @@ struct io_tls {
     bool has_begun;        /* bytes have come */
     int broken;            /* the error that has ended it, or 0 */
     bool is_shut;          /* close_notify is out or in `left` */
-    bool shut_due;         /* the socket is shut down when `left` is out */
+    bool shut_due;         /* the socket is shut down when close_notify is out */
 };
 
 /* Makes `io` the server's side of TLS over `fd`, a non-blocking socket that it owns from
  * now on; takes a reference to `context`.  Returns 0, or ERR_NOMEM and then owns nothing. */
 MUST_USE int io_tls_init(struct io_tls *io, int fd, struct tls_desk *desk,
                          struct tls_context *context);
+
+/* For desk.c: sends what stands on the desk, or keeps what the socket does not take.
+ * Returns 0, ERR_AGAIN (something is kept), or an error that ends the connection. */
+int io_tls_send(struct io_tls *io);
 
 #endif

@@ -212,8 +212,8 @@ def key_update(number):
     return KeyUpdate().create(number)
 
 
-def test_a_key_update_is_answered_and_the_connection_goes_on(serving):
-    with raw(serving) as client:
+def test_a_key_update_is_answered_and_the_connection_goes_on(localhost):
+    with Secure(hello, localhost, ktls="off") as serving, raw(serving) as client:
         for _ in range(3):
             for _ in client.send_keyupdate_request(1):
                 pass
@@ -237,7 +237,7 @@ def is_ended_by(serving, client, message, told):
 
 def test_a_flood_of_key_updates_ends_the_connection(authority, localhost):
     """Unread answers must not pile up either (RFC 9846 4.7.3)."""
-    patient = Secure(hello, localhost, timeout_keep_alive=600)
+    patient = Secure(hello, localhost, timeout_keep_alive=600, ktls="off")
     with patient as serving, raw(serving) as client:
         update = lambda: list(client.send_keyupdate_request(1))  # noqa: E731
         assert is_ended_by(serving, client, update, "a flood of handshake messages")
