@@ -212,7 +212,7 @@ class Config(Loading):
     """File of 32 random bytes or more that session tickets of many machines share."""
     ssl_watch: float = 10
     """Seconds between two looks whether those files have changed; 0: never."""
-    ktls: str = "auto"
+    ktls: str = "off"
     """"auto" or "off": whether the kernel may encrypt."""
     redirect_http: int | None = None
     """Port that sends plain HTTP to https; 0 takes a free one, None: there is none."""

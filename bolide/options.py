@@ -187,7 +187,7 @@ OPTIONS = (
            "file of random bytes that session tickets of many machines share"),
     Option("--ssl-watch", "ssl_watch", _TLS, "SECONDS", "10",
            "how often is looked whether those files have changed; 0: never", "limit"),
-    Option("--ktls", "ktls", _TLS, "auto|off", "auto",
+    Option("--ktls", "ktls", _TLS, "auto|off", "off",
            "whether the kernel encrypts what is sent over TLS, where it can"),
     Option("--redirect-http", "redirect_http", _TLS, "PORT", "",
            "port that sends plain HTTP to https", "int"),

@@ -27,6 +27,10 @@ V2, V3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 VERSIONS = pytest.mark.parametrize("version", [V2, V3], ids=["1.2", "1.3"])
 
 
+def secure(app, pair, **settings):
+    return Secure(app, pair, **{"ktls": "auto", **settings})
+
+
 def content(n):
     return hashlib.shake_128(b"k").digest(n)
 
@@ -85,7 +89,7 @@ def of(authority, version):
 def test_each_cipher_is_the_kernels(authority, localhost, version, cipher):
     with (
         kernel_encrypts(),
-        Secure(app, localhost, ssl_ciphers=cipher) as serving,
+        secure(app, localhost, ssl_ciphers=cipher) as serving,
         serving.open(of(authority, version)) as sock,
     ):
         assert sock.cipher()[0] == cipher
@@ -99,12 +103,12 @@ def test_a_cipher_that_the_kernel_has_not_is_left_to_the_process(authority, loca
     cipher = "ECDHE-ECDSA-AES128-SHA256"
     context = of(authority, V2)
     context.set_ciphers(cipher)
-    with kernel_encrypts(0), Secure(app, localhost, ssl_ciphers=cipher) as serving:
+    with kernel_encrypts(0), secure(app, localhost, ssl_ciphers=cipher) as serving:
         assert serving.get(context, f"/{MIB}").body == content(MIB)
 
 
 def test_off_is_off(authority, localhost):
-    with kernel_encrypts(0), Secure(app, localhost, ktls="off") as serving:
+    with kernel_encrypts(0), secure(app, localhost, ktls="off") as serving:
         assert serving.get(client_context(authority), "/5").body == content(5)
 
 
@@ -115,7 +119,7 @@ def test_files_go_by_sendfile(authority, localhost, tmp_path, version, n):
     path.write_bytes(content(n))
     with (
         kernel_encrypts(),
-        Secure(sends(path), localhost) as serving,
+        secure(sends(path), localhost) as serving,
         serving.open(of(authority, version)) as sock,
     ):
         for _ in range(2):
@@ -144,17 +148,17 @@ def get_by_h2(serving, authority, got, *targets):
 def test_http2(authority, localhost, tmp_path):
     path, got = tmp_path / "file", tmp_path / "got"
     path.write_bytes(content(MIB))
-    with kernel_encrypts(), Secure(app, localhost) as serving:
+    with kernel_encrypts(), secure(app, localhost) as serving:
         data = get_by_h2(serving, authority, got, "/5", f"/{MIB}", f"/pieces/{MIB}")
         assert data == content(5) + content(MIB) + content(MIB)
-    with kernel_encrypts(), Secure(sends(path), localhost) as serving:
+    with kernel_encrypts(), secure(sends(path), localhost) as serving:
         data = get_by_h2(serving, authority, got, "/", "/fd")
         assert data == content(MIB) + content(MIB)[1:] + b"."
 
 
 def narrow(what, localhost, room):
     """Return a server whose sockets keep about so many bytes for their peers."""
-    serving = Secure(what, localhost)
+    serving = secure(what, localhost)
     serving.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
     return serving
 
@@ -215,7 +219,7 @@ def test_nothing_is_lost_behind_the_clients_end(authority, localhost, n):
 
 
 def test_an_idle_connection_ends_with_close_notify(authority, localhost):
-    with kernel_encrypts(), Secure(app, localhost, timeout_keep_alive=0.2) as serving:
+    with kernel_encrypts(), secure(app, localhost, timeout_keep_alive=0.2) as serving:
         plain = serving.connect()
         with client_context(authority).wrap_socket(
             plain, server_hostname="localhost", suppress_ragged_eofs=False
@@ -228,7 +232,7 @@ def test_an_idle_connection_ends_with_close_notify(authority, localhost):
 @VERSIONS
 def test_tickets_are_sent_by_the_kernel(authority, localhost, version):
     context = of(authority, version)
-    with kernel_encrypts(2), Secure(app, localhost) as serving:
+    with kernel_encrypts(2), secure(app, localhost) as serving:
         session = None
         for _ in range(2):
             with serving.open(context, session=session) as sock:
@@ -239,7 +243,7 @@ def test_tickets_are_sent_by_the_kernel(authority, localhost, version):
 
 
 def test_new_keys_of_the_client_are_followed(localhost):
-    with kernel_encrypts(), Secure(app, localhost) as serving, raw(serving) as client:
+    with kernel_encrypts(), secure(app, localhost) as serving, raw(serving) as client:
         for _ in range(3):
             for _ in client.send_keyupdate_request(0):
                 pass
@@ -250,21 +254,21 @@ def test_new_keys_of_the_client_are_followed(localhost):
 
 
 def test_a_client_that_asks_for_a_new_key_is_closed(localhost):
-    with kernel_encrypts(), Secure(app, localhost) as serving, raw(serving) as client:
+    with kernel_encrypts(), secure(app, localhost) as serving, raw(serving) as client:
         client.say(key_update(1))
         assert client.ending() is None
         assert any("a new key" in line for _, line in serving.log.lines)
 
 
 def test_an_alert_goes_by_the_kernel(localhost):
-    with kernel_encrypts(), Secure(app, localhost) as serving, raw(serving) as client:
+    with kernel_encrypts(), secure(app, localhost) as serving, raw(serving) as client:
         client.say(key_update(2))
         assert client.ending() == 47  # illegal_parameter
 
 
 def test_a_reset_ends_it(authority, localhost):
     context = client_context(authority)
-    with kernel_encrypts(2), Secure(app, localhost) as serving:
+    with kernel_encrypts(2), secure(app, localhost) as serving:
         with serving.open(context) as sock:
             sock.sendall(request(f"/{8 * MIB}"))
             assert sock.recv(1000).startswith(b"HTTP/1.1 200")
@@ -275,5 +279,5 @@ def test_a_reset_ends_it(authority, localhost):
 
 
 def test_plain_http_is_told_so(authority, localhost):
-    with kernel_encrypts(0), Secure(app, localhost) as serving:
+    with kernel_encrypts(0), secure(app, localhost) as serving:
         assert b"400" in serving.talk(request("/5"))

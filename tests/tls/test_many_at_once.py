@@ -53,7 +53,7 @@ def test_messages_of_all_reach_all_in_order(authority, localhost):
         if scope["type"] == "websocket":
             await room(scope, receive, send, sends)
 
-    with Secure(app, localhost) as serving:
+    with Secure(app, localhost, ktls="auto") as serving:
         url = f"wss://localhost:{serving.place[1]}/"
         heard = asyncio.run(talk_all(url, client_context(authority)))
     for of_one in heard:

@@ -91,7 +91,7 @@ def who_encrypts():
 
 @pytest.mark.parametrize("words", [(), ("--workers", "2")])
 def test_the_start_says_once_who_encrypts(authority, localhost, words):
-    with serve("hello", *localhost.words(), *words) as command:
+    with serve("hello", *localhost.words(), "--ktls", "auto", *words) as command:
         context = client_context(authority, check_hostname=False)
         with context.wrap_socket(connect(command.port())) as sock:
             sock.sendall(request())
@@ -99,7 +99,7 @@ def test_the_start_says_once_who_encrypts(authority, localhost, words):
         assert command.stop() == 0
         said = command.err.rest()
         assert said.count(who_encrypts()) == 1
-    with serve("hello", *localhost.words(), "--ktls", "off", *words) as command:
+    with serve("hello", *localhost.words(), *words) as command:
         command.port()
         assert command.stop() == 0
         assert "kTLS" not in command.err.rest()
