@@ -98,15 +98,7 @@ static const uint8_t slots[256] = {
     [SLOT(16, 'x', 't', 'h')] = FIELD_X_REQUESTED_WITH,
 };
 
-/* Eight, four and two bytes of a name, at any alignment. */
-static inline uint64_t
-load8(const char *p)
-{
-    uint64_t word;
-    memcpy(&word, p, sizeof word);
-    return word;
-}
-
+/* Four and two bytes of a name, at any alignment. */
 static inline uint32_t
 load4(const char *p)
 {
@@ -139,10 +131,10 @@ name_matches(const char *text, const char *lower, size_t n)
 {
     if (n >= 8) {
         for (size_t i = 0; i + 8 < n; i += 8) {
-            if (!words_match(load8(text + i), load8(lower + i)))
+            if (!words_match(word_at(text + i), word_at(lower + i)))
                 return false;
         }
-        return words_match(load8(text + n - 8), load8(lower + n - 8));
+        return words_match(word_at(text + n - 8), word_at(lower + n - 8));
     }
     if (n >= 4)
         return words_match(load4(text), load4(lower)) &&
