@@ -31,6 +31,9 @@ COMMANDS = {
     "uvicorn": f"{BIN}/uvicorn apps:{{app}} --port {{port}} {QUIET}"
     " --loop uvloop --http httptools --timeout-keep-alive 300",
     "h2corn": f"{BIN}/h2corn apps:{{app}} --bind 127.0.0.1:{{port}}",
+    "socketify": f"{sys.executable} -m socketify apps:{{app}} --port {{port}}"
+    " --interface asgi --disable-listen-log True --task-factory-maxitems 1000"
+    " --lifespan off",
     "nginx": "nginx -c {config}",
 }
 
@@ -72,10 +75,9 @@ RESTLESS = {"fastpysgi", "weft"}
 
 def is_there(name):
     """Return whether the server is installed."""
-    if name == "fastpysgi":
-        return (
-            subprocess.run([sys.executable, "-c", "import fastpysgi"]).returncode == 0
-        )
+    if name in ("fastpysgi", "socketify"):
+        command = [sys.executable, "-c", f"import {name}"]
+        return subprocess.run(command, capture_output=True).returncode == 0
     program = COMMANDS[name].split()[0]
     return shutil.which(program) is not None
 

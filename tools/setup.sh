@@ -28,6 +28,7 @@ elif [ "$1" = --bench ]; then
     command -v h2load >/dev/null 2>&1 || missing="$missing nghttp2-client"
     command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
     command -v taskset >/dev/null 2>&1 || missing="$missing util-linux"
+    PATH="$PATH:/sbin" ldconfig -p | grep -q 'libuv\.so\.1' || useful="$useful libuv1"
 elif [ "$1" = --browser ]; then
     shift
     command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 ||
