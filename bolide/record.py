@@ -15,11 +15,20 @@ T = TypeVar("T")
 
 
 class _SignatureOf:
-    """What ``inspect.signature`` says of the class, made when it is asked for."""
+    """What ``inspect.signature`` says of the class, made when it is asked for.
 
-    def __get__(self, _: object, cls: type[Any]) -> Signature:
+    A subclass with a constructor of its own has that one's.
+    """
+
+    def __init__(self, cls: type[Any], constructor: object) -> None:
+        self._cls, self._constructor = cls, constructor
+
+    def __get__(self, _: object, asked: type[Any]) -> Signature:
         from inspect import Parameter, Signature
 
+        if asked.__init__ is not self._constructor:
+            raise AttributeError("__signature__")
+        cls = self._cls
         parameters: list[Parameter] = []
         is_keyword = False
         for name, type_ in cls.__annotations__.items():
@@ -80,5 +89,5 @@ def record(cls: type[T]) -> type[T]:
             self.__post_init__(*last)
 
     cls.__init__ = __init__  # type: ignore[method-assign]
-    cls.__signature__ = _SignatureOf()  # type: ignore[attr-defined]
+    cls.__signature__ = _SignatureOf(cls, __init__)  # type: ignore[attr-defined]
     return cls

@@ -46,17 +46,14 @@ choose_cap(const struct ws_bytes *bytes, size_t need, size_t wish, size_t most)
     return cap;
 }
 
-int
-ws_bytes_reserve(struct ws_bytes *bytes, struct ws_spares *spares, size_t need,
-                 size_t wish, size_t most)
+static int
+grow(struct ws_bytes *bytes, ws_resize *resize, size_t need, size_t wish, size_t most)
 {
     assert(need <= most);
-    if (bytes->cap == 0)
-        take_spare(bytes, spares);
     if (need <= bytes->cap)
         return 0;
     size_t cap = choose_cap(bytes, need, wish, most);
-    char *ptr = mem_realloc(bytes->ptr, cap);
+    char *ptr = resize(bytes->ptr, cap);
     if (ptr == NULL)
         return ERR_NOMEM;
     bytes->ptr = ptr;
@@ -65,21 +62,23 @@ ws_bytes_reserve(struct ws_bytes *bytes, struct ws_spares *spares, size_t need,
 }
 
 int
+ws_bytes_reserve(struct ws_bytes *bytes, struct ws_spares *spares, size_t need,
+                 size_t wish, size_t most)
+{
+    if (bytes->cap == 0)
+        take_spare(bytes, spares);
+    return grow(bytes, mem_realloc, need, wish, most);
+}
+
+int
 ws_bytes_reserve_lent(struct ws_bytes *bytes, ws_resize *resize, size_t need,
                       size_t wish, size_t most)
 {
-    assert(need <= most);
-    if (need <= bytes->cap)
-        return 0;
-    size_t cap = choose_cap(bytes, need, wish, most);
-    char *ptr = resize(bytes->ptr, cap);
-    if (ptr == NULL) {
+    int err = grow(bytes, resize, need, wish, most);
+
+    if (err != 0)
         *bytes = (struct ws_bytes){0};
-        return ERR_NOMEM;
-    }
-    bytes->ptr = ptr;
-    bytes->cap = cap;
-    return 0;
+    return err;
 }
 
 void

@@ -46,3 +46,16 @@ def test_its_limits_are_taken_and_not_kept():
     config = Config("a:b", limits={"limit_fields": 7})
     assert config.limit_fields == 7
     assert "limits" not in vars(config)
+
+
+def test_a_subclass_has_its_signature_until_it_has_its_own():
+    class Same(Config):
+        pass
+
+    class Own(Config):
+        def __init__(self, place):
+            super().__init__(app="a:b", host=place)
+
+    assert inspect.signature(Same) == inspect.signature(Config)
+    assert list(inspect.signature(Own).parameters) == ["place"]
+    assert Own("127.0.0.2").host == "127.0.0.2"
