@@ -32,27 +32,31 @@ escape_byte(char *at, unsigned char byte, enum escape_style style)
     return at;
 }
 
-/* The first plain bytes of a text of at least four, by words. */
+/* The plain bytes that a text of at least four begins with, by words; the last word may
+ * take again what the one before it has. */
 static size_t
 copy_plain(char *at, const char *p, size_t n)
 {
-    size_t done = 0;
-
-    for (; n - done >= 8; done += 8) {
+    for (size_t done = 0; n >= 8; done += 8) {
+        done = n - done < 8 ? n - 8 : done;
         uint64_t eight = word_at(p + done);
         if (!are_plain(eight))
             return done;
         memcpy(at + done, &eight, 8);
+        if (done + 8 == n)
+            return n;
     }
-    if (n - done >= 4) {
-        uint32_t four;
-        memcpy(&four, p + done, 4);
-        if (!are_plain(four | (uint64_t)four << 32))
-            return done;
-        memcpy(at + done, &four, 4);
-        done += 4;
+    if (n >= 4) {
+        uint32_t first, last;
+        memcpy(&first, p, 4);
+        memcpy(&last, p + n - 4, 4);
+        if (!are_plain(first | (uint64_t)last << 32))
+            return 0;
+        memcpy(at, &first, 4);
+        memcpy(at + n - 4, &last, 4);
+        return n;
     }
-    return done;
+    return 0;
 }
 
 char *

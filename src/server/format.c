@@ -17,21 +17,23 @@ static const struct {
     {"combined", "%(h)s - - [%(time_common)s] \"%(r)s\" %(s)s %(B)s"
                  " \"%({referer}i)s\" \"%({user-agent}i)s\""},
     {"json", "{\"time\":%(time)j,\"client\":%(h)j,\"port\":%(remote_port)j,"
-             "\"method\":%(m)j,\"path\":%(U)j,\"query\":%(q)j,\"protocol\":%(H)j,"
+             "\"method\":%(m)j,\"path\":%(U)j,\"query\":%(q)J,\"protocol\":%(H)j,"
              "\"status\":%(s)j,\"bytes_in\":%(bytes_in)j,\"bytes_out\":%(B)j,"
-             "\"duration_us\":%(D)j,\"host\":%({host}i)j,"
-             "\"referer\":%({referer}i)j,\"user_agent\":%({user-agent}i)j,"
-             "\"request_id\":%(request_id)j,\"trace_id\":%(trace_id)j,"
-             "\"parent_id\":%(parent_id)j,\"upstream\":%(upstream)j,"
-             "\"queue_us\":%(queue_us)j,\"pid\":%(pid)j}"},
+             "\"duration_us\":%(D)j,\"host\":%({host}i)J,"
+             "\"referer\":%({referer}i)J,\"user_agent\":%({user-agent}i)J,"
+             "\"request_id\":%(request_id)J,\"trace_id\":%(trace_id)J,"
+             "\"parent_id\":%(parent_id)J,\"upstream\":%(upstream)J,"
+             "\"queue_us\":%(queue_us)J,\"pid\":%(pid)j}"},
 };
 
 static const struct {
     enum atom_kind kind;
+    bool is_figure;
     uint32_t most;
     const char *names[4];
 } atoms[] = {
-#define ATOM(kind, most, ...) {ATOM_##kind, most, {__VA_ARGS__}},
+#define ATOM(kind, value, is_figure, most, ...)                                        \
+    {ATOM_##kind, is_figure, most, {__VA_ARGS__}},
 #include "server/atoms.def"
 #undef ATOM
 };
@@ -92,27 +94,6 @@ read_field_atom(struct reading *r, struct slice inner, struct atom *atom)
                       inner.ptr[inner.len - 1] == 'o', atom);
 }
 
-static bool
-is_figure(enum atom_kind kind)
-{
-    switch (kind) {
-    case ATOM_PORT:
-    case ATOM_QUEUE:
-    case ATOM_STATUS:
-    case ATOM_BYTES_OR_DASH:
-    case ATOM_BYTES_OUT:
-    case ATOM_BYTES_IN:
-    case ATOM_SECONDS:
-    case ATOM_MILLISECONDS:
-    case ATOM_MICROSECONDS:
-    case ATOM_DECIMAL_SECONDS:
-    case ATOM_PID:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static int
 read_atom(struct reading *r, struct slice inner, struct atom *atom)
 {
@@ -130,7 +111,7 @@ read_atom(struct reading *r, struct slice inner, struct atom *atom)
             if (name == NULL || !slice_equal(inner, slice_of(name)))
                 continue;
             atom->kind = atoms[i].kind;
-            atom->is_figure = is_figure(atom->kind);
+            atom->is_quoted &= !atoms[i].is_figure;
             atom->most = atoms[i].most;
             return 0;
         }
@@ -169,9 +150,10 @@ read_percent(struct reading *r)
     if (rest.len < 2 || rest.ptr[1] != '(' || end == NULL)
         return no_format(r, "a %% that begins no %%(name)s");
     size_t n = (size_t)(end - rest.ptr);
-    if (n + 1 == rest.len || memchr("sdfj", end[1], 4) == NULL)
-        return no_format(r, "behind %.*s) comes no s, d, f or j", (int)n, rest.ptr);
-    atom.is_json = end[1] == 'j';
+    if (n + 1 == rest.len || memchr("sdfjJ", end[1], 5) == NULL)
+        return no_format(r, "behind %.*s) comes no s, d, f, j or J", (int)n, rest.ptr);
+    atom.may_go = end[1] == 'J';
+    atom.is_json = atom.is_quoted = end[1] == 'j' || atom.may_go;
     r->rest = slice_skip(rest, n + 2);
     int err = read_atom(r, slice_cut(rest, 2, n), &atom);
     return err != 0 ? err : add_atom(r, &atom);

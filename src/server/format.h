@@ -3,8 +3,8 @@
  * the line that it makes of an exchange.  docs/LOGS.md has the atoms' names and meanings.
  *
  * An atom is "%(name)s"; d and f mean the same as s, and "%(name)j" is a JSON value: quoted
- * unless it is a number, null where there is none.  "%(name)s" is "-" where there is none.
- * "%%" is a percent sign.  What strangers chose is escaped: as JSON in a format that begins
+ * unless it is a number, null where there is none; "%(name)J" goes away then, with the text
+ * in front of it.  "%(name)s" is "-" where there is none.  "%%" is a percent sign.  What strangers chose is escaped: as JSON in a format that begins
  * with "{", else as \xHH. */
 #ifndef SERVER_FORMAT_H
 #define SERVER_FORMAT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* server/format_parts.h — what a format is made of; for format.c, which reads it, and
- * line.c, which makes lines of it. */
+/* server/format_parts.h — what a format is made of; for format.c, which reads it, note.c,
+ * which keeps what it needs of an exchange, and line.c, which makes lines of both. */
 #ifndef SERVER_FORMAT_PARTS_H
 #define SERVER_FORMAT_PARTS_H
 
@@ -13,7 +13,7 @@
 enum atom_kind {
     ATOM_EMPTY = 0, /* a literal alone */
     ATOM_FIELD,     /* of a request or an answer */
-#define ATOM(kind, most, ...) ATOM_##kind,
+#define ATOM(kind, ...) ATOM_##kind,
 #include "server/atoms.def"
 #undef ATOM
 };
@@ -24,8 +24,22 @@ struct atom {
     uint32_t place; /* ATOM_FIELD: in format->kept */
     uint32_t most;  /* bytes; 0: it is text of any length */
     uint32_t tail;  /* bytes of a line to leave for what follows */
-    bool is_json;   /* quoted, or null */
-    bool is_figure; /* a number, which put_figure writes */
+    bool is_json;   /* null where there is nothing to tell, else "-" */
+    bool is_quoted; /* a value of JSON that is no number */
+    bool may_go;    /* with its literal, where there is nothing to tell */
+};
+
+#define NOTE_ABSENT UINT16_MAX /* a field that did not come */
+
+/* Behind an exchange.  Places are fixed, so that what is short touches little memory. */
+struct note {
+    const struct format *format;
+    uint16_t method_len, target_len; /* in `line`, one behind the other */
+    uint16_t path_at;                /* where the path begins in the target */
+    uint16_t path_len;
+    uint16_t field_lens[FORMAT_FIELDS]; /* or NOTE_ABSENT */
+    char line[FORMAT_TARGET_BYTES];
+    char fields[][FORMAT_FIELD_BYTES];
 };
 
 /* A field that is kept of each exchange. */

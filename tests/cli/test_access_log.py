@@ -67,14 +67,27 @@ def test_json_tells_all_of_a_request():
         "bytes_in": 5,
         "bytes_out": len("POST  /x hello"),
         "host": "example.org",
-        "referer": None,
         "user_agent": "me",
-        "request_id": None,
-        "trace_id": None,
-        "parent_id": None,
-        "upstream": None,
-        "queue_us": None,
     }
+
+
+def test_json_leaves_out_what_nobody_has_told():
+    told = (
+        f"X-Request-Start: t={time.time()}\r\n"
+        "Referer: http://b/\r\nUser-Agent: me\r\nX-Request-ID: abc-1\r\n"
+        "X-Forwarded-For: 198.51.100.7\r\n"
+        "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
+    )
+    words = ("--forwarded-allow-ips", "127.0.0.1", "--request-id")
+    with logging("json", "echo", *words) as command:
+        for path, fields in (("/x", ""), ("/y?", told)):
+            talk(command.port(), request(path, f"{fields}Connection: close\r\n"))
+        lines = [json.loads(command.out.line_with(x)) for x in ('"/x"', '"/y"')]
+    absent = {"query", "referer", "user_agent", "trace_id", "parent_id", "upstream"}
+    assert lines[1].keys() - lines[0].keys() == absent | {"queue_us"}
+    assert lines[1]["request_id"] == "abc-1"
+    assert lines[1]["query"] == ""
+    assert None not in lines[1].values()
 
 
 def test_what_a_trusted_proxy_tells_is_in_the_line():

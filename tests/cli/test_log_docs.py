@@ -25,7 +25,7 @@ def test_every_atom_is_documented():
 @pytest.mark.parametrize("row", ATOMS, ids=[x[0] for x in ATOMS])
 def test_every_atom_can_be_used(row):
     for name in words_of(row[0]):
-        for kind in "sdfj":
+        for kind in "sdfjJ":
             _engine.check_access_format(f"%({name}){kind}")
 
 
