@@ -72,11 +72,8 @@ ktls: debug $(VENV)/.test
 	@PYTHONPATH=$(call EXTENSIONS,$(abspath $(DEBUG))) tools/ktls.sh build/ktls \
 		$(BIN)/python $(if $(TESTS),$(TESTS),tests/tls)
 
-build/tls_load: bench/c/tls_load.c
+build/%_load: bench/c/%_load.c bench/c/load.h
 	@cc -O2 -Wall -Wextra -o $@ $< -lssl -lcrypto
-
-build/ws_load: bench/c/ws_load.c
-	@cc -O2 -Wall -Wextra -o $@ $<
 
 browser: debug $(VENV)/.test
 	@tools/setup.sh --browser $(PYTHON)
@@ -89,7 +86,7 @@ h2spec: build
 	@tools/h2spec.sh
 	@PYTHONPATH=$(abspath $(RELEASE))/stage $(BIN)/python tests/h2spec/run.py $(CASES)
 
-bench: build build/ws_load build/tls_load $(VENV)/.bench
+bench: build build/big_load build/tls_load build/ws_load $(VENV)/.bench
 	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
 		run.py $(BENCH)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-WS_LOAD = Path(__file__).parent.parent / "build" / "ws_load"
-TLS_LOAD = WS_LOAD.with_name("tls_load")
+LOADS = Path(__file__).parent.parent / "build"
+"""Where our own clients are."""
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 
 
@@ -123,10 +123,8 @@ def client_of_h2(port, work, seconds, core):
 
 def command_of(port, work, seconds):
     """Return the command that loads a server."""
-    if work.handshakes:
-        return [str(TLS_LOAD), str(port), "1", str(seconds), work.handshakes]
-    if work.websocket:
-        words = [WS_LOAD, port, work.connections, seconds, *work.websocket]
+    if work.load:
+        words = [LOADS / work.load[0], port, work.connections, seconds, *work.load[1:]]
         return [str(word) for word in words]
     command = ["wrk", "-t1", f"-c{work.connections}", f"-d{seconds}s", "--latency"]
     if work.script:

@@ -19,13 +19,12 @@ class Work:
     target: float = 0.0
     """Requests per second as a multiple of the best Python peer's."""
     has_nginx: bool = False
-    websocket: tuple[str, ...] = ()
-    """For bench/c/ws_load.c: bytes of a message, messages in flight, "broadcast"."""
+    load: tuple[str, ...] = ()
+    """One of our own clients (bench/c), and what it is told behind port, connections
+    and seconds; empty: wrk."""
     streams: int = 0
     """Over HTTP/2, by h2load, so many at once on each connection; 0: not."""
     tls: bool = False
-    handshakes: str = ""
-    """For bench/c/tls_load.c: each request on a new connection, "full" or "resumed"."""
     nginx_target: float = 0.0
     """CPU per request as a multiple of nginx's, at most."""
 
@@ -67,7 +66,13 @@ WORKS = {
         arguments=("65536",),
         target=1.2,
     ),
-    "big": Work("1 MiB answer, one message", "big", connections=8, target=1.2),
+    "big": Work(
+        "1 MiB answer, one message",
+        "big",
+        connections=8,
+        load=("big_load", "plain"),
+        target=1.2,
+    ),
     "stream": Work("16 chunks of 4 KiB", "stream", target=1.2),
     "sleep": Work("sleep(0), 256 connections", "sleepy", connections=256, target=1.1),
     "fastapi": Work("FastAPI JSON route", "fast", path="/items/7", target=1.05),
@@ -98,14 +103,21 @@ WORKS = {
         has_nginx=True,
         nginx_target=1.0,
     ),
-    "tlsbig": Work("1 MiB answer over TLS", "big", connections=8, tls=True, target=1.2),
+    "tlsbig": Work(
+        "1 MiB answer over TLS",
+        "big",
+        connections=8,
+        tls=True,
+        load=("big_load", "tls"),
+        target=1.2,
+    ),
     "tlsfull": Work(
         "full TLS handshakes, one at a time, a request each",
         "hello",
         connections=1,
         tls=True,
         has_nginx=True,
-        handshakes="full",
+        load=("tls_load", "full"),
         nginx_target=1.05,
     ),
     "tlsresumed": Work(
@@ -114,31 +126,33 @@ WORKS = {
         connections=1,
         tls=True,
         has_nginx=True,
-        handshakes="resumed",
+        load=("tls_load", "resumed"),
         nginx_target=1.05,
     ),
     "one": Work("one connection, one at a time", "hello", connections=1),
     "ws128": Work(
-        "WebSocket echo, 128 bytes", "ws", target=1.15, websocket=("128", "1")
+        "WebSocket echo, 128 bytes", "ws", target=1.15, load=("ws_load", "128", "1")
     ),
     "ws128x16": Work(
         "WebSocket echo, 128 bytes, 16 in flight",
         "ws",
         target=1.2,
-        websocket=("128", "16"),
+        load=("ws_load", "128", "16"),
     ),
-    "ws16k": Work("WebSocket echo, 16 KiB", "ws", target=1.3, websocket=("16384", "1")),
+    "ws16k": Work(
+        "WebSocket echo, 16 KiB", "ws", target=1.3, load=("ws_load", "16384", "1")
+    ),
     "ws1m": Work(
         "WebSocket echo, 1 MiB, 16 sockets",
         "ws",
         connections=16,
         target=1.2,
-        websocket=("1048576", "1"),
+        load=("ws_load", "1048576", "1"),
     ),
     "wsroom": Work(
         "WebSocket, one message to 1,000 sockets",
         "room",
         connections=1000,
-        websocket=("1024", "1", "broadcast"),
+        load=("ws_load", "1024", "1", "broadcast"),
     ),
 }

@@ -7,18 +7,14 @@
  * sends back; with "broadcast" only the first connection sends, and the server sends each
  * message to all.  Prints what wrk prints: messages that came, their rate, and the times
  * of round trips. */
-#include <arpa/inet.h>   /* htons */
-#include <errno.h>       /* errno */
-#include <netinet/tcp.h> /* TCP_NODELAY */
-#include <stdbool.h>     /* bool */
-#include <stdio.h>       /* printf */
-#include <stdlib.h>      /* malloc */
-#include <string.h>      /* memcpy */
-#include <sys/epoll.h>   /* epoll_wait */
-#include <time.h>        /* clock_gettime */
-#include <unistd.h>      /* read */
+#include <errno.h>     /* errno */
+#include <stdbool.h>   /* bool */
+#include <string.h>    /* memcpy */
+#include <sys/epoll.h> /* epoll_wait */
+#include <unistd.h>    /* read */
 
-#define TIMES_MAX (1 << 20)
+#include "load.h"
+
 #define EVENTS 256
 
 struct client {
@@ -38,24 +34,8 @@ struct load {
     bool is_broadcast;
     int nwaiting; /* broadcast: clients that have not had the whole round */
     long nmessages;
-    float *times; /* of round trips, in ms */
-    size_t ntimes;
+    struct times times; /* of round trips */
 };
-
-static void
-fail(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-static double
-now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 /* Writes a header with a payload length of `bytes`; returns its length. */
 static size_t
@@ -142,18 +122,7 @@ shake_hands(int fd)
 static void
 open_client(struct load *load, struct client *client, int port)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    int on = 1;
-
-    client->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (client->fd < 0 ||
-        connect(client->fd, (struct sockaddr *)&address, sizeof address) != 0)
-        fail("connect");
-    setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    client->fd = open_socket(port);
     shake_hands(client->fd);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
     if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, client->fd, &event) != 0)
@@ -167,8 +136,7 @@ end_round(struct load *load, struct client *client)
     struct client *sender = load->is_broadcast ? &load->clients[0] : client;
 
     load->nmessages += load->depth;
-    if (load->ntimes < TIMES_MAX)
-        load->times[load->ntimes++] = (float)((now() - sender->began) * 1e3);
+    times_add(&load->times, now() - sender->began);
     if (!load->is_broadcast) {
         send_round(load, client);
     } else if (--load->nwaiting == 0) {
@@ -194,25 +162,6 @@ receive(struct load *load, struct client *client)
     }
 }
 
-static int
-compare(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-static void
-report(struct load *load, double seconds)
-{
-    qsort(load->times, load->ntimes, sizeof *load->times, compare);
-    printf("%ld requests in %.2fs\n", load->nmessages, seconds);
-    printf("Requests/sec: %.2f\n", (double)load->nmessages / seconds);
-    if (load->ntimes > 0) {
-        printf("50%% %.3fms\n", load->times[load->ntimes / 2]);
-        printf("99%% %.3fms\n", load->times[load->ntimes * 99 / 100]);
-    }
-}
-
 int
 main(int argc, char **argv)
 {
@@ -228,9 +177,8 @@ main(int argc, char **argv)
     load.nclients = load.nwaiting = atoi(argv[2]);
     load.epoll = epoll_create1(0);
     load.clients = calloc((size_t)load.nclients, sizeof *load.clients);
-    load.times = malloc(TIMES_MAX * sizeof *load.times);
-    if (load.clients == NULL || load.times == NULL)
-        fail("malloc");
+    if (load.clients == NULL)
+        fail("calloc");
     make_round(&load, (size_t)atol(argv[4]), atoi(argv[5]));
     for (int i = 0; i < load.nclients; i++)
         open_client(&load, &load.clients[i], atoi(argv[1]));
@@ -242,6 +190,6 @@ main(int argc, char **argv)
         for (int i = 0; i < n; i++)
             receive(&load, events[i].data.ptr);
     }
-    report(&load, now() - began);
+    report(&load.times, load.nmessages, now() - began);
     return 0;
 }
