@@ -45,10 +45,10 @@ struct io_ops {
     void (*close)(struct io *io, bool reset);
 };
 
-/* Embedded in a connection; a transport may embed it in a struct of its own. */
 /* The most that a transport takes of a file in one call. */
-#define IO_FILE_BYTES 65536u
+#define IO_FILE_BYTES 262144u
 
+/* Embedded in a connection; a transport may embed it in a struct of its own. */
 struct io {
     const struct io_ops *ops;
     int fd;             /* owned */

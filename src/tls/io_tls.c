@@ -21,8 +21,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-/* Alerts, tickets and answers to KeyUpdate that wait for a peer who does not read. */
-#define LEFT_BYTES_MAX (2u * TLS_DESK_OUT_BYTES)
+/* What waits for a peer who does not read: the rest of one send, and behind it alerts,
+ * tickets and answers to KeyUpdate. */
+#define LEFT_BYTES_MAX (TLS_DESK_OUT_BYTES + 65536u)
 
 static struct io_tls *
 tls_of(struct io *io)
