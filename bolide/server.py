@@ -544,8 +544,8 @@ class Server:
         """
         if self._signal is not None:
             self._end_process(EXIT_SIGNAL + number)
-        if self._loop is None and self._owns_process:
-            raise SystemExit(EXIT_SIGNAL + number)
         self._signal = number
         self._retires = False
         self.should_exit = True
+        if self._loop is None and self._owns_process:
+            raise SystemExit(EXIT_SIGNAL + number)

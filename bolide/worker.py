@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bolide.config import Config
 from bolide.logs import LEVELS
-from bolide.server import Server
+from bolide.server import EXIT_SIGNAL, Server
 from bolide.tally import Tallies
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ class WorkerServer(Server):
         if self._signal is not None:
             return
         if self._loop is None:
-            # Another one would break off what the first one unwinds.
-            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+            # An exception would be passed over in a callback of a weakref.
+            self._end_process(EXIT_SIGNAL + number)
         super().handle_exit(number, frame)
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -100,6 +100,47 @@ def test_a_worker_that_dies_again_and_again_is_started_ever_later(tmp_path):
             command.err.line_with(f"the next start is in {wait} s")
 
 
+SIGNALLED_ONCE = """
+import os, signal, weakref
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": b"%d" % os.getpid()})
+
+class It:
+    pass
+
+def gone(_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(100_000):
+        pass  # the signal is handled in here
+
+starts = os.environ["STARTS"]
+with open(starts, "a+") as file:
+    file.write(".")
+if os.path.getsize(starts) == 2:
+    it = It()
+    there = weakref.ref(it, gone)
+    del it
+"""
+
+
+def test_a_signal_ends_the_loading_of_a_worker_wherever_it_comes(tmp_path):
+    """Python passes over exceptions in the callback of a weakref."""
+    (tmp_path / "signalled.py").write_text(SIGNALLED_ONCE)
+    words = ["--app-dir", str(tmp_path), "--workers", "1", "--port", "0"]
+    env = {"STARTS": str(tmp_path / "starts")}
+    with Command("signalled:app", *words, env=env) as command:
+        port = command.port()
+        first = ask(port)
+        os.kill(first, signal.SIGKILL)
+        command.err.line_with("exited with code 143")
+        assert ask(port) != first
+        assert command.stop() == 0
+        assert "ignored" not in command.err.rest()
+
+
 @pytest.mark.parametrize(
     ("target", "env", "code", "why"),
     [
