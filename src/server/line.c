@@ -36,12 +36,14 @@ put(struct pen *pen, struct slice bytes)
 static inline void
 put_short(struct pen *pen, struct slice bytes)
 {
+    char *at = pen->at; /* the compiler cannot know that no byte goes to `pen` */
+
     for (size_t i = 0; i < bytes.len; i += FORMAT_SLACK)
-        memcpy(pen->at + i, bytes.ptr + i, FORMAT_SLACK);
-    pen->at += bytes.len;
+        memcpy(at + i, bytes.ptr + i, FORMAT_SLACK);
+    pen->at = at + bytes.len;
 }
 
-static unsigned
+static inline unsigned
 count_digits(uint64_t number)
 {
     unsigned n = 1;
@@ -59,8 +61,9 @@ put_number(struct pen *pen, uint64_t number)
                                 "25262728293031323334353637383940414243444546474849"
                                 "50515253545556575859606162636465666768697071727374"
                                 "75767778798081828384858687888990919293949596979899";
-    char *at = pen->at += count_digits(number);
+    char *at = pen->at + count_digits(number);
 
+    pen->at = at;
     for (; number >= 100; number /= 100)
         memcpy(at -= 2, pairs + number % 100 * 2, 2);
     if (number >= 10)
