@@ -15,7 +15,7 @@ import servers
 from measure import load
 from works import LUA, Work
 
-PAIRS = 31
+PAIRS = 61
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,13 @@ static char bytes[1 << 21];
 
 struct client {
     int fd;
-    SSL *ssl;         /* NULL: plain */
-    size_t answer;    /* bytes of an answer, its head included */
-    size_t due;       /* of this one, that have not come */
-    size_t skip;      /* TLS: bytes of the current record that have not come */
-    size_t extra;     /* TLS: bytes of a record beyond its plaintext and header */
-    double began;     /* when it was asked for, in s */
-    size_t nhead;     /* bytes that are in `head` */
+    SSL *ssl;               /* NULL: plain */
+    size_t answer;          /* bytes of an answer, its head included */
+    size_t due;             /* of this one, that have not come */
+    size_t skip;            /* TLS: bytes of the current record that have not come */
+    size_t extra;           /* TLS: bytes of a record beyond its plaintext and header */
+    double began;           /* when it was asked for, in s */
+    size_t nhead;           /* bytes that are in `head` */
     unsigned char head[12]; /* of a record, or of an answer */
 };
 
