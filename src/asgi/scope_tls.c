@@ -6,7 +6,7 @@
 
 /* The texts of `chain`, each with a NUL, an empty one at the end. */
 static PyObject *
-list_of_chain(const char *chain)
+tuple_of_chain(const char *chain)
 {
     PyObject *list = PyList_New(0);
 
@@ -16,7 +16,9 @@ list_of_chain(const char *chain)
             Py_CLEAR(list);
         Py_XDECREF(text);
     }
-    return list;
+    PyObject *tuple = list != NULL ? PyList_AsTuple(list) : NULL;
+    Py_XDECREF(list);
+    return tuple;
 }
 
 static PyObject *
@@ -35,37 +37,36 @@ tls_dict(module_state *st, const struct peer_tls *facts, PyObject *chain,
                          (int)facts->cipher_suite);
 }
 
-/* With a client's certificate: one dict for the connection. */
 static PyObject *
-dict_with_client(struct host *host, struct peer *peer, const struct peer_tls *facts)
+dict_with_client(struct host *host, const struct peer *peer,
+                 const struct peer_tls *facts)
 {
     struct peer_client client;
 
-    if (peer->app_tls != NULL)
-        return peer->app_tls;
     if (peer->tls->client(peer, &client) != 0)
         return PyErr_NoMemory();
-    peer->app_tls = tls_dict(
-        host->st, facts, list_of_chain(client.chain),
+    PyObject *dict = tls_dict(
+        host->st, facts, tuple_of_chain(client.chain),
         PyUnicode_DecodeUTF8(client.name, (Py_ssize_t)strlen(client.name), "replace"));
     mem_free(client.chain);
     mem_free(client.name);
-    return peer->app_tls;
+    return dict;
 }
 
-/* Without one: nearly all connections have agreed on the same. */
+/* Nearly all connections have agreed on the same: they share one. */
 static PyObject *
 dict_without_client(struct host *host, const struct peer_tls *facts)
 {
     uint32_t agreed = (uint32_t)facts->version << 16 | facts->cipher_suite;
 
-    if (host->tls != NULL && host->tls_id == facts->server_id &&
-        host->tls_agreed == agreed)
-        return host->tls;
-    Py_XSETREF(host->tls, tls_dict(host->st, facts, PyList_New(0), Py_NewRef(Py_None)));
-    host->tls_id = facts->server_id;
-    host->tls_agreed = agreed;
-    return host->tls;
+    if (host->tls == NULL || host->tls_id != facts->server_id ||
+        host->tls_agreed != agreed) {
+        Py_XSETREF(host->tls,
+                   tls_dict(host->st, facts, PyTuple_New(0), Py_NewRef(Py_None)));
+        host->tls_id = facts->server_id;
+        host->tls_agreed = agreed;
+    }
+    return Py_XNewRef(host->tls);
 }
 
 PyObject *
@@ -73,17 +74,10 @@ scope_tls(struct host *host, struct peer *peer)
 {
     struct peer_tls facts;
 
-    peer->tls->facts(peer, &facts);
-    PyObject *dict = facts.has_client_cert ? dict_with_client(host, peer, &facts)
-                                           : dict_without_client(host, &facts);
-    PyObject *copy = dict != NULL ? PyDict_Copy(dict) : NULL;
-    if (copy == NULL)
-        return NULL;
-    /* The list too is the application's own. */
-    PyObject *chain = PyDict_GetItemWithError(dict, host->st->str_client_cert_chain);
-    PyObject *own = chain != NULL ? PyList_GetSlice(chain, 0, PY_SSIZE_T_MAX) : NULL;
-    if (own == NULL || PyDict_SetItem(copy, host->st->str_client_cert_chain, own) < 0)
-        Py_CLEAR(copy);
-    Py_XDECREF(own);
-    return copy;
+    if (peer->app_tls == NULL) {
+        peer->tls->facts(peer, &facts);
+        peer->app_tls = facts.has_client_cert ? dict_with_client(host, peer, &facts)
+                                              : dict_without_client(host, &facts);
+    }
+    return peer->app_tls != NULL ? PyDict_Copy(peer->app_tls) : NULL;
 }

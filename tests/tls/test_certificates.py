@@ -47,7 +47,7 @@ def test_G29_tls_without_a_client_certificate(authority, localhost):
     assert tls["server_cert"].strip() == localhost.cert.read_text().strip()
     assert tls["tls_version"] == 0x0304
     assert 0x1301 <= tls["cipher_suite"] <= 0x1303
-    assert tls["client_cert_chain"] == []
+    assert tls["client_cert_chain"] == ()
     assert tls["client_cert_name"] is None
     assert tls["client_cert_error"] is None
 
