@@ -24,7 +24,7 @@ run: build
 		-m bolide hello:app --port $(PORT)
 
 build: $(VENV)/.build
-	@tools/build.sh $(RELEASE) --buildtype=release
+	@tools/build.sh $(RELEASE) --buildtype=release -Db_lto=true
 
 debug: $(VENV)/.build
 	@tools/build.sh $(DEBUG) --buildtype=debugoptimized -Dwerror_dev=true \

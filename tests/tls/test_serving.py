@@ -201,3 +201,32 @@ def test_a_truncated_body_never_passes_for_a_whole_one(
         sock.close()
     assert all(m.get("more_body", True) for m in heard.messages)
     assert heard.messages[-1]["type"] == "http.disconnect"
+
+
+STALLED = 24
+
+
+def resident_bytes():
+    with open("/proc/self/status", encoding="ascii") as status:
+        (kib,) = (line.split()[1] for line in status if line.startswith("VmRSS:"))
+    return int(kib) * 1024
+
+
+def test_clients_that_do_not_read_cost_no_more_than_one_send_each(authority, localhost):
+    """docs/LIMITS.md: at most 325 KiB of ciphertext, whatever the answer has."""
+    body = bytes(16 << 20)
+
+    async def app(scope, receive, send):
+        await answer(send, body if scope["path"] == "/large" else b"small")
+
+    context = client_context(authority)
+    with Secure(app, localhost) as serving, contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(serving.open(context)) for _ in range(STALLED)]
+        before = resident_bytes()
+        for sock in socks:
+            sock.sendall(request("/large"))
+        for _ in range(3):  # of others, so that each has been written to
+            assert serving.get(context).body == b"small"
+        assert resident_bytes() < before + STALLED * 450_000
+        # The first of them finds all of it when it reads.
+        assert read_answer(socks[0]).body == body
