@@ -152,8 +152,9 @@ static void
 test_what_is_refused(void)
 {
     CHECK("another host", ERR_HOST_REPEATED, "", PSEUDO("GET", "/"), "host", "b");
+    /* Its bytes are those of a host: newer nghttp2 lets no others through to here. */
     CHECK("a host that is none", ERR_HOST_MALFORMED, "", PSEUDO("GET", "/"), "host",
-          "u@a");
+          "a:x");
     CHECK("a scheme of its own", ERR_SCHEME, "", ":method", "GET", ":scheme", "ftp",
           ":authority", "a", ":path", "/");
     CHECK("TRACE", ERR_METHOD_REFUSED, "", PSEUDO("TRACE", "/"));
