@@ -135,6 +135,14 @@ class Talk(asyncio.Protocol):
         return [*events, *(self.streams[x] for x in sorted(self.streams)), "open"]
 
 
+def is_as_wanted(log, wanted):
+    """Whether each line is one that is wanted: "this, or that" is what some versions of
+    nghttp2 see to before bolide does."""
+    return len(log) == len(wanted) and all(
+        line in choice.split(", or ") for line, choice in zip(log, wanted, strict=True)
+    )
+
+
 def ways_to_cut(sent):
     """Return the pieces of each way: whole, by bytes, and in two at many places."""
     yield [sent]
@@ -156,7 +164,7 @@ async def run_case(case, port, gate):
                 lambda: talk, "127.0.0.1", port, local_addr=here
             )
             log = await talk.play()
-        if log == case.log:
+        if is_as_wanted(log, case.log):
             return None
         how = "whole" if len(pieces) == 1 else "/".join(str(len(p)) for p in pieces[:2])
         return f"{case.name} [{how}]\n    want {case.log}\n    got  {log}"
