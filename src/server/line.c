@@ -177,18 +177,18 @@ put_upstream(struct pen *pen)
 /* When */
 
 static bool
-put_time_brackets(struct pen *pen)
+put_time_common(struct pen *pen)
 {
-    *pen->at++ = '[';
     put(pen, slice_new(pen->facts->stamp->common, CLOCK_COMMON_BYTES));
-    *pen->at++ = ']';
     return true;
 }
 
 static bool
-put_time_common(struct pen *pen)
+put_time_brackets(struct pen *pen)
 {
-    put(pen, slice_new(pen->facts->stamp->common, CLOCK_COMMON_BYTES));
+    *pen->at++ = '[';
+    (void)put_time_common(pen);
+    *pen->at++ = ']';
     return true;
 }
 

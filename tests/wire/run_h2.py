@@ -163,15 +163,18 @@ async def run_case(case, port, gate):
             await loop.create_connection(
                 lambda: talk, "127.0.0.1", port, local_addr=here
             )
-            log = await talk.play()
-        if is_as_wanted(log, case.log):
-            return None
-        how = "whole" if len(pieces) == 1 else "/".join(str(len(p)) for p in pieces[:2])
-        return f"{case.name} [{how}]\n    want {case.log}\n    got  {log}"
+            return await talk.play()
 
-    sent = case.sent if case.is_bare else PREFACE + case.sent
-    done = await asyncio.gather(*(one(pieces) for pieces in ways_to_cut(sent)))
-    return [x for x in done if x], len(done)
+    ways = list(ways_to_cut(case.sent if case.is_bare else PREFACE + case.sent))
+    logs = await asyncio.gather(*(one(pieces) for pieces in ways))
+    wanted = logs[0] if is_as_wanted(logs[0], case.log) else case.log
+    wrong = []
+    for pieces, log in zip(ways, logs, strict=True):
+        if log != wanted:
+            cut = "/".join(str(len(p)) for p in pieces[:2])
+            how = "whole" if len(pieces) == 1 else cut
+            wrong.append(f"{case.name} [{how}]\n    want {wanted}\n    got  {log}")
+    return wrong, len(logs)
 
 
 async def main(words):
