@@ -6,16 +6,16 @@
  * entry ends in update(), which sets the timer and what the poller watches. */
 #include "server/conn.h"
 
-#include <stdio.h>  /* snprintf */
 #include <unistd.h> /* close */
 
 #include "base/err.h"
-#include "http/status.h"
 #include "http2/session.h"
+#include "server/ending.h"
 #include "server/hello.h"
 #include "server/output.h"
 #include "server/preamble.h"
 #include "server/protocols.h"
+#include "server/refusal.h"
 #include "server/secure.h"
 #include "server/turn.h"
 
@@ -26,12 +26,6 @@ static struct conn *
 conn_of(struct wire *wire)
 {
     return container_of(wire, struct conn, wire);
-}
-
-static uint64_t
-now_ms(const struct conn *conn)
-{
-    return conn->turn->service.clock.ms;
 }
 
 static void
@@ -83,80 +77,14 @@ update(struct conn *conn)
     update_watch(conn);
 }
 
-/* Tells once per reason and address why a peer was refused or let go. */
-static void
-complain(struct conn *conn, int why)
-{
-    char host[PEER_HOST_BYTES];
-    uint32_t dropped;
-    struct service *service = &conn->turn->service;
-
-    if (why == 0 || why == ERR_EOF || why == ERR_RESET || why == ERR_CLOSED ||
-        why == ERR_SHUTDOWN)
-        return;
-    tally_refused(service->tally, why);
-    size_t n = peer_host(&conn->wire.peer, host);
-    if (!log_may_complain(&service->log, why, slice_new(host, n), service->clock.ms,
-                          &dropped))
-        return;
-    const char *detail = why == ERR_TLS ? conn->io->detail : NULL;
-    log_line(&service->log, LOG_WARNING, "%s:%u: %s%s%s (status %d; %u more since)",
-             n > 0 ? host : "unix", conn->wire.peer.addr.port, err_text(why),
-             detail != NULL ? ": " : "", detail != NULL ? detail : "",
-             status_of_err(why), (unsigned)dropped);
-}
-
-static void
-close_now(struct conn *conn, bool reset)
-{
-    struct turn *turn = conn->turn;
-
-    conn->state = CONN_DEAD;
-    conn->wire.is_dead = true;
-    poller_del(turn->poller, conn->io->fd);
-    conn->io->ops->close(conn->io, reset);
-    timer_remove(&turn->wheel, &conn->timer);
-    turn_bury(turn, conn);
-}
-
 void
 conn_abort(struct conn *conn, int why)
 {
     if (conn->state == CONN_DEAD)
         return;
-    complain(conn, why);
+    refusal_complain(conn, why);
     /* A reset would overtake the alert that tells a peer of a TLS error. */
-    close_now(conn, why != ERR_RESET && why != ERR_TLS);
-}
-
-static void
-set_send_due(struct conn *conn)
-{
-    uint32_t stall_ms = conn->turn->service.limits.send_stall_ms;
-    if (stall_ms != 0 && conn->send_due_ms == TIMER_NEVER)
-        conn->send_due_ms = now_ms(conn) + stall_ms;
-}
-
-/* Everything is out: ends the connection in order. */
-static void
-end(struct conn *conn)
-{
-    struct wire *wire = &conn->wire;
-
-    if (conn->io->ops->is_out != NULL && !conn->io->ops->is_out(conn->io)) {
-        set_send_due(conn);
-        return;
-    }
-    if (!wire->lingers || wire->ends_with_reset || wire->at_eof) {
-        close_now(conn, wire->ends_with_reset);
-        return;
-    }
-    conn->io->ops->shutdown(conn->io);
-    conn->state = CONN_LINGERING;
-    conn->linger_left = 16 * HTTP_IN_HIGH_BYTES;
-    conn->send_due_ms = TIMER_NEVER;
-    wire->read_due_ms = now_ms(conn) + conn->turn->service.limits.linger_ms;
-    buf_release(&wire->in);
+    ending_close(conn, why != ERR_RESET && why != ERR_TLS);
 }
 
 static void
@@ -170,7 +98,7 @@ flush(struct conn *conn)
     int err = output_write(conn);
     conn->wants_write = err == ERR_AGAIN;
     if (err == ERR_AGAIN)
-        set_send_due(conn);
+        output_set_due(conn);
     else if (err != 0)
         conn_abort(conn, err);
 }
@@ -233,7 +161,7 @@ conn_serve(struct conn *conn)
     if (conn->state == CONN_OPEN || conn->state == CONN_FINISHING)
         feed_kept(conn);
     if (conn->state == CONN_FINISHING && conn->wire.out.bytes == 0)
-        end(conn);
+        ending_begin(conn);
     update(conn);
 }
 
@@ -295,28 +223,6 @@ read_scratch(struct conn *conn)
     return n > 0 ? feed_scratch(conn, slice_new(at, (size_t)n)) : n;
 }
 
-static void wire_finish(struct wire *wire, int why);
-
-/* Answers what is no HTTP of ours in words that a browser or a proxy shows. */
-static void
-refuse(struct conn *conn, const char *text, int why)
-{
-    char answer[256];
-    int n = snprintf(answer, sizeof answer,
-                     "HTTP/1.1 400 Bad Request\r\n"
-                     "content-type: text/plain; charset=utf-8\r\n"
-                     "content-length: %zu\r\n"
-                     "connection: close\r\n\r\n%s",
-                     strlen(text), text);
-
-    if (outq_copy(&conn->wire.out, slice_new(answer, (size_t)n)) != 0) {
-        conn_abort(conn, ERR_NOMEM);
-        return;
-    }
-    conn->wire.lingers = true;
-    wire_finish(&conn->wire, why);
-}
-
 /* Takes a PROXY header; behind it begins what the endpoint speaks. */
 static int
 read_preamble(struct conn *conn)
@@ -344,11 +250,12 @@ read_ended(struct conn *conn, int n)
     if (n == ERR_AGAIN || conn->state == CONN_DEAD)
         return;
     if (n == ERR_TLS_PLAIN) {
-        refuse(conn, "Plain HTTP was sent to an HTTPS port.\r\n", ERR_TLS_PLAIN);
+        refusal_answer(conn, "Plain HTTP was sent to an HTTPS port.\r\n",
+                       ERR_TLS_PLAIN);
         return;
     }
     if (n == ERR_PROXY && !wire->peer.endpoint->secure) {
-        refuse(conn, "A PROXY header is expected here.\r\n", ERR_PROXY);
+        refusal_answer(conn, "A PROXY header is expected here.\r\n", ERR_PROXY);
         return;
     }
     if (n != ERR_EOF) {
@@ -378,22 +285,6 @@ read_some(struct conn *conn)
         read_ended(conn, (int)n);
 }
 
-static void
-swallow(struct conn *conn)
-{
-    struct turn *turn = conn->turn;
-    ssize_t n = conn->io->ops->read(conn->io, turn->scratch + turn->scratch_used,
-                                    TURN_SCRATCH_BYTES - turn->scratch_used);
-
-    if (n == ERR_AGAIN)
-        return;
-    if (n < 0 || (size_t)n > conn->linger_left) {
-        close_now(conn, false);
-        return;
-    }
-    conn->linger_left -= (uint32_t)n;
-}
-
 void
 conn_on_event(struct conn *conn, unsigned events)
 {
@@ -408,7 +299,7 @@ conn_on_event(struct conn *conn, unsigned events)
         return; /* the poller says it again */
     if ((events & POLLER_READ) != 0) {
         if (conn->state == CONN_LINGERING)
-            swallow(conn);
+            ending_swallow(conn);
         else if (conn->state == CONN_OPEN)
             read_some(conn);
     }
@@ -455,11 +346,11 @@ conn_on_timer(struct conn *conn)
 {
     if (conn->state == CONN_DEAD)
         return;
-    if (conn->send_due_ms <= now_ms(conn))
+    if (conn->send_due_ms <= turn_now_ms(conn->turn))
         conn_abort(conn, ERR_SEND_TIMEOUT);
     else if (conn->state == CONN_LINGERING)
-        close_now(conn, false);
-    else if (conn->wire.read_due_ms <= now_ms(conn))
+        ending_close(conn, false);
+    else if (conn->wire.read_due_ms <= turn_now_ms(conn->turn))
         conn->protocol->ops->on_deadline(&conn->wire, conn->session);
     update(conn);
 }
@@ -489,7 +380,7 @@ wire_finish(struct wire *wire, int why)
 
     if (conn->state != CONN_OPEN)
         return;
-    complain(conn, why);
+    refusal_complain(conn, why);
     conn->state = CONN_FINISHING;
     turn_touch(conn->turn, conn);
 }
@@ -503,7 +394,7 @@ wire_abort(struct wire *wire, int why)
 static void
 wire_complain(struct wire *wire, int why)
 {
-    complain(conn_of(wire), why);
+    refusal_complain(conn_of(wire), why);
 }
 
 static int

@@ -14,6 +14,14 @@
 /* Bytes written in one go: more, of large files, waits for the next turn. */
 #define WRITE_TURN_BYTES (1u << 20)
 
+void
+output_set_due(struct conn *conn)
+{
+    uint32_t stall_ms = conn->turn->service.limits.send_stall_ms;
+    if (stall_ms != 0 && conn->send_due_ms == TIMER_NEVER)
+        conn->send_due_ms = turn_now_ms(conn->turn) + stall_ms;
+}
+
 /* What the transport has to say beside what is queued. */
 static int
 write_own(struct conn *conn)

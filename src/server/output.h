@@ -12,4 +12,8 @@ struct conn;
  * is room, or an error that ends the connection. */
 MUST_USE int output_write(struct conn *conn);
 
+/* The transport takes no more: the peer must take bytes within limits.send_stall_ms from
+ * now; keeps a deadline that is set already. */
+void output_set_due(struct conn *conn);
+
 #endif

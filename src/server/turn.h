@@ -78,6 +78,13 @@ void turn_touch(struct turn *turn, struct conn *conn);
 /* The connection has died: it is freed at the end of the turn. */
 void turn_bury(struct turn *turn, struct conn *conn);
 
+/* The engine's time in milliseconds, from which deadlines are counted. */
+static inline uint64_t
+turn_now_ms(const struct turn *turn)
+{
+    return turn->service.clock.ms;
+}
+
 /* A deadline was set: the alarm will ring in time for it. */
 static inline void
 turn_note_due(struct turn *turn, uint64_t due_ms)

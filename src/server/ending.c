@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* server/ending.c — see ending.h for the contract. */
+#include "server/ending.h"
+
+#include <unistd.h> /* ssize_t */
+
+#include "base/err.h"
+#include "server/conn.h"
+#include "server/output.h"
+#include "server/turn.h"
+
+void
+ending_close(struct conn *conn, bool reset)
+{
+    struct turn *turn = conn->turn;
+
+    conn->state = CONN_DEAD;
+    conn->wire.is_dead = true;
+    poller_del(turn->poller, conn->io->fd);
+    conn->io->ops->close(conn->io, reset);
+    timer_remove(&turn->wheel, &conn->timer);
+    turn_bury(turn, conn);
+}
+
+void
+ending_begin(struct conn *conn)
+{
+    struct wire *wire = &conn->wire;
+
+    if (conn->io->ops->is_out != NULL && !conn->io->ops->is_out(conn->io)) {
+        output_set_due(conn);
+        return;
+    }
+    if (!wire->lingers || wire->ends_with_reset || wire->at_eof) {
+        ending_close(conn, wire->ends_with_reset);
+        return;
+    }
+    conn->io->ops->shutdown(conn->io);
+    conn->state = CONN_LINGERING;
+    conn->linger_left = 16 * HTTP_IN_HIGH_BYTES;
+    conn->send_due_ms = TIMER_NEVER;
+    wire->read_due_ms = turn_now_ms(conn->turn) + conn->turn->service.limits.linger_ms;
+    buf_release(&wire->in);
+}
+
+void
+ending_swallow(struct conn *conn)
+{
+    struct turn *turn = conn->turn;
+    ssize_t n = conn->io->ops->read(conn->io, turn->scratch + turn->scratch_used,
+                                    TURN_SCRATCH_BYTES - turn->scratch_used);
+
+    if (n == ERR_AGAIN)
+        return;
+    if (n < 0 || (size_t)n > conn->linger_left) {
+        ending_close(conn, false);
+        return;
+    }
+    conn->linger_left -= (uint32_t)n;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* server/refusal.c — see refusal.h for the contract. */
+#include "server/refusal.h"
+
+#include <stdio.h> /* snprintf */
+
+#include "base/err.h"
+#include "http/status.h"
+#include "server/conn.h"
+#include "server/turn.h"
+
+void
+refusal_complain(struct conn *conn, int why)
+{
+    char host[PEER_HOST_BYTES];
+    uint32_t dropped;
+    struct service *service = &conn->turn->service;
+
+    if (why == 0 || why == ERR_EOF || why == ERR_RESET || why == ERR_CLOSED ||
+        why == ERR_SHUTDOWN)
+        return;
+    tally_refused(service->tally, why);
+    size_t n = peer_host(&conn->wire.peer, host);
+    if (!log_may_complain(&service->log, why, slice_new(host, n), service->clock.ms,
+                          &dropped))
+        return;
+    const char *detail = why == ERR_TLS ? conn->io->detail : NULL;
+    log_line(&service->log, LOG_WARNING, "%s:%u: %s%s%s (status %d; %u more since)",
+             n > 0 ? host : "unix", conn->wire.peer.addr.port, err_text(why),
+             detail != NULL ? ": " : "", detail != NULL ? detail : "",
+             status_of_err(why), (unsigned)dropped);
+}
+
+void
+refusal_answer(struct conn *conn, const char *text, int why)
+{
+    char answer[256];
+    int n = snprintf(answer, sizeof answer,
+                     "HTTP/1.1 400 Bad Request\r\n"
+                     "content-type: text/plain; charset=utf-8\r\n"
+                     "content-length: %zu\r\n"
+                     "connection: close\r\n\r\n%s",
+                     strlen(text), text);
+
+    if (outq_copy(&conn->wire.out, slice_new(answer, (size_t)n)) != 0) {
+        conn_abort(conn, ERR_NOMEM);
+        return;
+    }
+    conn->wire.lingers = true;
+    conn->wire.ops->finish(&conn->wire, why);
+}
