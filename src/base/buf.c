@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 
 #define BUF_FIRST_BYTES 512u /* the smallest allocation */
 
@@ -36,7 +37,7 @@ grow(struct buf *buf, size_t want)
     if (data == NULL)
         return ERR_NOMEM;
     buf->data = data;
-    buf->cap = (uint32_t)cap;
+    buf->cap = narrow_u32(cap);
     return 0;
 }
 
@@ -65,7 +66,7 @@ void
 buf_commit(struct buf *buf, size_t n)
 {
     assert((size_t)buf->start + buf->len + n <= buf->cap);
-    buf->len += (uint32_t)n;
+    buf->len += narrow_u32(n);
 }
 
 int
@@ -87,8 +88,8 @@ void
 buf_consume(struct buf *buf, size_t n)
 {
     assert(n <= buf->len);
-    buf->start += (uint32_t)n;
-    buf->len -= (uint32_t)n;
+    buf->start += narrow_u32(n);
+    buf->len -= narrow_u32(n);
     if (buf->len == 0)
         buf_release(buf);
 }

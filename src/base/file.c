@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 
 struct file *
 file_new(int fd)
@@ -31,13 +32,13 @@ int
 file_read(const struct file *file, uint64_t offset, char *out, size_t n)
 {
     while (n > 0) {
-        ssize_t got = pread(file->fd, out, n, (off_t)offset);
+        ssize_t got = pread(file->fd, out, n, narrow_off(offset));
         if (got == 0 || (got < 0 && errno != EINTR))
             return ERR_IO;
         if (got > 0) {
             out += got;
-            n -= (size_t)got;
-            offset += (uint64_t)got;
+            n -= narrow_size(got);
+            offset += narrow_size(got);
         }
     }
     return 0;

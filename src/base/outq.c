@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 
 #define BLOCK_ROOM (OUTQ_BLOCK_BYTES - sizeof(struct outq_node))
 
@@ -113,7 +114,7 @@ outq_commit(struct outq *q, size_t n)
 {
     assert(q->tail != NULL && n <= q->tail->room);
     q->tail->len += n;
-    q->tail->room -= (uint32_t)n;
+    q->tail->room -= narrow_u32(n);
     count(q, n);
 }
 
@@ -126,7 +127,7 @@ drop_behind(struct outq *q, struct outq_node *last, size_t len)
     if (last == NULL) {
         q->head = NULL;
     } else {
-        last->room += (uint32_t)(last->len - len);
+        last->room += narrow_u32(last->len - len);
         last->len = len;
         last->next = NULL;
     }

@@ -6,6 +6,7 @@
 #include <stdint.h> /* uint32_t, uint64_t */
 
 #include "base/compiler.h" /* MUST_USE */
+#include "base/narrow.h"   /* narrow_u32 */
 
 /* All zero at first. */
 struct rate {
@@ -21,7 +22,7 @@ rate_take(struct rate *rate, uint32_t most, uint64_t now_ms)
     if (now_ms >= rate->until_ms)
         *rate = (struct rate){.until_ms = now_ms + 1000};
     if (rate->taken == most)
-        return (uint32_t)(rate->until_ms - now_ms);
+        return narrow_u32(rate->until_ms - now_ms);
     rate->taken++;
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/timer.h"
 
 #include "base/compiler.h"
+#include "base/narrow.h"
 
 /* Waits longer than a round stand in the last slot of the round and go on from there. */
 #define ROUND_MS ((uint64_t)(TIMER_SLOTS - 1) * TIMER_GRAIN_MS)
@@ -14,7 +15,7 @@
 static unsigned
 slot_of(uint64_t ms)
 {
-    return (unsigned)(ms / TIMER_GRAIN_MS) % TIMER_SLOTS;
+    return (unsigned)(ms / TIMER_GRAIN_MS % TIMER_SLOTS);
 }
 
 void
@@ -144,5 +145,5 @@ timer_wheel_wait_ms(const struct timer_wheel *wheel, uint64_t now_ms)
             break;
     }
     uint64_t end = slot_end(at);
-    return end > now_ms ? (int64_t)(end - now_ms) : 1;
+    return end > now_ms ? narrow_i64(end - now_ms) : 1;
 }

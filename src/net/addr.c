@@ -2,6 +2,8 @@
 /* net/addr.c — see addr.h for the contract. */
 #include "net/addr.h"
 
+#include "base/narrow.h"
+
 #include <arpa/inet.h> /* inet_ntop */
 #include <stddef.h>    /* offsetof */
 #include <stdio.h>     /* snprintf */
@@ -36,7 +38,7 @@ unix_path(const struct addr *addr, char out[ADDR_HOST_BYTES])
 
     /* An abstract name begins with a NUL, which is shown as "@". */
     snprintf(out, ADDR_HOST_BYTES, "%s%.*s", is_abstract ? "@" : "",
-             (int)(is_abstract ? n - 1 : n), un->sun_path + is_abstract);
+             narrow_len(is_abstract ? n - 1 : n), un->sun_path + is_abstract);
 }
 
 size_t

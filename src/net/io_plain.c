@@ -6,6 +6,7 @@
 #include <unistd.h>       /* close */
 
 #include "base/err.h"
+#include "base/narrow.h"
 #include "net/io.h"
 
 static ssize_t
@@ -41,7 +42,7 @@ io_plain_writev(struct io *io, const struct iovec *iov, int n)
 ssize_t
 io_plain_write_file(struct io *io, int fd, uint64_t offset, size_t n)
 {
-    off_t at = (off_t)offset;
+    off_t at = narrow_off(offset);
 
     for (;;) {
         ssize_t sent = sendfile(io->fd, fd, &at, n);

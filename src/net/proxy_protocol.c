@@ -6,6 +6,7 @@
 #include <netinet/in.h> /* struct sockaddr_in, struct sockaddr_in6 */
 
 #include "base/err.h"
+#include "base/narrow.h"
 
 #define V1_BYTES_MAX 107u /* CR LF included */
 #define V2_FIXED 16u      /* bytes in front of the addresses */
@@ -73,8 +74,10 @@ read_port(struct slice word, uint16_t *port)
             return false;
         number = number * 10 + digit;
     }
-    *port = (uint16_t)number;
-    return number <= UINT16_MAX;
+    if (number > UINT16_MAX)
+        return false;
+    *port = narrow_u16(number);
+    return true;
 }
 
 static int
@@ -122,7 +125,7 @@ parse_v1(struct slice bytes, struct proxy_header *out)
         memchr(bytes.ptr, '\r', end - 1) != NULL)
         return ERR_PROXY;
     int err = read_line(slice_cut(bytes, front.len, end - 1), out);
-    return err != 0 ? err : (ssize_t)end + 1;
+    return err != 0 ? err : narrow_ssize(end + 1);
 }
 
 /* Version 2 */
@@ -245,7 +248,7 @@ parse_v2(struct slice bytes, struct proxy_header *out)
     if (bytes.len < n)
         return ERR_AGAIN;
     int err = read_block(slice_first(bytes, n), out);
-    return err != 0 ? err : (ssize_t)n;
+    return err != 0 ? err : narrow_ssize(n);
 }
 
 ssize_t

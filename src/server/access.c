@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 #include "base/timer.h"
 #include "server/writer.h"
 
@@ -39,7 +40,7 @@ access_log_new(const struct access_config *config, struct log *say, struct tally
         return ERR_NOMEM;
 
     int err =
-        writer_new(&config->sink, npieces < 2 ? 2 : (uint32_t)npieces, &log->writer);
+        writer_new(&config->sink, npieces < 2 ? 2 : narrow_u32(npieces), &log->writer);
     if (err != 0) {
         mem_free(log);
         return err;
@@ -111,7 +112,7 @@ access_log_add(struct access_log *log, const struct clock *clock,
     struct format_facts facts = {
         .stamp = &log->stamp, .now_ns = clock->ns, .pid = log->pid};
     piece->len +=
-        (uint32_t)format_line(log->format, s, &facts, piece->bytes + piece->len);
+        narrow_u32(format_line(log->format, s, &facts, piece->bytes + piece->len));
     piece->nlines++;
 }
 

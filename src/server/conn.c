@@ -9,6 +9,7 @@
 #include <unistd.h> /* close */
 
 #include "base/err.h"
+#include "base/narrow.h"
 #include "http2/session.h"
 #include "server/ending.h"
 #include "server/hello.h"
@@ -65,7 +66,7 @@ update_watch(struct conn *conn)
         return;
     if (poller_set(conn->turn->poller, conn->io->fd, events, conn, true) != 0)
         conn_abort(conn, ERR_IO);
-    conn->watched = (uint8_t)events;
+    conn->watched = narrow_u8(events);
 }
 
 static void
@@ -185,8 +186,8 @@ read_behind(struct conn *conn)
         return err;
     ssize_t n = conn->io->ops->read(conn->io, at, READ_BEHIND_BYTES);
     if (n > 0) {
-        tally_add(conn->turn->service.tally, TALLY_BYTES_IN, (uint64_t)n);
-        buf_commit(&conn->wire.in, (size_t)n);
+        tally_add(conn->turn->service.tally, TALLY_BYTES_IN, narrow_size(n));
+        buf_commit(&conn->wire.in, narrow_size(n));
     }
     return n;
 }
@@ -220,7 +221,7 @@ read_scratch(struct conn *conn)
         if (err != 0)
             return err;
     }
-    return n > 0 ? feed_scratch(conn, slice_new(at, (size_t)n)) : n;
+    return n > 0 ? feed_scratch(conn, slice_new(at, narrow_size(n))) : n;
 }
 
 /* Takes a PROXY header; behind it begins what the endpoint speaks. */
@@ -282,7 +283,7 @@ read_some(struct conn *conn)
             feed_kept(conn);
     }
     if (n < 0)
-        read_ended(conn, (int)n);
+        read_ended(conn, narrow_int(n));
 }
 
 void
@@ -323,8 +324,8 @@ conn_read_ahead(struct conn *conn, char *at, size_t room)
 
     conn->is_ahead = n > 0;
     if (LIKELY(n > 0))
-        return (size_t)n;
-    read_ended(conn, (int)n);
+        return narrow_size(n);
+    read_ended(conn, narrow_int(n));
     update(conn);
     return 0;
 }

@@ -5,6 +5,8 @@
  * else. */
 #include "server/crowd.h"
 
+#include "base/narrow.h"
+
 #include <limits.h> /* UINT_MAX */
 
 _Static_assert(sizeof(struct crowd_seat) == CROWD_SEAT_BYTES, "a seat is a cache line");
@@ -14,7 +16,7 @@ crowd_init(struct crowd *crowd, void *memory, size_t bytes, unsigned own)
 {
     size_t nseats = bytes / CROWD_SEAT_BYTES;
 
-    *crowd = (struct crowd){.seats = memory, .nseats = (unsigned)nseats, .own = own};
+    *crowd = (struct crowd){.seats = memory, .nseats = narrow_u32(nseats), .own = own};
     return memory == NULL || (own < nseats && nseats < UINT_MAX &&
                               (uintptr_t)memory % CROWD_SEAT_BYTES == 0);
 }

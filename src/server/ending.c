@@ -5,6 +5,7 @@
 #include <unistd.h> /* ssize_t */
 
 #include "base/err.h"
+#include "base/narrow.h"
 #include "server/conn.h"
 #include "server/output.h"
 #include "server/turn.h"
@@ -56,5 +57,5 @@ ending_swallow(struct conn *conn)
         ending_close(conn, false);
         return;
     }
-    conn->linger_left -= (uint32_t)n;
+    conn->linger_left -= narrow_u32(narrow_size(n));
 }

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 #include "server/format_parts.h"
 
 /* How much of a line each text gets at least. */
@@ -63,7 +64,7 @@ keep_field(struct reading *r, struct slice name, bool of_answer, struct atom *at
     struct format *f = r->format;
 
     if (!is_token(name))
-        return no_format(r, "no field's name: %.*s", (int)name.len, name.ptr);
+        return no_format(r, "no field's name: %.*s", narrow_len(name.len), name.ptr);
     for (uint32_t i = 0; i < f->nkept; i++) {
         if (f->kept[i].of_answer == of_answer && slice_equal(f->kept[i].name, name)) {
             atom->place = i;
@@ -85,7 +86,7 @@ read_field_atom(struct reading *r, struct slice inner, struct atom *atom)
 {
     if (inner.len < 4 || inner.ptr[inner.len - 2] != '}' ||
         (inner.ptr[inner.len - 1] != 'i' && inner.ptr[inner.len - 1] != 'o'))
-        return no_format(r, "unknown: %%(%.*s)s", (int)inner.len, inner.ptr);
+        return no_format(r, "unknown: %%(%.*s)s", narrow_len(inner.len), inner.ptr);
     char *name = r->format->text + (inner.ptr + 1 - r->format->text);
     for (size_t i = 0; i < inner.len - 3; i++)
         name[i] = (char)byte_lower((uint8_t)name[i]);
@@ -116,7 +117,7 @@ read_atom(struct reading *r, struct slice inner, struct atom *atom)
             return 0;
         }
     }
-    return no_format(r, "unknown: %%(%.*s)s", (int)inner.len, inner.ptr);
+    return no_format(r, "unknown: %%(%.*s)s", narrow_len(inner.len), inner.ptr);
 }
 
 /* Ends the literal in front of `atom`, which takes its place in the format. */
@@ -151,7 +152,8 @@ read_percent(struct reading *r)
         return no_format(r, "a %% that begins no %%(name)s");
     size_t n = (size_t)(end - rest.ptr);
     if (n + 1 == rest.len || memchr("sdfjJ", end[1], 5) == NULL)
-        return no_format(r, "behind %.*s) comes no s, d, f, j or J", (int)n, rest.ptr);
+        return no_format(r, "behind %.*s) comes no s, d, f, j or J", narrow_len(n),
+                         rest.ptr);
     atom.may_go = end[1] == 'J';
     atom.is_json = atom.is_quoted = end[1] == 'j' || atom.may_go;
     r->rest = slice_skip(rest, n + 2);
@@ -189,7 +191,7 @@ share_line(struct reading *r)
 
     for (uint32_t i = f->natoms; i > 0; i--) {
         struct atom *atom = &f->atoms[i - 1];
-        atom->tail = (uint32_t)tail;
+        atom->tail = narrow_u32(tail);
         tail += atom->before.len + (atom->is_json ? 4 : 0) +
                 (atom->most > 0 ? atom->most : TEXT_LEAST_BYTES);
     }

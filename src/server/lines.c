@@ -2,6 +2,8 @@
 /* server/lines.c — a server's access log; see server.h and parts.h for the contract. */
 #include "server/parts.h"
 
+#include "base/narrow.h"
+
 static void
 on_begin(struct service *service, struct stream *s, const struct http_head *head)
 {
@@ -29,7 +31,8 @@ server_init_notes(struct server *server)
     service->on_begin = on_begin;
     service->on_exchange = on_exchange;
     if (server->config.access.format != NULL)
-        service->note_bytes = (uint32_t)format_note_bytes(server->config.access.format);
+        service->note_bytes =
+            narrow_u32(format_note_bytes(server->config.access.format));
 }
 
 int

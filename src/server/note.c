@@ -3,6 +3,8 @@
  * contract. */
 #include "server/format_parts.h"
 
+#include "base/narrow.h"
+
 size_t
 format_note_bytes(const struct format *format)
 {
@@ -24,7 +26,7 @@ keep_value(const struct format *f, struct note *note, const struct http_field *f
         n = n < FORMAT_FIELD_BYTES ? n : FORMAT_FIELD_BYTES;
         if (n > 0)
             memcpy(note->fields[i], field->value.ptr, n);
-        note->field_lens[i] = (uint16_t)n;
+        note->field_lens[i] = narrow_u16(n);
     }
 }
 
@@ -45,7 +47,7 @@ keep_piece(char *at, size_t room, struct slice piece)
 
     if (n > 0)
         memcpy(at, piece.ptr, n);
-    return (uint16_t)n;
+    return narrow_u16(n);
 }
 
 void
@@ -60,9 +62,9 @@ format_note(const struct format *format, struct stream *s, const struct http_hea
     note->path_at = note->target_len;
     if (head->path.ptr >= head->target.ptr &&
         head->path.ptr < head->target.ptr + note->target_len)
-        note->path_at = (uint16_t)(head->path.ptr - head->target.ptr);
+        note->path_at = narrow_u16(narrow_size(head->path.ptr - head->target.ptr));
     size_t left = (size_t)note->target_len - note->path_at;
-    note->path_len = (uint16_t)(head->path.len < left ? head->path.len : left);
+    note->path_len = narrow_u16(head->path.len < left ? head->path.len : left);
     for (uint32_t i = 0; i < format->nkept; i++)
         note->field_lens[i] = NOTE_ABSENT;
     for (uint32_t i = 0; format->nkept > 0 && i < head->nfields; i++)

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/narrow.h"
 #include "http/tally.h"
 #include "server/conn.h"
 #include "server/turn.h"
@@ -29,7 +30,7 @@ write_own(struct conn *conn)
     ssize_t sent = conn->io->ops->writev(conn->io, NULL, 0);
 
     if (sent < 0)
-        return (int)sent;
+        return narrow_int(sent);
     conn->send_due_ms = TIMER_NEVER;
     return conn->io->wants_write ? ERR_AGAIN : 0;
 }
@@ -65,13 +66,13 @@ output_write(struct conn *conn)
             return ERR_AGAIN; /* the poller says that there is room */
         ssize_t sent = write_next(conn, &offered);
         if (sent < 0)
-            return (int)sent;
-        outq_sent(out, (size_t)sent);
-        tally_add(conn->turn->service.tally, TALLY_BYTES_OUT, (uint64_t)sent);
+            return narrow_int(sent);
+        outq_sent(out, narrow_size(sent));
+        tally_add(conn->turn->service.tally, TALLY_BYTES_OUT, narrow_size(sent));
         conn->send_due_ms = TIMER_NEVER;
-        if ((size_t)sent < offered)
+        if (narrow_size(sent) < offered)
             return ERR_AGAIN;
-        total += (size_t)sent;
+        total += narrow_size(sent);
     }
     return conn->io->wants_write ? write_own(conn) : 0;
 }

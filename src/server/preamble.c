@@ -6,6 +6,7 @@
 #include <sys/socket.h> /* recv */
 
 #include "base/err.h"
+#include "base/narrow.h"
 #include "net/proxy_protocol.h"
 #include "server/turn.h"
 
@@ -42,15 +43,15 @@ preamble_read(struct wire *wire, int fd, char *scratch)
         return ERR_EOF;
     if (n < 0)
         return err_from_errno(errno);
-    int err = buf_append(&wire->in, slice_new(scratch, (size_t)n));
+    int err = buf_append(&wire->in, slice_new(scratch, narrow_size(n)));
     if (err != 0)
         return err;
     ssize_t used =
         proxy_parse(wire->peer.endpoint->proxy, buf_bytes(&wire->in), &header);
     if (used < 0 && used != ERR_AGAIN)
-        return (int)used;
-    size_t taken = used == ERR_AGAIN ? (size_t)n : (size_t)used - had;
-    if (recv(fd, scratch, taken, 0) != (ssize_t)taken)
+        return narrow_int(used);
+    size_t taken = used == ERR_AGAIN ? narrow_size(n) : narrow_size(used) - had;
+    if (recv(fd, scratch, taken, 0) != narrow_ssize(taken))
         return ERR_IO;
     if (used == ERR_AGAIN)
         return ERR_AGAIN;

@@ -2,6 +2,7 @@
 /* server/turn.c — see turn.h for the contract. */
 #include "server/turn.h"
 
+#include "base/narrow.h"
 #include "server/conn.h"
 
 void
@@ -78,9 +79,9 @@ turn_take(struct turn *turn, struct conn *conn, unsigned events)
     size_t n = conn_read_ahead(conn, turn->scratch + at, TURN_SCRATCH_BYTES - at);
     if (n == 0)
         return;
-    turn->ahead[turn->nahead++] = (struct ahead){conn, at, (uint32_t)n};
+    turn->ahead[turn->nahead++] = (struct ahead){conn, at, narrow_u32(n)};
     turn->scratch_used =
-        at + (uint32_t)((n + 63) & ~(size_t)63); /* a cache line's start */
+        at + narrow_u32((n + 63) & ~(size_t)63); /* a cache line's start */
     if (turn->nahead == TURN_AHEAD || turn->scratch_used > TURN_AHEAD_BYTES)
         turn_feed(turn);
 }
@@ -94,7 +95,7 @@ turn_expire(struct turn *turn)
         conn_on_timer(container_of(timer, struct conn, timer));
     int64_t wait = timer_wheel_wait_ms(&turn->wheel, turn->service.clock.ms);
     if (wait >= 0)
-        turn_note_due(turn, turn->service.clock.ms + (uint64_t)wait);
+        turn_note_due(turn, turn->service.clock.ms + narrow_size(wait));
 }
 
 /* The alarm is a system call: it is set when it has to ring earlier, and otherwise left to
@@ -106,7 +107,7 @@ set_alarm(struct turn *turn)
 
     if (turn->next_due_ms < turn->armed_ms) {
         uint64_t due = turn->next_due_ms;
-        poller_alarm(turn->poller, due > now ? (int64_t)(due - now) : 1);
+        poller_alarm(turn->poller, due > now ? narrow_i64(due - now) : 1);
         turn->armed_ms = due;
     }
     turn->next_due_ms = TIMER_NEVER;

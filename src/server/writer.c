@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 
 /* Free pieces that are kept: a steady load fills one while another is written. */
 #define KEPT_PIECES 2u
@@ -167,7 +168,7 @@ time_in(uint32_t ms)
 
     clock_gettime(CLOCK_MONOTONIC, &due);
     due.tv_sec += ms / 1000;
-    due.tv_nsec += (long)(ms % 1000) * 1000000;
+    due.tv_nsec += narrow_long(ms % 1000) * 1000000;
     if (due.tv_nsec >= 1000000000) {
         due.tv_nsec -= 1000000000;
         due.tv_sec++;

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 #include "tls/identity.h"
 #include "tls/trust.h"
 
@@ -301,7 +302,7 @@ tls_context_new(const struct tls_config *config, struct tls_context **out,
     context->nrefs = 1;
     context->number = config->number;
     context->ktls = config->ktls;
-    context->alpn_len = (uint8_t)config->alpn.len;
+    context->alpn_len = narrow_u8(config->alpn.len);
     memcpy(context->alpn, config->alpn.ptr, config->alpn.len);
     context->tickets.period_s = config->has_tickets ? config->ticket_s : 0;
     memcpy(context->tickets.secret, config->ticket_secret, TLS_SECRET_BYTES);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 #include "tls/io_tls.h"
 
 /* Ciphertext taken by one recv; larger records are completed in place. */
@@ -43,7 +44,7 @@ tls_desk_fill(const struct io_tls *t)
     if (got > 0)
         desk->in_end = (size_t)got;
     if (got < (ssize_t)IN_BYTES)
-        desk->ended = got < 0 ? (int)got : ERR_AGAIN;
+        desk->ended = got < 0 ? narrow_int(got) : ERR_AGAIN;
 }
 
 static int
@@ -60,9 +61,9 @@ bio_read(BIO *bio, char *at, int wanted)
         else if (n > IN_BYTES || desk->room < TLS_RECORD_BYTES + IN_BYTES) {
             ssize_t got = receive(t, at, n);
             if (got < (ssize_t)n)
-                desk->ended = got < 0 ? (int)got : ERR_AGAIN;
+                desk->ended = got < 0 ? narrow_int(got) : ERR_AGAIN;
             if (got > 0)
-                return (int)got;
+                return narrow_int(got);
         } else {
             tls_desk_fill(t);
         }
@@ -76,7 +77,7 @@ bio_read(BIO *bio, char *at, int wanted)
         n = desk->in_end - desk->in_at;
     memcpy(at, desk->in + desk->in_at, n);
     desk->in_at += n;
-    return (int)n;
+    return narrow_len(n);
 }
 
 /* A message other than data, for the kernel to encrypt. */

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 
 /* An OCSP response is a few KiB; more is another kind of file. */
 #define OCSP_BYTES_MAX (64 * 1024)
@@ -54,7 +55,7 @@ on_password(char *out, int room, int is_writing, void *arg)
     if (secret->password == NULL || strlen(secret->password) >= (size_t)room)
         return -1;
     memcpy(out, secret->password, strlen(secret->password));
-    return (int)strlen(secret->password);
+    return narrow_len(strlen(secret->password));
 }
 
 /* Names */
@@ -256,7 +257,8 @@ load_ocsp(struct tls_identity *identity, const char *path, struct tls_why *why)
     if (identity->ocsp == NULL)
         return ERR_NOMEM;
     const unsigned char *at = identity->ocsp;
-    OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &at, (long)identity->ocsp_len);
+    OCSP_RESPONSE *response =
+        d2i_OCSP_RESPONSE(NULL, &at, narrow_long(identity->ocsp_len));
     if (response == NULL || !whole)
         return tls_fail(why, "the OCSP response %s: it is none in DER", path);
     OCSP_RESPONSE_free(response);

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 
 void
 tls_info_read(const struct io_tls *io, struct tls_info *out)
@@ -18,7 +19,7 @@ tls_info_read(const struct io_tls *io, struct tls_info *out)
     const SSL_CIPHER *cipher = SSL_get_current_cipher(io->ssl);
 
     *out = (struct tls_info){
-        .version = (uint16_t)SSL_version(io->ssl),
+        .version = narrow_u16(narrow_size(SSL_version(io->ssl))),
         .cipher_suite = cipher != NULL ? SSL_CIPHER_get_protocol_id(cipher) : 0,
         .identity = (uint64_t)context->number * TLS_PAIRS_MAX + 1 +
                     (uint64_t)(identity - context->identities),

@@ -14,6 +14,7 @@
 #include <openssl/ssl.h>
 
 #include "base/err.h"
+#include "base/narrow.h"
 #include "tls/context.h"
 
 /* HMAC-SHA512(secret, label || period), cut to `n` <= 64 bytes. */
@@ -116,6 +117,6 @@ tls_tickets_install(SSL_CTX *ctx, uint32_t period_s)
         SSL_CTX_set_num_tickets(ctx, 0);
         return;
     }
-    SSL_CTX_set_timeout(ctx, (long)period_s);
+    SSL_CTX_set_timeout(ctx, narrow_long(period_s));
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
 }
