@@ -5,6 +5,7 @@
 #include <stdbool.h> /* bool */
 
 #include "base/err.h"
+#include "base/narrow.h"
 
 /* Header lines are few; more than this is a mistake of the application's. */
 #define FIELDS_MAX 65536
@@ -96,7 +97,7 @@ fields_read(struct fields *fields, PyObject *headers)
         if (read_pair(&fields->list[i], PySequence_Fast_GET_ITEM(fields->owner, i)) < 0)
             return -1;
     }
-    fields->n = (uint32_t)n;
+    fields->n = narrow_u32((uint64_t)n);
     return 0;
 }
 
@@ -113,7 +114,7 @@ fields_clear(struct fields *fields)
 static void
 raise_about(const char *complaint, struct slice bytes)
 {
-    PyObject *object = PyBytes_FromStringAndSize(bytes.ptr, (Py_ssize_t)bytes.len);
+    PyObject *object = PyBytes_FromStringAndSize(bytes.ptr, narrow_ssize(bytes.len));
     if (object != NULL)
         PyErr_Format(PyExc_ValueError, "%s: %R", complaint, object);
     Py_XDECREF(object);

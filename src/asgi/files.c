@@ -12,6 +12,7 @@
 #include "asgi/respond.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/narrow.h"
 
 /* Up to this size a file is read at once: it then leaves with its head in one piece. */
 #define SMALL_BYTES 16384
@@ -67,13 +68,13 @@ static PyObject *
 send_small(CallObject *call, const struct part *part)
 {
     const struct file file = {.fd = part->fd};
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)part->n);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, part->n);
     if (bytes == NULL)
         return NULL;
-    int err = file_read(&file, (uint64_t)part->offset, PyBytes_AS_STRING(bytes),
-                        (size_t)part->n);
+    int err = file_read(&file, narrow_size(part->offset), PyBytes_AS_STRING(bytes),
+                        narrow_size(part->n));
     struct chunk chunk = {
-        .bytes = slice_new(PyBytes_AS_STRING(bytes), (size_t)part->n),
+        .bytes = slice_new(PyBytes_AS_STRING(bytes), narrow_size(part->n)),
         .lender = &object_lender,
         .owner = bytes,
     };
@@ -91,9 +92,9 @@ send_large(CallObject *call, struct part *part)
         return PyErr_NoMemory();
     part->fd = -1;
     struct chunk chunk = {
-        .bytes = slice_new(NULL, (size_t)part->n),
+        .bytes = slice_new(NULL, narrow_size(part->n)),
         .file = file,
-        .offset = (uint64_t)part->offset,
+        .offset = narrow_size(part->offset),
     };
     int err = send_chunk(call, &chunk, part->last);
     file_release(file);

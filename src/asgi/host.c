@@ -4,6 +4,7 @@
 
 #include "asgi/raise.h"
 #include "asgi/call.h"
+#include "base/narrow.h"
 
 static int
 fill_asgi(struct host *host)
@@ -216,7 +217,7 @@ host_log(struct host *host, enum host_level level, struct slice line)
     PyObject *log = Py_NewRef(host->log);
     PyObject *result = NULL;
     PyObject *number = PyLong_FromLong(level);
-    PyObject *text = PyUnicode_DecodeUTF8(line.ptr, (Py_ssize_t)line.len, "replace");
+    PyObject *text = PyUnicode_DecodeUTF8(line.ptr, narrow_ssize(line.len), "replace");
     if (number != NULL && text != NULL) {
         PyObject *args[] = {NULL, number, text};
         result = PyObject_Vectorcall(log, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,

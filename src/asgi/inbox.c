@@ -2,6 +2,8 @@
 /* asgi/inbox.c — see inbox.h for the contract. */
 #include "asgi/inbox.h"
 
+#include "base/narrow.h"
+
 #define ROOM_FIRST 4u
 
 /* What an item counts for. */
@@ -24,7 +26,7 @@ grow(struct inbox *inbox)
         items[i] = inbox->items[(inbox->first + i) & (inbox->room - 1)];
     PyMem_Free(inbox->items);
     inbox->items = items;
-    inbox->room = (uint32_t)room;
+    inbox->room = narrow_u32(room);
     inbox->first = 0;
     return 0;
 }

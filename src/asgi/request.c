@@ -3,6 +3,7 @@
 #include "asgi/request.h"
 
 #include "base/err.h"
+#include "base/narrow.h"
 
 static int
 request_traverse(PyObject *op, visitproc visit, void *arg)
@@ -39,7 +40,7 @@ request_on_body(struct stream *s, struct slice bytes, bool last)
 {
     RequestObject *request = s->app;
 
-    PyObject *body = PyBytes_FromStringAndSize(bytes.ptr, (Py_ssize_t)bytes.len);
+    PyObject *body = PyBytes_FromStringAndSize(bytes.ptr, narrow_ssize(bytes.len));
     if (body == NULL) {
         PyErr_Clear();
         stream_fail(s, ERR_NOMEM);

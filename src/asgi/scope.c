@@ -4,6 +4,7 @@
 
 #include "asgi/extend.h"
 #include "asgi/scope_tls.h"
+#include "base/narrow.h"
 #include "http/forwarded.h"
 #include "http/target.h"
 #include "ws/handshake.h"
@@ -12,7 +13,7 @@
 static PyObject *
 text_of_ascii(struct slice bytes)
 {
-    PyObject *text = PyUnicode_New((Py_ssize_t)bytes.len, 127);
+    PyObject *text = PyUnicode_New(narrow_ssize(bytes.len), 127);
     if (text != NULL)
         memcpy(PyUnicode_1BYTE_DATA(text), bytes.ptr, bytes.len);
     return text;
@@ -21,7 +22,7 @@ text_of_ascii(struct slice bytes)
 static PyObject *
 bytes_of(struct slice bytes)
 {
-    return PyBytes_FromStringAndSize(bytes.ptr, (Py_ssize_t)bytes.len);
+    return PyBytes_FromStringAndSize(bytes.ptr, narrow_ssize(bytes.len));
 }
 
 /* A token in upper case (ASGI B15). */
@@ -84,7 +85,7 @@ decode_path(struct slice raw)
     if (decoded == NULL)
         return PyErr_NoMemory();
     size_t n = target_decode(raw, decoded);
-    PyObject *text = PyUnicode_DecodeUTF8(decoded, (Py_ssize_t)n, "replace");
+    PyObject *text = PyUnicode_DecodeUTF8(decoded, narrow_ssize(n), "replace");
     PyMem_Free(decoded);
     return text;
 }
@@ -160,7 +161,7 @@ set_path(struct host *host, PyObject *scope, struct slice raw, PyObject *root)
 static PyObject *
 lowered_name(struct slice name)
 {
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)name.len);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, narrow_ssize(name.len));
     if (bytes == NULL)
         return NULL;
     char *out = PyBytes_AS_STRING(bytes);
@@ -463,7 +464,7 @@ subprotocols_list(const struct http_head *head)
     PyObject *list = PyList_New(0);
 
     while (list != NULL && ws_subprotocol_next(head, &at, &name)) {
-        PyObject *text = PyUnicode_DecodeLatin1(name.ptr, (Py_ssize_t)name.len, NULL);
+        PyObject *text = PyUnicode_DecodeLatin1(name.ptr, narrow_ssize(name.len), NULL);
         if (text == NULL || PyList_Append(list, text) < 0)
             Py_CLEAR(list);
         Py_XDECREF(text);

@@ -12,6 +12,7 @@
 #include "asgi/message.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 #include "ws/receive.h"
 #include "ws/send.h"
 
@@ -77,8 +78,8 @@ on_message(struct ws *ws, enum ws_opcode kind, struct slice bytes)
 {
     put_message(websocket_of(ws),
                 kind == WS_TEXT
-                    ? PyUnicode_DecodeUTF8(bytes.ptr, (Py_ssize_t)bytes.len, NULL)
-                    : PyBytes_FromStringAndSize(bytes.ptr, (Py_ssize_t)bytes.len));
+                    ? PyUnicode_DecodeUTF8(bytes.ptr, narrow_ssize(bytes.len), NULL)
+                    : PyBytes_FromStringAndSize(bytes.ptr, narrow_ssize(bytes.len)));
 }
 
 /* The object whose bytes are at `ptr`. */
@@ -99,9 +100,9 @@ resize_message(void *ptr, size_t size)
         return NULL;
     }
     if (op == NULL)
-        op = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+        op = PyBytes_FromStringAndSize(NULL, narrow_ssize(size));
     else
-        (void)_PyBytes_Resize(&op, (Py_ssize_t)size);
+        (void)_PyBytes_Resize(&op, narrow_ssize(size));
     if (op == NULL) {
         PyErr_Clear();
         return NULL;
@@ -115,7 +116,7 @@ on_long_message(struct ws *ws, char *ptr, size_t n)
     PyObject *op = object_at(ptr);
 
     if ((size_t)PyBytes_GET_SIZE(op) != n)
-        (void)_PyBytes_Resize(&op, (Py_ssize_t)n);
+        (void)_PyBytes_Resize(&op, narrow_ssize(n));
     put_message(websocket_of(ws), op);
 }
 
@@ -137,7 +138,7 @@ on_close(struct ws *ws, unsigned code, struct slice reason)
     self->phase = WEBSOCKET_CLOSED;
     self->code = code;
     if (reason.len > 0) {
-        self->reason = PyUnicode_DecodeUTF8(reason.ptr, (Py_ssize_t)reason.len, NULL);
+        self->reason = PyUnicode_DecodeUTF8(reason.ptr, narrow_ssize(reason.len), NULL);
         PyErr_Clear();
     }
     call_disconnect((CallObject *)self);

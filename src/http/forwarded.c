@@ -6,6 +6,7 @@
 #include <time.h>   /* clock_gettime */
 
 #include "base/err.h"
+#include "base/narrow.h"
 #include "http/field.h"
 #include "http/hops.h"
 #include "http/target.h"
@@ -151,7 +152,7 @@ split_host(struct slice *host)
         (void)!field_to_number(slice_skip(*host, n), &port);
         *host = slice_first(*host, n - 1);
     }
-    return (uint16_t)port;
+    return narrow_u16(port);
 }
 
 /* The port that needs no saying. */
@@ -242,7 +243,7 @@ read_host(struct forwarded *told, const struct peer *peer, struct http_head *hea
         return 0;
     told->port = split_host(&host);
     if (number > 0)
-        told->port = (uint16_t)number;
+        told->port = narrow_u16(number);
     set_host_field(head, make_host(told, peer, host));
     if (host.len > 1 && host.ptr[0] == '[')
         host = slice_cut(host, 1, host.len - 1);
@@ -444,7 +445,7 @@ name_request(struct forwarding *f, bool is_trusted, struct http_head *head,
             head->fields[n++] = *field;
         } else if (is_trusted && told->id_bytes == 0 &&
                    request_id_is_good(field->value)) {
-            told->id_bytes = (uint8_t)field->value.len;
+            told->id_bytes = narrow_u8(field->value.len);
             memcpy(told->id, field->value.ptr, field->value.len);
         }
     }

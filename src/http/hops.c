@@ -5,6 +5,7 @@
 #include <arpa/inet.h> /* inet_pton */
 
 #include "base/err.h"
+#include "base/narrow.h"
 #include "http/field.h"
 
 /* One hop, as an element tells of it. */
@@ -39,7 +40,7 @@ read_port(struct slice text, uint16_t *port)
 
     if (text.len > 5 || !field_to_number(text, &number) || number > UINT16_MAX)
         return false;
-    *port = (uint16_t)number;
+    *port = narrow_u16(number);
     return true;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/compiler.h" /* COUNT */
 #include "base/err.h"      /* enum err */
+#include "base/narrow.h"
 
 /* RFC 9110 15 and the IANA registry of status codes. */
 #define STATUS_LIST(STATUS)                                                            \
@@ -149,10 +150,10 @@ struct slice
 status_refusal(int status, int err, char *room)
 {
     struct slice reason = slice_skip(status_line(status), 4);
-    int n = snprintf(room, STATUS_REFUSAL_BYTES, "%.*s%s%s\n", (int)reason.len,
+    int n = snprintf(room, STATUS_REFUSAL_BYTES, "%.*s%s%s\n", narrow_len(reason.len),
                      reason.ptr, err != 0 ? ": " : "", err != 0 ? err_text(err) : "");
 
-    return slice_new(room, (size_t)n);
+    return slice_new(room, narrow_size(n));
 }
 
 int

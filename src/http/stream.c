@@ -3,6 +3,7 @@
 #include "http/stream.h"
 
 #include "base/err.h"
+#include "base/narrow.h"
 #include "http/status.h"
 
 int
@@ -50,7 +51,7 @@ stream_send_head(struct stream *s, struct http_response *res)
     int err = check_fields(res, &promised);
     if (err != 0)
         return err;
-    s->status = (uint16_t)res->status;
+    s->status = narrow_u16((uint64_t)res->status);
     s->body_promised = promised;
     err = s->ops->send_head(s, res);
     if (err != 0)

@@ -7,14 +7,17 @@
 #include <unistd.h> /* getpid */
 
 #include "base/err.h"
+#include "base/narrow.h"
 
 bool
 tallies_init(struct tallies *tallies, void *memory, size_t bytes, unsigned own)
 {
     size_t n = bytes / sizeof(struct tally);
 
-    *tallies = (struct tallies){.all = memory, .n = (unsigned)n, .own = own};
-    return own < n && n < UINT_MAX && (uintptr_t)memory % _Alignof(struct tally) == 0;
+    if (own >= n || n >= UINT_MAX || (uintptr_t)memory % _Alignof(struct tally) != 0)
+        return false;
+    *tallies = (struct tallies){.all = memory, .n = narrow_u32(n), .own = own};
+    return true;
 }
 
 static void

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 #include "http/field.h"
 
 #define MAPPED_BITS 96u /* of the network that IPv4 is mapped into */
@@ -55,7 +56,7 @@ read_net(struct slice text, struct trust_net *net)
     if (slash != NULL &&
         (!field_to_number(slice_skip(text, n + 1), &bits) || bits > most))
         return false;
-    net->bits = (uint8_t)(most == 32 ? MAPPED_BITS + bits : bits);
+    net->bits = narrow_u8(most == 32 ? MAPPED_BITS + bits : bits);
     return true;
 }
 

@@ -8,7 +8,8 @@
 
 #include <assert.h> /* assert */
 
-#include "base/err.h"   /* ERR_* */
+#include "base/err.h" /* ERR_* */
+#include "base/narrow.h"
 #include "http/field.h" /* is_token_byte, field_value_span */
 
 #define SIZE_DIGITS_MAX 16
@@ -249,7 +250,7 @@ h1_chunked_decode(struct h1_chunked *c, const struct http_limits *limits,
         }
         if (next < 0)
             return next;
-        c->state = (uint8_t)next;
+        c->state = narrow_u8((uint64_t)next);
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <assert.h> /* assert */
 
 #include "base/err.h"
+#include "base/narrow.h"
 #include "base/timer.h"
 #include "http/serve.h"
 #include "http/status.h"
@@ -282,7 +283,7 @@ h1_exchange_swallow(struct h1_session *h, struct slice *in)
             return err;
         if (data.len > h->unread_left)
             return ERR_BODY_UNREAD;
-        h->unread_left -= (uint32_t)data.len;
+        h->unread_left -= data.len;
     }
     return 0;
 }
@@ -427,7 +428,7 @@ h1_exchange_break(struct h1_session *h, int why)
     if (anew && h->phase != H1_OVER) {
         /* What a peer hears that has sent all and leaves is no status of the answer. */
         if (!x->stream.body_ended)
-            x->stream.status = (uint16_t)status_of_err(why);
+            x->stream.status = narrow_u16((uint64_t)status_of_err(why));
         h1_refuse(h, why, is_head);
     }
     h->wire->ops->touch(h->wire);
@@ -458,7 +459,7 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
         .body_ended = !h1_exchange_has_unread(x),
         .expect_continue = head->expect_continue,
         .can_tunnel = head->upgrade && !h1_exchange_has_unread(x),
-        .version = (uint8_t)head->version,
+        .version = narrow_u8(head->version),
         .body_promised = HTTP_LENGTH_NONE,
     };
     h->exchange = x;

@@ -10,6 +10,7 @@
 #include <assert.h> /* assert */
 
 #include "base/err.h" /* ERR_* */
+#include "base/narrow.h"
 
 #define VERSION_LINE_LEN 11 /* " HTTP/1.1\r\n" */
 
@@ -232,8 +233,8 @@ read_head(struct reader *r, struct h1_progress *progress, struct http_head *head
     if (err == 0)
         err = read_lines(r, &at, head);
     if (err == ERR_AGAIN) {
-        progress->lines_bytes = (uint32_t)(at - r->in.ptr);
-        progress->seen_bytes = (uint32_t)r->in.len;
+        progress->lines_bytes = narrow_u32((uint64_t)(at - r->in.ptr));
+        progress->seen_bytes = narrow_u32(r->in.len);
         progress->nlines = r->nlines;
     }
     return err == 0 ? at - r->in.ptr : err;

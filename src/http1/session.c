@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 #include "base/timer.h"
 #include "http/status.h"
 #include "http1/exchange.h"
@@ -143,8 +144,9 @@ begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
 
     ssize_t n = h1_parse_head(h->scan, &service->limits, *in, &h->progress, &head);
     if (n < 0)
-        return UNLIKELY(n != ERR_AGAIN) ? h1_try_h2(h, *in, (int)n) : (int)n;
-    *in = slice_skip(*in, (size_t)n);
+        return UNLIKELY(n != ERR_AGAIN) ? h1_try_h2(h, *in, narrow_int(n))
+                                        : narrow_int(n);
+    *in = slice_skip(*in, narrow_size(n));
     *is_head = slice_equal(head.method, slice_of("HEAD"));
     int err = h1_frame_request(&head);
     if (err != 0)

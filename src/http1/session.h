@@ -38,7 +38,7 @@ struct h1_session {
     struct h1_exchange *exchange; /* owns; NULL in H1_IDLE and H1_HEAD */
     struct slice *feeding; /* the bytes at hand during feed; NULL outside of it */
     struct h1_progress progress;
-    uint32_t unread_left; /* H1_UNREAD: bytes that may still be swallowed */
+    uint64_t unread_left; /* H1_UNREAD: bytes that may still be swallowed */
     bool has_begun;       /* a head has come */
     uint8_t phase;        /* enum h1_phase */
 };

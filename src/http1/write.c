@@ -341,7 +341,7 @@ write_held(struct h1_writer *w, struct outq *q, const struct chunk *body, bool l
     int err = chunk_queue(q, body);
     if (err != 0)
         return err;
-    w->held_bytes += (uint32_t)body->bytes.len;
+    w->held_bytes += body->bytes.len;
     if (last)
         release_whole(w, q);
     else if (w->held_bytes > HTTP_OUT_HELD_BYTES)

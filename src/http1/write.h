@@ -24,7 +24,7 @@ struct h1_writer {
     struct slice fields_sent; /* the user's own, whole lines; set before the head */
     struct outq_node
         *gap;            /* H1_HELD: where the framing goes; borrowed from the queue */
-    uint32_t held_bytes; /* H1_HELD: body bytes behind the gap */
+    uint64_t held_bytes; /* H1_HELD: body bytes behind the gap */
     uint8_t framing;     /* enum h1_framing */
     bool has_length;     /* the head carries a Content-Length */
     bool has_date;

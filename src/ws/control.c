@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 #include "ws/send.h"
 
 #define SECOND_MS 1000u
@@ -50,7 +51,7 @@ ws_control_keep(struct ws *ws, struct slice piece)
         return ERR_NOMEM;
     assert(frames->nin + piece.len <= sizeof frames->in);
     ws->shared->mask->apply(frames->in + frames->nin, piece.ptr, piece.len, ws->key);
-    frames->nin = (uint8_t)(frames->nin + piece.len);
+    frames->nin = narrow_u8(frames->nin + piece.len);
     return 0;
 }
 
@@ -69,7 +70,7 @@ answer_ping(struct ws *ws, struct slice payload)
         return;
     }
     frames->pong_waits = true;
-    frames->npong = (uint8_t)payload.len;
+    frames->npong = narrow_u8(payload.len);
     if (payload.len > 0)
         memcpy(frames->pong, payload.ptr, payload.len);
 }

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 
 #define TAIL_BYTES 4u /* what ends a flushed block, and is left out (RFC 7692 7.2.1) */
 #define AT_BLOCK_END 128 /* in data_type: the last block is complete (zlib.h) */
@@ -118,7 +119,8 @@ offer_room(z_stream *z, const struct ws_bytes *out, size_t most)
 {
     size_t cap = out->cap < most ? out->cap : most;
     z->next_out = (Bytef *)out->ptr + out->len;
-    z->avail_out = (uInt)(cap - out->len < UINT32_MAX ? cap - out->len : UINT32_MAX);
+    z->avail_out =
+        narrow_u32(cap - out->len < UINT32_MAX ? cap - out->len : UINT32_MAX);
 }
 
 static size_t
@@ -153,7 +155,7 @@ ws_deflate_pack(struct ws_deflate *d, struct ws_deflate_pool *pool, struct slice
     if (!kept)
         (void)deflateReset(z);
     z->next_in = (const Bytef *)in.ptr;
-    z->avail_in = (uInt)in.len;
+    z->avail_in = narrow_u32(in.len);
     size_t need = deflateBound(z, in.len) + FLUSH_BYTES;
     do {
         if (ws_bytes_reserve(out, pool->spares, need, need, SIZE_MAX) != 0) {
@@ -178,7 +180,7 @@ inflate_piece(z_stream *z, struct ws_spares *spares, struct slice in, size_t lim
               struct ws_bytes *out, bool *ended)
 {
     z->next_in = (const Bytef *)in.ptr;
-    z->avail_in = (uInt)in.len;
+    z->avail_in = narrow_u32(in.len);
     *ended = false;
     for (;;) {
         size_t need = out->len + 1; /* <= limit + 1 */

@@ -3,6 +3,7 @@
 #include "ws/receive.h"
 
 #include "base/err.h"
+#include "base/narrow.h"
 #include "ws/control.h"
 
 /* So many bytes of a message allow one more fragment: less is not data but a flood. */
@@ -81,17 +82,17 @@ take_header(struct ws *ws, struct slice *in)
     if (n == ERR_AGAIN) {
         if (before == 0)
             memcpy(ws->partial, in->ptr, in->len);
-        ws->npartial = (uint8_t)header.len;
+        ws->npartial = narrow_u8(header.len);
         *in = slice_skip(*in, in->len);
         return;
     }
-    int err = n < 0 ? (int)n : begin_frame(ws, &frame);
+    int err = n < 0 ? narrow_int(n) : begin_frame(ws, &frame);
     if (err != 0) {
         ws_fail(ws, err);
         return;
     }
     ws->npartial = 0;
-    *in = slice_skip(*in, (size_t)n - before);
+    *in = slice_skip(*in, narrow_size(n) - before);
 }
 
 /* Hands a whole message up.  The state is ready for the next one before, as the user may

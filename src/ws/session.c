@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 #include "base/timer.h" /* TIMER_NEVER */
 #include "ws/control.h"
 #include "ws/receive.h"
@@ -77,7 +78,7 @@ ws_fini(struct ws *ws)
 void
 ws_leave(struct ws *ws, enum ws_state state, unsigned code, struct slice reason)
 {
-    ws->state = (uint8_t)state;
+    ws->state = narrow_u8(state);
     release(ws);
     if (ws->is_told)
         return;
