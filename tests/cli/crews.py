@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from command import DEADLINE_S, PATIENCE, request, serve, talk
+from command import DEADLINE_S, request, serve, talk
 
 needs_wrk = pytest.mark.skipif(
     shutil.which("wrk") is None, reason="wrk is not installed"
@@ -69,25 +69,19 @@ def successor_of(command):
 
 
 class Load:
-    """wrk against ``port`` for ``seconds``; needs it installed."""
+    """wrk against ``port`` until ``failed`` ends it; needs it installed."""
 
-    def __init__(self, port, seconds):
+    def __init__(self, port):
+        words = ["-t1", "-c32", "-d3600s", "--timeout", f"{DEADLINE_S}s"]
         self.process = subprocess.Popen(
-            [
-                "wrk",
-                "-t1",
-                "-c32",
-                f"-d{seconds * PATIENCE}s",
-                "--timeout",
-                f"{seconds * PATIENCE // 2}s",
-                f"http://127.0.0.1:{port}/",
-            ],
+            ["wrk", *words, f"http://127.0.0.1:{port}/"],
             stdout=subprocess.PIPE,
             text=True,
         )
 
     def failed(self):
-        """Wait for its end; return what it says of failures."""
-        text, _ = self.process.communicate(timeout=DEADLINE_S * 3)
+        """End it; return what it reports of failures."""
+        self.process.send_signal(signal.SIGINT)
+        text, _ = self.process.communicate(timeout=DEADLINE_S)
         assert int(re.search(r"(\d+) requests in", text).group(1)) > 100, text
         return re.findall(r"(?:Socket errors|Non-2xx).*", text)

@@ -72,7 +72,9 @@ def test_fish_completes(script, line, found):
     code = f"source {script('fish')}; complete -C '{line}'"
     done = subprocess.run(["fish", "-N", "-c", code], capture_output=True, text=True)
     assert done.stderr == ""
-    assert [x.partition("\t")[0] for x in done.stdout.splitlines()] == found
+    # fish 4 also offers, after these, what contains the letters typed so far.
+    offered = [x.partition("\t")[0] for x in done.stdout.splitlines()]
+    assert offered[: len(found)] == found
 
 
 class Zsh:

@@ -42,15 +42,19 @@ def spread(port, number):
 def test_connections_are_shared_out_evenly():
     """The busiest of four workers has at most 1.2 times the mean of 256 connections.
 
-    Others take what a worker that gets no processor leaves, so that on a machine with
-    too few of them one of some rounds has to show it.
+    The others take what is left by a worker that gets no processor: on a busy machine
+    only a round in which all four accept counts, and one of eight such has to be even.
     """
     with workers(4) as command:
         rounds = []
-        while len(rounds) < 8 and not any(x <= 1.2 * 64 for x in rounds):
+
+        def is_shown():
             counts = spread(command.port(), 256)
-            assert len(counts) == 4
-            rounds.append(max(counts.values()))
+            if len(counts) == 4:
+                rounds.append(max(counts.values()))
+            return len(rounds) == 8 or min(rounds, default=256) <= 1.2 * 64
+
+        wait_for(is_shown, "some worker accepts nothing")
         assert min(rounds) <= 1.2 * 64, rounds
 
 
@@ -265,7 +269,7 @@ def test_a_signal_to_the_whole_group_is_one_signal():
 @needs_wrk
 def test_reloads_and_an_upgrade_under_load_lose_no_request():
     with workers(2) as command:
-        load = Load(command.port(), 20)
+        load = Load(command.port())
         for number in range(1, 21):
             before = pids(command)
             command.signal(signal.SIGHUP)

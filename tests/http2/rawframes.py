@@ -145,6 +145,7 @@ class Raw:
         Return whether the peer has ended the connection; without ``reads`` it may also
         have stopped to read.
         """
+        patience = DEADLINE_S if reads else 0.5
         pending, n = b"", 0
         self.sock.setblocking(False)
         idle_since = time.monotonic()
@@ -158,7 +159,7 @@ class Raw:
                 self.drain()
             if moved:
                 idle_since = time.monotonic()
-            elif time.monotonic() > idle_since + 0.5:
+            elif time.monotonic() > idle_since + patience:
                 break
             else:
                 time.sleep(0.001)
