@@ -1,17 +1,20 @@
 #!/bin/sh
-# Installs h2spec below build/go, where it is missing: a Go program, for which a Go has to be
-# there (apt-get install golang-go).
+# Installs h2spec, a Go program, below build/go if it is not there.  Exits with 1, and says
+# why, if it cannot be installed.
 #   tools/h2spec.sh
 set -eu
 
 [ ! -x build/go/h2spec ] || exit 0
 command -v go >/dev/null 2>&1 || {
-    echo "h2spec: not run: no go here, which installs it (https://go.dev/dl)" >&2
-    exit 2
+    echo "h2spec cannot be installed: there is no go (apt-get install golang-go)" >&2
+    exit 1
 }
 echo "installing: h2spec"
 mkdir -p build/go
-GOBIN=$PWD/build/go go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1 2>build/go/log || {
-    cat build/go/log >&2
-    exit 1
-}
+# Some module proxies serve the version by its number, some only as the latest one.
+for version in v2.2.1 latest; do
+    ! GOBIN=$PWD/build/go go install "github.com/summerwind/h2spec/cmd/h2spec@$version" \
+        2>build/go/log || exit 0
+done
+echo "h2spec cannot be installed: $(tail -n 1 build/go/log)" >&2
+exit 1

@@ -5,7 +5,7 @@ Whatever bolide accepts as a request, llhttp in its strict mode accepts as well,
 the same method, target, version, fields and body.  (The other direction is not a rule:
 bolide is stricter.)  Inputs are the corpora beside this file and mutations of them.
 
-    usage: differential.py LIBRARY [--runs N] [--seed S]
+    usage: differential.py LIBRARY [--runs N | --seconds N] [--seed S]
 
 LIBRARY is the shared library that meson builds from shim.c.  Exceptions, each with its
 reason, are the functions named ``allow_*``.
@@ -19,6 +19,7 @@ import random
 import re
 import struct
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -217,20 +218,32 @@ def mutation(rng: random.Random, corpus: list[bytes]) -> bytes:
     return bytes(raw)
 
 
+def inputs(rng: random.Random, runs: int, seconds: int | None) -> Iterator[bytes]:
+    """Yield the corpora, then `runs` mutations, or as many as `seconds` allow."""
+    corpus = seeds()
+    yield from corpus
+    if seconds is None:
+        for _ in range(runs):
+            yield mutation(rng, corpus)
+        return
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield mutation(rng, corpus)
+
+
 def main() -> int:
     """Compare; return 0 when the rule holds."""
     parser = argparse.ArgumentParser(description="Compare bolide with llhttp.")
     parser.add_argument("library")
     parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--seconds", type=int)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
 
     bolide = Bolide(args.library)
     rng = random.Random(args.seed)
-    corpus = seeds()
-    inputs = corpus + [mutation(rng, corpus) for _ in range(args.runs)]
     kinds: Counter[str] = Counter()
-    for raw in inputs:
+    for raw in inputs(rng, args.runs, args.seconds):
         kind, how = differences(bolide, raw)
         kinds[kind] += 1
         if kind == "broken" and kinds[kind] <= 20:

@@ -3,15 +3,20 @@
  * corpus, then over as many mutations of them as are asked for, the same ones for the
  * same seed.
  *
- *   usage: fuzz_<what> [-runs=N] [-seed=S] FILE|DIRECTORY...
+ *   usage: fuzz_<what> [-runs=N | -seconds=N] [-seed=S] FILE|DIRECTORY...
  *
- * An input that fails stands in ./crash-input when the program aborts. */
+ * When an input fails or takes longer than INPUT_S, it is kept as ./crash-input. */
 #include <dirent.h> /* opendir */
 #include <signal.h> /* signal */
 #include <stdint.h> /* uint8_t */
 #include <stdio.h>  /* fopen */
 #include <stdlib.h> /* strtoul */
 #include <string.h> /* memcpy */
+#include <time.h>   /* clock_gettime */
+#include <unistd.h> /* alarm */
+
+/* The longest that one input may take, in seconds: an endless loop is a failure. */
+#define INPUT_S 20
 
 #define INPUT_MAX 4096
 #define NINPUTS_MAX 1024
@@ -36,6 +41,8 @@ on_abort(int signum)
         fclose(file);
     }
     signal(signum, SIG_DFL);
+    if (signum == SIGALRM)
+        abort();
 }
 
 /* Numbers that are the same in every run (xorshift). */
@@ -129,34 +136,67 @@ mutate(struct input *in, uint32_t *seed)
     }
 }
 
+static time_t
+seconds_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* Runs the target on `current`, for at most INPUT_S. */
+static void
+run_current(void)
+{
+    alarm(INPUT_S);
+    LLVMFuzzerTestOneInput(current.bytes, current.len);
+}
+
+/* Runs the target on mutations until both bounds are reached. */
+static unsigned long
+run_mutations(unsigned long nruns, unsigned long seconds, uint32_t *seed)
+{
+    const time_t end = seconds_now() + (time_t)seconds;
+    unsigned long run = 0;
+
+    for (; run < nruns || (seconds > 0 && seconds_now() < end); run++) {
+        current = *inputs[next_number(seed, (uint32_t)ninputs)];
+        for (uint32_t n = 1 + next_number(seed, 4); n > 0; n--)
+            mutate(&current, seed);
+        run_current();
+    }
+    return run;
+}
+
 int
 main(int argc, char **argv)
 {
-    unsigned long nruns = 0;
+    unsigned long nruns = 0, seconds = 0;
     uint32_t seed = 1;
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "-runs=", 6) == 0)
             nruns = strtoul(argv[i] + 6, NULL, 10);
+        else if (strncmp(argv[i], "-seconds=", 9) == 0)
+            seconds = strtoul(argv[i] + 9, NULL, 10);
         else if (strncmp(argv[i], "-seed=", 6) == 0)
             seed = (uint32_t)strtoul(argv[i] + 6, NULL, 10) | 1;
         else
             add_path(argv[i]);
     }
     if (ninputs == 0) {
-        fprintf(stderr, "usage: %s [-runs=N] [-seed=S] FILE|DIRECTORY...\n", argv[0]);
+        fprintf(stderr,
+                "usage: %s [-runs=N | -seconds=N] [-seed=S] FILE|DIRECTORY...\n",
+                argv[0]);
         return 2;
     }
     signal(SIGABRT, on_abort);
+    signal(SIGALRM, on_abort);
     for (size_t i = 0; i < ninputs; i++) {
         current = *inputs[i];
-        LLVMFuzzerTestOneInput(current.bytes, current.len);
+        run_current();
     }
-    for (unsigned long run = 0; run < nruns; run++) {
-        current = *inputs[next_number(&seed, (uint32_t)ninputs)];
-        for (uint32_t n = 1 + next_number(&seed, 4); n > 0; n--)
-            mutate(&current, &seed);
-        LLVMFuzzerTestOneInput(current.bytes, current.len);
-    }
-    printf("%zu inputs and %lu mutations: no failure\n", ninputs, nruns);
+    nruns = run_mutations(nruns, seconds, &seed);
+    printf("%s: %zu inputs and %lu mutations: no failure\n", argv[0], ninputs, nruns);
     return 0;
 }

@@ -90,6 +90,8 @@ def main():
     bad = [(how, *x) for how, cases in found.items() for x in cases if x[2]]
     for case in bad:
         print(*case, sep=": ")
+    total = sum(map(len, found.values()))
+    print(f"h2spec: {total - len(bad)} passed, {len(bad)} failed")
     if "--write" in sys.argv:
         text = (
             "# h2spec\n\nWhat `make h2spec` found, by suite and transport.\n\n" + text
