@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from bolide import privileges, sockets
+from bolide.child import be_child, flush_streams
 from bolide.config import Config
 from bolide.crew import Worker
 from bolide.errors import BindError, ConfigError
@@ -74,12 +75,12 @@ class Parent:
         self._tallies = Tallies(seats)
 
     def run(self) -> int:
-        """Serve until a signal comes and return the exit code; also in each child."""
+        """Serve until a signal comes and return the exit code; never in a child."""
         try:
             return self._run()
         except _InChildError as child:
             job = child.job
-        return job()
+        be_child(job)
 
     def _run(self) -> int:
         try:
@@ -185,6 +186,7 @@ class Parent:
 
     def _fork(self, ours: socket.socket, post: Post, job: Job) -> int:
         """Return the number of a new process; raise OSError, _InChildError in it."""
+        flush_streams()
         signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         try:
             pid = os.fork()

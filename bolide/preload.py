@@ -9,11 +9,13 @@ and a reload is another template.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import signal
 import socket
 
+from bolide.child import be_child, flush_streams
 from bolide.config import Config
 from bolide.errors import AppError, ConfigError
 from bolide.server import EXIT_ERROR, EXIT_OK
@@ -45,10 +47,7 @@ def ask_for_worker(template: socket.socket, theirs: socket.socket, seat: int) ->
 
 
 def run_template(config: Config, post: Post, listeners: list[socket.socket]) -> int:
-    """Load the application and fork workers as they are asked for; the exit code.
-
-    Also returns in each worker, when that has ended.
-    """
+    """Load the application and fork workers as they are asked for; the exit code."""
     from bolide.privileges import drop
 
     ignore_supervisors_signals()
@@ -70,6 +69,7 @@ def run_template(config: Config, post: Post, listeners: list[socket.socket]) -> 
             return EXIT_OK
         control = socket.socket(fileno=fds[0])
         told, tells = os.pipe()
+        flush_streams()
         signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         middle = os.fork()
         if middle == 0:
@@ -81,7 +81,7 @@ def run_template(config: Config, post: Post, listeners: list[socket.socket]) -> 
             os.close(tells)
             post.control.close()
             own = post._replace(control=control, seat=int(message))
-            return run_worker(config, own, listeners)
+            be_child(functools.partial(run_worker, config, own, listeners))
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         control.close()
         os.close(tells)

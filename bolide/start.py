@@ -25,8 +25,9 @@ def run_config(
 ) -> int:
     """Serve until a signal comes, in workers where ``config`` asks for them.
 
-    Returns the exit code, in each worker as well. ``again`` reads the settings anew
-    for a reload; it raises ConfigError. ``owns_process`` is as for ``Server.run``.
+    Returns the exit code; in this process only, for a worker ends by itself. ``again``
+    reads the settings anew for a reload; it raises ConfigError. ``owns_process`` is as
+    for ``Server.execute``.
     """
     if owns_process and config.tls is not None and config.tls.ktls:
         config.notes.append(ktls_note())
@@ -62,6 +63,10 @@ def run_config(
 
 def run(app: Any, **settings: Any) -> None:
     """Serve ``app``, an application or ``"module:attribute"``, until a signal comes.
+
+    It returns once, in the process that has called it: workers are forks of that, which
+    do not come back to the script. What the script does at its end, by ``finally``, a
+    ``with`` or atexit, is done once, by the script.
 
     ``settings`` are the fields of Config. Exits the process, with the codes of the
     command, when it cannot serve. Raises ConfigError for settings that cannot be used.
