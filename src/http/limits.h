@@ -11,6 +11,8 @@
 #define HTTP_OUT_LOW_BYTES (16u * 1024)  /* ... and goes on below this much */
 #define HTTP_OUT_HELD_BYTES (16u * 1024) /* of a body wait for its length, no more */
 #define HTTP_IN_HIGH_BYTES (64u * 1024)  /* unused input above this: no more reading */
+#define HTTP_BODY_GRACE_MS                                                             \
+    30000u /* body_rate is not looked at before, body_stall_ms 0 */
 
 /* The configurable ones.  0 switches a limit off where the comment says so. */
 struct http_limits {
@@ -32,8 +34,8 @@ struct http_limits {
     uint32_t body_stall_ms; /* 30000; without a byte of a body that is waited for; 0
                                off */
     uint32_t body_rate;     /* 256; bytes/s that a body must bring, averaged from its
-                               start and looked at once body_stall_ms have passed; 0
-                               off */
+                               start and looked at once body_stall_ms have passed, or
+                               HTTP_BODY_GRACE_MS where those are off; 0 off */
     uint32_t send_stall_ms; /* 30000; without the peer taking a byte of waiting output;
                                0 off */
     uint32_t linger_ms;     /* 2000; for the peer to read a refusal and close */

@@ -41,6 +41,18 @@ can_swallow_rest(const struct h1_session *h, const struct h1_exchange *x)
            (x->is_chunked || x->body_left <= h->wire->service->limits.drain_bytes);
 }
 
+/* A pull does not wait for the peer any more; a tunnel's deadline is its own. */
+static void
+end_wait(struct h1_session *h)
+{
+    struct body_wait *wait = &h->exchange->wait;
+
+    if (!wait->is_running)
+        return;
+    body_wait_end(wait, h->wire->service->clock.ms);
+    h->wire->read_due_ms = TIMER_NEVER;
+}
+
 static bool
 has_no_body(const struct stream *s)
 {
@@ -103,6 +115,8 @@ send_body(struct stream *s, const struct chunk *body, bool last)
         return err;
     }
     wire->ops->touch(wire);
+    if (last)
+        end_wait(h);
     if (last || wire->out.bytes <= HTTP_OUT_HIGH_BYTES)
         return 0;
     wire->ops->flush(wire);
@@ -121,6 +135,7 @@ send_trailers(struct stream *s, const struct http_field *fields, uint32_t n)
 
     if (wire->is_dead)
         return ERR_CLOSED;
+    end_wait(session_of(s));
     int err = h1_write_trailers(&exchange_of(s)->writer, &wire->out, fields, n);
     if (err != 0) {
         wire->ops->abort(wire, err);
@@ -187,35 +202,15 @@ take_body(struct h1_session *h, struct slice *in, struct slice *data)
     return 0;
 }
 
-/* The rate counts only the time in which the handler waited for the peer. */
-static bool
-is_too_slow(const struct h1_session *h, const struct h1_exchange *x)
-{
-    const struct http_limits *limits = &h->wire->service->limits;
-    return limits->body_rate != 0 && x->waited_ms > limits->body_stall_ms &&
-           x->stream.body_received * 1000 / x->waited_ms < limits->body_rate;
-}
-
 static void
 begin_wait(struct h1_session *h)
 {
-    struct wire *wire = h->wire;
-    struct h1_exchange *x = h->exchange;
+    struct service *service = h->wire->service;
+    struct body_wait *wait = &h->exchange->wait;
 
-    x->wait_began_ms = wire->service->clock.ms;
-    if (wire->service->limits.body_stall_ms != 0)
-        wire->read_due_ms = x->wait_began_ms + wire->service->limits.body_stall_ms;
-}
-
-static void
-end_wait(struct h1_session *h)
-{
-    struct h1_exchange *x = h->exchange;
-    if (x->wait_began_ms == 0)
-        return;
-    x->waited_ms += h->wire->service->clock.ms - x->wait_began_ms;
-    x->wait_began_ms = 0;
-    h->wire->read_due_ms = TIMER_NEVER;
+    assert(h->exchange->stream.state < STREAM_ENDED);
+    if (body_wait_begin(wait, &service->limits, service->clock.ms))
+        h->wire->read_due_ms = wait->due_ms;
 }
 
 /* Hands on what has come through a tunnel, or its end. */
@@ -245,7 +240,8 @@ h1_exchange_feed(struct h1_session *h, struct slice *in)
         feed_tunnel(h, in);
         return;
     }
-    while (x->stream.pulling && !x->stream.body_ended) {
+    while (x->stream.pulling && !x->stream.body_ended &&
+           x->stream.state < STREAM_ENDED) {
         struct slice data = {"", 0};
         int err = take_body(h, in, &data);
         if (err == ERR_AGAIN) {
@@ -257,7 +253,8 @@ h1_exchange_feed(struct h1_session *h, struct slice *in)
         }
         end_wait(h);
         x->stream.body_received += data.len;
-        if (err == 0 && is_too_slow(h, x))
+        if (err == 0 && body_wait_is_too_slow(&x->wait, &h->wire->service->limits,
+                                              x->stream.body_received))
             err = ERR_BODY_TOO_SLOW;
         if (err != 0) {
             h1_exchange_break(h, err);
@@ -265,6 +262,7 @@ h1_exchange_feed(struct h1_session *h, struct slice *in)
         }
         x->stream.pulling = false;
         x->stream.body_ended = !h1_exchange_has_unread(x);
+        assert(data.len > 0 || x->stream.body_ended);
         x->stream.handler->on_body(&x->stream, data, x->stream.body_ended);
         if (x->stream.state == STREAM_CLOSED)
             return;
@@ -381,6 +379,7 @@ fail(struct stream *s, int why)
     };
 
     tally_add(wire->service->tally, TALLY_APP_FAILED, 1);
+    end_wait(h);
     if (!can_answer_anew(x)) {
         truncate_answer(h, x, why);
         s->state = STREAM_ENDED;
@@ -420,6 +419,7 @@ h1_exchange_break(struct h1_session *h, int why)
 
     if (x->stream.state >= STREAM_ENDED)
         return;
+    end_wait(h);
     if (anew)
         outq_take_back(&h->wire->out);
     else
@@ -443,6 +443,7 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
         return ERR_NOMEM;
 
     memset(x, 0, sizeof *x);
+    body_wait_init(&x->wait);
     x->is_chunked = head->chunked;
     x->body_left = head->content_length == HTTP_LENGTH_NONE ? 0 : head->content_length;
     x->writer.fields_sent = wire_fields(h->wire);

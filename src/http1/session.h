@@ -4,10 +4,11 @@
 #ifndef HTTP1_SESSION_H
 #define HTTP1_SESSION_H
 
-#include "http/session.h"  /* struct wire, struct protocol */
-#include "http1/chunked.h" /* struct h1_chunked */
-#include "http1/parse.h"   /* struct h1_progress */
-#include "http1/write.h"   /* struct h1_writer */
+#include "http/body_wait.h" /* struct body_wait */
+#include "http/session.h"   /* struct wire, struct protocol */
+#include "http1/chunked.h"  /* struct h1_chunked */
+#include "http1/parse.h"    /* struct h1_progress */
+#include "http1/write.h"    /* struct h1_writer */
 
 /* One exchange; a block of service->h1_streams. */
 struct h1_exchange {
@@ -15,8 +16,7 @@ struct h1_exchange {
     struct h1_writer writer;
     struct h1_chunked chunked; /* the decoder of a chunked request body */
     uint64_t body_left;        /* bytes of a Content-Length body that are to come */
-    uint64_t wait_began_ms;    /* a pull has waited for the peer since then */
-    uint64_t waited_ms;        /* how long earlier pulls have waited */
+    struct body_wait wait;     /* for the peer, of a pull */
     bool is_chunked;           /* the request body is chunked */
     _Alignas(8) char note[];   /* stream.note, where something logs */
 };

@@ -35,40 +35,29 @@ limits_of(struct h2_exchange *x)
 
 /* The body that comes in */
 
-/* The rate counts only the time in which the handler waited for the peer. */
-static bool
-is_too_slow(struct h2_exchange *x)
+static uint64_t
+now_ms(struct h2_exchange *x)
 {
-    const struct http_limits *limits = limits_of(x);
+    return session_of(x)->wire->service->clock.ms;
+}
 
-    return !x->stream.is_tunnel && limits->body_rate != 0 &&
-           x->waited_ms > limits->body_stall_ms &&
-           x->stream.body_received * 1000 / x->waited_ms < limits->body_rate;
+/* Whether the handler waits for bytes that may still come. */
+static bool
+wants_body(const struct h2_exchange *x)
+{
+    const struct stream *s = &x->stream;
+
+    return s->pulling && !s->body_ended && s->state < STREAM_ENDED && !x->is_gone;
 }
 
 static void
 begin_wait(struct h2_exchange *x)
 {
     struct h2_session *h = session_of(x);
-    uint32_t stall_ms = limits_of(x)->body_stall_ms;
 
-    if (x->wait_began_ms != 0)
-        return;
-    x->wait_began_ms = h->wire->service->clock.ms;
-    if (stall_ms == 0 || x->stream.is_tunnel)
-        return;
-    x->body_due_ms = x->wait_began_ms + stall_ms;
-    h2_note_due(h, x->body_due_ms);
-}
-
-static void
-end_wait(struct h2_exchange *x)
-{
-    if (x->wait_began_ms == 0)
-        return;
-    x->waited_ms += session_of(x)->wire->service->clock.ms - x->wait_began_ms;
-    x->wait_began_ms = 0;
-    x->body_due_ms = TIMER_NEVER;
+    assert(!x->remote_ended && x->in.len == 0);
+    if (!x->stream.is_tunnel && body_wait_begin(&x->wait, limits_of(x), now_ms(x)))
+        h2_note_due(h, x->wait.due_ms);
 }
 
 /* Gives the peer room for `n` more bytes on this stream. */
@@ -84,16 +73,26 @@ give_room(struct h2_exchange *x, size_t n)
     h->wire->ops->touch(h->wire);
 }
 
+void
+h2_exchange_stop_reading(struct h2_exchange *x)
+{
+    body_wait_end(&x->wait, now_ms(x));
+    give_room(x, x->in.len);
+    buf_release(&x->in);
+}
+
 static void
 hand_up(struct h2_exchange *x, struct slice bytes, bool last)
 {
     struct stream *s = &x->stream;
 
-    end_wait(x);
+    assert(wants_body(x) && (bytes.len > 0 || last));
+    body_wait_end(&x->wait, now_ms(x));
     give_room(x, bytes.len);
     s->body_received += bytes.len;
-    if (is_too_slow(x)) {
+    if (body_wait_is_too_slow(&x->wait, limits_of(x), s->body_received)) {
         h2_exchange_break(x, ERR_BODY_TOO_SLOW);
+        assert(!wants_body(x));
         return;
     }
     s->pulling = false;
@@ -104,16 +103,29 @@ hand_up(struct h2_exchange *x, struct slice bytes, bool last)
 void
 h2_exchange_deliver(struct h2_exchange *x)
 {
-    struct stream *s = &x->stream;
-
-    while (s->pulling && !s->body_ended && (x->in.len > 0 || x->remote_ended)) {
+    while (wants_body(x) && (x->in.len > 0 || x->remote_ended)) {
         struct buf taken = x->in;
         buf_init(&x->in);
         hand_up(x, buf_bytes(&taken), x->remote_ended);
         buf_release(&taken);
     }
-    if (s->pulling && !s->body_ended)
+    if (wants_body(x))
         begin_wait(x);
+}
+
+/* Bytes that nobody asks for yet, or of the last frame, which are handed up together with
+ * the end. */
+static void
+keep(struct h2_exchange *x, struct slice bytes)
+{
+    if (buf_append(&x->in, bytes) != 0) {
+        h2_exchange_break(x, ERR_NOMEM);
+        return;
+    }
+    body_wait_renew(&x->wait, limits_of(x), now_ms(x));
+    if (body_wait_is_too_slow(&x->wait, limits_of(x),
+                              x->stream.body_received + x->in.len))
+        h2_exchange_break(x, ERR_BODY_TOO_SLOW);
 }
 
 void
@@ -131,10 +143,12 @@ h2_exchange_take(struct h2_exchange *x, struct slice bytes, bool more)
         h2_exchange_break(x, ERR_BODY_TOO_LARGE);
         return;
     }
-    if (more && s->pulling && !s->body_ended && x->in.len == 0)
+    if (bytes.len == 0)
+        return;
+    if (more && wants_body(x) && x->in.len == 0)
         hand_up(x, bytes, false);
-    else if (buf_append(&x->in, bytes) != 0)
-        h2_exchange_break(x, ERR_NOMEM);
+    else
+        keep(x, bytes);
 }
 
 /* RFC 9110 10.1.1: the peer may be waiting for this before it sends the body. */
@@ -237,7 +251,7 @@ static uint64_t
 earliest(struct h2_exchange *x)
 {
     uint64_t due =
-        x->body_due_ms < x->tunnel_due_ms ? x->body_due_ms : x->tunnel_due_ms;
+        x->wait.due_ms < x->tunnel_due_ms ? x->wait.due_ms : x->tunnel_due_ms;
 
     return due < x->send_due_ms ? due : x->send_due_ms;
 }
@@ -249,10 +263,8 @@ h2_exchange_on_time(struct h2_exchange *x, uint64_t now_ms)
 
     if (x->is_gone)
         return TIMER_NEVER;
-    if (x->body_due_ms <= now_ms) {
-        x->body_due_ms = TIMER_NEVER;
+    if (body_wait_is_due(&x->wait, now_ms))
         h2_exchange_break(x, ERR_BODY_TIMEOUT);
-    }
     if (x->tunnel_due_ms <= now_ms) {
         x->tunnel_due_ms = TIMER_NEVER;
         if (s->state < STREAM_ENDED)
@@ -277,7 +289,8 @@ new_exchange(struct h2_session *h, int32_t id)
     memset(x, 0, offsetof(struct h2_exchange, response));
     x->response.fields = NULL;
     x->id = id;
-    x->body_due_ms = x->tunnel_due_ms = x->send_due_ms = TIMER_NEVER;
+    body_wait_init(&x->wait);
+    x->tunnel_due_ms = x->send_due_ms = TIMER_NEVER;
     buf_init(&x->in);
     outq_init(&x->out, h->wire->out.pools);
     list_init(&x->news);
@@ -390,6 +403,7 @@ h2_exchange_break(struct h2_exchange *x, int why)
     if (why != ERR_SHUTDOWN)
         h->wire->ops->complain(h->wire, why);
     x->why = why;
+    h2_exchange_stop_reading(x);
     stream_close(s, why);
     if (anew && status_of_err(why) != 0)
         h2_answer(x, status_of_err(why), why);

@@ -4,7 +4,8 @@
 #ifndef HTTP2_EXCHANGE_H
 #define HTTP2_EXCHANGE_H
 
-#include "http2/session.h" /* struct h2_session */
+#include "http/body_wait.h" /* struct body_wait */
+#include "http2/session.h"  /* struct h2_session */
 
 /* One exchange; a block of service->h2_streams. */
 struct h2_exchange {
@@ -14,14 +15,11 @@ struct h2_exchange {
     struct buf in;             /* body bytes that nobody has asked for yet */
     struct outq out;           /* body bytes that wait for the peer's windows */
     struct h2_block *trailers; /* owned: what follows them, or NULL */
-    uint64_t
-        wait_began_ms;    /* a pull has waited for the peer since then; 0: none does */
-    uint64_t waited_ms;   /* how long earlier pulls have waited */
-    uint64_t body_due_ms; /* when a waiting pull gives up; TIMER_NEVER */
-    uint64_t tunnel_due_ms; /* a tunnel's own deadline; TIMER_NEVER */
-    uint64_t send_due_ms;   /* when the peer must have taken enough; TIMER_NEVER */
-    uint64_t data_sent;     /* body bytes that were framed */
-    uint64_t data_marked;   /* data_sent when send_due_ms was set */
+    struct body_wait wait;     /* for the peer, of a pull */
+    uint64_t tunnel_due_ms;    /* a tunnel's own deadline; TIMER_NEVER */
+    uint64_t send_due_ms;      /* when the peer must have taken enough; TIMER_NEVER */
+    uint64_t data_sent;        /* body bytes that were framed */
+    uint64_t data_marked;      /* data_sent when send_due_ms was set */
     int32_t id;
     int why;             /* enum err: what on_close is told instead of a reset, or 0 */
     bool remote_ended;   /* the peer has ended its side */
@@ -46,14 +44,19 @@ MUST_USE int h2_exchange_begin_upgraded(struct h2_session *h,
 /* Body bytes have come; `more` says that they do not end a frame that may end the body. */
 void h2_exchange_take(struct h2_exchange *x, struct slice bytes, bool more);
 
-/* Hands up what is there, if somebody asks for it. */
+/* Hands up what is there, if somebody asks for it; else begins to wait. */
 void h2_exchange_deliver(struct h2_exchange *x);
+
+/* The response is complete, or ends: a pull waits for the peer no more, and body bytes are
+ * discarded from now on.  What was kept of them goes, and its window is given back. */
+void h2_exchange_stop_reading(struct h2_exchange *x);
 
 /* Does what is due, and returns when the next thing is. */
 uint64_t h2_exchange_on_time(struct h2_exchange *x, uint64_t now_ms);
 
 /* The exchange cannot go on: it ends with on_close(why), an answer where none has begun,
- * else a reset. */
+ * else a reset.  Does nothing to a response that is complete; so no loop may wait for what
+ * this changes. */
 void h2_exchange_break(struct h2_exchange *x, int why);
 
 /* Gives the exchange back to the pool, after its line in the access log and on_close. */

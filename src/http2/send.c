@@ -190,6 +190,7 @@ h2_send_trailers(struct stream *s, const struct http_field *fields, uint32_t n)
 
     if (is_lost(x))
         return ERR_CLOSED;
+    h2_exchange_stop_reading(x);
     x->trailers = h2_block_new(0, fields, n);
     x->out_ended = true;
     if (x->trailers == NULL || resume(x) != 0) {
@@ -234,6 +235,8 @@ h2_send_body(struct stream *s, const struct chunk *body, bool last)
         out_of_memory(x);
         return err;
     }
+    if (last)
+        h2_exchange_stop_reading(x);
     if (x->response.says_close)
         h2_go_away(h);
     wire->ops->touch(wire);
@@ -296,6 +299,7 @@ h2_fail(struct stream *s, int why)
     struct h2_exchange *x = exchange_of(s);
 
     tally_add(session_of(x)->wire->service->tally, TALLY_APP_FAILED, 1);
+    h2_exchange_stop_reading(x);
     if (!x->is_committed) {
         h2_answer(x, 500, 0);
     } else {

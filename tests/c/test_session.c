@@ -365,6 +365,65 @@ test_deadlines(void)
     fake_fini(&fake);
 }
 
+static void
+test_framing_does_not_renew_the_wait_for_a_body(void)
+{
+    struct fake fake;
+    struct app app = {.pulls = true};
+
+    play(&fake, &app,
+         "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 1000);
+    uint64_t due_ms = fake.service.clock.ms + 30000;
+    is(fake.wire.read_due_ms, due_ms, "a body has 30 s");
+    fake_feed(&fake, slice_of("5;x="));
+    for (int i = 0; i < 3; i++) {
+        fake.service.clock.ms += 7000;
+        fake_feed(&fake, slice_of("y"));
+        is(fake.wire.read_due_ms, due_ms, "a byte of an extension does not renew them");
+    }
+    fake_feed(&fake, slice_of("\r\nh"));
+    is(fake.wire.read_due_ms, due_ms + 21000, "a byte of data does");
+    fake.service.clock.ms += 30000;
+    h1_protocol.ops->on_deadline(&fake.wire, fake.session);
+    fake_serve(&fake);
+    ok(strncmp(fake.out, "HTTP/1.1 408 ", 13) == 0, "then 408");
+    fake_fini(&fake);
+}
+
+static void
+test_a_drip_is_measured_from_the_first_pull(void)
+{
+    struct fake fake;
+    struct app app = {.pulls = true};
+
+    play(&fake, &app,
+         "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 1000);
+    for (int i = 0; i < 3 && fake.finished == 0; i++) {
+        fake_feed(&fake, slice_of("1;"));
+        fake.service.clock.ms += 14000;
+        fake_feed(&fake, slice_of("x\r\n"));
+        fake_feed(&fake, slice_of("d\r\n"));
+    }
+    is(fake.finish_why, ERR_BODY_TOO_SLOW, "time in front of an extension counts");
+    fake_fini(&fake);
+}
+
+static void
+test_a_complete_answer_ends_the_wait_for_a_body(void)
+{
+    struct fake fake;
+    struct app app = {.pulls = true};
+
+    play(&fake, &app, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", 1000);
+    struct stream *s = app.stream;
+    ok(s->pulling, "a pull waits");
+    is(answer(s, "ok"), 0, "another task answers");
+    ok(fake.wire.read_due_ms == TIMER_NEVER, "no deadline is left");
+    fake_serve(&fake);
+    is_text(app.heard, "POST /a;done;", "the exchange is over");
+    fake_fini(&fake);
+}
+
 int
 main(void)
 {
@@ -379,5 +438,8 @@ main(void)
     test_100_continue_is_sent_when_the_body_is_asked_for();
     test_an_unread_body_is_swallowed_up_to_the_limit();
     test_deadlines();
+    test_framing_does_not_renew_the_wait_for_a_body();
+    test_a_drip_is_measured_from_the_first_pull();
+    test_a_complete_answer_ends_the_wait_for_a_body();
     return tap_done();
 }
