@@ -70,7 +70,6 @@
     ERR(TRAILER, "a malformed trailer")                                                \
     ERR(TRAILER_TOO_LARGE, "trailers over the limit")                                  \
     ERR(BODY_TOO_LARGE, "a body over the limit")                                       \
-    ERR(BODY_UNREAD, "an unread body over the limit")                                  \
     /* A WebSocket that is refused; ws_code_of_err gives the close code. */            \
     ERR(WS_FRAME, "a malformed WebSocket frame")                                       \
     ERR(WS_UNMASKED, "a WebSocket frame without a mask")                               \

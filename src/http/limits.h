@@ -12,7 +12,8 @@
 #define HTTP_OUT_HELD_BYTES (16u * 1024) /* of a body wait for its length, no more */
 #define HTTP_IN_HIGH_BYTES (64u * 1024)  /* unused input above this: no more reading */
 #define HTTP_BODY_GRACE_MS                                                             \
-    30000u /* body_rate is not looked at before, body_stall_ms 0 */
+    30000u                 /* body_rate is not looked at before, body_stall_ms 0 */
+#define HTTP_HEAD_TURNS 3u /* a head waits for its body's first bytes, no more */
 
 /* The configurable ones.  0 switches a limit off where the comment says so. */
 struct http_limits {
@@ -24,7 +25,9 @@ struct http_limits {
     uint32_t chunk_overhead_bytes; /* 65536; chunk framing bytes (sizes, extensions,
                                       line ends) beyond the body bytes, in one body */
     uint64_t body_bytes;           /* 0 = unlimited; bytes of one request body */
-    uint32_t drain_bytes; /* 65536; unread body bytes swallowed after an answer */
+    uint32_t
+        drain_bytes; /* 65536; unread body bytes that are discarded after a response,
+                             by Content-Length; 0: nor are those of a chunked body */
     uint32_t connections; /* 16384; open connections of one worker */
 
     uint32_t head_ms;       /* 10000; from a head's first byte to its last, absolute */

@@ -69,6 +69,8 @@ struct wire_ops {
     /* Something was queued, or could be fed again: the connection looks at this wire at
      * the end of the turn. */
     void (*touch)(struct wire *wire);
+    /* The same for the end of the next turn: what runs until then may touch it sooner. */
+    void (*touch_later)(struct wire *wire);
     /* Writes at once what is ready, as far as the transport takes it. */
     void (*flush)(struct wire *wire);
     /* Closes after what is queued has gone out; `why` (enum err or 0) goes to the log.

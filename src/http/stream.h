@@ -139,8 +139,8 @@ struct stream {
     void (*on_head)(struct stream *s, const struct http_response *res);
 };
 
-/* Sends a response head.  It may be held back until the body's first bytes, so that its
- * length is known.  Transfer-Encoding and Connection options that belong to the wire are
+/* Sends a response head.  It may be held back for HTTP_HEAD_TURNS turns until the body's
+ * first bytes come, so that its length is known.  Transfer-Encoding and Connection options that belong to the wire are
  * the protocol's: a Transfer-Encoding field is dropped (ASGI E24), "Connection: close" is
  * honoured.  Returns 0, or with nothing sent and the stream as it was:
  *   ERR_RESPONSE_STATUS, ERR_RESPONSE_FIELD_NAME, ERR_RESPONSE_FIELD_VALUE,

@@ -60,7 +60,6 @@ class_of(int why)
     case ERR_CHUNK_OVERHEAD:
     case ERR_TRAILER_TOO_LARGE:
     case ERR_BODY_TOO_LARGE:
-    case ERR_BODY_UNREAD:
         return TALLY_REFUSED_LIMIT;
     case ERR_TLS_TIMEOUT:
     case ERR_WS_PING_TIMEOUT:

@@ -30,15 +30,38 @@ h1_exchange_has_unread(const struct h1_exchange *x)
     return x->is_chunked ? !x->chunked.ended : x->body_left > 0;
 }
 
-/* Whether the rest of the body is little enough to swallow after the answer, so that the
- * connection can go on.  A peer that waits for 100 Continue may never send its body. */
+/* Whether the response is a head that waits for its first body message. */
 static bool
-can_swallow_rest(const struct h1_session *h, const struct h1_exchange *x)
+holds_head(const struct h1_exchange *x)
 {
+    return x->stream.state == STREAM_HEAD_SENT && x->writer.framing == H1_UNDECIDED;
+}
+
+/* Whether the rest of the body can be discarded after the response, so that the connection
+ * can be kept.  What the head has said about it has to stay true: a chunked body, of which
+ * nobody knows how much comes, is discarded to its end, bounded by time alone.  A peer that
+ * waits for 100 Continue may never send its body. */
+static bool
+can_discard_rest(const struct h1_session *h, const struct h1_exchange *x)
+{
+    uint32_t most = h->wire->service->limits.drain_bytes;
+
     if (!h1_exchange_has_unread(x))
         return true;
-    return !x->stream.expect_continue &&
-           (x->is_chunked || x->body_left <= h->wire->service->limits.drain_bytes);
+    if (x->stream.expect_continue)
+        return false;
+    return x->is_chunked ? most > 0 : x->body_left <= most;
+}
+
+/* What the head is going to say of the connection. */
+static void
+decide_keep_alive(struct h1_session *h, struct h1_exchange *x)
+{
+    const struct service *service = h->wire->service;
+
+    if (service->is_draining || service->limits.keep_alive_ms == 0 ||
+        !can_discard_rest(h, x))
+        x->writer.keeps_alive = false;
 }
 
 /* A pull does not wait for the peer any more; a tunnel's deadline is its own. */
@@ -67,9 +90,12 @@ send_head(struct stream *s, const struct http_response *res)
 
     if (h->wire->is_dead)
         return ERR_CLOSED;
-    if (h->wire->service->is_draining || !can_swallow_rest(h, x))
-        x->writer.keeps_alive = false;
-    return h1_write_head(&x->writer, &h->wire->out, res);
+    x->writer.owes_continue = s->expect_continue;
+    int err = h1_write_head(&x->writer, &h->wire->out, res);
+    /* A head that nothing follows leaves at the end of the turn; feed sees to its own. */
+    if (err == 0 && h->feeding == NULL)
+        h->wire->ops->touch(h->wire);
+    return err;
 }
 
 static int
@@ -108,6 +134,8 @@ send_body(struct stream *s, const struct chunk *body, bool last)
 
     if (wire->is_dead)
         return ERR_CLOSED;
+    if (x->writer.framing == H1_UNDECIDED)
+        decide_keep_alive(h, x);
     int err = h1_write_body(&x->writer, &wire->out, wire->service, body, last,
                             has_no_body(s));
     if (err != 0) {
@@ -136,7 +164,8 @@ send_trailers(struct stream *s, const struct http_field *fields, uint32_t n)
     if (wire->is_dead)
         return ERR_CLOSED;
     end_wait(session_of(s));
-    int err = h1_write_trailers(&exchange_of(s)->writer, &wire->out, fields, n);
+    int err = h1_write_trailers(&exchange_of(s)->writer, &wire->out, wire->service,
+                                fields, n);
     if (err != 0) {
         wire->ops->abort(wire, err);
         return err;
@@ -270,30 +299,30 @@ h1_exchange_feed(struct h1_session *h, struct slice *in)
 }
 
 int
-h1_exchange_swallow(struct h1_session *h, struct slice *in)
+h1_exchange_discard(struct h1_session *h, struct slice *in)
 {
+    struct h1_exchange *x = h->exchange;
+    const struct http_limits *limits = &h->wire->service->limits;
     struct slice data;
 
-    while (h1_exchange_has_unread(h->exchange)) {
-        data = slice_new("", 0);
-        int err = take_body(h, in, &data);
+    while (h1_exchange_has_unread(x)) {
+        int err = x->is_chunked ? h1_chunked_decode(&x->chunked, limits, in, &data)
+                                : take_body(h, in, &data);
         if (err != 0)
             return err;
-        if (data.len > h->unread_left)
-            return ERR_BODY_UNREAD;
-        h->unread_left -= data.len;
     }
     return 0;
 }
 
-/* RFC 9110 10.1.1: the peer may be waiting for this before it sends the body. */
+/* RFC 9110 10.1.1: the peer may be waiting for this before it sends the body.  A head that
+ * is held back comes after it. */
 static int
 send_continue(struct h1_session *h, struct stream *s)
 {
     s->expect_continue = false;
-    if (s->state != STREAM_OPEN)
+    if (s->state >= STREAM_ENDED)
         return 0;
-    if (outq_copy(&h->wire->out, slice_of("HTTP/1.1 100 Continue\r\n\r\n")) != 0)
+    if (h1_write_continue(&exchange_of(s)->writer, &h->wire->out) != 0)
         return ERR_NOMEM;
     h->wire->ops->touch(h->wire);
     return 0;
@@ -344,8 +373,7 @@ pull_body(struct stream *s)
 static bool
 can_answer_anew(const struct h1_exchange *x)
 {
-    return x->stream.state == STREAM_OPEN ||
-           (x->stream.state == STREAM_HEAD_SENT && x->writer.framing == H1_UNDECIDED);
+    return x->stream.state == STREAM_OPEN || holds_head(x);
 }
 
 /* Ends what has begun so that the peer can tell that it is not complete: a chunked body
@@ -354,7 +382,8 @@ can_answer_anew(const struct h1_exchange *x)
 static void
 truncate_answer(struct h1_session *h, struct h1_exchange *x, int why)
 {
-    if (h1_write_release(&x->writer, &h->wire->out) != 0) {
+    if (h1_write_release(&x->writer, &h->wire->out, h->wire->service,
+                         has_no_body(&x->stream)) != 0) {
         h->wire->ops->abort(h->wire, ERR_NOMEM);
         return;
     }
@@ -385,9 +414,10 @@ fail(struct stream *s, int why)
         s->state = STREAM_ENDED;
         return;
     }
+    decide_keep_alive(h, x);
+    if (x->writer.has_continue) /* taken back: the peer may never send its body */
+        x->writer.keeps_alive = false;
     outq_take_back(&wire->out);
-    x->writer.keeps_alive =
-        x->writer.keeps_alive && !wire->service->is_draining && can_swallow_rest(h, x);
     notice.keeps_alive = x->writer.keeps_alive;
     if (h1_write_notice(&wire->out, wire->service, &notice) != 0) {
         wire->ops->abort(wire, ERR_NOMEM);
@@ -432,6 +462,31 @@ h1_exchange_break(struct h1_session *h, int why)
         h1_refuse(h, why, is_head);
     }
     h->wire->ops->touch(h->wire);
+}
+
+void
+h1_exchange_release(struct h1_session *h)
+{
+    struct h1_exchange *x = h->exchange;
+
+    if (x == NULL || x->stream.state != STREAM_HEAD_SENT)
+        return;
+    if (holds_head(x)) {
+        if (x->head_turns++ < HTTP_HEAD_TURNS) {
+            h->wire->ops->touch_later(h->wire);
+            return;
+        }
+        decide_keep_alive(h, x);
+    }
+    if (h1_write_release(&x->writer, &h->wire->out, h->wire->service,
+                         has_no_body(&x->stream)) != 0)
+        h->wire->ops->abort(h->wire, ERR_NOMEM);
+}
+
+bool
+h1_exchange_has_new_head(const struct h1_exchange *x)
+{
+    return holds_head(x) && x->head_turns == 0;
 }
 
 int

@@ -15,9 +15,17 @@ MUST_USE int h1_exchange_begin(struct h1_session *h, const struct http_head *hea
  * off *in.  A body that is refused ends the exchange. */
 void h1_exchange_feed(struct h1_session *h, struct slice *in);
 
-/* Swallows body bytes that nobody has asked for.  Returns 0 when the body is over,
+/* Discards body bytes that nobody has asked for; no limit on a body counts them.  Returns 0 when the body is over,
  * ERR_AGAIN when more is to come, or why the connection cannot go on. */
-MUST_USE int h1_exchange_swallow(struct h1_session *h, struct slice *in);
+MUST_USE int h1_exchange_discard(struct h1_session *h, struct slice *in);
+
+/* The connection is about to write, and no application runs: what is held back of the
+ * response leaves with it; a head alone after HTTP_HEAD_TURNS turns. */
+void h1_exchange_release(struct h1_session *h);
+
+/* Whether the response is a head that waits for its first body message, and that
+ * h1_exchange_release has not seen. */
+bool h1_exchange_has_new_head(const struct h1_exchange *x);
 
 /* Whether a part of the request body has not come, or was not taken, yet. */
 bool h1_exchange_has_unread(const struct h1_exchange *x);

@@ -87,8 +87,8 @@ next_or_finish(struct h1_session *h, bool keeps_alive)
     wire->read_due_ms = due_in(wire, wire->service->limits.keep_alive_ms);
 }
 
-/* The answer is complete: swallows the rest of the request where that is little, and lets
- * the next one begin. */
+/* The response is complete: discards the rest of the request where the head has said that
+ * the connection is kept, and lets the next one begin. */
 static void
 settle(struct h1_session *h, struct slice *in)
 {
@@ -98,12 +98,11 @@ settle(struct h1_session *h, struct slice *in)
 
     if (unread && keeps_alive && h->phase == H1_EXCHANGE) {
         h->phase = H1_UNREAD;
-        h->unread_left = h->wire->service->limits.drain_bytes;
         h->wire->read_due_ms = due_in(h->wire, h->wire->service->limits.linger_ms);
         stream_close(&x->stream, 0);
     }
     if (h->phase == H1_UNREAD) {
-        int err = h1_exchange_swallow(h, in);
+        int err = h1_exchange_discard(h, in);
         if (err == ERR_AGAIN && !h->wire->at_eof)
             return;
         unread = err != 0;
@@ -207,13 +206,14 @@ feed(struct wire *wire, void *session, struct slice *in)
 {
     struct h1_session *h = session;
 
-    (void)wire;
     if (h->feeding != NULL)
         return;
     h->feeding = in;
     while (step(h, in))
         continue;
     h->feeding = NULL;
+    if (h->exchange != NULL && h1_exchange_has_new_head(h->exchange))
+        wire->ops->touch(wire);
 }
 
 static void
@@ -239,9 +239,8 @@ before_flush(struct wire *wire, void *session)
 {
     struct h1_session *h = session;
 
-    if (h->exchange != NULL && h->exchange->writer.framing == H1_HELD &&
-        h1_write_release(&h->exchange->writer, &wire->out) != 0)
-        wire->ops->abort(wire, ERR_NOMEM);
+    (void)wire;
+    h1_exchange_release(h);
 }
 
 static void
@@ -273,8 +272,11 @@ on_deadline(struct wire *wire, void *session)
     case H1_TUNNELLED:
         h->exchange->stream.handler->on_deadline(&h->exchange->stream);
         break;
+    case H1_UNREAD: /* the peer may still be sending */
+        wire->lingers = true;
+        finish(h, 0);
+        break;
     case H1_IDLE:
-    case H1_UNREAD:
         finish(h, 0);
         break;
     default:

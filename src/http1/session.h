@@ -18,6 +18,7 @@ struct h1_exchange {
     uint64_t body_left;        /* bytes of a Content-Length body that are to come */
     struct body_wait wait;     /* for the peer, of a pull */
     bool is_chunked;           /* the request body is chunked */
+    uint8_t head_turns;        /* for which the head has waited for the body's start */
     _Alignas(8) char note[];   /* stream.note, where something logs */
 };
 
@@ -27,7 +28,7 @@ enum h1_phase {
     H1_HEAD,      /* a part of it has */
     H1_EXCHANGE,  /* an exchange runs */
     H1_TUNNELLED, /* an exchange runs, and HTTP has ended */
-    H1_UNREAD,    /* the answer is out, the rest of the request body is swallowed */
+    H1_UNREAD,    /* the answer is out, the rest of the request body is discarded */
     H1_OVER,      /* nothing more is read */
     H1_LEFT,      /* another protocol has taken over */
 };
@@ -38,9 +39,8 @@ struct h1_session {
     struct h1_exchange *exchange; /* owns; NULL in H1_IDLE and H1_HEAD */
     struct slice *feeding; /* the bytes at hand during feed; NULL outside of it */
     struct h1_progress progress;
-    uint64_t unread_left; /* H1_UNREAD: bytes that may still be swallowed */
-    bool has_begun;       /* a head has come */
-    uint8_t phase;        /* enum h1_phase */
+    bool has_begun; /* a head has come */
+    uint8_t phase;  /* enum h1_phase */
 };
 
 /* The protocol for server/conn.c. */

@@ -158,26 +158,23 @@ write_large_head(struct h1_writer *w, struct outq *q, const struct http_response
 int
 h1_write_head(struct h1_writer *w, struct outq *q, const struct http_response *res)
 {
-    const struct h1_writer before = *w;
     struct http_field id = id_field(w);
+    bool keeps_alive = w->keeps_alive;
     size_t bytes = STATUS_LINE_BYTES + field_bytes(&id);
     for (uint32_t i = 0; i < res->nfields; i++)
         bytes += field_bytes(&res->fields[i]);
 
     outq_hold(q);
+    if (UNLIKELY(w->owes_continue) && (w->interim = outq_gap(q)) == NULL)
+        goto fail;
     if (bytes > HEAD_PIECE_BYTES) {
-        int err = write_large_head(w, q, res);
-        if (err != 0) {
-            outq_take_back(q);
-            *w = before; /* another head may follow, without these fields */
-        }
-        return err;
+        if (write_large_head(w, q, res) != 0)
+            goto fail;
+        return 0;
     }
     char *start = outq_reserve(q, bytes);
-    if (start == NULL) {
-        outq_take_back(q);
-        return ERR_NOMEM;
-    }
+    if (start == NULL)
+        goto fail;
     char *at = put_status(start, res->status);
     for (uint32_t i = 0; i < res->nfields; i++) {
         if (admit_field(w, res->status, &res->fields[i]))
@@ -187,6 +184,14 @@ h1_write_head(struct h1_writer *w, struct outq *q, const struct http_response *r
         at = put_field(at, &id);
     outq_commit(q, (size_t)(at - start));
     return 0;
+
+fail: /* another head may follow, without these fields */
+    outq_take_back(q);
+    w->interim = NULL;
+    w->has_length = w->has_date = w->has_server = false;
+    w->keeps_alive = keeps_alive;
+    w->request_id = id.value;
+    return ERR_NOMEM;
 }
 
 /* The fields that are the server's to add, the Connection field included. */
@@ -207,7 +212,7 @@ put_own_fields(char *at, const struct h1_writer *w, struct service *service)
     return at;
 }
 
-/* Ends the head: own fields, `framing` (whole lines) and the empty line. */
+/* Ends the head: own fields, what frames the body, and the empty line. */
 static int
 write_head_end(const struct h1_writer *w, struct outq *q, struct service *service,
                uint64_t length)
@@ -218,7 +223,9 @@ write_head_end(const struct h1_writer *w, struct outq *q, struct service *servic
     if (start == NULL)
         return ERR_NOMEM;
     char *at = put_own_fields(start, w, service);
-    if (length != HTTP_LENGTH_NONE) {
+    if (w->framing == H1_CHUNKED) {
+        at = PUT_LITERAL(at, "transfer-encoding: chunked\r\n");
+    } else if (length != HTTP_LENGTH_NONE) {
         at = PUT_LITERAL(at, "content-length: ");
         at = put_number(at, length);
         at = PUT_LITERAL(at, "\r\n");
@@ -226,6 +233,16 @@ write_head_end(const struct h1_writer *w, struct outq *q, struct service *servic
     at = PUT_LITERAL(at, "\r\n");
     outq_commit(q, (size_t)(at - start));
     return 0;
+}
+
+/* What was held may be written. */
+static void
+unhold(struct h1_writer *w, struct outq *q)
+{
+    assert(q->holding);
+    w->interim = NULL;
+    w->has_continue = false;
+    outq_unhold(q);
 }
 
 int
@@ -253,7 +270,7 @@ h1_write_tunnel(struct h1_writer *w, struct outq *q, struct service *service,
         return err;
     }
     w->keeps_alive = false;
-    outq_unhold(q);
+    unhold(w, q);
     return 0;
 }
 
@@ -276,6 +293,21 @@ begin_held(struct h1_writer *w, struct outq *q, struct service *service)
     return 0;
 }
 
+/* Frames a body whose length nobody will tell later. */
+static void
+decide_framing(struct h1_writer *w, bool no_body)
+{
+    assert(w->framing == H1_UNDECIDED);
+    if (no_body || w->has_length) {
+        w->framing = H1_LENGTH;
+    } else if (w->is_1_0) {
+        w->keeps_alive = false;
+        w->framing = H1_CLOSE;
+    } else {
+        w->framing = H1_CHUNKED;
+    }
+}
+
 /* The first body message decides how the body is framed. */
 static int
 write_first(struct h1_writer *w, struct outq *q, struct service *service,
@@ -283,20 +315,30 @@ write_first(struct h1_writer *w, struct outq *q, struct service *service,
 {
     uint64_t length = HTTP_LENGTH_NONE;
 
-    if (!no_body && !w->has_length) {
-        if (last) {
-            length = body->bytes.len;
-        } else if (w->is_1_0) {
-            w->keeps_alive = false;
-            w->framing = H1_CLOSE;
-        } else {
-            return begin_held(w, q, service);
-        }
-    }
-    if (w->framing == H1_UNDECIDED)
+    if (no_body || w->has_length) {
         w->framing = H1_LENGTH;
+    } else if (last) {
+        length = body->bytes.len;
+        w->framing = H1_LENGTH;
+    } else if (!w->is_1_0) {
+        return begin_held(w, q, service);
+    } else {
+        decide_framing(w, no_body);
+    }
     int err = write_head_end(w, q, service, length);
-    outq_unhold(q);
+    unhold(w, q);
+    return err;
+}
+
+/* The head goes out before any body message. */
+static int
+release_head(struct h1_writer *w, struct outq *q, struct service *service, bool no_body)
+{
+    if (!q->holding)
+        return 0;
+    decide_framing(w, no_body);
+    int err = write_head_end(w, q, service, HTTP_LENGTH_NONE);
+    unhold(w, q);
     return err;
 }
 
@@ -305,22 +347,50 @@ fill_gap(struct h1_writer *w, struct outq *q, const char *text, const char *end)
 {
     outq_fill(q, w->gap, slice_new(text, (size_t)(end - text)));
     w->gap = NULL;
-    outq_unhold(q);
+    unhold(w, q);
 }
 
-int
-h1_write_release(struct h1_writer *w, struct outq *q)
+static int
+release_body(struct h1_writer *w, struct outq *q)
 {
     char text[OUTQ_GAP_BYTES];
 
-    if (w->framing != H1_HELD)
-        return 0;
+    assert(w->framing == H1_HELD && w->gap != NULL);
     w->framing = H1_CHUNKED;
     char *at = PUT_LITERAL(text, "transfer-encoding: chunked\r\n\r\n");
     if (w->held_bytes > 0)
         at = put_chunk_size(at, w->held_bytes);
     fill_gap(w, q, text, at);
     return w->held_bytes > 0 ? outq_copy(q, slice_of("\r\n")) : 0;
+}
+
+int
+h1_write_release(struct h1_writer *w, struct outq *q, struct service *service,
+                 bool no_body)
+{
+    switch (w->framing) {
+    case H1_UNDECIDED:
+        return release_head(w, q, service, no_body);
+    case H1_HELD:
+        return release_body(w, q);
+    default:
+        return 0;
+    }
+}
+
+int
+h1_write_continue(struct h1_writer *w, struct outq *q)
+{
+    struct slice text = slice_of("HTTP/1.1 100 Continue\r\n\r\n");
+
+    if (!q->holding)
+        return w->framing == H1_UNDECIDED ? outq_copy(q, text) : 0;
+    if (w->interim == NULL)
+        return 0;
+    outq_fill(q, w->interim, text);
+    w->interim = NULL;
+    w->has_continue = true;
+    return 0;
 }
 
 /* Everything fits: the answer goes out with its length. */
@@ -345,7 +415,7 @@ write_held(struct h1_writer *w, struct outq *q, const struct chunk *body, bool l
     if (last)
         release_whole(w, q);
     else if (w->held_bytes > HTTP_OUT_HELD_BYTES)
-        err = h1_write_release(w, q);
+        err = release_body(w, q);
     return err;
 }
 
@@ -375,7 +445,7 @@ h1_write_body(struct h1_writer *w, struct outq *q, struct service *service,
     }
     /* A file is not held back: its end may be far away. */
     if (w->framing == H1_HELD && body->file != NULL) {
-        int err = h1_write_release(w, q);
+        int err = release_body(w, q);
         if (err != 0)
             return err;
     }
@@ -401,10 +471,10 @@ write_fields(struct outq *q, const struct http_field *fields, uint32_t n)
 }
 
 int
-h1_write_trailers(struct h1_writer *w, struct outq *q, const struct http_field *fields,
-                  uint32_t n)
+h1_write_trailers(struct h1_writer *w, struct outq *q, struct service *service,
+                  const struct http_field *fields, uint32_t n)
 {
-    int err = h1_write_release(w, q);
+    int err = h1_write_release(w, q, service, false);
 
     if (err != 0 || w->framing != H1_CHUNKED)
         return err;
@@ -458,8 +528,9 @@ h1_write_notice(struct outq *q, struct service *service, const struct h1_notice 
     int err = h1_write_head(&w, q, &res);
     if (err != 0)
         return err;
+    w.framing = H1_LENGTH;
     err = write_head_end(&w, q, service, notice->text.len);
-    outq_unhold(q);
+    unhold(&w, q);
     if (err != 0 || notice->is_head)
         return err;
     return outq_copy(q, notice->text);

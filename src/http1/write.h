@@ -22,10 +22,15 @@ enum h1_framing {
 /* The state of one response; all zero at its start, but for what is said to be set. */
 struct h1_writer {
     struct slice fields_sent; /* the user's own, whole lines; set before the head */
+    /* While the head is held: where 100 Continue goes, NULL: nowhere; borrowed from the
+     * queue. */
+    struct outq_node *interim;
     struct outq_node
         *gap;            /* H1_HELD: where the framing goes; borrowed from the queue */
     uint64_t held_bytes; /* H1_HELD: body bytes behind the gap */
     uint8_t framing;     /* enum h1_framing */
+    bool owes_continue;  /* 100 Continue may still be asked for; set before the head */
+    bool has_continue;   /* 100 Continue is held in front of the head */
     bool has_length;     /* the head carries a Content-Length */
     bool has_date;
     bool has_server;
@@ -55,14 +60,22 @@ MUST_USE int h1_write_tunnel(struct h1_writer *w, struct outq *q,
 MUST_USE int h1_write_body(struct h1_writer *w, struct outq *q, struct service *service,
                            const struct chunk *body, bool last, bool no_body);
 
-/* Gives up holding body bytes back: the answer becomes chunked and is ready to be written.
- * Does nothing unless the framing is H1_HELD.  Returns 0 or ERR_NOMEM. */
-MUST_USE int h1_write_release(struct h1_writer *w, struct outq *q);
+/* Gives up holding the head, or the first body bytes, back: they are ready to be written.
+ * Without a Content-Length of the application's the response becomes chunked; in HTTP/1.0
+ * the end of the connection ends it (keeps_alive becomes false).  Does nothing where
+ * nothing is held.  Returns 0 or ERR_NOMEM. */
+MUST_USE int h1_write_release(struct h1_writer *w, struct outq *q,
+                              struct service *service, bool no_body);
+
+/* Queues 100 Continue, in front of a head that is held.  Does nothing where a byte of the
+ * final head may be out.  Returns 0 or ERR_NOMEM. */
+MUST_USE int h1_write_continue(struct h1_writer *w, struct outq *q);
 
 /* Ends a body that may have trailers: where it is chunked they follow the last chunk,
  * elsewhere they are dropped.  Returns 0 or ERR_NOMEM. */
 MUST_USE int h1_write_trailers(struct h1_writer *w, struct outq *q,
-                               const struct http_field *fields, uint32_t n);
+                               struct service *service, const struct http_field *fields,
+                               uint32_t n);
 
 /* Queues a whole head with a status below 200; nothing is held.  Returns 0, or ERR_NOMEM
  * with the queue as it was. */

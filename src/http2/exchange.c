@@ -151,7 +151,8 @@ h2_exchange_take(struct h2_exchange *x, struct slice bytes, bool more)
         keep(x, bytes);
 }
 
-/* RFC 9110 10.1.1: the peer may be waiting for this before it sends the body. */
+/* RFC 9110 10.1.1: the peer may be waiting for this before it sends the body.  A head that
+ * is held back comes after it. */
 static int
 send_continue(struct h2_exchange *x)
 {
@@ -163,7 +164,7 @@ send_continue(struct h2_exchange *x)
     };
 
     x->stream.expect_continue = false;
-    if (x->stream.state != STREAM_OPEN || x->remote_ended)
+    if (x->is_committed || x->stream.state >= STREAM_ENDED || x->remote_ended)
         return 0;
     return nghttp2_submit_headers(session_of(x)->ng, NGHTTP2_FLAG_NONE, x->id, NULL,
                                   &status, 1, NULL) == 0
@@ -294,6 +295,7 @@ new_exchange(struct h2_session *h, int32_t id)
     buf_init(&x->in);
     outq_init(&x->out, h->wire->out.pools);
     list_init(&x->news);
+    list_init(&x->held);
     if (nghttp2_session_set_stream_user_data(h->ng, id, x) != 0) {
         pool_give(&h->wire->service->h2_streams, x);
         return NULL;
@@ -422,6 +424,7 @@ h2_exchange_end(struct h2_exchange *x, int why)
     stream_close(&x->stream, x->why != 0 ? x->why : why);
     list_remove(&x->link);
     list_remove(&x->news);
+    list_remove(&x->held);
     h->nexchanges--;
     outq_clear(&x->out);
     buf_release(&x->in);

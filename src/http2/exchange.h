@@ -12,6 +12,7 @@ struct h2_exchange {
     struct stream stream;
     struct list_node link;     /* in session->exchanges */
     struct list_node news;     /* in session->news, or in no list */
+    struct list_node held;     /* in session->held, or in no list */
     struct buf in;             /* body bytes that nobody has asked for yet */
     struct outq out;           /* body bytes that wait for the peer's windows */
     struct h2_block *trailers; /* owned: what follows them, or NULL */
@@ -22,6 +23,7 @@ struct h2_exchange {
     uint64_t data_marked;      /* data_sent when send_due_ms was set */
     int32_t id;
     int why;             /* enum err: what on_close is told instead of a reset, or 0 */
+    uint8_t head_turns;  /* for which the head has waited for the body's start */
     bool remote_ended;   /* the peer has ended its side */
     bool is_committed;   /* the response head is nghttp2's */
     bool out_ended;      /* nothing more comes into `out` */

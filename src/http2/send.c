@@ -6,6 +6,8 @@
  * body as the windows of the peer allow. */
 #include "http2/send.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/timer.h"
@@ -98,6 +100,7 @@ commit(struct h2_exchange *x, uint64_t length, bool has_data)
     nghttp2_data_provider body = {.source.ptr = x, .read_callback = measure};
 
     h2_response_finish(&x->response, h->wire->service, length);
+    list_remove(&x->held);
     x->is_committed = true;
     return nghttp2_submit_response(h->ng, x->id, x->response.fields,
                                    x->response.nfields, has_data ? &body : NULL) == 0
@@ -120,10 +123,47 @@ h2_send_head(struct stream *s, const struct http_response *res)
 {
     struct h2_exchange *x = exchange_of(s);
 
+    struct h2_session *h = session_of(x);
+
     if (is_lost(x))
         return ERR_CLOSED;
-    return h2_response_copy(&x->response, session_of(x)->wire, res, false,
-                            forwarded_id(x->stream.forwarded));
+    int err = h2_response_copy(&x->response, h->wire, res, false,
+                               forwarded_id(x->stream.forwarded));
+    if (err != 0)
+        return err;
+    list_append(&h->held, &x->held);
+    h->wire->ops->touch(h->wire);
+    return 0;
+}
+
+static void
+release_head(struct h2_exchange *x)
+{
+    struct h2_session *h = session_of(x);
+
+    list_remove(&x->held);
+    if (x->stream.state != STREAM_HEAD_SENT || is_lost(x))
+        return;
+    if (commit(x, HTTP_LENGTH_NONE, true) != 0)
+        out_of_memory(x);
+    else if (x->response.says_close)
+        h2_go_away(h);
+}
+
+void
+h2_release_heads(struct h2_session *h)
+{
+    struct list_node *node, *next;
+
+    for (node = h->held.next; node != &h->held; node = next) {
+        struct h2_exchange *x = container_of(node, struct h2_exchange, held);
+        next = node->next;
+        assert(!x->is_committed);
+        if (x->head_turns++ >= HTTP_HEAD_TURNS)
+            release_head(x);
+    }
+    if (!list_is_empty(&h->held))
+        h->wire->ops->touch_later(h->wire);
 }
 
 int

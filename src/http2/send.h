@@ -15,6 +15,10 @@ MUST_USE int h2_send_trailers(struct stream *s, const struct http_field *fields,
 MUST_USE int h2_send_interim(struct stream *s, const struct http_response *res);
 void h2_fail(struct stream *s, int why);
 
+/* The connection is about to write, and no application runs: gives heads that have waited
+ * for their first body message for HTTP_HEAD_TURNS turns to nghttp2. */
+void h2_release_heads(struct h2_session *h);
+
 /* Answers with a line of text, in place of a head that waits; the stream's state is not
  * looked at.  `why` (enum err) is told in it, unless 0. */
 void h2_answer(struct h2_exchange *x, int status, int why);

@@ -11,6 +11,7 @@
 #include "base/timer.h"
 #include "http2/exchange.h"
 #include "http2/frames.h"
+#include "http2/send.h"
 
 /* How long the peer has to read the first GOAWAY before the second one tells which streams
  * were taken. */
@@ -162,7 +163,8 @@ before_flush(struct wire *wire, void *session)
 {
     struct h2_session *h = session;
 
-    (void)wire;
+    if (!list_is_empty(&h->held))
+        h2_release_heads(h);
     do
         h2_write(h);
     while (settle(h) && wire->out.bytes <= HTTP_OUT_HIGH_BYTES);
@@ -396,6 +398,7 @@ begin(struct wire *wire)
     h->wire = wire;
     list_init(&h->exchanges);
     list_init(&h->news);
+    list_init(&h->held);
     h2_walk_init(&h->walk);
     h->head_due_ms = h->goaway_due_ms = TIMER_NEVER;
     if (h2_frames_init(h) != 0 || submit_settings(h) != 0) {

@@ -20,6 +20,8 @@ struct h2_session {
     struct list_node
         news; /* struct h2_exchange.news: what happened inside nghttp2 and is
                               told when it has returned */
+    struct list_node held; /* struct h2_exchange.held: whose head waits for its first
+                                  body message, or for the end of the turn */
     struct h2_request request; /* the header block that is coming in */
     struct h2_guard guard;
     struct h2_walk walk;

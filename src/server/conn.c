@@ -364,6 +364,13 @@ wire_touch(struct wire *wire)
 }
 
 static void
+wire_touch_later(struct wire *wire)
+{
+    struct conn *conn = conn_of(wire);
+    turn_touch_later(conn->turn, conn);
+}
+
+static void
 wire_flush(struct wire *wire)
 {
     struct conn *conn = conn_of(wire);
@@ -411,6 +418,7 @@ wire_change_to_h2(struct wire *wire, const struct http_head *head,
 
 static const struct wire_ops wire_ops = {
     .touch = wire_touch,
+    .touch_later = wire_touch_later,
     .flush = wire_flush,
     .finish = wire_finish,
     .abort = wire_abort,
@@ -443,6 +451,7 @@ conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *e
     peer_addr_set(&conn->wire.peer.addr, peer);
     forwarding_judge(&turn->service.forwarding, &conn->wire.peer);
     list_init(&conn->dirty);
+    list_init(&conn->later);
     timer_init(&conn->timer);
     int err = 0;
     if (endpoint != NULL && UNLIKELY(endpoint->proxy != 0))

@@ -30,6 +30,7 @@ struct conn {
         *heir; /* owned; of HTTP/2, takes over when the session has returned; or NULL */
     struct list_node link;  /* in turn->conns */
     struct list_node dirty; /* in turn->dirty or turn->dead, or in no list */
+    struct list_node later; /* in turn->later, or in no list */
     struct timer timer;
     uint64_t send_due_ms; /* when the peer must have taken bytes; TIMER_NEVER */
     uint32_t linger_left; /* CONN_LINGERING: bytes that may still be swallowed */

@@ -115,6 +115,7 @@ init_turn(struct server *server)
     timer_wheel_init(&turn->wheel, turn->service.clock.ms);
     list_init(&turn->conns);
     list_init(&turn->dirty);
+    list_init(&turn->later);
     list_init(&turn->dead);
     outq_pools_init(&turn->out_pools, POOL_KEPT_BLOCKS);
     pool_init(&turn->conn_pool, sizeof(struct conn), POOL_KEPT_CONNS);

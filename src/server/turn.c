@@ -19,11 +19,22 @@ turn_touch(struct turn *turn, struct conn *conn)
 }
 
 void
+turn_touch_later(struct turn *turn, struct conn *conn)
+{
+    if (!turn->is_running) {
+        turn_touch(turn, conn);
+    } else if (conn->state != CONN_DEAD && list_is_empty(&conn->later)) {
+        list_append(&turn->later, &conn->later);
+    }
+}
+
+void
 turn_bury(struct turn *turn, struct conn *conn)
 {
     if (!list_is_empty(&conn->dirty))
         turn->ndirty--;
     list_remove(&conn->dirty);
+    list_remove(&conn->later);
     list_append(&turn->dead, &conn->dirty);
     if (!turn->is_running && !turn->is_scheduled) {
         turn->is_scheduled = true;
@@ -124,6 +135,8 @@ turn_end(struct turn *turn)
         turn_serve(turn);
     while ((node = list_take_first(&turn->dead)) != NULL)
         conn_bury(container_of(node, struct conn, dirty));
+    while ((node = list_take_first(&turn->later)) != NULL)
+        turn_touch(turn, container_of(node, struct conn, later));
     if (!list_is_empty(&turn->dirty) && !turn->is_scheduled) {
         turn->is_scheduled = true;
         turn->schedule(turn->owner);

@@ -48,6 +48,7 @@ struct turn {
     struct timer_wheel wheel;
     struct list_node conns; /* all that are not dead */
     struct list_node dirty; /* touched since they were served */
+    struct list_node later; /* to be touched at the end of this turn, for the next */
     struct list_node dead;  /* to be freed at the end of the turn */
     struct outq_pools out_pools;
     struct pool conn_pool;
@@ -74,6 +75,9 @@ struct turn {
 /* The connection wants to be served at the end of the turn; outside a turn one is asked
  * for.  Does nothing when it is dead or waits already. */
 void turn_touch(struct turn *turn, struct conn *conn);
+
+/* The connection wants to be served at the end of the next turn, whatever comes before. */
+void turn_touch_later(struct turn *turn, struct conn *conn);
 
 /* The connection has died: it is freed at the end of the turn. */
 void turn_bury(struct turn *turn, struct conn *conn);

@@ -11,6 +11,7 @@ BOTH = {
     "test_a_waiting",
     "test_b_scope",
     "test_c_body",
+    "test_e_head",
     "test_e_order",
     "test_e_wire",
 }

@@ -26,6 +26,7 @@ struct fake {
     int aborted;   /* how often abort was called */
     int complaint; /* what complain was told last */
     bool touched;
+    int touched_later; /* how often touch_later was called */
     char out[1 << 16]; /* all that was written, with a NUL */
     size_t nout;
     size_t takes; /* bytes that the next flushes take; SIZE_MAX: all */
@@ -66,6 +67,12 @@ fake_touch(struct wire *wire)
 }
 
 static void
+fake_touch_later(struct wire *wire)
+{
+    fake_of(wire)->touched_later++;
+}
+
+static void
 fake_finish(struct wire *wire, int why)
 {
     fake_of(wire)->finished++;
@@ -88,6 +95,7 @@ fake_complain(struct wire *wire, int why)
 
 static const struct wire_ops fake_ops = {
     .touch = fake_touch,
+    .touch_later = fake_touch_later,
     .flush = fake_flush,
     .finish = fake_finish,
     .abort = fake_abort,

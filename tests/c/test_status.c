@@ -42,7 +42,6 @@ static const int unanswered[] = {
     ERR_ADDRESS,
     ERR_ADDRESS_IN_USE,
     ERR_ADDRESS_DENIED,
-    ERR_BODY_UNREAD,
     ERR_SEND_TIMEOUT,
     ERR_IDLE_TIMEOUT,
     /* TLS tells them in an alert, or there is no peer yet. */

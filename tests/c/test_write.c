@@ -144,7 +144,7 @@ test_long_later_chunk(void)
         talk_init(&talk);
         is(head(&talk, 200), 0, "a head is written");
         is(body(&talk, 3, false), 0, "a first piece is taken");
-        is(h1_write_release(&talk.w, &talk.q), 0, "and released");
+        is(h1_write_release(&talk.w, &talk.q, &talk.service, false), 0, "and released");
         (void)talk_text(&talk);
         is(body(&talk, long_lengths[i].len, false), 0, "a long piece is taken");
         snprintf(want, sizeof want, "%s\r\n~\r\n", long_lengths[i].hex);
