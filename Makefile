@@ -1,5 +1,5 @@
 # Verbs: run test build check fmt asan fuzz neon ktls browser autobahn h2spec bench
-#   soak wheel clean.
+#   bench-guard soak wheel clean.
 # PYTHON names another interpreter; it has a virtual environment and builds of its own.
 
 PYTHON ?= python3
@@ -19,7 +19,7 @@ PORT ?= 8000
 RUNS ?= 1000000
 
 .PHONY: run test build debug check fmt asan fuzz neon ktls browser autobahn h2spec \
-	bench soak wheel clean \
+	bench bench-guard soak wheel clean \
 	test-c test-fuzz test-wire test-py venv asan-build
 
 run: build
@@ -94,6 +94,10 @@ h2spec: build
 bench: build build/big_load build/tls_load build/ws_load $(VENV)/.bench
 	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
 		run.py $(BENCH)
+
+bench-guard: build $(VENV)/.test
+	@tools/setup.sh --guard $(PYTHON)
+	@cd bench && $(abspath $(BIN))/python guard.py $(if $(BASE),--base $(BASE)) $(WORKS)
 
 soak: build $(VENV)/.bench
 	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \

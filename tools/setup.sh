@@ -2,8 +2,9 @@
 # Installs what the build needs from the system's packages, where it is missing: a C
 # compiler, zlib, OpenSSL, nghttp2, and for the system's own Python its headers and its venv
 # module.
-#   tools/setup.sh [--test | --bench | --browser | --neon | --ktls] PYTHON
-# --test, --bench, --browser, --neon, --ktls: what the verb of that name needs as well.
+#   tools/setup.sh [--test | --bench | --browser | --guard | --neon |
+#   --ktls] PYTHON
+# --test, --bench, ...: what the verb of that name needs as well.
 set -eu
 
 missing=""
@@ -38,6 +39,9 @@ elif [ "$1" = --neon ]; then
     command -v aarch64-linux-gnu-gcc >/dev/null 2>&1 ||
         missing="$missing gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
     command -v qemu-aarch64 >/dev/null 2>&1 || missing="$missing qemu-user"
+elif [ "$1" = --guard ]; then
+    shift
+    command -v valgrind >/dev/null 2>&1 || missing="$missing valgrind"
 elif [ "$1" = --ktls ]; then
     shift
     PATH="$PATH:/usr/sbin:/sbin"
