@@ -27,6 +27,8 @@ BANNED = {
 }
 ALLOCATORS = {"malloc", "calloc", "realloc", "free", "strdup"}
 CALL = re.compile(r"(?<![\w.>])([a-z_]\w*)\s*\(")
+TIME = re.compile(r"\bclock(?:\.|->)(?:ms|ns)\b")
+"""Reading the clock's members passes over whether they are of now."""
 STATIC = re.compile(
     r"^static\s+(?!const\b|inline\b|_Thread_local\b)([^;(={]*?[;=])", re.M
 )
@@ -51,6 +53,10 @@ def problems_of(path: Path) -> list[str]:
             found.append(f"{path}:{line}: {name}(): {BANNED[name]}")
         if name in ALLOCATORS and path.parts[1:] != ("base", "mem.c"):
             found.append(f"{path}:{line}: {name}(): use base/mem.h")
+    for match in TIME.finditer(text):
+        if path.parts[1:-1] != ("base",) or path.stem != "clock":
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(f"{path}:{line}: {match.group()}: use clock_ms or clock_due")
     for match in STATIC.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
         before = "\n".join(raw.split("\n")[max(0, line - 8) : line])

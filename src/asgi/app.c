@@ -187,7 +187,7 @@ refuse(struct stream *s, enum ws_opening opening)
 }
 
 static int
-on_request(struct stream *s, const struct http_head *head)
+begin_call(struct stream *s, const struct http_head *head)
 {
     const struct host *host = s->handler_arg;
     char accept[WS_ACCEPT_BYTES] = {0};
@@ -204,13 +204,31 @@ on_request(struct stream *s, const struct http_head *head)
     return refuse(s, opening);
 }
 
+/* Each way from the engine into Python, and so to applications, is one of these: the clock
+ * is lent meanwhile. */
+
+static int
+on_request(struct stream *s, const struct http_head *head)
+{
+    struct clock *clock = ((struct host *)s->handler_arg)->clock;
+    uint8_t before = clock_lend(clock);
+    int err = begin_call(s, head);
+
+    clock_take_back(clock, before);
+    return err;
+}
+
 static void
 on_body(struct stream *s, struct slice bytes, bool last)
 {
     CallObject *call = s->app;
 
-    if (call != NULL)
-        call->kind->on_body(s, bytes, last);
+    if (call == NULL)
+        return;
+    struct clock *clock = call->host->clock;
+    uint8_t before = clock_lend(clock);
+    call->kind->on_body(s, bytes, last);
+    clock_take_back(clock, before);
 }
 
 static void
@@ -218,8 +236,32 @@ on_writable(struct stream *s)
 {
     CallObject *call = s->app;
 
-    if (call != NULL)
-        call->kind->on_writable(s);
+    if (call == NULL)
+        return;
+    struct clock *clock = call->host->clock;
+    uint8_t before = clock_lend(clock);
+    call->kind->on_writable(s);
+    clock_take_back(clock, before);
+}
+
+static void
+on_deadline(struct stream *s)
+{
+    struct clock *clock = ((struct host *)s->handler_arg)->clock;
+    uint8_t before = clock_lend(clock);
+
+    websocket_on_deadline(s);
+    clock_take_back(clock, before);
+}
+
+static void
+on_shutdown(struct stream *s)
+{
+    struct clock *clock = ((struct host *)s->handler_arg)->clock;
+    uint8_t before = clock_lend(clock);
+
+    websocket_on_shutdown(s);
+    clock_take_back(clock, before);
 }
 
 static void
@@ -227,16 +269,20 @@ on_close(struct stream *s, int why)
 {
     CallObject *call = s->app;
 
-    if (call != NULL)
-        call->kind->on_close(s, why);
+    if (call == NULL)
+        return;
+    struct clock *clock = call->host->clock;
+    uint8_t before = clock_lend(clock);
+    call->kind->on_close(s, why);
+    clock_take_back(clock, before);
 }
 
 const struct stream_handler app_handler = {
     .on_request = on_request,
     .on_body = on_body,
     .on_writable = on_writable,
-    .on_deadline = websocket_on_deadline,
-    .on_shutdown = websocket_on_shutdown,
+    .on_deadline = on_deadline,
+    .on_shutdown = on_shutdown,
     .on_close = on_close,
     .on_peer_gone = scope_drop_peer,
     .on_endpoint_gone = scope_drop_endpoint,

@@ -80,6 +80,7 @@ struct host {
     uint32_t tls_agreed; /* ... and its version and cipher suite */
     PyObject *tls;       /* the "tls" of clients without a certificate, or NULL */
 
+    struct clock *clock;      /* the server's, borrowed; NULL while none runs */
     struct host_ws ws;        /* its configuration is the owner's to fill in */
     struct list_node running; /* of CallObject.link: application calls that run */
     bool may_step; /* the event loop has called the engine, and no application runs: a

@@ -165,8 +165,9 @@ static const struct ws_handler ws_handler = {
 };
 
 void
-websocket_open_host(struct host *host, const struct clock *clock)
+websocket_open_host(struct host *host, struct clock *clock)
 {
+    host->clock = clock;
     ws_shared_init(&host->ws.shared, &host->ws.config, &ws_handler, clock);
 }
 
@@ -177,6 +178,7 @@ websocket_close_host(struct host *host)
     if (host->ws.shared.clock != NULL)
         ws_shared_fini(&host->ws.shared);
     host->ws.shared = (struct ws_shared){0};
+    host->clock = NULL;
 }
 
 /* Reading */

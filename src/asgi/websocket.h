@@ -55,9 +55,9 @@ typedef struct {
 
 extern PyType_Spec websocket_spec;
 
-/* Prepares a host for WebSockets, and ends that after the last stream.  `clock` is the
- * service's, borrowed. */
-void websocket_open_host(struct host *host, const struct clock *clock);
+/* Prepares a host for streams, and ends that after the last one.  `clock` is the
+ * server's, borrowed. */
+void websocket_open_host(struct host *host, struct clock *clock);
 void websocket_close_host(struct host *host);
 
 /* A WebSocket for `s`, whose request `head` was found right: `accept` is its

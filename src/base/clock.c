@@ -2,8 +2,9 @@
 /* base/clock.c — see clock.h for the contract. */
 #include "base/clock.h"
 
-#include <stdio.h> /* snprintf */
-#include <time.h>  /* clock_gettime */
+#include <assert.h> /* assert */
+#include <stdio.h>  /* snprintf */
+#include <time.h>   /* clock_gettime */
 
 #define MS_PER_S 1000u
 #define NS_PER_MS 1000000u
@@ -14,15 +15,53 @@
 void
 clock_read(struct clock *clock)
 {
-    clock->ns = clock_now_ns();
-    clock->ms = clock->ns / NS_PER_MS;
+    uint64_t now_ns = clock_now_ns();
+
+    assert(now_ns >= clock->ns); /* CLOCK_MONOTONIC does not go back */
+    clock->ns = now_ns;
+    clock->ms = now_ns / NS_PER_MS;
+    if (clock->state == CLOCK_OLD)
+        clock->state = CLOCK_KEPT;
 }
 
 void
 clock_init(struct clock *clock)
 {
-    *clock = (struct clock){.date_s = -1};
+    *clock = (struct clock){.date_s = -1, .state = CLOCK_LOOSE};
     clock_read(clock);
+}
+
+void
+clock_begin(struct clock *clock)
+{
+    assert(!clock->in_turn);
+    clock->in_turn = true;
+    clock->state = CLOCK_KEPT;
+    clock_read(clock);
+}
+
+void
+clock_end(struct clock *clock)
+{
+    assert(clock->in_turn && clock->state != CLOCK_LOOSE);
+    clock->in_turn = false;
+    clock->state = CLOCK_LOOSE;
+}
+
+uint8_t
+clock_lend(struct clock *clock)
+{
+    uint8_t before = clock->state;
+
+    clock->state = CLOCK_LOOSE;
+    return before;
+}
+
+void
+clock_take_back(struct clock *clock, uint8_t before)
+{
+    assert(clock->state == CLOCK_LOOSE);
+    clock->state = before == CLOCK_LOOSE ? CLOCK_LOOSE : CLOCK_OLD;
 }
 
 /* Written by hand: strftime's names depend on the locale. */
@@ -43,6 +82,8 @@ write_date(struct clock *clock, time_t now)
 struct slice
 clock_date(struct clock *clock)
 {
+    if (!clock->in_turn)
+        (void)clock_ms(clock);
     if (clock->date_s == -1 || clock->ms >= clock->date_due_ms) {
         struct timespec now;
         clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -78,17 +119,18 @@ write_stamp(struct clock_stamp *stamp, time_t now)
 }
 
 void
-clock_stamp(struct clock_stamp *stamp, const struct clock *clock)
+clock_stamp(struct clock_stamp *stamp, struct clock *clock)
 {
     struct timespec now;
+    uint64_t now_ms = clock_ms(clock);
 
-    if (stamp->s != -1 && stamp->ms == clock->ms)
+    if (stamp->s != -1 && stamp->ms == now_ms)
         return;
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
     if (now.tv_sec != stamp->s)
         write_stamp(stamp, now.tv_sec);
     stamp->s = now.tv_sec;
-    stamp->ms = clock->ms;
+    stamp->ms = now_ms;
     unsigned ms = (unsigned)(now.tv_nsec / NS_PER_MS);
     stamp->iso[20] = (char)('0' + ms / 100 % 10);
     stamp->iso[21] = (char)('0' + ms / 10 % 10);

@@ -15,7 +15,7 @@ count(struct service *service, const struct stream *s)
         tally_add(tally, TALLY_WEBSOCKETS, (uint64_t)-1);
         return;
     }
-    uint64_t ns = service->clock.ns - s->started_ns;
+    uint64_t ns = clock_last_ns(&service->clock) - s->started_ns;
     tally_add(tally, TALLY_LATENCY_NS, ns);
     tally_add(tally, TALLY_BUCKET + tally_bucket(ns), 1);
 }
@@ -27,7 +27,7 @@ serve_end(struct service *service, const struct stream *s)
         tally_add(service->tally, TALLY_OWN, 1);
         return;
     }
-    service->clock.ns = clock_now_ns();
+    clock_read(&service->clock);
     count(service, s);
     if (s->note != NULL)
         service->on_exchange(service, s);

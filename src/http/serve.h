@@ -26,7 +26,7 @@ serve_begin(struct service *service, struct stream *s, const struct http_head *h
 {
     s->handler = service->handler;
     s->handler_arg = service->handler_arg;
-    s->started_ns = service->clock.ns;
+    s->started_ns = clock_last_ns(&service->clock);
     if (UNLIKELY(s->peer->endpoint != NULL && s->peer->endpoint->handler != NULL))
         s->handler = s->peer->endpoint->handler;
     else if (service->pick != NULL)

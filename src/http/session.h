@@ -60,7 +60,7 @@ struct service {
     uint32_t note_bytes; /* room for that; 0: nothing logs */
     void (*on_begin)(struct service *service, struct stream *s,
                      const struct http_head *head);
-    /* The exchange is over; `s` is still whole, clock.ns is now. */
+    /* The exchange is over; `s` is still whole, the clock was read then. */
     void (*on_exchange)(struct service *service, const struct stream *s);
 };
 

@@ -72,7 +72,7 @@ end_wait(struct h1_session *h)
 
     if (!wait->is_running)
         return;
-    body_wait_end(wait, h->wire->service->clock.ms);
+    body_wait_end(wait, clock_ms(&h->wire->service->clock));
     h->wire->read_due_ms = TIMER_NEVER;
 }
 
@@ -121,6 +121,7 @@ set_deadline(struct stream *s, uint64_t due_ms)
 {
     struct wire *wire = session_of(s)->wire;
 
+    assert(!clock_had_passed(&wire->service->clock, due_ms));
     wire->read_due_ms = due_ms;
     wire->ops->touch(wire);
 }
@@ -238,7 +239,7 @@ begin_wait(struct h1_session *h)
     struct body_wait *wait = &h->exchange->wait;
 
     assert(h->exchange->stream.state < STREAM_ENDED);
-    if (body_wait_begin(wait, &service->limits, service->clock.ms))
+    if (body_wait_begin(wait, &service->limits, clock_ms(&service->clock)))
         h->wire->read_due_ms = wait->due_ms;
 }
 

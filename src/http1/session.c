@@ -18,7 +18,7 @@
 static uint64_t
 due_in(const struct wire *wire, uint32_t ms)
 {
-    return wire->service->clock.ms + ms;
+    return clock_due(&wire->service->clock, ms);
 }
 
 static void *

@@ -38,7 +38,7 @@ limits_of(struct h2_exchange *x)
 static uint64_t
 now_ms(struct h2_exchange *x)
 {
-    return session_of(x)->wire->service->clock.ms;
+    return clock_ms(&session_of(x)->wire->service->clock);
 }
 
 /* Whether the handler waits for bytes that may still come. */
@@ -199,6 +199,7 @@ set_deadline(struct stream *s, uint64_t due_ms)
     struct h2_exchange *x = exchange_of(s);
     struct h2_session *h = session_of(x);
 
+    assert(!clock_had_passed(&h->wire->service->clock, due_ms));
     x->tunnel_due_ms = due_ms;
     h2_note_due(h, due_ms);
     h->wire->ops->touch(h->wire);
@@ -231,7 +232,7 @@ is_sent_too_slowly(struct h2_exchange *x)
 /* Windows that open by crumbs do not keep an answer alive (CVE-2019-9511); a connection
  * whose socket takes nothing is the connection's to end. */
 static void
-look_at_sending(struct h2_exchange *x, uint64_t now_ms)
+look_at_sending(struct h2_exchange *x)
 {
     struct h2_session *h = session_of(x);
 
@@ -245,7 +246,7 @@ look_at_sending(struct h2_exchange *x, uint64_t now_ms)
         h2_reset(x, NGHTTP2_CANCEL);
         return;
     }
-    h2_watch_sending(x, now_ms);
+    h2_watch_sending(x);
 }
 
 static uint64_t
@@ -274,7 +275,7 @@ h2_exchange_on_time(struct h2_exchange *x, uint64_t now_ms)
             h2_reset(x, NGHTTP2_NO_ERROR);
     }
     if (x->send_due_ms <= now_ms)
-        look_at_sending(x, now_ms);
+        look_at_sending(x);
     return earliest(x);
 }
 

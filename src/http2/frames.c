@@ -30,7 +30,8 @@ on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
     (void)frame;
     h2_request_clear(&h->request);
     if ((frame->hd.flags & NGHTTP2_FLAG_END_HEADERS) == 0) {
-        h->head_due_ms = h->wire->service->clock.ms + h->wire->service->limits.head_ms;
+        h->head_due_ms =
+            clock_due(&h->wire->service->clock, h->wire->service->limits.head_ms);
         h2_note_due(h, h->head_due_ms);
     }
     return 0;
@@ -99,7 +100,7 @@ on_headers(struct h2_session *h, const nghttp2_frame *frame)
 static void
 note_goaway_read(struct h2_session *h)
 {
-    uint64_t now_ms = h->wire->service->clock.ms;
+    uint64_t now_ms = clock_ms(&h->wire->service->clock);
 
     if (h->goaway_due_ms > now_ms)
         h->goaway_due_ms = now_ms;
@@ -125,7 +126,7 @@ on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
             h2_exchange_deliver(x);
         break;
     case NGHTTP2_RST_STREAM:
-        err = h2_guard_reset(&h->guard, h->wire->service->clock.ms);
+        err = h2_guard_reset(&h->guard, clock_ms(&h->wire->service->clock));
         break;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && h->is_draining)
@@ -164,7 +165,7 @@ on_answer_sent(struct h2_session *h, int32_t id)
     if (x == NULL || x->remote_ended)
         return 0;
     if (x->stream.is_tunnel) {
-        x->tunnel_due_ms = service->clock.ms + service->limits.linger_ms;
+        x->tunnel_due_ms = clock_due(&service->clock, service->limits.linger_ms);
         h2_note_due(h, x->tunnel_due_ms);
         return 0;
     }
@@ -186,7 +187,7 @@ on_reset_sent(struct h2_session *h, uint32_t code)
     case NGHTTP2_INTERNAL_ERROR:
         return 0;
     default:
-        err = h2_guard_reset(&h->guard, h->wire->service->clock.ms);
+        err = h2_guard_reset(&h->guard, clock_ms(&h->wire->service->clock));
         return err == 0 ? 0 : stop(h, err);
     }
 }

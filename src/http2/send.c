@@ -187,7 +187,7 @@ h2_open_tunnel(struct stream *s, const struct http_response *res)
 }
 
 void
-h2_watch_sending(struct h2_exchange *x, uint64_t now_ms)
+h2_watch_sending(struct h2_exchange *x)
 {
     struct h2_session *h = session_of(x);
     uint32_t stall_ms = h->wire->service->limits.send_stall_ms;
@@ -195,7 +195,7 @@ h2_watch_sending(struct h2_exchange *x, uint64_t now_ms)
     if (stall_ms == 0)
         return;
     x->data_marked = x->data_sent;
-    x->send_due_ms = now_ms + stall_ms;
+    x->send_due_ms = clock_due(&h->wire->service->clock, stall_ms);
     h2_note_due(h, x->send_due_ms);
 }
 
@@ -203,7 +203,6 @@ h2_watch_sending(struct h2_exchange *x, uint64_t now_ms)
 static int
 queue(struct h2_exchange *x, const struct chunk *body, bool last)
 {
-    struct h2_session *h = session_of(x);
     struct slice bytes = body->bytes;
     bool is_first = !x->is_committed;
 
@@ -218,7 +217,7 @@ queue(struct h2_exchange *x, const struct chunk *body, bool last)
         err = resume(x);
     }
     if (bytes.len > 0 && x->send_due_ms == TIMER_NEVER)
-        h2_watch_sending(x, h->wire->service->clock.ms);
+        h2_watch_sending(x);
     return err;
 }
 
@@ -329,7 +328,7 @@ h2_answer(struct h2_exchange *x, int status, int why)
         return;
     }
     s->body_sent = x->out.bytes;
-    h2_watch_sending(x, session_of(x)->wire->service->clock.ms);
+    h2_watch_sending(x);
     session_of(x)->wire->ops->touch(session_of(x)->wire);
 }
 

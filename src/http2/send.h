@@ -27,7 +27,7 @@ void h2_answer(struct h2_exchange *x, int status, int why);
 void h2_reset(struct h2_exchange *x, uint32_t code);
 
 /* From now on the peer has so long to take enough of what waits. */
-void h2_watch_sending(struct h2_exchange *x, uint64_t now_ms);
+void h2_watch_sending(struct h2_exchange *x);
 
 /* Appends the next `n` bytes of the body to the connection's output.  Returns 0 or
  * ERR_NOMEM. */

@@ -20,7 +20,7 @@
 static uint64_t
 now_ms(const struct h2_session *h)
 {
-    return h->wire->service->clock.ms;
+    return clock_ms(&h->wire->service->clock);
 }
 
 /* Writing */
@@ -106,7 +106,8 @@ h2_end(struct h2_session *h, uint32_t code, int why)
 static void
 begin_idle(struct h2_session *h)
 {
-    h->idle_due_ms = now_ms(h) + h->wire->service->limits.keep_alive_ms;
+    h->idle_due_ms =
+        clock_due(&h->wire->service->clock, h->wire->service->limits.keep_alive_ms);
     h2_note_due(h, h->idle_due_ms);
 }
 
@@ -183,7 +184,7 @@ h2_go_away(struct h2_session *h)
     if (h->is_draining || h->is_over)
         return;
     h->is_draining = true;
-    h->goaway_due_ms = now_ms(h) + GOAWAY_MS;
+    h->goaway_due_ms = clock_due(&h->wire->service->clock, GOAWAY_MS);
     h2_note_due(h, h->goaway_due_ms);
     if (nghttp2_submit_shutdown_notice(h->ng) != 0 ||
         nghttp2_submit_ping(h->ng, NGHTTP2_FLAG_NONE, opaque) != 0)
@@ -409,7 +410,8 @@ begin(struct wire *wire)
     wire->read_due_ms = TIMER_NEVER;
     begin_idle(h);
     if (wire->service->limits.keep_alive_ms == 0) /* there is a first request even so */
-        wire->read_due_ms = h->idle_due_ms = now_ms(h) + wire->service->limits.head_ms;
+        wire->read_due_ms = h->idle_due_ms =
+            clock_due(&h->wire->service->clock, wire->service->limits.head_ms);
     wire->ops->touch(wire);
     return h;
 }

@@ -25,8 +25,12 @@ sink(void *arg, enum log_level level, struct slice line)
         [LOG_ERROR] = HOST_ERROR,
     };
     ServerObject *self = arg;
+    struct clock *clock = self->host.clock; /* NULL while the engine is made */
+    uint8_t before = clock != NULL ? clock_lend(clock) : 0;
 
     host_log(&self->host, levels[level], line);
+    if (clock != NULL)
+        clock_take_back(clock, before);
 }
 
 /* Whether a graceful stop has nothing left to wait for. */

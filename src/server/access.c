@@ -90,27 +90,26 @@ access_log_free(struct access_log *log)
 }
 
 void
-access_log_add(struct access_log *log, const struct clock *clock,
-               const struct stream *s)
+access_log_add(struct access_log *log, struct clock *clock, const struct stream *s)
 {
     struct piece *piece = log->piece;
 
     if (piece != NULL && piece->len + FORMAT_LINE_BYTES > PIECE_BYTES) {
-        hand_over(log, clock->ms);
+        hand_over(log, clock_ms(clock));
         piece = NULL;
     }
     if (piece == NULL) {
         log->piece = piece = writer_take(log->writer);
         if (piece == NULL) {
             log->ndropped++;
-            log->look_ms = log->look_ms == TIMER_NEVER ? clock->ms : log->look_ms;
+            log->look_ms = log->look_ms == TIMER_NEVER ? clock_ms(clock) : log->look_ms;
             return;
         }
-        log->write_ms = clock->ms + ACCESS_DELAY_MS;
+        log->write_ms = clock_due(clock, ACCESS_DELAY_MS);
     }
     clock_stamp(&log->stamp, clock);
     struct format_facts facts = {
-        .stamp = &log->stamp, .now_ns = clock->ns, .pid = log->pid};
+        .stamp = &log->stamp, .now_ns = clock_last_ns(clock), .pid = log->pid};
     piece->len +=
         narrow_u32(format_line(log->format, s, &facts, piece->bytes + piece->len));
     piece->nlines++;

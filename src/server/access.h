@@ -41,7 +41,7 @@ void access_log_settle(struct access_log *log);
 void access_log_free(struct access_log *log);
 
 /* Adds the line of an exchange that is over. */
-void access_log_add(struct access_log *log, const struct clock *clock,
+void access_log_add(struct access_log *log, struct clock *clock,
                     const struct stream *s);
 
 /* Hands what waits to the thread, and says what was dropped. */

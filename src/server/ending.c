@@ -40,7 +40,8 @@ ending_begin(struct conn *conn)
     conn->state = CONN_LINGERING;
     conn->linger_left = 16 * HTTP_IN_HIGH_BYTES;
     conn->send_due_ms = TIMER_NEVER;
-    wire->read_due_ms = turn_now_ms(conn->turn) + conn->turn->service.limits.linger_ms;
+    wire->read_due_ms =
+        clock_due(&conn->turn->service.clock, conn->turn->service.limits.linger_ms);
     buf_release(&wire->in);
 }
 

@@ -52,7 +52,7 @@ void format_note(const struct format *format, struct stream *s,
 /* What a line says beside the exchange. */
 struct format_facts {
     const struct clock_stamp *stamp; /* of now; borrowed */
-    uint64_t now_ns;                 /* when the exchange has ended; clock.ns */
+    uint64_t now_ns;                 /* when the exchange has ended */
     long pid;
 };
 

@@ -7,10 +7,10 @@
 static void *
 begin(struct wire *wire)
 {
-    const struct service *service = wire->service;
+    struct service *service = wire->service;
 
     wire->wants_read = true;
-    wire->read_due_ms = service->clock.ms + service->limits.handshake_ms;
+    wire->read_due_ms = clock_due(&service->clock, service->limits.handshake_ms);
     return wire;
 }
 

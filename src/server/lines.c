@@ -60,7 +60,7 @@ server_reopen_log(struct server *server)
     if (server->access == NULL)
         return;
     access_log_reopen(server->access);
-    turn_note_due(turn, turn->service.clock.ms + ACCESS_LOOK_MS);
+    turn_note_due(turn, clock_due(&turn->service.clock, ACCESS_LOOK_MS));
     if (!turn->is_running && !turn->is_scheduled) {
         turn->is_scheduled = true;
         turn->schedule(turn->owner);

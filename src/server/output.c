@@ -20,7 +20,7 @@ output_set_due(struct conn *conn)
 {
     uint32_t stall_ms = conn->turn->service.limits.send_stall_ms;
     if (stall_ms != 0 && conn->send_due_ms == TIMER_NEVER)
-        conn->send_due_ms = turn_now_ms(conn->turn) + stall_ms;
+        conn->send_due_ms = clock_due(&conn->turn->service.clock, stall_ms);
 }
 
 /* What the transport has to say beside what is queued. */

@@ -40,7 +40,8 @@ struct server {
     struct tally *own_tally; /* owned; the same, where nobody gave us one */
 };
 
-/* Begins a turn, or work outside of one that end_turn ends. */
+/* Begins a turn, or work outside of one, that server_end_turn ends.  Not from inside a
+ * turn. */
 void server_begin_turn(struct server *server);
 
 /* Writes, frees what has died, and tells the others and the owner how things are. */

@@ -63,10 +63,10 @@ preamble_read(struct wire *wire, int fd, char *scratch)
 static void *
 begin(struct wire *wire)
 {
-    const struct service *service = wire->service;
+    struct service *service = wire->service;
 
     wire->wants_read = true;
-    wire->read_due_ms = service->clock.ms + service->limits.head_ms;
+    wire->read_due_ms = clock_due(&service->clock, service->limits.head_ms);
     return wire;
 }
 

@@ -21,8 +21,8 @@ refusal_complain(struct conn *conn, int why)
         return;
     tally_refused(service->tally, why);
     size_t n = peer_host(&conn->wire.peer, host);
-    if (!log_may_complain(&service->log, why, slice_new(host, n), service->clock.ms,
-                          &dropped))
+    if (!log_may_complain(&service->log, why, slice_new(host, n),
+                          clock_ms(&service->clock), &dropped))
         return;
     const char *detail = why == ERR_TLS ? conn->io->detail : NULL;
     log_line(&service->log, LOG_WARNING, "%s:%u: %s%s%s (status %d; %u more since)",

@@ -2,6 +2,7 @@
 /* server/server.c — see server.h for the contract. */
 #include "server/server.h"
 
+#include <assert.h>      /* assert */
 #include <sys/eventfd.h> /* eventfd_write */
 #include <unistd.h>      /* close */
 
@@ -33,8 +34,8 @@ on_conn_gone(struct turn *turn)
     struct server *server = server_of_turn(turn);
 
     if (server->accept_due_ms != TIMER_NEVER && server->stage < SERVER_LAST_CALL) {
-        server->accept_due_ms = turn->service.clock.ms;
-        turn_note_due(turn, turn->service.clock.ms + 1);
+        server->accept_due_ms = clock_ms(&turn->service.clock);
+        turn_note_due(turn, clock_due(&turn->service.clock, 1));
     }
 }
 
@@ -112,7 +113,7 @@ init_turn(struct server *server)
 {
     struct turn *turn = &server->turn;
 
-    timer_wheel_init(&turn->wheel, turn->service.clock.ms);
+    timer_wheel_init(&turn->wheel, clock_ms(&turn->service.clock));
     list_init(&turn->conns);
     list_init(&turn->dirty);
     list_init(&turn->later);
@@ -290,7 +291,7 @@ static void
 rest_for(struct server *server, uint32_t ms)
 {
     watch_doors(server, false);
-    server->accept_due_ms = server->turn.service.clock.ms + ms;
+    server->accept_due_ms = clock_due(&server->turn.service.clock, ms);
     turn_note_due(&server->turn, server->accept_due_ms);
 }
 
@@ -302,8 +303,8 @@ rest(struct server *server, int why)
 
     tally_add(server->tally, TALLY_RESTS, 1);
     rest_for(server, ACCEPT_REST_MS);
-    if (log_may_complain(&turn->service.log, why, slice_of(""), turn->service.clock.ms,
-                         &(uint32_t){0}))
+    if (log_may_complain(&turn->service.log, why, slice_of(""),
+                         clock_ms(&turn->service.clock), &(uint32_t){0}))
         log_line(&turn->service.log, LOG_WARNING, "accepting rests: %s (%u open)",
                  err_text(why), turn->nconns);
 }
@@ -333,7 +334,8 @@ may_shake_hands(struct server *server, const struct door *door)
     uint32_t most = server->config.limits.handshakes, wait_ms = 0;
 
     if (most > 0 && door->endpoint.secure)
-        wait_ms = rate_take(&server->shaking, most, server->turn.service.clock.ms);
+        wait_ms =
+            rate_take(&server->shaking, most, clock_ms(&server->turn.service.clock));
     if (wait_ms > 0)
         rest_for(server, wait_ms);
     return wait_ms == 0;
@@ -406,7 +408,7 @@ look_whether_done(struct server *server)
         return;
     server->gone_told = true;
     if (server->access != NULL)
-        access_log_write(server->access, server->turn.service.clock.ms);
+        access_log_write(server->access, clock_ms(&server->turn.service.clock));
     server->config.on_stage(server->config.owner);
 }
 
@@ -425,7 +427,7 @@ look_whether_full(struct server *server)
 static void
 expire_own(struct server *server)
 {
-    uint64_t now = server->turn.service.clock.ms;
+    uint64_t now = clock_ms(&server->turn.service.clock);
 
     if (server->stage_due_ms <= now)
         server_enter_stage(server, server->stage + 1);
@@ -457,11 +459,13 @@ wake_watchdog(struct server *server)
 void
 server_begin_turn(struct server *server)
 {
+    assert(!server->turn.is_running);
     server->turn.is_running = true;
     server->turn.nhandshakes = 0;
-    clock_read(&server->turn.service.clock);
+    clock_begin(&server->turn.service.clock);
     tally_add(server->tally, TALLY_TURNS, 1);
-    tally_set(server->tally, TALLY_TURN_BEGAN, server->turn.service.clock.ns);
+    tally_set(server->tally, TALLY_TURN_BEGAN,
+              clock_last_ns(&server->turn.service.clock));
     if (UNLIKELY(tally_get(server->tally, TALLY_WATCH_SLEEPS) != 0))
         wake_watchdog(server);
 }
@@ -469,8 +473,10 @@ server_begin_turn(struct server *server)
 void
 server_end_turn(struct server *server)
 {
+    assert(server->turn.is_running);
     turn_end(&server->turn);
     server->turn.is_running = false;
+    clock_end(&server->turn.service.clock);
     crowd_tell(&server->config.crowd, server->stage < SERVER_LAST_CALL,
                server->turn.nconns, server->turn.service.nrequests);
     tally_set(server->tally, TALLY_CONNECTIONS, server->turn.nconns);
@@ -484,7 +490,7 @@ static void
 note_lag(struct server *server)
 {
     uint64_t due_ns = server->turn.armed_ms * 1000000;
-    uint64_t now_ns = server->turn.service.clock.ns;
+    uint64_t now_ns = clock_last_ns(&server->turn.service.clock);
 
     if (server->turn.armed_ms == TIMER_NEVER || now_ns < due_ns)
         return;
@@ -529,8 +535,8 @@ server_flush(struct server *server)
     server_end_turn(server);
 }
 
-const struct clock *
-server_clock(const struct server *server)
+struct clock *
+server_clock(struct server *server)
 {
     return &server->turn.service.clock;
 }

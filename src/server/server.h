@@ -128,8 +128,8 @@ void server_stop(struct server *server);
 /* Ends a graceful stop at once: everything left is closed (SERVER_CLOSED). */
 void server_close(struct server *server);
 
-/* The clock that the server reads once a turn; it lives as long as the server. */
-const struct clock *server_clock(const struct server *server);
+/* The server's clock; it lives as long as the server. */
+struct clock *server_clock(struct server *server);
 
 /* Waits a little for the access log to be written, before server_free; calls nobody. */
 void server_settle_log(struct server *server);

@@ -93,13 +93,14 @@ begin_stop(struct server *server, enum server_stage stage)
 {
     bool nested = server->turn.is_running;
 
-    server_begin_turn(server);
+    if (!nested)
+        server_begin_turn(server);
     for (int i = 0; i < server->ndoors; i++)
         server_close_door(server, &server->doors[i]);
     inside_end_watchers(server);
     server->has_retired = stage == SERVER_LAST_CALL;
     tally_set(server->tally, TALLY_STOPPING, 1);
-    server->stop_began_ms = server->turn.service.clock.ms;
+    server->stop_began_ms = clock_ms(&server->turn.service.clock);
     server_enter_stage(server, stage);
     if (!nested)
         server_end_turn(server);
@@ -135,7 +136,8 @@ server_close(struct server *server)
     if (server->stage == SERVER_CLOSED)
         return;
     bool nested = server->turn.is_running;
-    server_begin_turn(server);
+    if (!nested)
+        server_begin_turn(server);
     server_enter_stage(server, SERVER_CLOSED);
     if (!nested)
         server_end_turn(server);

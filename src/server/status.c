@@ -67,13 +67,13 @@ add_total(struct text *text, const struct tallies *tallies)
 
 /* One event: what there is to say now. */
 static void
-write_news(const struct server *server, struct text *text)
+write_news(struct server *server, struct text *text)
 {
     const struct tallies *tallies = &server->config.tallies;
     bool is_first = true;
 
     text_add(text, "data: {\"ms\":%llu,\"workers\":[",
-             (unsigned long long)server->turn.service.clock.ms);
+             (unsigned long long)clock_ms(&server->turn.service.clock));
     for (unsigned i = 0; i < tallies->n; i++) {
         if (tally_get(&tallies->all[i], TALLY_PID) == 0)
             continue;
@@ -127,14 +127,16 @@ void
 inside_on_time(struct server *server)
 {
     struct inside *inside = &server->inside;
-    uint64_t now = server->turn.service.clock.ms;
+    uint64_t now = clock_ms(&server->turn.service.clock);
 
     if (inside->news_due_ms == TIMER_NEVER)
         return;
     if (inside->news_due_ms <= now) {
         (void)tell_news(server, NULL);
         inside->news_due_ms =
-            inside->nwatchers > 0 ? now + INSIDE_NEWS_MS : TIMER_NEVER;
+            inside->nwatchers > 0
+                ? clock_due(&server->turn.service.clock, INSIDE_NEWS_MS)
+                : TIMER_NEVER;
     }
     turn_note_due(&server->turn, inside->news_due_ms);
 }
@@ -186,7 +188,7 @@ on_events(struct stream *s, const struct http_head *head)
     list_append(&inside->watchers, &watcher->link);
     inside->nwatchers++;
     if (inside->news_due_ms == TIMER_NEVER) {
-        inside->news_due_ms = server->turn.service.clock.ms + INSIDE_NEWS_MS;
+        inside->news_due_ms = clock_due(&server->turn.service.clock, INSIDE_NEWS_MS);
         turn_note_due(&server->turn, inside->news_due_ms);
     }
     err = tell_news(server, watcher);

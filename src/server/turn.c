@@ -57,7 +57,8 @@ turn_serve(struct turn *turn)
 static void
 serve_some(struct turn *turn)
 {
-    uint64_t now_ns = turn->service.clock.ns; /* of the last answer's end */
+    uint64_t now_ns =
+        clock_last_ns(&turn->service.clock); /* of the last answer's end */
 
     if (turn->ndirty <= 1)
         turn->waiting_ns = now_ns;
@@ -100,13 +101,15 @@ turn_take(struct turn *turn, struct conn *conn, unsigned events)
 void
 turn_expire(struct turn *turn)
 {
+    uint64_t now_ms = turn_now_ms(turn);
     struct timer *timer;
 
-    while ((timer = timer_wheel_expire(&turn->wheel, turn->service.clock.ms)) != NULL)
+    while ((timer = timer_wheel_expire(&turn->wheel, now_ms)) != NULL)
         conn_on_timer(container_of(timer, struct conn, timer));
-    int64_t wait = timer_wheel_wait_ms(&turn->wheel, turn->service.clock.ms);
+    now_ms = turn_now_ms(turn);
+    int64_t wait = timer_wheel_wait_ms(&turn->wheel, now_ms);
     if (wait >= 0)
-        turn_note_due(turn, turn->service.clock.ms + narrow_size(wait));
+        turn_note_due(turn, now_ms + narrow_size(wait));
 }
 
 /* The alarm is a system call: it is set when it has to ring earlier, and otherwise left to
@@ -114,7 +117,7 @@ turn_expire(struct turn *turn)
 static void
 set_alarm(struct turn *turn)
 {
-    uint64_t now = turn->service.clock.ms;
+    uint64_t now = clock_ms(&turn->service.clock);
 
     if (turn->next_due_ms < turn->armed_ms) {
         uint64_t due = turn->next_due_ms;

@@ -84,9 +84,9 @@ void turn_bury(struct turn *turn, struct conn *conn);
 
 /* The engine's time in milliseconds, from which deadlines are counted. */
 static inline uint64_t
-turn_now_ms(const struct turn *turn)
+turn_now_ms(struct turn *turn)
 {
-    return turn->service.clock.ms;
+    return clock_ms(&turn->service.clock);
 }
 
 /* A deadline was set: the alarm will ring in time for it. */

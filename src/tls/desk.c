@@ -142,7 +142,7 @@ bio_ctrl(BIO *bio, int command, long number, void *arg)
 }
 
 int
-tls_desk_init(struct tls_desk *desk, const struct clock *clock)
+tls_desk_init(struct tls_desk *desk, struct clock *clock)
 {
     *desk = (struct tls_desk){.clock = clock};
     desk->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "bolide");

@@ -29,7 +29,7 @@ struct io_tls;
 /* What the TLS connections of one thread share.  All of it is empty between two calls. */
 struct tls_desk {
     struct bio_method_st *method; /* owned */
-    const struct clock *clock;    /* borrowed; for bursts */
+    struct clock *clock;          /* borrowed; for bursts */
     char *in;                     /* owned; ciphertext received and not decrypted yet */
     size_t in_at, in_end;
     char *out; /* owned; ciphertext that is to be sent */
@@ -42,7 +42,7 @@ struct tls_desk {
 
 /* Prepares `desk`; `clock` is borrowed.  Returns 0 or ERR_NOMEM, and then nothing is left
  * to be ended. */
-MUST_USE int tls_desk_init(struct tls_desk *desk, const struct clock *clock);
+MUST_USE int tls_desk_init(struct tls_desk *desk, struct clock *clock);
 void tls_desk_fini(struct tls_desk *desk);
 
 /* Receives into `in` for a connection.  There must be room for all of it in the reader's

@@ -145,7 +145,7 @@ on_info(const SSL *ssl, int where, int value)
     if (where == SSL_CB_WRITE_ALERT && (value & 0xff) == SSL_AD_NO_RENEGOTIATION)
         t->io.detail = "renegotiation";
     else if ((where & SSL_CB_LOOP) != 0 &&
-             rate_take(&t->messages, TLS_MESSAGES_MAX, t->desk->clock->ms) > 0)
+             rate_take(&t->messages, TLS_MESSAGES_MAX, clock_ms(t->desk->clock)) > 0)
         t->io.detail = "a flood of handshake messages";
     else if (t->io.ops == &kernel_ops &&
              SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE)
@@ -307,7 +307,7 @@ cursor_piece(const struct cursor *c, size_t n, char *desk)
 static size_t
 record_size(struct io_tls *t, size_t left)
 {
-    uint64_t now = t->desk->clock->ms;
+    uint64_t now = clock_ms(t->desk->clock);
     size_t most = TLS_RECORD_BYTES;
 
     if (now - t->burst_ms >= TLS_BURST_MS)
@@ -529,7 +529,7 @@ io_tls_init(struct io_tls *t, int fd, struct tls_desk *desk,
 {
     *t = (struct io_tls){.io = {.ops = &tls_ops, .fd = fd, .alpn = ""}, .desk = desk};
     buf_init(&t->left);
-    t->burst_ms = desk->clock->ms;
+    t->burst_ms = clock_ms(desk->clock);
     t->ssl = SSL_new(context->identities[0].ctx);
     if (t->ssl == NULL || set_bios(t, context->ktls) != 0) {
         SSL_free(t->ssl);

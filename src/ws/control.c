@@ -14,7 +14,7 @@
 int
 ws_control_count(struct ws *ws)
 {
-    uint64_t now_ms = ws->shared->clock->ms;
+    uint64_t now_ms = clock_ms(ws->shared->clock);
 
     if (now_ms - ws->controls_ms >= SECOND_MS) {
         ws->controls_ms = now_ms;

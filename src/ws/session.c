@@ -12,7 +12,7 @@
 
 void
 ws_shared_init(struct ws_shared *shared, const struct ws_config *config,
-               const struct ws_handler *handler, const struct clock *clock)
+               const struct ws_handler *handler, struct clock *clock)
 {
     *shared = (struct ws_shared){
         .config = *config,
@@ -38,8 +38,12 @@ static void
 set_ping_deadline(struct ws *ws)
 {
     uint32_t interval_ms = ws->shared->config.ping_interval_ms;
-    ws->ops->set_deadline(ws,
-                          interval_ms == 0 ? TIMER_NEVER : ws->heard_ms + interval_ms);
+    uint64_t now_ms = clock_ms(ws->shared->clock);
+    uint64_t due_ms = ws->heard_ms + interval_ms;
+
+    if (interval_ms == 0)
+        due_ms = TIMER_NEVER;
+    ws->ops->set_deadline(ws, due_ms > now_ms ? due_ms : now_ms);
 }
 
 void
@@ -52,7 +56,7 @@ ws_init(struct ws *ws, struct ws_shared *shared, const struct ws_ops *ops,
         .tunnel = ws->tunnel,
         .app = ws->app,
         .deflate.params = *params,
-        .heard_ms = shared->clock->ms,
+        .heard_ms = clock_ms(shared->clock),
     };
     set_ping_deadline(ws);
 }
@@ -108,7 +112,8 @@ ws_close(struct ws *ws, unsigned code, struct slice reason)
     int err = ws_send_control(ws, WS_CLOSE, slice_new(payload, n), false);
     if (err != 0)
         return err;
-    ws->ops->set_deadline(ws, ws->shared->clock->ms + ws->shared->config.close_ms);
+    ws->ops->set_deadline(ws,
+                          clock_due(ws->shared->clock, ws->shared->config.close_ms));
     ws_leave(ws, WS_CLOSING, code, reason);
     return 0;
 }
@@ -173,7 +178,7 @@ ws_on_writable(struct ws *ws)
 static void
 send_ping(struct ws *ws)
 {
-    uint64_t now_ms = ws->shared->clock->ms;
+    uint64_t now_ms = clock_ms(ws->shared->clock);
     uint32_t timeout_ms = ws->shared->config.ping_timeout_ms;
 
     if (ws_send_control(ws, WS_PING, slice_new("", 0), false) != 0)
@@ -184,13 +189,13 @@ send_ping(struct ws *ws)
         return;
     }
     ws->waits_for_pong = true;
-    ws->ops->set_deadline(ws, now_ms + timeout_ms);
+    ws->ops->set_deadline(ws, clock_due(ws->shared->clock, timeout_ms));
 }
 
 void
 ws_on_deadline(struct ws *ws)
 {
-    uint64_t now_ms = ws->shared->clock->ms;
+    uint64_t now_ms = clock_ms(ws->shared->clock);
 
     if (ws->state == WS_CLOSING)
         ws_end(ws);
@@ -211,7 +216,7 @@ ws_on_deadline(struct ws *ws)
 void
 ws_hear(struct ws *ws)
 {
-    ws->heard_ms = ws->shared->clock->ms;
+    ws->heard_ms = clock_ms(ws->shared->clock);
     if (!ws->waits_for_pong)
         return;
     ws->waits_for_pong = false;

@@ -92,7 +92,7 @@ struct ws_handler {
 struct ws_shared {
     struct ws_config config;
     const struct ws_handler *handler; /* borrowed */
-    const struct clock *clock;        /* borrowed; read once a turn */
+    struct clock *clock;              /* borrowed; read once a turn */
     const struct ws_mask *mask;
     const struct ws_utf8_way *utf8;
     struct ws_spares spares;
@@ -145,7 +145,7 @@ struct ws {
 /* Prepares what a worker shares; `config` is copied, a message_bytes of UINT32_MAX becomes
  * one less. */
 void ws_shared_init(struct ws_shared *shared, const struct ws_config *config,
-                    const struct ws_handler *handler, const struct clock *clock);
+                    const struct ws_handler *handler, struct clock *clock);
 
 /* Frees what was kept, after the last WebSocket. */
 void ws_shared_fini(struct ws_shared *shared);

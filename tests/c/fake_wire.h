@@ -114,6 +114,7 @@ fake_init_as(struct fake *fake, const struct protocol *protocol,
     fake->service.fields = fake->fields;
     fake->service.tally = &fake->tally;
     clock_init(&fake->service.clock);
+    clock_begin(&fake->service.clock);
     log_init(&fake->service.log, NULL, NULL, LOG_ERROR);
     pool_init(&fake->service.h1_streams, sizeof(struct h1_exchange), 4);
     pool_init(&fake->service.h2_streams, sizeof(struct h2_exchange), 4);

@@ -62,6 +62,7 @@ test_a_date_is_kept_until_it_has_to_be_looked_at(void)
     struct clock clock;
 
     clock_init(&clock);
+    clock_begin(&clock);
     is(clock_date(&clock).len, CLOCK_DATE_BYTES, "a date is made");
     uint64_t due_ms = clock.date_due_ms;
     ok(due_ms > clock.ms && due_ms <= clock.ms + 1000, "and is trusted for a while");
@@ -148,9 +149,70 @@ test_a_stamp_is_kept_while_the_clock_is(void)
     is(strlen(stamp.common), CLOCK_COMMON_BYTES, "it was, and the second is another");
 }
 
+static void
+test_a_turn_has_one_time(void)
+{
+    struct clock clock;
+
+    clock_init(&clock);
+    clock_begin(&clock);
+    clock.ms = 7; /* as if the turn had begun then */
+    is(clock_ms(&clock), 7, "looking does not read while the engine runs");
+    is(clock_due(&clock, 5), 12, "deadlines are counted from there");
+    clock_read(&clock);
+    ok(clock_ms(&clock) > 7, "a read brings the time up to date");
+    clock_end(&clock);
+}
+
+static void
+test_each_look_outside_a_turn_reads(void)
+{
+    struct clock clock;
+
+    clock_init(&clock);
+    clock_begin(&clock);
+    clock_end(&clock);
+    for (int i = 0; i < 2; i++) {
+        clock.ms = 7;
+        ok(clock_due(&clock, 5) > 1000, "no deadline begins in the past");
+    }
+    clock.ms = 7;
+    clock.date_due_ms = 100;
+    clock.date_s = 0;
+    clock_date(&clock);
+    ok(clock.date_s > 0, "the date is that of now");
+}
+
+static void
+test_code_that_borrows_the_clock_makes_it_old(void)
+{
+    struct clock clock;
+
+    clock_init(&clock);
+    clock_begin(&clock);
+    uint8_t outer = clock_lend(&clock);
+    clock.ms = 7;
+    ok(clock_ms(&clock) > 7, "other code sees the time of now");
+    uint8_t inner = clock_lend(&clock);
+    clock_take_back(&clock, inner);
+    clock.ms = 7;
+    ok(clock_ms(&clock) > 7, "also after code that it has called");
+    clock_take_back(&clock, outer);
+    clock.ms = 7;
+    ok(clock_ms(&clock) > 7, "the engine's first look after it reads");
+    clock.ms = 7;
+    is(clock_ms(&clock), 7, "its next one does not");
+    ok(clock_had_passed(&clock, 6) && !clock_had_passed(&clock, 7),
+       "what was due before the last look has passed");
+    clock_end(&clock);
+}
+
 int
 main(void)
 {
+    test_a_turn_has_one_time();
+    test_each_look_outside_a_turn_reads();
+    test_code_that_borrows_the_clock_makes_it_old();
     test_a_date_is_an_imf_fixdate();
     test_the_date_is_that_of_now();
     test_a_date_is_kept_until_it_has_to_be_looked_at();
