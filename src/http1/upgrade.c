@@ -4,41 +4,25 @@
 
 #include "base/err.h"
 
-/* Of the preface, what looks like a head. */
-#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+/* The preface, and how it begins as no request of HTTP/1 does. */
+#define PREFACE_START "PRI * HTTP/2"
+#define PREFACE PREFACE_START ".0\r\n\r\nSM\r\n\r\n"
 
 /* HTTP2-Settings, decoded: 6 bytes a setting, more than there are. */
 #define SETTINGS_BYTES 192u
 
-/* Whether a first line of three words is none of HTTP/1: its version is no name and number.
- * That is a preface gone wrong, whose peer would not read an answer in HTTP/1. */
-static bool
-is_other_preface(struct slice in)
-{
-    const char *end = memchr(in.ptr, '\n', in.len);
-    struct slice last = slice_first(in, end != NULL ? (size_t)(end - in.ptr) : 0);
-    unsigned nwords = 1;
-    const char *space;
-
-    while ((space = memchr(last.ptr, ' ', last.len)) != NULL) {
-        last = slice_skip(last, (size_t)(space + 1 - last.ptr));
-        nwords++;
-    }
-    if (last.len > 0 && last.ptr[last.len - 1] == '\r')
-        last.len--;
-    return nwords == 3 && is_token(last);
-}
-
 int
 h1_try_h2(struct h1_session *h, struct slice in, int err)
 {
-    struct slice preface = slice_of(PREFACE);
+    struct slice preface = slice_of(PREFACE), start = slice_of(PREFACE_START);
     size_t n = in.len < preface.len ? in.len : preface.len;
 
     if (h->wire->service->h2 == H2_OFF || h->has_begun)
         return err;
     if (!slice_equal(slice_first(in, n), slice_first(preface, n)))
-        return err == ERR_REQUEST_LINE && is_other_preface(in) ? ERR_H2 : err;
+        return in.len >= start.len && slice_equal(slice_first(in, start.len), start)
+                   ? ERR_H2
+                   : err;
     h->progress = (struct h1_progress){0};
     if (n < preface.len)
         return ERR_AGAIN;

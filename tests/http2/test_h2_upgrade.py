@@ -1,5 +1,7 @@
 """How a connection comes to HTTP/2: by ALPN, prior knowledge, or Upgrade: h2c."""
 
+import contextlib
+
 import pytest
 from authority import Authority
 from rawframes import (
@@ -123,10 +125,47 @@ def test_without_http_2_the_preface_is_a_bad_request():
         assert serving.ask().body == b"1.1 GET /"
 
 
-def test_the_preface_of_another_protocol_gets_no_answer():
+@pytest.mark.parametrize("pieces", [1, 1000], ids=["whole", "byte by byte"])
+def test_a_preface_that_goes_wrong_gets_no_answer(pieces):
+    for rest in (b".0\r\n\r\nXX\r\n\r\n", b".1\r\n\r\nSM\r\n\r\n", b"0\r\n\r\n"):
+        sent = PREFACE[:12] + rest
+        with Serving(version) as serving, serving.connect() as sock:
+            step = -(-len(sent) // pieces)
+            with contextlib.suppress(BrokenPipeError):
+                for at in range(0, len(sent), step):
+                    sock.sendall(sent[at : at + step])
+            assert read_all(sock) == b""
+
+
+@pytest.mark.parametrize("pieces", [1, 1000], ids=["whole", "byte by byte"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET / HTTP1.1",
+        "GET / HTTP",
+        "GET / HTTP/1.1 HTTP/1.1",
+        "GET / FTP/1.1",
+        "INVALID CONNECTION PREFACE",
+        "PRI / HTTP1.1",
+        "PRI * HTTP",
+        "GET /",
+    ],
+)
+def test_a_request_line_that_is_wrong_is_one_of_http_1(line, pieces):
+    sent = line.encode() + b"\r\nHost: a\r\n\r\n"
     with Serving(version) as serving:
-        assert serving.talk(b"INVALID CONNECTION PREFACE\r\n\r\n") == b""
-        assert serving.talk(b"GET / FTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+        with serving.connect() as sock:
+            step = -(-len(sent) // pieces)
+            with contextlib.suppress(BrokenPipeError):
+                for at in range(0, len(sent), step):
+                    sock.sendall(sent[at : at + step])
+            data = read_all(sock)
+        assert data.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        counted = serving.server.tallies.read(0)
+    assert counted["refused_http2"] == 0
+    assert counted["refused_head"] == 1
+    (line,) = [text for _, text in serving.log.lines if "400" in text]
+    assert "request line" in line and "HTTP/2" not in line
 
 
 def test_the_preface_is_for_the_first_bytes_alone():
