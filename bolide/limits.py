@@ -70,10 +70,10 @@ LIMITS = (
     Limit("limit_trailer_fields", "trailer_fields", "fields", 64, 0, 10000,
           "trailer lines behind a chunked body"),
     Limit("limit_chunk_overhead", "chunk_overhead_bytes", "bytes", 65536, 0, 16 * _MIB,
-          "chunk sizes, extensions and line ends that a chunked body may have beyond "
-          "as many bytes as it has data"),
+          "chunk sizes, extensions and line ends that a chunked body may have in a "
+          "second beyond as many bytes as it has data"),
     Limit("limit_unread_body", "drain_bytes", "bytes", 65536, 0, 16 * _MIB,
-          "unread body that is swallowed after an answer to keep the connection"),
+          "unread body that is discarded after a response to keep the connection"),
     Limit("limit_body_rate", "body_rate", "bytes/s", 256, 0, 1 << 30,
           "bytes per second that a body has to bring at least; 0: no limit"),
     Limit("limit_handshakes", "handshakes", "connections/s", 0, 0, 1_000_000,

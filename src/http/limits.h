@@ -23,7 +23,7 @@ struct http_limits {
     uint32_t trailer_bytes;      /* 8192; all trailer lines of one chunked body */
     uint32_t trailer_fields;     /* 64; trailer lines of one chunked body */
     uint32_t chunk_overhead_bytes; /* 65536; chunk framing bytes (sizes, extensions,
-                                      line ends) beyond the body bytes, in one body */
+                                      line ends) beyond the body bytes, in a second */
     uint64_t body_bytes;           /* 0 = unlimited; bytes of one request body */
     uint32_t
         drain_bytes; /* 65536; unread body bytes that are discarded after a response,

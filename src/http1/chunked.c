@@ -226,6 +226,17 @@ take_data(struct h1_chunked *c, struct slice *in, struct slice *data)
     return 0;
 }
 
+void
+h1_chunked_tick(struct h1_chunked *c, uint64_t now_ms)
+{
+    assert(now_ms >= c->second_ms);
+    if (now_ms - c->second_ms < 1000)
+        return;
+    c->second_ms = now_ms;
+    if (c->framing_bytes > c->body_bytes)
+        c->framing_bytes = c->body_bytes;
+}
+
 int
 h1_chunked_decode(struct h1_chunked *c, const struct http_limits *limits,
                   struct slice *in, struct slice *data)

@@ -15,7 +15,9 @@
 struct h1_chunked {
     uint64_t left;           /* bytes of the current chunk's data that are to come */
     uint64_t body_bytes;     /* data bytes decoded so far */
-    uint64_t framing_bytes;  /* all other bytes so far, trailers not counted */
+    uint64_t framing_bytes;  /* all other bytes so far, trailers not counted, but for
+                                those that h1_chunked_tick has forgiven */
+    uint64_t second_ms;      /* when the current second of h1_chunked_tick began */
     uint32_t trailer_bytes;  /* so far */
     uint32_t trailer_fields; /* so far */
     uint32_t trailer_name;   /* bytes of the current trailer's name so far */
@@ -24,9 +26,14 @@ struct h1_chunked {
     bool ended;              /* the last chunk and the trailers' empty line were seen */
 };
 
+/* The time is `now_ms`, of a clock that does not go back: once a second what framing there
+ * has been beyond the data is forgiven. */
+void h1_chunked_tick(struct h1_chunked *c, uint64_t now_ms);
+
 /* How many bytes of framing (chunk sizes, extensions, line ends) a body may have beyond
- * its data is limits->chunk_overhead_bytes: one-byte chunks without end and long
- * extensions are refused by the same count.  Chunk extensions must be well formed (RFC
+ * its data within a second is limits->chunk_overhead_bytes: a flood of one-byte chunks and
+ * long extensions are refused by the same count, a slow stream of small chunks is not.
+ * Chunk extensions must be well formed (RFC
  * 9112 7.1.1, without bad white space) and are skipped.
  *
  * Takes bytes off the front of *in: skips framing and, at the first data, sets *data to

@@ -217,6 +217,7 @@ take_body(struct h1_session *h, struct slice *in, struct slice *data)
     const struct http_limits *limits = &h->wire->service->limits;
 
     if (x->is_chunked) {
+        h1_chunked_tick(&x->chunked, clock_ms(&h->wire->service->clock));
         int err = gather_chunks(x, limits, in, data);
         if (err == 0 && limits->body_bytes != 0 &&
             x->chunked.body_bytes > limits->body_bytes)
@@ -306,6 +307,8 @@ h1_exchange_discard(struct h1_session *h, struct slice *in)
     const struct http_limits *limits = &h->wire->service->limits;
     struct slice data;
 
+    if (x->is_chunked)
+        h1_chunked_tick(&x->chunked, clock_ms(&h->wire->service->clock));
     while (h1_exchange_has_unread(x)) {
         int err = x->is_chunked ? h1_chunked_decode(&x->chunked, limits, in, &data)
                                 : take_body(h, in, &data);

@@ -11,6 +11,34 @@
 /* HTTP2-Settings, decoded: 6 bytes a setting, more than there are. */
 #define SETTINGS_BYTES 192u
 
+/* Takes the first word off *line. */
+static struct slice
+take_word(struct slice *line)
+{
+    const char *space = line->len > 0 ? memchr(line->ptr, ' ', line->len) : NULL;
+    struct slice word =
+        slice_first(*line, space != NULL ? (size_t)(space - line->ptr) : line->len);
+
+    *line = slice_skip(*line, space != NULL ? word.len + 1 : word.len);
+    return word;
+}
+
+/* Whether the first line of `in` has three words of which none is HTTP/1's: no target of
+ * one of its forms (RFC 9112 3.2), and a last one that does not name HTTP.  Its sender
+ * speaks another protocol. */
+static bool
+is_foreign(struct slice in)
+{
+    const char *end = memchr(in.ptr, '\r', in.len);
+    struct slice line = slice_first(in, end != NULL ? (size_t)(end - in.ptr) : 0);
+    struct slice method = take_word(&line), target = take_word(&line);
+
+    return is_token(method) && is_token(target) && is_token(line) &&
+           target.ptr[0] != '*' &&
+           !(line.len >= 4 &&
+             slice_equal_folded(slice_first(line, 4), slice_of("http")));
+}
+
 int
 h1_try_h2(struct h1_session *h, struct slice in, int err)
 {
@@ -20,7 +48,9 @@ h1_try_h2(struct h1_session *h, struct slice in, int err)
     if (h->wire->service->h2 == H2_OFF || h->has_begun)
         return err;
     if (!slice_equal(slice_first(in, n), slice_first(preface, n)))
-        return in.len >= start.len && slice_equal(slice_first(in, start.len), start)
+        return (in.len >= start.len &&
+                slice_equal(slice_first(in, start.len), start)) ||
+                       (err == ERR_REQUEST_LINE && is_foreign(in))
                    ? ERR_H2
                    : err;
     h->progress = (struct h1_progress){0};

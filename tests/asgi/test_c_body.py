@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 from serving import (
@@ -161,6 +162,57 @@ def test_C10_what_nobody_reads_is_drained_or_ends_the_connection():
         data = serving.talk(much + request("/2", CLOSE))
     assert data.endswith(b"\r\n\r\n/1")
     assert b"\r\nconnection: close\r\n" in data
+
+
+@pytest.mark.http1
+def test_C4_small_chunks_are_bounded_in_a_second_and_not_in_a_body():
+    async def app(scope, receive, send):
+        await echo(scope, receive, send)
+
+    def small(n):
+        return b"1\r\nx\r\n" * n  # 4 bytes of framing beyond each byte of data
+
+    head = request("/", "Transfer-Encoding: chunked\r\n" + CLOSE, method="POST")
+    with Serving(app, limit_chunk_overhead=1000) as serving:
+        with serving.connect() as sock:
+            sock.sendall(head)
+            for _ in range(3):
+                sock.sendall(small(200))
+                time.sleep(1.1)  # a second has to pass
+            sock.sendall(b"0\r\n\r\n")
+            assert read_answer(sock).body == b"x" * 600
+        with serving.connect() as sock:
+            sock.sendall(head + small(300))
+            assert read_answer(sock).status == 400
+
+
+DRIPS = {
+    "extensions": (b"1;", b"a"),
+    "quoted extensions": (b'1;a="', b"x"),
+    "sizes": (b"", b"0"),
+    "trailers": (b"0\r\nx-a: ", b"b"),
+}
+"""Ways to send bytes of framing: how they begin, and what may go on for ever."""
+
+
+@pytest.mark.http1
+@pytest.mark.parametrize("drip", DRIPS)
+def test_C14_framing_alone_does_not_keep_a_body_alive(drip):
+    """A peer that sends a byte each 0.3 s has the time of --timeout-body, no more."""
+    first, byte = DRIPS[drip]
+    fields = "Transfer-Encoding: chunked\r\n"
+    settings = {"timeout_body": 1, "limit_body_rate": 1000}
+    with Serving(echo, **settings) as serving, serving.connect() as sock:
+        sock.sendall(request("/", fields, method="POST") + first)
+        sock.settimeout(0.3)
+        end = time.monotonic() + 4
+        data = b""
+        while time.monotonic() < end and not data:
+            try:
+                data = sock.recv(65536)
+            except TimeoutError:
+                sock.sendall(byte)
+        assert data.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
 
 @pytest.mark.http1  # over HTTP/2 in tests/http2: the windows bound it

@@ -177,6 +177,51 @@ test_overhead_is_bounded(void)
     ok(count < 100, "they end at chunk %u", count);
 }
 
+/* One-byte chunks, 10,000 of them a second: 40,000 bytes of framing beyond their data. */
+static void
+test_a_slow_stream_of_small_chunks_may_last(void)
+{
+    const struct http_limits limits = HTTP_LIMITS_DEFAULT;
+    struct h1_chunked c = {0};
+    struct slice data;
+    int err = ERR_AGAIN;
+
+    for (uint64_t n = 0; n < 1000000 && err == ERR_AGAIN; n++) {
+        struct slice in = slice_of("1\r\nx\r\n");
+        h1_chunked_tick(&c, 5000 + n / 10);
+        while ((err = h1_chunked_decode(&c, &limits, &in, &data)) == 0)
+            ;
+    }
+    is(err, ERR_AGAIN, "a stream of small chunks lasts for 100 s");
+    is(c.body_bytes, 1000000, "all of it is decoded");
+    for (unsigned n = 0; n < 20000 && err == ERR_AGAIN; n++) {
+        struct slice in = slice_of("1\r\nx\r\n");
+        h1_chunked_tick(&c, 5000 + 100000 + n / 100);
+        while ((err = h1_chunked_decode(&c, &limits, &in, &data)) == 0)
+            ;
+    }
+    is(err, ERR_CHUNK_OVERHEAD, "a flood after it is refused");
+}
+
+/* What a second forgives is the excess, not the credit of data before. */
+static void
+test_data_counts_for_more_than_its_second(void)
+{
+    const struct http_limits limits = {.chunk_overhead_bytes = 10};
+    struct h1_chunked c = {.body_bytes = 100, .framing_bytes = 20};
+
+    h1_chunked_tick(&c, 10000);
+    is(c.framing_bytes, 20, "framing below the data stays as it is");
+    c.framing_bytes = 108;
+    h1_chunked_tick(&c, 10999);
+    is(c.framing_bytes, 108, "less than a second forgives nothing");
+    h1_chunked_tick(&c, 11000);
+    is(c.framing_bytes, 100, "a second forgives what is beyond the data");
+    struct slice in = slice_of("00000000000"), data;
+    is(h1_chunked_decode(&c, &limits, &in, &data), ERR_CHUNK_OVERHEAD,
+       "and no more than that");
+}
+
 static void
 test_a_trailer_flood_ends_at_the_limit(void)
 {
@@ -198,6 +243,8 @@ main(void)
 {
     test_bodies();
     test_overhead_is_bounded();
+    test_a_slow_stream_of_small_chunks_may_last();
+    test_data_counts_for_more_than_its_second();
     test_a_trailer_flood_ends_at_the_limit();
     return tap_done();
 }

@@ -127,8 +127,8 @@ def test_without_http_2_the_preface_is_a_bad_request():
 
 @pytest.mark.parametrize("pieces", [1, 1000], ids=["whole", "byte by byte"])
 def test_a_preface_that_goes_wrong_gets_no_answer(pieces):
-    for rest in (b".0\r\n\r\nXX\r\n\r\n", b".1\r\n\r\nSM\r\n\r\n", b"0\r\n\r\n"):
-        sent = PREFACE[:12] + rest
+    wrong = [b".0\r\n\r\nXX\r\n\r\n", b".1\r\n\r\nSM\r\n\r\n", b"0\r\n\r\n"]
+    for sent in (*(PREFACE[:12] + x for x in wrong), b"NO HTTP1 LINE\r\n\r\n"):
         with Serving(version) as serving, serving.connect() as sock:
             step = -(-len(sent) // pieces)
             with contextlib.suppress(BrokenPipeError):
@@ -145,7 +145,11 @@ def test_a_preface_that_goes_wrong_gets_no_answer(pieces):
         "GET / HTTP",
         "GET / HTTP/1.1 HTTP/1.1",
         "GET / FTP/1.1",
-        "INVALID CONNECTION PREFACE",
+        "GET * JUNK",
+        "junk a:1 junk",
+        "junk junk http",
+        "junk  junk",
+        "junk",
         "PRI / HTTP1.1",
         "PRI * HTTP",
         "GET /",
