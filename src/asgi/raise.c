@@ -25,6 +25,7 @@ class_of_err(module_state *st, int err)
     case ERR_WS_CLOSE_CODE:
         return PyExc_ValueError;
     case ERR_IO:
+    case ERR_FILE:
     case ERR_FD_LIMIT:
     case ERR_ADDRESS:
     case ERR_ADDRESS_IN_USE:

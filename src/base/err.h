@@ -16,6 +16,7 @@
     /* The machine and the transport. */                                               \
     ERR(NOMEM, "out of memory")                                                        \
     ERR(IO, "an input or output error")                                                \
+    ERR(FILE, "a file that is sent has become shorter, or cannot be read")             \
     ERR(CLOSED, "the connection is closed")                                            \
     ERR(RESET, "the peer has reset the connection")                                    \
     ERR(ADDRESS, "not an address")                                                     \

@@ -34,7 +34,7 @@ file_read(const struct file *file, uint64_t offset, char *out, size_t n)
     while (n > 0) {
         ssize_t got = pread(file->fd, out, n, narrow_off(offset));
         if (got == 0 || (got < 0 && errno != EINTR))
-            return ERR_IO;
+            return ERR_FILE;
         if (got > 0) {
             out += got;
             n -= narrow_size(got);

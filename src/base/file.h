@@ -18,7 +18,7 @@ MUST_USE struct file *file_new(int fd);
 /* Gives a reference back; the last closes the descriptor. */
 void file_release(struct file *file);
 
-/* Reads exactly bytes [offset, offset + n) into `out`.  Returns 0, or ERR_IO: the file has
+/* Reads exactly bytes [offset, offset + n) into `out`.  Returns 0, or ERR_FILE: it has
  * become shorter, or cannot be read. */
 MUST_USE int file_read(const struct file *file, uint64_t offset, char *out, size_t n);
 

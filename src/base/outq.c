@@ -127,7 +127,9 @@ drop_behind(struct outq *q, struct outq_node *last, size_t len)
     if (last == NULL) {
         q->head = NULL;
     } else {
-        last->room += narrow_u32(last->len - len);
+        if (last->lender ==
+            NULL) /* what is lent has no room: it is not ours to write */
+            last->room += narrow_u32(last->len - len);
         last->len = len;
         last->next = NULL;
     }
@@ -238,11 +240,29 @@ move_some(struct outq *to, const struct outq_node *node, size_t n)
                                 : outq_copy(to, bytes);
 }
 
+static void
+drop_head(struct outq *q)
+{
+    struct outq_node *node = q->head;
+
+    q->head = node->next;
+    if (q->head == NULL)
+        q->tail = NULL;
+    free_node(q, node);
+}
+
 int
 outq_move(struct outq *to, struct outq *from, size_t n)
 {
+    assert(to != from && to->pools == from->pools);
+    assert(n <= outq_ready(from));
     while (n > 0) {
         struct outq_node *node = from->head;
+        assert(node != NULL);
+        if (node->len == 0) {
+            drop_head(from);
+            continue;
+        }
         size_t len = node->len < n ? node->len : n;
         int err = move_some(to, node, len);
         if (err != 0)
@@ -251,6 +271,30 @@ outq_move(struct outq *to, struct outq *from, size_t n)
         n -= len;
     }
     return 0;
+}
+
+/* The first `left` bytes stay, and what stands behind them goes. */
+static void
+keep_first(struct outq *q, size_t left)
+{
+    struct outq_node *last = NULL;
+    size_t len = 0;
+
+    q->bytes = left;
+    for (struct outq_node *node = q->head; left > 0; node = node->next) {
+        assert(node != NULL);
+        last = node;
+        len = node->len < left ? node->len : left;
+        left -= len;
+    }
+    drop_behind(q, last, len);
+}
+
+void
+outq_keep(struct outq *q, size_t n)
+{
+    assert(!q->holding && n <= q->bytes);
+    keep_first(q, n);
 }
 
 struct outq_node *
@@ -291,17 +335,10 @@ outq_unhold(struct outq *q)
 void
 outq_take_back(struct outq *q)
 {
-    struct outq_node *node = q->head, *last = NULL;
-    size_t left = outq_ready(q), len = 0;
+    size_t left = outq_ready(q);
 
     outq_unhold(q);
-    q->bytes = left;
-    for (; left > 0; node = node->next) {
-        last = node;
-        len = node->len < left ? node->len : left;
-        left -= len;
-    }
-    drop_behind(q, last, len);
+    keep_first(q, left);
 }
 
 int
@@ -338,10 +375,7 @@ outq_sent(struct outq *q, size_t n)
             return;
         }
         n -= node->len;
-        q->head = node->next;
-        if (q->head == NULL)
-            q->tail = NULL;
-        free_node(q, node);
+        drop_head(q);
     }
     /* An empty queue gives its last block back, so that idle connections hold none. */
     if (q->bytes == 0 && q->head != NULL && !q->holding)

@@ -94,9 +94,14 @@ MUST_USE int outq_lend_file(struct outq *q, struct file *file, uint64_t offset,
  * Borrowed until the queue changes. */
 const struct outq_node *outq_file(const struct outq *q);
 
+/* Drops all but the first `n` bytes, n <= q->bytes, releasing what was lent; the queue does
+ * not hold. */
+void outq_keep(struct outq *q, size_t n);
+
 /* Moves the first `n` bytes of `from`, n <= outq_ready(from), to the end of `to`; both have
- * the same pools, and `to` does not hold.  What is lent stays lent; bytes of
- * a file are read.  Returns 0, or ERR_NOMEM or ERR_IO with a part of them moved. */
+ * the same pools.  What is lent stays lent; bytes of a file are read.  Returns 0, or
+ * ERR_NOMEM or ERR_FILE with a part of them moved: where `to` holds, its caller can take
+ * that back. */
 MUST_USE int outq_move(struct outq *to, struct outq *from, size_t n);
 
 /* Leaves a gap whose text becomes known later, before anything behind it may be written:

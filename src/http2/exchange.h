@@ -19,8 +19,11 @@ struct h2_exchange {
     struct body_wait wait;     /* for the peer, of a pull */
     uint64_t tunnel_due_ms;    /* a tunnel's own deadline; TIMER_NEVER */
     uint64_t send_due_ms;      /* when the peer must have taken enough; TIMER_NEVER */
-    uint64_t data_sent;        /* body bytes that were framed */
-    uint64_t data_marked;      /* data_sent when send_due_ms was set */
+    size_t promised; /* the first bytes of `out`: a DATA frame that nghttp2 holds is to
+                           carry them, so they stay until it asks for them or the stream is
+                           closed */
+    uint64_t data_sent;   /* body bytes that were framed */
+    uint64_t data_marked; /* data_sent when send_due_ms was set */
     int32_t id;
     int why;             /* enum err: what on_close is told instead of a reset, or 0 */
     uint8_t head_turns;  /* for which the head has waited for the body's start */
@@ -28,6 +31,8 @@ struct h2_exchange {
     bool is_committed;   /* the response head is nghttp2's */
     bool out_ended;      /* nothing more comes into `out` */
     bool is_deferred;    /* nghttp2 waits to be told that there is more in `out` */
+    bool is_reset;       /* a reset is on its way: nothing is sent any more but what was
+                            promised */
     bool is_gone;        /* nghttp2 does not know the stream any more */
     bool wants_writable; /* `out` has drained: on_writable is owed */
     struct h2_response response;

@@ -162,7 +162,7 @@ on_answer_sent(struct h2_session *h, int32_t id)
     struct h2_exchange *x = find(h->ng, id);
     struct service *service = h->wire->service;
 
-    if (x == NULL || x->remote_ended)
+    if (x == NULL || x->remote_ended || x->is_reset)
         return 0;
     if (x->stream.is_tunnel) {
         x->tunnel_due_ms = clock_due(&service->clock, service->limits.linger_ms);
@@ -226,10 +226,10 @@ send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t
     (void)frame;
     if (h->wire->out.bytes > HTTP_OUT_HIGH_BYTES)
         return NGHTTP2_ERR_WOULDBLOCK;
-    if (outq_copy(&h->wire->out, slice_new((const char *)head, 9)) != 0 ||
-        h2_write_data(source->ptr, n) != 0)
-        return stop(h, ERR_NOMEM);
-    return 0;
+    int err = h2_write_data(source->ptr, slice_new((const char *)head, 9), n);
+    if (err == ERR_FILE)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* it resets the stream alone */
+    return err == 0 ? 0 : stop(h, err);
 }
 
 static int

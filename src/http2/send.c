@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 #include "base/timer.h"
 #include "http/serve.h"
 #include "http/status.h"
@@ -30,7 +31,8 @@ session_of(struct h2_exchange *x)
 static bool
 is_lost(struct h2_exchange *x)
 {
-    return x->is_gone || session_of(x)->wire->is_dead || session_of(x)->is_over;
+    return x->is_gone || x->is_reset || session_of(x)->wire->is_dead ||
+           session_of(x)->is_over;
 }
 
 static bool
@@ -54,8 +56,10 @@ h2_reset(struct h2_exchange *x, uint32_t code)
 
     if (is_lost(x))
         return;
-    outq_clear(&x->out);
+    assert(x->promised <= x->out.bytes);
+    outq_keep(&x->out, x->promised);
     x->out_ended = true;
+    x->is_reset = true;
     if (nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, x->id, code) != 0)
         out_of_memory(x);
     h->wire->ops->touch(h->wire);
@@ -76,6 +80,9 @@ measure(nghttp2_session *ng, int32_t id, uint8_t *unused, size_t room, uint32_t 
     struct h2_exchange *x = source->ptr;
     size_t n = x->out.bytes < room ? x->out.bytes : room;
 
+    assert(x->promised == 0 && !x->is_gone && x->id == id);
+    if (x->is_reset) /* an END_STREAM would say that the response is complete */
+        return NGHTTP2_ERR_DEFERRED;
     if (n == 0 && !x->out_ended) {
         x->is_deferred = true;
         return NGHTTP2_ERR_DEFERRED;
@@ -86,10 +93,11 @@ measure(nghttp2_session *ng, int32_t id, uint8_t *unused, size_t room, uint32_t 
         if (x->trailers != NULL && end_by_trailers(ng, x, flags) != 0)
             return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
+    x->promised = n;
     (void)id;
     (void)unused;
     (void)arg;
-    return (ssize_t)n;
+    return narrow_ssize(n);
 }
 
 /* Gives the head to nghttp2; `has_data`: a body follows, even if an empty one. */
@@ -99,6 +107,7 @@ commit(struct h2_exchange *x, uint64_t length, bool has_data)
     struct h2_session *h = session_of(x);
     nghttp2_data_provider body = {.source.ptr = x, .read_callback = measure};
 
+    assert(!x->is_committed);
     h2_response_finish(&x->response, h->wire->service, length);
     list_remove(&x->held);
     x->is_committed = true;
@@ -314,6 +323,7 @@ h2_answer(struct h2_exchange *x, int status, int why)
 
     if (is_lost(x))
         return;
+    assert(!x->is_committed && x->out.bytes == 0);
     h2_response_clear(&x->response);
     s->status = (uint16_t)status;
     int err = h2_response_copy(&x->response, session_of(x)->wire, &res, false,
@@ -348,14 +358,50 @@ h2_fail(struct stream *s, int why)
     s->state = STREAM_ENDED;
 }
 
+/* All of a frame or nothing of it: a head without its payload would have what follows on
+ * the connection taken for it. */
+static int
+append_frame(struct outq *out, struct slice head, struct outq *body, size_t n)
+{
+    outq_hold(out);
+    int err = outq_copy(out, head);
+    if (err == 0)
+        err = outq_move(out, body, n);
+    if (err == 0)
+        outq_unhold(out);
+    else
+        outq_take_back(out);
+    return err;
+}
+
+/* The body cannot be read: nghttp2 forgets the frame. */
+static void
+lose_body(struct h2_exchange *x, int why)
+{
+    struct wire *wire = session_of(x)->wire;
+
+    x->promised = 0;
+    outq_clear(&x->out);
+    x->out_ended = true;
+    x->is_reset = true;
+    if (x->why == 0)
+        x->why = why;
+    wire->ops->complain(wire, why);
+}
+
 int
-h2_write_data(struct h2_exchange *x, size_t n)
+h2_write_data(struct h2_exchange *x, struct slice head, size_t n)
 {
     struct h2_session *h = session_of(x);
     struct stream *s = &x->stream;
 
-    if (outq_move(&h->wire->out, &x->out, n) != 0)
-        return ERR_NOMEM;
+    assert(n == x->promised && n <= x->out.bytes && !x->is_gone);
+    int err = append_frame(&h->wire->out, head, &x->out, n);
+    if (err == ERR_FILE)
+        lose_body(x, err);
+    if (err != 0)
+        return err;
+    x->promised = 0;
     x->data_sent += n;
     h2_guard_sent(&h->guard, n);
     if (s->waits_for_writable && x->out.bytes <= HTTP_OUT_LOW_BYTES) {

@@ -23,14 +23,16 @@ void h2_release_heads(struct h2_session *h);
  * looked at.  `why` (enum err) is told in it, unless 0. */
 void h2_answer(struct h2_exchange *x, int status, int why);
 
-/* Resets the stream with `code` (enum nghttp2_error_code); what waits is dropped. */
+/* Resets the stream with `code` (enum nghttp2_error_code); what waits is dropped, but for
+ * what was promised to nghttp2.  Does nothing the second time. */
 void h2_reset(struct h2_exchange *x, uint32_t code);
 
 /* From now on the peer has so long to take enough of what waits. */
 void h2_watch_sending(struct h2_exchange *x);
 
-/* Appends the next `n` bytes of the body to the connection's output.  Returns 0 or
- * ERR_NOMEM. */
-MUST_USE int h2_write_data(struct h2_exchange *x, size_t n);
+/* Appends a DATA frame to the connection's output: its `head` and the next `n` bytes of the
+ * body, which were promised.  Returns 0, ERR_NOMEM, or ERR_FILE: nothing was appended, the
+ * stream has to be reset and can only end. */
+MUST_USE int h2_write_data(struct h2_exchange *x, struct slice head, size_t n);
 
 #endif

@@ -27,9 +27,10 @@ struct fake {
     int complaint; /* what complain was told last */
     bool touched;
     int touched_later; /* how often touch_later was called */
-    char out[1 << 16]; /* all that was written, with a NUL */
+    char out[1 << 18]; /* all that was written, with a NUL */
     size_t nout;
-    size_t takes; /* bytes that the next flushes take; SIZE_MAX: all */
+    size_t takes;  /* bytes that the next flushes take; SIZE_MAX: all */
+    bool was_high; /* unsent output was above its high mark */
 };
 
 static struct fake *
@@ -46,6 +47,7 @@ fake_flush(struct wire *wire)
     struct iovec iov[8];
     int n;
 
+    fake->was_high = fake->was_high || wire->out.bytes > HTTP_OUT_HIGH_BYTES;
     while (!wire->is_dead && fake->takes > 0 &&
            (n = outq_iov(&wire->out, iov, 8)) > 0) {
         size_t len = iov[0].iov_len < fake->takes ? iov[0].iov_len : fake->takes;
@@ -148,6 +150,15 @@ fake_fini(struct fake *fake)
     outq_pools_fini(&fake->pools);
 }
 
+static void
+fake_drained(struct fake *fake)
+{
+    if (!fake->was_high || fake->wire.out.bytes > HTTP_OUT_LOW_BYTES)
+        return;
+    fake->was_high = false;
+    fake->protocol->ops->on_drained(&fake->wire, fake->session);
+}
+
 /* What the connection does at the end of a turn: write, then feed what is kept. */
 static void
 fake_serve(struct fake *fake)
@@ -158,6 +169,7 @@ fake_serve(struct fake *fake)
         fake->touched = false;
         fake->protocol->ops->before_flush(&fake->wire, fake->session);
         fake_flush(&fake->wire);
+        fake_drained(fake);
         if (fake->wire.is_dead)
             return;
         struct slice in = buf_bytes(&fake->wire.in);
@@ -168,6 +180,23 @@ fake_serve(struct fake *fake)
         if (!fake->touched)
             return;
     }
+}
+
+/* The socket takes `n` more bytes, at most `step` at a time, and blocks again.  Returns
+ * whether it took all of them: else there was nothing more to write. */
+static inline bool
+fake_take(struct fake *fake, size_t n, size_t step)
+{
+    while (n > 0) {
+        size_t some = n < step ? n : step;
+        fake->takes = some;
+        fake_serve(fake);
+        if (fake->takes > 0)
+            break;
+        n -= some;
+    }
+    fake->takes = 0;
+    return n == 0;
 }
 
 /* Feeds bytes as the connection would, without the end of the turn.  Returns whether

@@ -16,7 +16,8 @@ struct app {
     size_t body_bytes; /* of the answer that is given at once; 0: none is */
     size_t received;
     int nrequests, nbodies, nclosed, nwritable, nshutdown, ndeadline;
-    int why; /* of the last on_close */
+    int why;       /* of the last on_close */
+    int first_why; /* of the first */
     bool pulls;
 };
 
@@ -85,7 +86,8 @@ on_close(struct stream *s, int why)
 {
     struct app *app = s->handler_arg;
 
-    app->nclosed++;
+    if (app->nclosed++ == 0)
+        app->first_why = why;
     app->why = why;
     app->stream = NULL;
 }

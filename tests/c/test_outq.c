@@ -469,7 +469,7 @@ test_a_file_that_is_moved_is_read(void)
     is(outq_move(&to, &from, 4), 0, "some of it is moved");
     is(outq_iov(&to, iov, 4), 1, "as memory");
     ok(iov[0].iov_len == 4 && memcmp(iov[0].iov_base, "1234", 4) == 0, "these bytes");
-    is(outq_move(&to, &from, 50), ERR_IO, "what is not there cannot be read");
+    is(outq_move(&to, &from, 50), ERR_FILE, "what is not there cannot be read");
     is(to.bytes, 4, "and is not queued");
     outq_clear(&to);
     outq_clear(&from);
@@ -478,11 +478,53 @@ test_a_file_that_is_moved_is_read(void)
     outq_pools_fini(&pools);
 }
 
+static void
+count_loan(void *owner)
+{
+    ++*(int *)owner;
+}
+
+static void
+count_return(void *owner)
+{
+    --*(int *)owner;
+}
+
+static void
+test_what_follows_the_first_bytes_is_dropped(void)
+{
+    static const struct lender counter = {count_loan, count_return, 0};
+    static const char text[] = "0123456789";
+    struct outq_pools pools;
+    struct outq q, to;
+    int nloans = 0;
+
+    outq_pools_init(&pools, 1);
+    outq_init(&to, &pools);
+    for (size_t n = 0; n <= 20; n++) {
+        outq_init(&q, &pools);
+        is(outq_copy(&q, slice_new(text, 5)), 0, "copied");
+        is(outq_lend(&q, slice_new(text + 5, 5), &counter, &nloans), 0, "lent");
+        is(outq_lend(&q, slice_new(text, 0), &counter, &nloans), 0, "lent nothing");
+        is(outq_lend(&q, slice_new(text, 10), &counter, &nloans), 0, "lent");
+        outq_keep(&q, n);
+        is(q.bytes, n, "so many are kept");
+        is(outq_copy(&q, slice_of("x")), 0, "more may follow");
+        is(outq_move(&to, &q, n + 1), 0, "and leave in order");
+        ok(q.head == NULL && q.bytes == 0, "nothing is left");
+        is(to.bytes, n + 1, "all are moved");
+        outq_clear(&to);
+        is(nloans, 0, "loans are given back");
+    }
+    outq_pools_fini(&pools);
+}
+
 int
 main(void)
 {
     test_a_file_leaves_in_order();
     test_a_file_that_is_moved_is_read();
+    test_what_follows_the_first_bytes_is_dropped();
     test_bytes_leave_in_order_and_loans_are_released_once();
     test_a_gap_is_filled_before_what_follows_it();
     test_what_is_taken_back_leaves_no_trace();

@@ -37,6 +37,7 @@ test_codes_without_a_body(void)
 static const int unanswered[] = {
     ERR_AGAIN,
     ERR_IO,
+    ERR_FILE,
     ERR_CLOSED,
     ERR_RESET,
     ERR_ADDRESS,
