@@ -1,9 +1,9 @@
 #!/bin/sh
 # Runs each fuzz target over its corpus and mutations of it, then compares the parser with
-# llhttp on the same inputs.
+# llhttp and h11 on the same inputs.
 #   tools/fuzz.sh BUILD_DIR PYTHON -runs=N|-seconds=N [-seed=S] [TARGET ...]
 # BUILD_DIR was built with -Dfuzzers=true.  N counts for each target.  A TARGET is the name
-# of a corpus, or "llhttp"; none: all.  With -runs the same seed gives the same inputs.
+# of a corpus, or "differential"; none: all.  With -runs the same seed gives the same inputs.
 set -u
 
 build=$(cd "$1" && pwd)
@@ -12,16 +12,12 @@ bound=$3
 shift 3
 seed=1
 case ${1:-} in -seed=*) seed=${1#-seed=}; shift ;; esac
-targets=${*:-$(ls tests/fuzz/corpus) llhttp}
+targets=${*:-$(ls tests/fuzz/corpus) differential}
 passed=0
 failed=0
 
-# One mutated request takes llhttp, called from Python, about as long as ten of a target.
 compare() {
-    case $bound in
-    -runs=*) set -- --runs "$((${bound#-runs=} / 10))" ;;
-    *) set -- --seconds "${bound#-seconds=}" ;;
-    esac
+    set -- "-$bound"
     case $(cat "$build/options" 2>/dev/null) in
     *b_sanitize=address*) . tools/sanitizer/environment.sh ;;
     esac
@@ -30,7 +26,7 @@ compare() {
 }
 
 for target in $targets; do
-    if [ "$target" = llhttp ]; then
+    if [ "$target" = differential ]; then
         (compare)
     else
         "$build/tests/fuzz/fuzz_$target" "$bound" "-seed=$seed" \

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Compares the parser with llhttp (through httptools) on what is accepted.
+"""Compares the parser with llhttp (through httptools) and h11 on the same requests.
 
-Whatever bolide accepts as a request, llhttp in its strict mode accepts as well, with
-the same method, target, version, fields and body.  (The other direction is not a rule:
-bolide is stricter.)  Inputs are the corpora beside this file and mutations of them.
+Whatever bolide accepts as a request, both accept as well, with the same method, target,
+version, fields and body.  Exceptions are the functions named ``allow_*``, each with its
+reason.  What bolide rejects and another accepts must be rejected for a reason listed in
+STRICTER.  Inputs are the corpora beside this file and mutations of them.
 
     usage: differential.py LIBRARY [--runs N | --seconds N] [--seed S]
 
-LIBRARY is the shared library that meson builds from shim.c.  Exceptions, each with its
-reason, are the functions named ``allow_*``.
+LIBRARY is the shared library that meson builds from shim.c.
 """
 
 from __future__ import annotations
@@ -25,12 +25,45 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import h11
 import httptools
 
 CORPUS = Path(__file__).parent / "corpus"
 HEAD_OF_CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 MARKS = b'\r\n \t:;,="\\/?#%*@[]0189afAFzZ\x00\x01\x7f\x80\xff'
 OUT_BYTES = 1 << 17
+
+STRICTER = {
+    "a malformed request line": "RFC 9112 3: single spaces; llhttp takes HTTP/0.9",
+    "a malformed method": "RFC 9110 9.1: a method is a token",
+    "a method that is not in upper case": "ASGI B15: applications see upper case",
+    "a method that is not served here": "RFC 9110 9.3.6: CONNECT is for proxies",
+    "a malformed request target": "RFC 9112 3.2: four forms, by method",
+    "an HTTP version that is not spoken here": "RFC 9110 15.6.6: 505",
+    "a CR without LF in a head": "RFC 9112 2.2: a bare CR is invalid",
+    "an LF without CR in a head": "RFC 9112 2.2: a recipient MAY accept it",
+    "a malformed field name": "RFC 9110 5.1: a name is a token",
+    "a control character in a field value": "RFC 9110 5.5: only SP and HTAB",
+    "a folded field line": "RFC 9112 5.2: a server must reject or unfold it",
+    "no Host field": "RFC 9112 3.2: 400",
+    "more than one Host field": "RFC 9112 3.2: 400",
+    "a malformed Host field": "RFC 9112 3.2: 400",
+    "a malformed Content-Length": "RFC 9110 8.6: digits",
+    "more than one Content-Length field": "RFC 9110 8.6: may be rejected",
+    "Transfer-Encoding together with Content-Length": "RFC 9112 6.3: may be rejected",
+    "a Transfer-Encoding that does not end in one chunked": "RFC 9112 6.3: 400",
+    "a transfer coding that is not known here": "RFC 9112 6.1: 501",
+    "Transfer-Encoding in an HTTP/1.0 request": "RFC 9112 6.1: faulty framing",
+    "an expectation that cannot be met": "RFC 9110 10.1.1: 417",
+    "a malformed chunk size": "RFC 9112 7.1: extensions have a grammar",
+    "chunk data that does not end in CR LF": "RFC 9112 7.1",
+    "a malformed trailer": "RFC 9112 7.1.2: field lines as in a head",
+    "more fields than the limit": "docs/LIMITS.md",
+    "a head over the limit": "docs/LIMITS.md",
+    "trailers over the limit": "docs/LIMITS.md",
+    "chunk framing over the limit": "docs/LIMITS.md",
+}
+"""Why a request is rejected that another parser accepts: err_text, and the rule."""
 
 
 @dataclass
@@ -57,6 +90,7 @@ class Bolide:
             ctypes.c_char_p,
             ctypes.c_size_t,
         ]
+        self._lib.shim_err_text.restype = ctypes.c_char_p
         self._out = ctypes.create_string_buffer(OUT_BYTES)
 
     def read(self, raw: bytes) -> tuple[int, Request | None]:
@@ -70,6 +104,10 @@ class Bolide:
             request.fields.append((name, next(parts)))
         request.body = next(parts)
         return n, request
+
+    def text(self, err: int) -> str:
+        """Return the text of an error."""
+        return self._lib.shim_err_text(err).decode()
 
 
 def _parts(out: ctypes.Array[ctypes.c_char]) -> Iterator[bytes]:
@@ -125,6 +163,28 @@ class Llhttp:
         return "" if self.is_complete else "incomplete"
 
 
+def read_with_h11(raw: bytes) -> tuple[str, Request]:
+    """Return what h11 says against `raw`, empty when it accepts it, and the request."""
+    request = Request()
+    connection = h11.Connection(h11.SERVER)
+    try:
+        connection.receive_data(raw)
+        while True:
+            event = connection.next_event()
+            if isinstance(event, h11.Request):
+                request.method, request.target = event.method, event.target
+                request.version = event.http_version.decode()
+                request.fields = event.headers.raw_items()
+            elif isinstance(event, h11.Data):
+                request.body += bytes(event.data)
+            elif isinstance(event, h11.EndOfMessage):
+                return "", request
+            else:
+                return f"incomplete: {event}", request
+    except h11.RemoteProtocolError as error:
+        return str(error), request
+
+
 def allow_method(raw: bytes, request: Request) -> bytes:
     """Give llhttp a method that it knows.
 
@@ -164,14 +224,16 @@ def allow_upgrade(request: Request) -> bool:
     return b"upgrade" in names
 
 
-def differences(bolide: Bolide, raw: bytes) -> tuple[str, str]:
+def allow_empty_line(raw: bytes) -> bytes:
+    """Cut empty lines in front of a request: h11 does not skip them (RFC 9112 2.2)."""
+    return raw.lstrip(b"\r\n")
+
+
+def compare_with_llhttp(raw: bytes, ours: Request) -> tuple[str, str]:
     """Return the kind of outcome and, where the rule is broken, how."""
-    n, ours = bolide.read(raw)
-    if ours is None:
-        return "refused here", ""
     kind = "accepted by both"
     theirs = Llhttp()
-    raw = allow_blanks(raw[:n])
+    raw = allow_blanks(raw)
     said = theirs.read(raw)
     if said.startswith("HttpParserInvalidMethodError"):
         kind = "accepted by both but for the method"
@@ -181,13 +243,43 @@ def differences(bolide: Bolide, raw: bytes) -> tuple[str, str]:
     if allow_trailer(said):
         return "accepted here, with a Content-Length in the trailers", ""
     if said:
-        return "broken", said
+        return "broken", f"llhttp: {said}"
     if allow_upgrade(ours):
         kind = "accepted by both as an upgrade"
         theirs.request.body = ours.body
     if theirs.request != ours:
-        return "broken", f"{ours} is not {theirs.request}"
+        return "broken", f"{ours} is not llhttp's {theirs.request}"
     return kind, ""
+
+
+def compare_with_h11(raw: bytes, ours: Request) -> tuple[str, str]:
+    """Return the same of h11."""
+    said, theirs = read_with_h11(allow_empty_line(raw))
+    if said:
+        return "broken", f"h11: {said}"
+    if theirs != ours:
+        return "broken", f"{ours} is not h11's {theirs}"
+    return "accepted by h11 too", ""
+
+
+def compare_rejected(text: str, raw: bytes) -> Iterator[tuple[str, str]]:
+    """Yield who accepts what is rejected here, and whether the reason is listed."""
+    for name, said in (("llhttp", Llhttp().read(raw)), ("h11", read_with_h11(raw)[0])):
+        if not said and text in STRICTER:
+            yield f"rejected here, accepted by {name}: {text}", ""
+        elif not said:
+            yield "broken", f"rejected for {text!r}, accepted by {name}"
+
+
+def differences(bolide: Bolide, raw: bytes) -> Iterator[tuple[str, str]]:
+    """Yield each kind of outcome and, where the rule is broken, how."""
+    n, ours = bolide.read(raw)
+    if ours is None:
+        yield "rejected here", ""
+        yield from compare_rejected(bolide.text(n), raw)
+    else:
+        yield compare_with_llhttp(raw[:n], ours)
+        yield compare_with_h11(raw[:n], ours)
 
 
 def seeds() -> list[bytes]:
@@ -233,7 +325,7 @@ def inputs(rng: random.Random, runs: int, seconds: int | None) -> Iterator[bytes
 
 def main() -> int:
     """Compare; return 0 when the rule holds."""
-    parser = argparse.ArgumentParser(description="Compare bolide with llhttp.")
+    parser = argparse.ArgumentParser(description="Compare bolide with llhttp and h11.")
     parser.add_argument("library")
     parser.add_argument("--runs", type=int, default=100_000)
     parser.add_argument("--seconds", type=int)
@@ -244,10 +336,10 @@ def main() -> int:
     rng = random.Random(args.seed)
     kinds: Counter[str] = Counter()
     for raw in inputs(rng, args.runs, args.seconds):
-        kind, how = differences(bolide, raw)
-        kinds[kind] += 1
-        if kind == "broken" and kinds[kind] <= 20:
-            print(f"{raw!r}\n    {how}")
+        for kind, how in differences(bolide, raw):
+            kinds[kind] += 1
+            if kind == "broken" and kinds[kind] <= 20:
+                print(f"{raw!r}\n    {how}")
     for kind, count in kinds.most_common():
         print(f"{count:8} {kind}")
     if kinds["accepted by both"] == 0:
