@@ -126,7 +126,7 @@ clock_stamp(struct clock_stamp *stamp, struct clock *clock)
 
     if (stamp->s != -1 && stamp->ms == now_ms)
         return;
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    clock_gettime(CLOCK_REALTIME, &now); /* as exact as what others log beside it */
     if (now.tv_sec != stamp->s)
         write_stamp(stamp, now.tv_sec);
     stamp->s = now.tv_sec;

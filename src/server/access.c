@@ -2,6 +2,7 @@
 /* server/access.c — see access.h for the contract. */
 #include "server/access.h"
 
+#include <assert.h> /* assert */
 #include <errno.h>  /* errno */
 #include <unistd.h> /* getpid */
 
@@ -28,6 +29,7 @@ struct access_log {
     uint32_t nreopens; /* that were looked at */
     struct clock_stamp stamp;
     long pid;
+    bool is_prompt; /* lines are handed over at the end of each turn */
 };
 
 int
@@ -51,6 +53,7 @@ access_log_new(const struct access_config *config, struct log *say, struct tally
     log->write_ms = log->look_ms = TIMER_NEVER;
     log->stamp.s = -1;
     log->pid = (long)getpid();
+    log->is_prompt = writer_is_terminal(log->writer);
     *out = log;
     return 0;
 }
@@ -64,6 +67,28 @@ hand_over(struct access_log *log, uint64_t now_ms)
     log->write_ms = TIMER_NEVER;
     if (log->look_ms == TIMER_NEVER)
         log->look_ms = now_ms + ACCESS_LOOK_MS;
+}
+
+/* Has the tally know all dropped lines. */
+static void
+count(struct access_log *log, uint64_t ndropped)
+{
+    assert(ndropped >= log->ncounted && log->ncounted >= log->nsaid);
+    tally_add(log->tally, TALLY_LOG_DROPPED, ndropped - log->ncounted);
+    log->ncounted = ndropped;
+}
+
+/* Reports the lines that were dropped since the last report; `error` is an errno or 0. */
+static void
+say_dropped(struct access_log *log, uint64_t ndropped, int error)
+{
+    errno = error;
+    log_line(log->say, LOG_WARNING,
+             error != 0 && error != EAGAIN ? "access log: %llu lines were dropped: %m"
+                                           : "access log: %llu lines were dropped: "
+                                             "nobody takes them fast enough",
+             (unsigned long long)(ndropped - log->nsaid));
+    log->nsaid = ndropped;
 }
 
 void
@@ -81,11 +106,12 @@ access_log_free(struct access_log *log)
         return;
     if (log->piece != NULL)
         hand_over(log, 0);
-    uint64_t nleft = writer_free(log->writer, ACCESS_END_MS);
-    if (nleft > 0)
-        log_line(log->say, LOG_WARNING,
-                 "access log: the last %llu lines are dropped: nobody takes them",
-                 (unsigned long long)nleft);
+    uint64_t ndropped = log->ndropped + writer_free(log->writer, ACCESS_END_MS);
+    /* Fewer than before: a fork's copy, which has lost nothing itself. */
+    if (ndropped >= log->ncounted)
+        count(log, ndropped);
+    if (ndropped > log->nsaid)
+        say_dropped(log, ndropped, 0);
     mem_free(log);
 }
 
@@ -107,6 +133,9 @@ access_log_add(struct access_log *log, struct clock *clock, const struct stream 
         }
         log->write_ms = clock_due(clock, ACCESS_DELAY_MS);
     }
+    assert(piece->len + FORMAT_LINE_BYTES <= PIECE_BYTES);
+    if (log->is_prompt)
+        log->stamp.s = -1; /* a turn is long: what was logged in it has its own time */
     clock_stamp(&log->stamp, clock);
     struct format_facts facts = {
         .stamp = &log->stamp, .now_ns = clock_last_ns(clock), .pid = log->pid};
@@ -138,21 +167,14 @@ look(struct access_log *log, uint64_t now_ms)
     log->look_ms = TIMER_NEVER;
     say_reopened(log, &state);
     uint64_t ndropped = log->ndropped + state.nlost;
-    tally_add(log->tally, TALLY_LOG_DROPPED, ndropped - log->ncounted);
-    log->ncounted = ndropped;
+    count(log, ndropped);
     if (ndropped == log->nsaid)
         return;
     if (now_ms < log->say_ms) {
         log->look_ms = log->say_ms;
         return;
     }
-    errno = state.error;
-    log_line(log->say, LOG_WARNING,
-             errno != 0 ? "access log: %llu lines were dropped: %m"
-                        : "access log: %llu lines were dropped: "
-                          "nobody takes them fast enough",
-             (unsigned long long)(ndropped - log->nsaid));
-    log->nsaid = ndropped;
+    say_dropped(log, ndropped, state.error);
     log->say_ms = now_ms + ACCESS_SAY_MS;
 }
 
@@ -163,6 +185,13 @@ access_log_write(struct access_log *log, uint64_t now_ms)
         hand_over(log, now_ms);
     if (log->look_ms <= now_ms)
         look(log, now_ms);
+}
+
+void
+access_log_end_turn(struct access_log *log, uint64_t now_ms)
+{
+    if (log->is_prompt && log->piece != NULL)
+        hand_over(log, now_ms);
 }
 
 uint64_t

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* server/access.h — the access log: one line for each exchange, gathered in memory and
  * written by a thread, a piece at a time.  A reader or a disk that stalls costs lines, which
- * are counted and told of, and never a request's time. */
+ * are counted and reported, and never a request's time.  Each line is written or counted as
+ * dropped, and each that was dropped is in one report, the last of them at the end. */
 #ifndef SERVER_ACCESS_H
 #define SERVER_ACCESS_H
 
@@ -37,7 +38,8 @@ MUST_USE int access_log_new(const struct access_config *config, struct log *say,
 /* Waits up to ACCESS_LAST_MS for what waits to be written; calls nobody. */
 void access_log_settle(struct access_log *log);
 
-/* Writes what waits, for up to ACCESS_END_MS, and frees; NULL is fine. */
+/* Writes what waits, for up to ACCESS_END_MS, reports what was dropped and was not reported
+ * before, and frees; NULL is fine. */
 void access_log_free(struct access_log *log);
 
 /* Adds the line of an exchange that is over. */
@@ -46,6 +48,10 @@ void access_log_add(struct access_log *log, struct clock *clock,
 
 /* Hands what waits to the thread, and says what was dropped. */
 void access_log_write(struct access_log *log, uint64_t now_ms);
+
+/* The end of a turn: on a terminal, what waits is handed to the thread, so that a line stands
+ * where its reader looks for it. */
+void access_log_end_turn(struct access_log *log, uint64_t now_ms);
 
 /* When access_log_write is due; TIMER_NEVER when nothing waits. */
 uint64_t access_log_due_ms(const struct access_log *log);

@@ -156,6 +156,7 @@ read_percent(struct reading *r)
                          rest.ptr);
     atom.may_go = end[1] == 'J';
     atom.is_json = atom.is_quoted = end[1] == 'j' || atom.may_go;
+    atom.style = atom.is_json ? ESCAPE_JSON : r->format->style;
     r->rest = slice_skip(rest, n + 2);
     int err = read_atom(r, slice_cut(rest, 2, n), &atom);
     return err != 0 ? err : add_atom(r, &atom);

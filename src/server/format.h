@@ -4,8 +4,9 @@
  *
  * An atom is "%(name)s"; d and f mean the same as s, and "%(name)j" is a JSON value: quoted
  * unless it is a number, null where there is none; "%(name)J" goes away then, with the text
- * in front of it.  "%(name)s" is "-" where there is none.  "%%" is a percent sign.  What strangers chose is escaped: as JSON in a format that begins
- * with "{", else as \xHH. */
+ * in front of it.  "%(name)s" is "-" where there is none.  "%%" is a percent sign.  What
+ * strangers chose is escaped by the atom that it stands for: j and J escape as JSON in any
+ * format, the others as JSON in a format that begins with "{", else as \xHH. */
 #ifndef SERVER_FORMAT_H
 #define SERVER_FORMAT_H
 

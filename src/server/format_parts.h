@@ -21,12 +21,13 @@ enum atom_kind {
 struct atom {
     struct slice before; /* the literal in front of it, in format->text */
     enum atom_kind kind;
-    uint32_t place; /* ATOM_FIELD: in format->kept */
-    uint32_t most;  /* bytes; 0: it is text of any length */
-    uint32_t tail;  /* bytes of a line to leave for what follows */
-    bool is_json;   /* null where there is nothing to tell, else "-" */
-    bool is_quoted; /* a value of JSON that is no number */
-    bool may_go;    /* with its literal, where there is nothing to tell */
+    uint32_t place;          /* ATOM_FIELD: in format->kept */
+    uint32_t most;           /* bytes; 0: it is text of any length */
+    uint32_t tail;           /* bytes of a line to leave for what follows */
+    enum escape_style style; /* of text that strangers chose */
+    bool is_json;            /* null where there is nothing to tell, else "-" */
+    bool is_quoted;          /* a value of JSON that is no number */
+    bool may_go;             /* with its literal, where there is nothing to tell */
 };
 
 #define NOTE_ABSENT UINT16_MAX /* a field that did not come */
@@ -54,7 +55,7 @@ struct format {
     uint32_t natoms, nkept;
     struct slice last; /* the literal behind the last atom */
     struct kept kept[FORMAT_FIELDS];
-    enum escape_style style;
+    enum escape_style style; /* of atoms that end with s, d or f */
     bool colors;
     bool keeps_answer; /* one of `kept` is of the answer */
     char text[FORMAT_TEXT_BYTES + FORMAT_SLACK];

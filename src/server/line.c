@@ -79,7 +79,7 @@ put_text(struct pen *pen, struct slice text)
 {
     if (text.ptr == NULL)
         return false;
-    pen->at = escape_text(pen->at, pen->end, text, pen->format->style);
+    pen->at = escape_text(pen->at, pen->end, text, pen->atom->style);
     return true;
 }
 
@@ -353,7 +353,7 @@ put_status(struct pen *pen)
     static const char *const colors[] = {"36", "32", "36", "33", "31"};
     unsigned status = status_of(pen->s);
 
-    if (!pen->format->colors || status > 599) {
+    if (!pen->format->colors || pen->atom->is_json || status > 599) {
         put_number(pen, status);
         return true;
     }

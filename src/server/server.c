@@ -481,6 +481,8 @@ server_end_turn(struct server *server)
                server->turn.nconns, server->turn.service.nrequests);
     tally_set(server->tally, TALLY_CONNECTIONS, server->turn.nconns);
     tally_set(server->tally, TALLY_TURN_BEGAN, 0);
+    if (server->access != NULL)
+        access_log_end_turn(server->access, server->turn.service.clock.ms);
     look_whether_done(server);
     look_whether_full(server);
 }

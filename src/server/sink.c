@@ -2,12 +2,14 @@
 /* server/sink.c — see sink.h for the contract. */
 #include "server/sink.h"
 
+#include <assert.h>   /* assert */
 #include <errno.h>    /* errno */
 #include <fcntl.h>    /* open */
 #include <limits.h>   /* PIPE_BUF */
 #include <poll.h>     /* poll */
 #include <stdio.h>    /* snprintf */
 #include <sys/stat.h> /* fstat */
+#include <sys/time.h> /* struct timeval */
 #include <sys/uio.h>  /* struct iovec */
 #include <sys/un.h>   /* struct sockaddr_un */
 #include <time.h>     /* localtime_r */
@@ -16,9 +18,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-#define FILE_MODE 0644    /* of a file that is made */
-#define LOOK_AGAIN_MS 200 /* how often a writer that waits looks whether to give up */
-#define PREFIX_BYTES 256  /* what stands in front of a line in a datagram */
+#define FILE_MODE 0644   /* of a file that is made */
+#define PREFIX_BYTES 256 /* what stands in front of a line in a datagram */
 
 /* Facility daemon, severity informational (RFC 5424 6.2.1). */
 #define PRIORITY (3 * 8 + 6)
@@ -42,6 +43,7 @@ set_address(struct sink *sink)
 int
 sink_init(struct sink *sink, const struct sink_config *config)
 {
+    const struct timeval look_again = {.tv_usec = SINK_LOOK_AGAIN_MS * 1000};
     struct stat status;
 
     *sink = (struct sink){.kind = config->kind, .fd = -1};
@@ -59,6 +61,11 @@ sink_init(struct sink *sink, const struct sink_config *config)
     if (sink->fd == -1 || fstat(sink->fd, &status) != 0)
         return ERR_IO;
     sink->is_pipe = !S_ISREG(status.st_mode);
+    sink->is_terminal = isatty(sink->fd) == 1;
+    /* A datagram whose receiver is slow makes the sender wait, which poll() does not show. */
+    if (sink->kind == SINK_SYSLOG || sink->kind == SINK_JOURNAL)
+        (void)setsockopt(sink->fd, SOL_SOCKET, SO_SNDTIMEO, &look_again,
+                         sizeof look_again);
     return 0;
 }
 
@@ -94,16 +101,18 @@ count_lines(struct slice lines)
     return n;
 }
 
-/* Waits until something can be written; false: to give up. */
+/* Waits until something can be written; false: to give up.  A pipe that has room takes
+ * PIPE_BUF bytes at once, so that a write after this does not wait. */
 static bool
 wait_for_room(int fd, const bool *gives_up)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
 
     while (!__atomic_load_n(gives_up, __ATOMIC_ACQUIRE)) {
-        if (poll(&p, 1, LOOK_AGAIN_MS) > 0)
+        if (poll(&p, 1, SINK_LOOK_AGAIN_MS) > 0)
             return true;
     }
+    errno = EAGAIN;
     return false;
 }
 
@@ -118,10 +127,8 @@ write_all(int fd, struct slice bytes, const bool *gives_up)
         if (n > 0) {
             done += (size_t)n;
         } else if (n == -1 && errno == EAGAIN) {
-            if (!wait_for_room(fd, gives_up)) {
-                errno = EAGAIN;
+            if (!wait_for_room(fd, gives_up))
                 break;
-            }
         } else if (n == 0 || errno != EINTR) {
             break;
         }
@@ -147,13 +154,17 @@ write_stream(struct sink *sink, struct slice lines, const bool *gives_up,
              unsigned *nlost)
 {
     if (sink->is_torn) {
-        if (write_all(sink->fd, slice_of("\n"), gives_up) == 0)
+        if (!wait_for_room(sink->fd, gives_up) ||
+            write_all(sink->fd, slice_of("\n"), gives_up) == 0)
             goto fail;
         sink->is_torn = false;
     }
     while (lines.len > 0) {
         struct slice some = some_lines(lines, sink->is_pipe ? PIPE_BUF : lines.len);
+        if (sink->is_pipe && !wait_for_room(sink->fd, gives_up))
+            goto fail;
         size_t n = write_all(sink->fd, some, gives_up);
+        assert(n <= some.len);
         if (n < some.len) {
             sink->is_torn = n > 0 && some.ptr[n - 1] != '\n';
             lines = slice_skip(lines, n);
@@ -213,14 +224,13 @@ send_line(struct sink *sink, struct slice prefix, struct slice line,
         message.msg_name = &sink->address;
         message.msg_namelen = sink->address_bytes;
     }
-    for (;;) {
+    while (!__atomic_load_n(gives_up, __ATOMIC_ACQUIRE)) {
         if (sendmsg(sink->fd, &message, MSG_NOSIGNAL) >= 0)
             return 0;
-        if (errno == EAGAIN && !wait_for_room(sink->fd, gives_up))
-            return EAGAIN;
         if (errno != EINTR && errno != EAGAIN)
             return errno;
     }
+    return EAGAIN;
 }
 
 /* A datagram that is not taken costs its line alone: the next one may be. */

@@ -32,6 +32,7 @@ struct sink {
     int fd;       /* owned */
     bool is_torn; /* a line was cut off by an error: the next one begins a new line */
     bool is_pipe; /* what is written at once must not be more than PIPE_BUF */
+    bool is_terminal;                /* somebody reads along */
     struct sockaddr_storage address; /* of `path`, for datagrams */
     socklen_t address_bytes;         /* 0: the socket is connected */
     char path[SINK_PATH_BYTES];      /* "" for none */
@@ -44,9 +45,12 @@ MUST_USE int sink_init(struct sink *sink, const struct sink_config *config);
 /* Closes what it owns. */
 void sink_fini(struct sink *sink);
 
-/* Writes whole lines, each with its newline, and waits as long as that takes, but at most
- * until *gives_up is true where the descriptor does not block.  Returns 0 or the errno that
- * ended it; *nlost is how many lines did not go out. */
+/* How long a sink that waits takes to see that *gives_up has become true. */
+#define SINK_LOOK_AGAIN_MS 100
+
+/* Writes whole lines, each with its newline.  Waits for a reader that is slow until
+ * *gives_up is true; a file on a disk that stalls is waited for in any case.  Returns 0 or
+ * the errno that ended it; *nlost is how many lines did not go out, exactly. */
 MUST_USE int sink_write(struct sink *sink, struct slice lines, const bool *gives_up,
                         unsigned *nlost);
 

@@ -2,6 +2,7 @@
 /* server/writer.c — see writer.h for the contract. */
 #include "server/writer.h"
 
+#include <assert.h>  /* assert */
 #include <pthread.h> /* pthread_create */
 #include <signal.h>  /* sigfillset */
 #include <time.h>    /* clock_gettime */
@@ -65,11 +66,13 @@ write_piece(struct writer *writer, struct piece *piece)
 {
     unsigned nlost;
 
+    assert(writer->nwriting == 0);
     writer->nwriting = piece->nlines;
     pthread_mutex_unlock(&writer->lock);
     int error = sink_write(&writer->sink, slice_new(piece->bytes, piece->len),
                            &writer->gives_up, &nlost);
     pthread_mutex_lock(&writer->lock);
+    assert(nlost <= piece->nlines && (error != 0 || nlost == 0));
     if (error != 0) {
         writer->state.nlost += nlost;
         writer->state.error = error;
@@ -217,20 +220,32 @@ writer_free(struct writer *writer, uint32_t patience_ms)
     pthread_mutex_lock(&writer->lock);
     writer->is_closing = true;
     pthread_cond_signal(&writer->work);
-    if (wait_for_end(writer, patience_ms)) {
+    if (!wait_for_end(writer, patience_ms)) {
+        /* Now the thread counts what it does not write, piece by piece. */
+        __atomic_store_n(&writer->gives_up, true, __ATOMIC_RELEASE);
+        (void)wait_for_end(writer, 2 * SINK_LOOK_AGAIN_MS);
+    }
+    uint64_t nlost = writer->state.nlost;
+    if (writer->has_ended) {
+        assert(writer->first == NULL && writer->nwriting == 0);
         pthread_mutex_unlock(&writer->lock);
         pthread_join(writer->thread, NULL);
         destroy(writer);
-        return 0;
+        return nlost;
     }
-    uint64_t nlines = writer->nwriting;
+    nlost += writer->nwriting;
     for (struct piece *piece = writer->first; piece != NULL; piece = piece->next)
-        nlines += piece->nlines;
+        nlost += piece->nlines;
     writer->is_left = true;
-    __atomic_store_n(&writer->gives_up, true, __ATOMIC_RELEASE);
     pthread_detach(writer->thread);
     pthread_mutex_unlock(&writer->lock);
-    return nlines;
+    return nlost;
+}
+
+bool
+writer_is_terminal(const struct writer *writer)
+{
+    return writer->sink.is_terminal;
 }
 
 /* Frees what a burst has left, one piece a call. */
@@ -277,6 +292,7 @@ writer_take(struct writer *writer)
 void
 writer_put(struct writer *writer, struct piece *piece)
 {
+    assert(piece->next == NULL && piece->len <= PIECE_BYTES);
     pthread_mutex_lock(&writer->lock);
     if (writer->first == NULL)
         writer->first = piece;

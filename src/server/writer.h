@@ -31,10 +31,15 @@ MUST_USE int writer_new(const struct sink_config *config, uint32_t pieces_max,
 /* Waits up to `patience_ms` for what was handed over to be written. */
 void writer_wait(struct writer *writer, uint32_t patience_ms);
 
-/* Waits up to `patience_ms` for what was handed over to be written, then leaves the thread
- * to itself, which ends with its last write.  Returns how many lines are given up.  NULL is
- * fine.  After a fork, in the process that has no thread, nothing is written. */
+/* Waits up to `patience_ms` for what was handed over to be written, then gives up the rest
+ * and frees.  A thread that waits for a disk is left to itself and ends with its last write.
+ * Returns how many lines were lost since writer_new, those that are given up included: what
+ * was handed over is written or counted here, never both.  NULL is fine.  After a fork, in
+ * the process that has no thread, nothing is written. */
 uint64_t writer_free(struct writer *writer, uint32_t patience_ms);
+
+/* Whether the sink is a terminal. */
+bool writer_is_terminal(const struct writer *writer);
 
 /* An empty piece, for writer_put or writer_give_back; NULL when so many wait that no more
  * is allowed, or there is no memory. */

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "random.h"
 #include "tap.h"
 
 #define NOTE_BYTES 8192
@@ -133,6 +134,8 @@ test_atoms(void)
         {"%(m)s?%(q)J%(u)J|%(upstream)J", "GET?\"y=z\""},
         {"{\"ua\":\"%({user-agent}i)s\"}", "{\"ua\":\"b\\\"c\"}"},
         {"%({user-agent}i)s", "b\\x22c"},
+        {"[%({user-agent}i)j,%(a)j]", "[\"b\\\"c\",\"b\\\"c\"]"},
+        {"%({user-agent}i)s %({user-agent}i)j%(a)J", "b\\x22c \"b\\\"c\"\"b\\\"c\""},
         {"%(f)s %(a)s %({user-agent}i)s", "- b\\x22c b\\x22c"},
     };
     struct example *e = example_new();
@@ -212,6 +215,7 @@ test_a_status_has_a_colour(void)
     }
     e->s.status = 200;
     is_text(line_of(e, "{%(s)s}", true), "{200}", "none in JSON");
+    is_text(line_of(e, "[%(s)j] %(s)J", true), "[200] 200", "in any format");
     mem_free(e);
 }
 
@@ -275,9 +279,119 @@ test_the_longest_lines_are_cut(void)
     mem_free(e);
 }
 
+/* Skips one value of JSON that a line can have; NULL where there is none. */
+static const char *
+skip_value(const char *p)
+{
+    if (strncmp(p, "null", 4) == 0)
+        return p + 4;
+    if (*p != '"') {
+        size_t n = strspn(p, "0123456789.");
+        return n > 0 ? p + n : NULL;
+    }
+    for (p++; *p != '"'; p++) {
+        if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
+            return NULL;
+        if (*p != '\\')
+            continue;
+        p++;
+        if (*p == 'u' && strspn(p + 1, "0123456789ABCDEF") >= 4)
+            p += 4;
+        else if (*p != '"' && *p != '\\')
+            return NULL;
+    }
+    return p + 1;
+}
+
+/* Whether `line` is an array of `n` values. */
+static bool
+is_array(const char *line, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (*line++ != (i == 0 ? '[' : ','))
+            return false;
+        line = skip_value(line);
+        if (line == NULL)
+            return false;
+    }
+    return strcmp(line, "]") == 0;
+}
+
+static struct slice
+random_bytes(uint64_t *random, char *at, size_t most)
+{
+    size_t n = random_below(random, most);
+
+    for (size_t i = 0; i < n; i++)
+        at[i] = (char)(random_below(random, 4) == 0 ? "\"\\\n%"[random_below(random, 4)]
+                                                    : (int)random_below(random, 256));
+    return slice_new(at, n);
+}
+
+/* What comes of it is one line, and where all atoms are values of JSON it can be read. */
+static void
+test_any_bytes_in_any_atom(void)
+{
+    static const char *const names[] = {"h",
+                                        "remote_port",
+                                        "client_addr",
+                                        "u",
+                                        "t",
+                                        "time",
+                                        "r",
+                                        "m",
+                                        "Uq",
+                                        "U",
+                                        "q",
+                                        "H",
+                                        "http_version",
+                                        "S",
+                                        "s",
+                                        "st",
+                                        "b",
+                                        "B",
+                                        "T",
+                                        "L",
+                                        "p",
+                                        "pid",
+                                        "f",
+                                        "a",
+                                        "{x-own}i",
+                                        "{x-answer}o",
+                                        "request_id",
+                                        "queue_us",
+                                        "upstream"};
+    struct example *e = example_new();
+    uint64_t random = 17;
+    char text[FORMAT_TEXT_BYTES], room[4][1500];
+    unsigned bad = 0;
+
+    for (int round = 0; round < 3000; round++) {
+        unsigned n = 1 + (unsigned)random_below(&random, 12);
+        size_t len = 0;
+        for (unsigned i = 0; i < n; i++)
+            len += (size_t)snprintf(text + len, sizeof text - len, "%c%%(%s)j",
+                                    i == 0 ? '[' : ',',
+                                    names[random_below(&random, COUNT(names))]);
+        snprintf(text + len, sizeof text - len, "]");
+        e->head.method = random_bytes(&random, room[0], 40);
+        e->head.target = random_bytes(&random, room[1], 1400);
+        size_t path = random_below(&random, e->head.target.len + 1);
+        e->head.path = slice_first(e->head.target, path);
+        e->fields[1].value = random_bytes(&random, room[2], 400);
+        e->fields[2].value = random_bytes(&random, room[3], 400);
+        e->s.status = (uint16_t)(random_below(&random, 2) * 404);
+        if (!is_array(line_of(e, text, random_below(&random, 2) != 0), n) && bad++ < 3)
+            printf("# %s made %s\n", text, e->line);
+    }
+    is(bad, 0, "all lines can be read");
+    mem_free(e);
+}
+
 int
 main(void)
 {
+    test_any_bytes_in_any_atom();
     test_named_formats();
     test_atoms();
     test_what_depends_on_the_exchange();
