@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from bolide.binds import Bind, check_path, parse_bind, parse_binds, redirecting
 from bolide.errors import ConfigError
 from bolide.limits import LIMITS
 from bolide.loading import Loading
+from bolide.loggers import Route
 from bolide.logs import LEVELS, LOGGING_CONFIG, Log, configure_logging
 from bolide.loops import check_loop
 from bolide.outlets import open_outlet
@@ -301,8 +301,8 @@ class Config(Loading):
 
     def __post_init__(self, limits: Mapping[str, float] | None) -> None:
         """Check every setting, so that nothing starts half."""
-        self.access_logger: logging.Logger | None = None
-        """Hears of requests, where log_config names it; known once a log is made."""
+        self.access_route: Route | None = None
+        """Takes requests, where log_config sets logging up; known after make_log()."""
         self.notes: list[str] = []
         """What the user should be told at the start."""
         if self.h11_max_incomplete_event_size and self.limit_head is None:
@@ -431,9 +431,11 @@ class Config(Loading):
             outlet=open_outlet(self.log_sink),
         )
         try:
-            log.logger, self.access_logger = configure_logging(self.log_config)
-        except (ImportError, OSError, ValueError, TypeError, KeyError) as error:
-            raise ConfigError("log_config", f"cannot be used: {error}") from None
+            level = None if self.level == LEVELS["info"] else self.level
+            error, self.access_route = configure_logging(self.log_config, level)
+        except (ImportError, OSError, ValueError, TypeError, KeyError) as problem:
+            raise ConfigError("log_config", f"cannot be used: {problem}") from None
+        log.logger = error.logger if error is not None else None
         return log
 
     def _check_processes(self) -> None:

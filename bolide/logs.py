@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -9,6 +10,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from bolide.loggers import ERROR_LOGGERS, Route, Routes, configure, find_route
 from bolide.outlets import Outlet, StandardError
 
 if TYPE_CHECKING:
@@ -31,18 +33,43 @@ LOGGING_CONFIG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "default": {"format": "%(asctime)s %(levelname)-8s %(message)s"},
+        "default": {
+            "()": "bolide.formatters.DefaultFormatter",
+            "fmt": "%(asctime)s %(levelname)-8s %(message)s",
+            "use_colors": None,
+        },
+        "access": {
+            "()": "bolide.formatters.AccessFormatter",
+            "fmt": '%(asctime)s %(client_addr)s - "%(request_line)s" %(status_code)s',
+            "use_colors": None,
+        },
     },
     "handlers": {
-        "default": {"class": "logging.StreamHandler", "formatter": "default"},
+        "default": {
+            "class": "logging.StreamHandler",
+            "formatter": "default",
+            "stream": "ext://sys.stderr",
+        },
+        "access": {
+            "class": "logging.StreamHandler",
+            "formatter": "access",
+            "stream": "ext://sys.stdout",
+        },
     },
     "loggers": {
         "bolide": {"handlers": ["default"], "level": "INFO", "propagate": False},
         "bolide.error": {"level": "INFO"},
+        "bolide.access": {
+            "handlers": ["access"],
+            "level": "INFO",
+            "propagate": False,
+        },
     },
 }
-"""A configuration of Python's logging to begin one's own with. While it is what a
-Config has, and unchanged, logging is not used at all."""
+"""A configuration of Python's logging to begin one's own with, with the formatters and
+handlers that uvicorn's has. While it is what a Config has, and unchanged, logging is
+not set up, and used only where the program has set a logger of bolide's or uvicorn's
+up."""
 
 _OWN_LOGGING = repr(LOGGING_CONFIG)
 
@@ -50,53 +77,11 @@ _COLORS = {50: 41, 40: 31, 30: 33, 20: 32, 10: 36, 5: 34}
 """Of level names, by the numbers of ECMA-48."""
 
 
-def configure_logging(
-    wanted: Any,
-) -> tuple[logging.Logger | None, logging.Logger | None]:
-    """Set Python's logging up; return who hears what is said, and of requests.
-
-    ``wanted`` is as ``Config.log_config``; a file is JSON or YAML by its ending, else
-    as ``logging.config.fileConfig`` reads it. The first is "bolide.error", or
-    "uvicorn.error" where only that is configured; None: logging is not used. The second
-    is "bolide.access" or "uvicorn.access" where one is configured, else None. Raises
-    what logging.config raises.
-    """
+def configure_logging(wanted: Any, level: int | None) -> Routes:
+    """Set Python's logging up, as ``loggers.configure`` does, unless it is ours."""
     if wanted is not None and repr(wanted) == _OWN_LOGGING:
-        return None, None
-    import logging
-    import logging.config
-
-    logging.addLevelName(LEVELS["trace"], "TRACE")
-    named = ""
-    if isinstance(wanted, str):
-        if wanted.endswith((".json", ".yaml", ".yml")):
-            wanted = _read_table(wanted)
-        else:
-            with open(wanted, encoding="utf-8") as file:
-                named = file.read()
-            logging.config.fileConfig(wanted, disable_existing_loggers=False)
-    elif wanted is not None and not isinstance(wanted, dict):
-        logging.config.fileConfig(wanted, disable_existing_loggers=False)
-    if isinstance(wanted, dict):
-        named = " ".join(wanted.get("loggers", {}))
-        logging.config.dictConfig(wanted)
-    is_theirs = "uvicorn" in named and "bolide" not in named
-    access = None
-    for name in ("uvicorn.access", "bolide.access"):
-        if name in named:
-            access = logging.getLogger(name)
-    return logging.getLogger("uvicorn.error" if is_theirs else "bolide.error"), access
-
-
-def _read_table(path: str) -> Any:
-    with open(path, encoding="utf-8") as file:
-        if path.endswith(".json"):
-            import json
-
-            return json.load(file)
-        import yaml
-
-        return yaml.safe_load(file)
+        return Routes(None, None)
+    return configure(wanted, level)
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -132,7 +117,7 @@ class Log:
         self.level = level
         self.tag = ""
         self.logger: logging.Logger | None = None
-        """Takes the lines instead of the outlet."""
+        """Takes the lines instead of the outlet, where logging is set up."""
         self._outlet = outlet or StandardError()
         self._is_json = is_json
         self._is_one_line = is_one_line or self._outlet.is_one_line
@@ -143,14 +128,15 @@ class Log:
     def line(self, level: int, text: str) -> None:
         """Say ``text`` at ``level``, a number of LEVELS, behind the time."""
         if level >= self.level:
-            self._say(level, text, "")
+            self._say(level, text, None)
 
     def exception(self, text: str, error: BaseException) -> None:
-        """Say ``text`` at level error, and below it the traceback of ``error``."""
-        level = LEVELS["error"]
-        if level >= self.level:
-            lines = traceback.format_exception(error)
-            self._say(level, text, "".join(lines).rstrip("\n"))
+        """Say ``text`` at level error, and below it the traceback of ``error``.
+
+        A colon in ``text`` is the end of what is the same each time.
+        """
+        if LEVELS["error"] >= self.level:
+            self._say(LEVELS["error"], text, error)
 
     def failure(self, text: str, cause: BaseException | None) -> None:
         """Say why something failed, with the traceback of ``cause`` if it has one."""
@@ -167,13 +153,43 @@ class Log:
             reason = f"the log's file cannot be opened again: {problem.strerror}"
             self.line(LEVELS["error"], reason)
 
-    def _say(self, level: int, text: str, trace: str) -> None:
+    def _say(self, level: int, text: str, error: BaseException | None) -> None:
+        trace = ""
+        if error is not None:
+            trace = "".join(traceback.format_exception(error)).rstrip("\n")
+        write = functools.partial(self._write, level, text, trace)
+        route = self._route()
+        if route is None:
+            write()
+            return
+        try:
+            route.log(level, *self._as_record(text, trace, error), write)
+        except Exception as problem:
+            # What is wrong with a handler has to be seen, and what it was given.
+            reason = "".join(traceback.format_exception(problem)).rstrip("\n")
+            write()
+            self._write(LEVELS["error"], "a handler of the log failed", reason)
+
+    def _route(self) -> Route | None:
         if self.logger is not None:
+            return Route(self.logger, True)
+        return find_route(ERROR_LOGGERS)
+
+    def _as_record(
+        self, text: str, trace: str, error: BaseException | None
+    ) -> tuple[str, tuple[str, ...], BaseException | None]:
+        """Return message, arguments and exception of a record."""
+        if self._is_one_line:
             whole = f"{self.tag}{text}\n{trace}" if trace else self.tag + text
-            if self._is_one_line:
-                whole = _CONTROL_AND_BREAKS.sub(_escaped, whole)
-            self.logger.log(level, "%s", whole)
-        elif self._is_json:
+            return "%s", (_CONTROL_AND_BREAKS.sub(_escaped, whole),), None
+        kind, colon, about = (self.tag + text).partition(": ")
+        if error is None or not colon:
+            return "%s", (self.tag + text,), error
+        # Whoever groups by message has one group, not one for each request.
+        return kind.replace("%", "%%") + ": %s", (about,), error
+
+    def _write(self, level: int, text: str, trace: str) -> None:
+        if self._is_json:
             self._outlet.write(level, _as_json(level, text, trace))
         else:
             self._outlet.write(level, self._as_text(level, text, trace))

@@ -26,18 +26,21 @@ def severity(level: int) -> int:
     return _SEVERITIES.get(level, 6)
 
 
-class StandardError:
-    """Standard error. A pipe that nobody reads costs lines, which are counted."""
+class _Standard:
+    """A standard stream. A pipe that nobody reads costs lines, which are counted."""
 
     is_one_line = False
+    name = ""
 
     def __init__(self) -> None:
         self.dropped = 0
-        """Pieces of text that were not taken, since one was told of."""
+        """Pieces of text that were not taken, since that was said."""
+        self._is_torn = False
+        """Whether only a part of the last text was taken."""
 
     def write(self, level: int, text: str) -> None:
         """Write whole lines."""
-        stream = sys.stderr
+        stream = getattr(sys, self.name)
         if stream is None:
             return
         try:
@@ -47,9 +50,15 @@ class StandardError:
                 stream.flush()
                 return
             if self.dropped:
-                note = f"{self.dropped} lines were dropped: nobody takes them\n"
-                text, self.dropped = note + text, 0
-            if not _write_pipe(number, text.encode("utf-8", "replace")):
+                text = f"{self.dropped} lines were dropped: nobody takes them\n{text}"
+            if self._is_torn:
+                text = "\n" + text
+            data = text.encode("utf-8", "replace")
+            left = _write_pipe(number, data)
+            if left < len(data):  # the number of those dropped comes first
+                self.dropped = 0
+                self._is_torn = left > 0
+            if left:
                 self.dropped += 1
         except (OSError, ValueError):
             return
@@ -57,26 +66,37 @@ class StandardError:
     def reopen(self) -> None:
         """Do nothing: there is no file."""
 
-    @staticmethod
-    def _pipe() -> int | None:
-        """Return the descriptor of standard error where it is a pipe or a socket."""
-        own = sys.__stderr__
-        if own is None or sys.stderr is not own:
+    def _pipe(self) -> int | None:
+        """Return the descriptor where the stream is a pipe or a socket."""
+        own = getattr(sys, f"__{self.name}__")
+        if own is None or getattr(sys, self.name) is not own:
             return None
-        number = own.fileno()
+        number: int = own.fileno()
         mode = os.fstat(number).st_mode
         return number if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else None
 
 
-def _write_pipe(number: int, data: bytes) -> bool:
-    """Write ``data`` as far as it is taken at once; return whether all of it was."""
+class StandardError(_Standard):
+    """Standard error."""
+
+    name = "stderr"
+
+
+class StandardOutput(_Standard):
+    """Standard output."""
+
+    name = "stdout"
+
+
+def _write_pipe(number: int, data: bytes) -> int:
+    """Write ``data`` as far as it is taken at once; return how much is left."""
     while data:
         poll = select.poll()
         poll.register(number, select.POLLOUT)
         if not poll.poll(0):
-            return False
+            return len(data)
         data = data[os.write(number, data[:PIPE_BUF]) :]
-    return True
+    return 0
 
 
 class File:
@@ -155,7 +175,7 @@ class Journal(_Datagrams):
         )
 
 
-Outlet = StandardError | File | Syslog | Journal
+Outlet = StandardError | StandardOutput | File | Syslog | Journal
 
 
 def open_outlet(sink: Sink) -> Outlet:

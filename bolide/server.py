@@ -16,7 +16,7 @@ from types import FrameType
 
 from bolide import _engine
 from bolide import sockets as listening
-from bolide.access import AccessOutput
+from bolide.access import AccessOutput, probe_access_log
 from bolide.config import Config
 from bolide.draining import every_s, progress
 from bolide.errors import AppError, BindError, ConfigError
@@ -257,6 +257,8 @@ class Server:
             inside = listening.places(listeners, self.config, inside=True)
             self.servers = [listening.Listening.of(listeners)]
             flags = listening.flags_of(listeners)
+            # Now the application has started, and set up the loggers that it wants.
+            engine.log_to(self._open_access_log())
             engine.start(
                 [(s.detach(), f) for s, f in zip(listeners, flags, strict=True)]
             )
@@ -305,7 +307,7 @@ class Server:
     def _open_access_log(self) -> AccessLog | None:
         """Return what the engine writes to; None: nothing. Raises ConfigError."""
         assert self._loop is not None
-        self._access = AccessOutput(self.config, self._loop)
+        self._access = AccessOutput(self.config, self._loop, self.log)
         return self._access.setting
 
     def _engine_settings(self) -> dict[str, object]:
@@ -314,7 +316,7 @@ class Server:
         settings["tallies"], settings["seat"] = self.tallies.memory, self.seat
         seen_by = Observers(self.config, self.tallies, self.seat, self.log)
         self._observers, settings["watch_fd"] = seen_by, seen_by.watch_fd
-        settings["access_log"] = self._open_access_log()
+        probe_access_log(self.config)
         settings["log"] = self.log.line
         settings["log_exception"] = self.log.exception
         settings["max_requests"] = self.config.draw_max_requests()
@@ -433,7 +435,8 @@ class Server:
                 LEVELS["error"], f"the application's shutdown failed: {error}"
             )
         finally:
-            engine.close()
+            with self._access.reading() if self._access else contextlib.nullcontext():
+                engine.close()
             if self._owns_process:
                 self._bound_leftovers()
         self.log.line(LEVELS["info"], "stopped")

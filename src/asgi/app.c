@@ -7,6 +7,8 @@
  * constructor of the Task. */
 #include "asgi/app.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/callable.h"
 #include "asgi/raise.h"
 #include "asgi/receive.h"
@@ -32,13 +34,22 @@ is_silent(CallObject *call, PyObject *exc)
  * KeyboardInterrupt and SystemExit leave the loop behind the Task's back, after the
  * answer was written (ASGI E50): out of the Task they would go first. */
 static void
-app_failed(CallObject *call, PyObject *exc)
+app_failed(CallObject *call, PyObject *scope, PyObject *exc)
 {
     if (raise_is_exit(exc))
         host_interrupt(call->host, exc);
     else if (!is_silent(call, exc))
-        host_log_exception(call->host, "Exception in ASGI application", exc);
+        host_log_exception(call->host, "Exception in ASGI application", scope, exc);
     call_end(call, ERR_APP_FAILED);
+}
+
+/* What the application was called with; borrowed from the awaitable of the call. */
+static PyObject *
+call_scope(PyObject *aw)
+{
+    PyObject *scope = PyAwaitable_GetValue(aw, 1);
+    assert(scope != NULL);
+    return scope;
 }
 
 static int
@@ -47,7 +58,7 @@ on_error(PyObject *aw, PyObject *exc)
     CallObject *call = callable_call(aw);
     if (call == NULL)
         return -2;
-    app_failed(call, exc);
+    app_failed(call, call_scope(aw), exc);
     /* A Task that was cancelled has to look so. */
     bool is_ended = PyErr_GivenExceptionMatches(exc, PyExc_GeneratorExit) ||
                     PyErr_GivenExceptionMatches(exc, call->host->st->CancelledError);
@@ -62,7 +73,7 @@ on_result(PyObject *aw, PyObject *Py_UNUSED(result))
         return -2;
     const char *complaint = call->kind->missing(call);
     if (complaint != NULL)
-        host_log(call->host, HOST_ERROR, slice_of(complaint));
+        host_complain(call->host, complaint, call_scope(aw));
     call_end(call, ERR_APP_INCOMPLETE);
     return 0;
 }
@@ -78,7 +89,7 @@ call_app(CallObject *call, PyObject *scope, PyObject *receive, PyObject *send)
     if (coro == NULL)
         return NULL;
     PyObject *aw = PyAwaitable_NewWithState(host->st->awaitables);
-    if (aw != NULL && (PyAwaitable_SaveValues(aw, 1, call) < 0 ||
+    if (aw != NULL && (PyAwaitable_SaveValues(aw, 2, call, scope) < 0 ||
                        PyAwaitable_AddAwait(aw, coro, on_result, on_error) < 0))
         Py_CLEAR(aw);
     Py_DECREF(coro);
@@ -102,7 +113,7 @@ start(CallObject *call, PyObject *scope, PyObject *receive, PyObject *send)
     if (task == NULL) {
         PyObject *exc = raise_take();
         if (!list_is_empty(&call->link))
-            app_failed(call, exc);
+            app_failed(call, scope, exc);
         Py_DECREF(exc);
         return;
     }

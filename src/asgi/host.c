@@ -2,8 +2,11 @@
 /* asgi/host.c — see host.h for the contract. */
 #include "asgi/host.h"
 
-#include "asgi/raise.h"
+#include <assert.h> /* assert */
+
+#include "asgi/about.h"
 #include "asgi/call.h"
+#include "asgi/raise.h"
 #include "base/narrow.h"
 
 static int
@@ -233,14 +236,36 @@ host_log(struct host *host, enum host_level level, struct slice line)
 }
 
 void
-host_log_exception(struct host *host, const char *message, PyObject *exc)
+host_complain(struct host *host, const char *message, PyObject *scope)
 {
+    PyObject *before = raise_take();
+    PyObject *text = about_request(host->st, message, scope);
+    Py_ssize_t len;
+    const char *utf8 = text != NULL ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
+
+    if (utf8 == NULL)
+        PyErr_Clear(); /* a method that is no text, or no memory */
+    host_log(host, HOST_ERROR,
+             utf8 != NULL ? slice_new(utf8, (size_t)len) : slice_of(message));
+    Py_XDECREF(text);
+    raise_again(before);
+}
+
+void
+host_log_exception(struct host *host, const char *message, PyObject *scope,
+                   PyObject *exc)
+{
+    assert(!PyErr_Occurred());
     if (host->log_exception == NULL)
         return;
     PyObject *log = Py_NewRef(host->log_exception);
-    PyObject *result = PyObject_CallFunction(log, "sO", message, exc);
+    PyObject *text = scope != NULL ? about_request(host->st, message, scope)
+                                   : PyUnicode_FromString(message);
+    PyObject *result =
+        text != NULL ? PyObject_CallFunctionObjArgs(log, text, exc, NULL) : NULL;
     if (result == NULL)
         host_unraisable(host, log);
+    Py_XDECREF(text);
     Py_XDECREF(result);
     Py_DECREF(log);
 }

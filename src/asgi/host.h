@@ -123,9 +123,13 @@ void host_cancel_running(struct host *host);
  * own errors go to sys.unraisablehook. */
 void host_log(struct host *host, enum host_level level, struct slice line);
 
-/* Gives `exc` with its traceback to the log_exception callable.  No exception may be
- * set. */
-void host_log_exception(struct host *host, const char *message, PyObject *exc);
+/* Gives `exc` with its traceback to the log_exception callable, and `message` with what
+ * about_request says of `scope`; NULL: of no request.  No exception may be set. */
+void host_log_exception(struct host *host, const char *message, PyObject *scope,
+                        PyObject *exc);
+
+/* Says `message` about the request of `scope` at HOST_ERROR, as host_log does. */
+void host_complain(struct host *host, const char *message, PyObject *scope);
 
 /* Has `exc`, KeyboardInterrupt or SystemExit, leave the event loop. */
 void host_interrupt(struct host *host, PyObject *exc);

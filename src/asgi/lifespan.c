@@ -228,7 +228,7 @@ end_unanswered(LifespanObject *self, PyObject *exc)
                                     exc);
     if (self->mode == LIFESPAN_ON) {
         if (exc != NULL)
-            host_log_exception(host, "Exception in ASGI lifespan", exc);
+            host_log_exception(host, "Exception in ASGI lifespan", NULL, exc);
         set_failure(self, text, exc);
     } else if (text != NULL) {
         Py_ssize_t len;
@@ -255,7 +255,7 @@ end_with(LifespanObject *self, PyObject *exc)
     if (phase == PHASE_STARTING) {
         end_unanswered(self, exc);
     } else if (exc != NULL && !self->has_failed) {
-        host_log_exception(self->host, "Exception in ASGI lifespan", exc);
+        host_log_exception(self->host, "Exception in ASGI lifespan", NULL, exc);
         if (phase == PHASE_STOPPING) {
             PyObject *text =
                 PyUnicode_FromFormat("the application's shutdown raised %R", exc);

@@ -70,3 +70,15 @@ access_check_format(PyObject *mod, PyObject *text)
     format_free(format);
     Py_RETURN_NONE;
 }
+
+PyObject *
+access_format(PyObject *Py_UNUSED(mod), PyObject *name)
+{
+    Py_ssize_t len;
+    const char *utf8 = PyUnicode_AsUTF8AndSize(name, &len);
+
+    if (utf8 == NULL)
+        return NULL;
+    struct slice text = format_text(slice_new(utf8, (size_t)len));
+    return PyUnicode_FromStringAndSize(text.ptr, (Py_ssize_t)text.len);
+}

@@ -17,4 +17,7 @@ MUST_USE int access_read(PyObject *given, struct access_config *out);
 /* check_access_format(text): raises ValueError with the reason where it is no format. */
 PyObject *access_check_format(PyObject *mod, PyObject *text);
 
+/* access_format(name): the text of a format that has a name, else the argument itself. */
+PyObject *access_format(PyObject *mod, PyObject *name);
+
 #endif

@@ -438,16 +438,25 @@ read_inside(struct config *config, PyObject *mapping)
 }
 
 int
+config_set_access(struct config *config, PyObject *given)
+{
+    format_free(config->server.access.format);
+    config->server.access.format = NULL;
+    Py_XSETREF(config->access, Py_NewRef(given));
+    return access_read(given, &config->server.access);
+}
+
+int
 config_read(module_state *st, struct config *config, PyObject *mapping)
 {
     for (size_t i = 0; i < COUNT(numbers); i++) {
         if (read_number(config, mapping, &numbers[i]) < 0)
             return -1;
     }
-    config->access = get(mapping, "access_log");
-    if (config->access == NULL ||
-        access_read(config->access, &config->server.access) < 0 ||
-        read_fd(mapping, "watch_fd", &config->server.watch_fd) < 0)
+    PyObject *access = get(mapping, "access_log");
+    int err = access != NULL ? config_set_access(config, access) : -1;
+    Py_XDECREF(access);
+    if (err < 0 || read_fd(mapping, "watch_fd", &config->server.watch_fd) < 0)
         return -1;
     for (size_t i = 0; i < COUNT(flags); i++) {
         bool *member = (bool *)((char *)config + flags[i].offset);

@@ -32,6 +32,10 @@ struct config {
  * the key: KeyError when it is missing, TypeError or ValueError; or TLSError. */
 MUST_USE int config_read(module_state *st, struct config *config, PyObject *mapping);
 
+/* Takes the access log as access_read does, in place of what there is; the mapping's
+ * "access_log" goes the same way.  0, or -1 with TypeError or ValueError. */
+MUST_USE int config_set_access(struct config *config, PyObject *given);
+
 /* Drops what config_read took; fine after a failure and twice. */
 void config_clear(struct config *config);
 

@@ -98,6 +98,9 @@ static PyMethodDef module_methods[] = {
     {"check_access_format", access_check_format, METH_O,
      "check_access_format($module, text, /)\n--\n\n"
      "Raises ValueError with the reason where `text` is no format."},
+    {"access_format", access_format, METH_O,
+     "access_format($module, name, /)\n--\n\n"
+     "Returns the text of a format that has a name, else the argument itself."},
     {NULL, NULL, 0, NULL},
 };
 

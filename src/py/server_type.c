@@ -164,6 +164,22 @@ server_shutdown(PyObject *op, PyObject *Py_UNUSED(ignored))
     return check_ready(self) < 0 ? NULL : lifespan_shutdown(self->lifespan);
 }
 
+static PyObject *
+server_log_to(PyObject *op, PyObject *access_log)
+{
+    ServerObject *self = (ServerObject *)op;
+
+    if (check_ready(self) < 0)
+        return NULL;
+    if (self->server != NULL || self->host.is_stopping) {
+        PyErr_SetString(PyExc_RuntimeError, "the Server was started before");
+        return NULL;
+    }
+    if (config_set_access(&self->config, access_log) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 static int
 listen_on(ServerObject *self, PyObject *listeners)
 {
@@ -490,6 +506,9 @@ PyDoc_STRVAR(
 static PyMethodDef server_methods[] = {
     {"startup", server_startup, METH_NOARGS,
      "startup($self, /)\n--\n\nWaits for the application's lifespan startup."},
+    {"log_to", server_log_to, METH_O,
+     "log_to($self, access_log, /)\n--\n\n"
+     "Has the access log of start() in this place, in place of config's."},
     {"start", server_start, METH_O,
      "start($self, listeners, /)\n--\n\n"
      "Takes over bound, listening descriptors and begins to serve."},

@@ -199,8 +199,8 @@ share_line(struct reading *r)
     return tail <= FORMAT_LINE_BYTES ? 0 : no_format(r, "its lines are too long");
 }
 
-static struct slice
-text_of(struct slice given)
+struct slice
+format_text(struct slice given)
 {
     for (size_t i = 0; i < COUNT(named); i++) {
         if (slice_equal(given, slice_of(named[i].name)))
@@ -213,7 +213,7 @@ int
 format_new(struct slice given, bool colors, struct format **out,
            char why[FORMAT_WHY_BYTES])
 {
-    struct slice text = text_of(given);
+    struct slice text = format_text(given);
     struct reading r = {.why = why};
     int err;
 

@@ -39,6 +39,9 @@ struct format; /* immutable once made */
 MUST_USE int format_new(struct slice text, bool colors, struct format **out,
                         char why[FORMAT_WHY_BYTES]);
 
+/* The text that `given` is the name of, static, or `given` itself. */
+struct slice format_text(struct slice given);
+
 /* Frees; NULL is fine. */
 void format_free(struct format *format);
 

@@ -215,6 +215,12 @@ def fill(command, path, times):
             assert read_all(sock).count(b"hello") == 100
 
 
+def dropped_lines(command):
+    """Return how many lines of the access log a command that has ended has reported."""
+    reports = re.findall(r"access log: (\d+) lines were dropped", command.err.rest())
+    return sum(map(int, reports))
+
+
 def test_a_reader_that_stops_costs_lines_and_no_request():
     words = ("--limit-access-log", "65536", "--metrics-path", "/metrics")
     with serve("hello", *words) as command:
@@ -232,6 +238,7 @@ def test_a_reader_that_stops_costs_lines_and_no_request():
         lines = command.out.rest().splitlines()
         assert command.wait() == 0
         assert 100 < len(lines) < 4000
+        assert len(lines) + dropped_lines(command) == 4000
         assert all(x.endswith('x HTTP/1.1" 200 5') for x in lines)
 
 
@@ -241,7 +248,23 @@ def test_a_stop_waits_only_a_little_for_a_reader():
         began = time.monotonic()
         assert command.stop() == 0
         assert time.monotonic() - began < 10
-        assert "access log: the last " in command.err.line_with("are dropped")
+        lines = command.out.rest().splitlines()
+        assert len(lines) + dropped_lines(command) == 1000
+        assert len(lines) > 100
+
+
+@pytest.mark.parametrize("words", [(), ("--limit-access-log", "65536")])
+def test_each_line_is_written_or_reported_once(words):
+    """However often the reader stops, and at the end of the server too."""
+    with serve("hello", "--workers", "1", *words) as command:
+        for _ in range(3):
+            fill(command, "/fill", 1000)
+            command.out.line_with("/fill")
+            command.out.count("/fill")
+        fill(command, "/fill", 3000)
+        assert command.stop() == 0
+        lines = command.out.rest().splitlines()
+        assert len(lines) + dropped_lines(command) == 6000
 
 
 def test_a_full_disk_costs_lines_and_no_request():
