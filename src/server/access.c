@@ -188,10 +188,10 @@ access_log_write(struct access_log *log, uint64_t now_ms)
 }
 
 void
-access_log_end_turn(struct access_log *log, uint64_t now_ms)
+access_log_end_turn(struct access_log *log, struct clock *clock)
 {
     if (log->is_prompt && log->piece != NULL)
-        hand_over(log, now_ms);
+        hand_over(log, clock_ms(clock));
 }
 
 uint64_t

@@ -51,7 +51,7 @@ void access_log_write(struct access_log *log, uint64_t now_ms);
 
 /* The end of a turn: on a terminal, what waits is handed to the thread, so that a line stands
  * where its reader looks for it. */
-void access_log_end_turn(struct access_log *log, uint64_t now_ms);
+void access_log_end_turn(struct access_log *log, struct clock *clock);
 
 /* When access_log_write is due; TIMER_NEVER when nothing waits. */
 uint64_t access_log_due_ms(const struct access_log *log);

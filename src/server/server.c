@@ -482,7 +482,7 @@ server_end_turn(struct server *server)
     tally_set(server->tally, TALLY_CONNECTIONS, server->turn.nconns);
     tally_set(server->tally, TALLY_TURN_BEGAN, 0);
     if (server->access != NULL)
-        access_log_end_turn(server->access, server->turn.service.clock.ms);
+        access_log_end_turn(server->access, &server->turn.service.clock);
     look_whether_done(server);
     look_whether_full(server);
 }
