@@ -49,6 +49,7 @@
     ERR(TOO_MANY_FIELDS, "more fields than the limit")                                 \
     ERR(HOST_MISSING, "no Host field")                                                 \
     ERR(HOST_REPEATED, "more than one Host field")                                     \
+    ERR(HOST_DIFFERENT, "a Host field that names another host than :authority")        \
     ERR(HOST_MALFORMED, "a malformed Host field")                                      \
     ERR(CONTENT_LENGTH, "a malformed Content-Length")                                  \
     ERR(CONTENT_LENGTH_REPEATED, "more than one Content-Length field")                 \

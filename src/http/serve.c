@@ -20,9 +20,27 @@ count(struct service *service, const struct stream *s)
     tally_add(tally, TALLY_BUCKET + tally_bucket(ns), 1);
 }
 
+static void
+on_close(struct stream *s, int why)
+{
+    (void)s;
+    (void)why;
+}
+
+/* Of a head that is refused; nothing else is ever called. */
+static const struct stream_handler nobody = {.on_close = on_close};
+
+void
+serve_refused(struct stream *s)
+{
+    s->handler = &nobody;
+}
+
 void
 serve_end(struct service *service, const struct stream *s)
 {
+    if (UNLIKELY(s->handler == &nobody))
+        return;
     if (UNLIKELY(!serve_is_app(service, s))) {
         tally_add(service->tally, TALLY_OWN, 1);
         return;

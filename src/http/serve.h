@@ -41,6 +41,10 @@ serve_begin(struct service *service, struct stream *s, const struct http_head *h
     }
 }
 
+/* `s` begins with a head that is refused: no handler learns of it, and it is no request for
+ * the access log, max_requests and the metrics of requests, in any protocol. */
+void serve_refused(struct stream *s);
+
 /* `s` has become a tunnel. */
 static inline void
 serve_tunnel(struct service *service)

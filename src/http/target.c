@@ -192,6 +192,35 @@ target_is_host(struct slice host)
     return host.len == 0 || check_host(host, &port);
 }
 
+/* `host` without a port that the scheme has anyway. */
+static struct slice
+without_own_port(struct slice host, struct slice own)
+{
+    struct slice port = {"", 0};
+
+    if (!check_host(host, &port) || (port.len > 0 && !slice_equal(port, own)))
+        return host;
+    struct slice name = slice_first(host, host.len - port.len);
+    bool has_colon = name.len > 0 && name.ptr[name.len - 1] == ':';
+    return slice_first(name, name.len - has_colon);
+}
+
+bool
+target_is_same_host(struct slice a, struct slice b, bool https)
+{
+    struct slice own = https ? slice_of("443") : slice_of("80");
+
+    a = without_own_port(a, own);
+    b = without_own_port(b, own);
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++) {
+        if (byte_lower((uint8_t)a.ptr[i]) != byte_lower((uint8_t)b.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
 /* ---- Targets -------------------------------------------------------------------- */
 
 /* Whether "?", "#" or a backslash is in `s`. */

@@ -28,4 +28,9 @@ bool target_is_plain(struct slice raw);
  * within 16 bits, which may be empty; no user info). */
 bool target_is_host(struct slice host);
 
+/* Whether two hosts, each valid and not empty, name the same authority of an https (or
+ * http) URI: their case does not count, and a port that is empty or the scheme's own is as
+ * good as none (RFC 9110 4.2.3). */
+bool target_is_same_host(struct slice a, struct slice b, bool https);
+
 #endif

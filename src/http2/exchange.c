@@ -328,14 +328,15 @@ start(struct h2_session *h, struct h2_exchange *x, const struct http_head *head,
         .version = HTTP_2,
         .body_promised = HTTP_LENGTH_NONE,
     };
-    serve_begin(service, &x->stream, head, x->note);
     if (err == 0 && most != 0 && head->content_length != HTTP_LENGTH_NONE &&
         head->content_length > most)
         err = ERR_BODY_TOO_LARGE;
     if (err != 0) {
+        serve_refused(&x->stream);
         h2_exchange_break(x, err);
         return;
     }
+    serve_begin(service, &x->stream, head, x->note);
     err = x->stream.handler->on_request(&x->stream, head);
     if (err != 0)
         stream_fail(&x->stream, err);

@@ -184,8 +184,9 @@ conclude_host(struct http_head *head, struct findings *found)
     if (!target_is_host(found->authority))
         return ERR_HOST_MALFORMED;
     if (found->host != NULL) {
-        if (!slice_equal(found->host->value, found->authority))
-            return ERR_HOST_REPEATED;
+        bool https = slice_equal_folded(found->scheme, slice_of("https"));
+        if (!target_is_same_host(found->host->value, found->authority, https))
+            return ERR_HOST_DIFFERENT;
         if (found->cookie != NULL && found->cookie > found->host)
             found->cookie--;
         remove_field(head, found->host);

@@ -39,7 +39,7 @@ void h2_request_clear(struct h2_request *r);
  *
  * Returns 0, r->err, or
  *   ERR_TARGET, ERR_SCHEME, ERR_METHOD_UNKNOWN, ERR_METHOD_REFUSED, ERR_HOST_MALFORMED,
- *   ERR_HOST_REPEATED (also a host that is not :authority), ERR_CONTENT_LENGTH,
+ *   ERR_HOST_REPEATED, ERR_HOST_DIFFERENT (RFC 9113 8.3.1), ERR_CONTENT_LENGTH,
  *   ERR_EXPECTATION, ERR_PROTOCOL_UNKNOWN (RFC 8441), ERR_TOO_MANY_FIELDS, ERR_NOMEM;
  * method and target are filled in even so, as far as they came. */
 MUST_USE int h2_request_head(const struct h2_request *r, struct http_head *head,

@@ -420,6 +420,8 @@ void *
 h2_begin_upgraded(struct wire *wire, const struct http_head *head,
                   struct slice settings)
 {
+    const uint64_t read_due_ms = wire->read_due_ms;
+    const bool wants_read = wire->wants_read;
     struct h2_session *h = begin(wire);
     bool is_head = slice_equal(head->method, slice_of("HEAD"));
 
@@ -429,6 +431,8 @@ h2_begin_upgraded(struct wire *wire, const struct http_head *head,
                                  is_head, NULL) != 0 ||
         h2_exchange_begin_upgraded(h, head) != 0) {
         fini(wire, h, ERR_NOMEM);
+        wire->read_due_ms = read_due_ms; /* HTTP/1 goes on */
+        wire->wants_read = wants_read;
         return NULL;
     }
     return h;

@@ -44,7 +44,8 @@ extern const struct protocol h2_protocol;
 
 /* As h2_protocol.begin, behind an answer 101 (RFC 7540 3.2): `head` is the request that
  * asked for it, without a body, and `settings` its HTTP2-Settings, decoded.  Its exchange
- * begins before this returns.  NULL when there is no memory, or the settings are none. */
+ * begins before this returns.  NULL when there is no memory, or the settings are none: then
+ * `wire` is as it was, and the request is served over HTTP/1.1. */
 void *h2_begin_upgraded(struct wire *wire, const struct http_head *head,
                         struct slice settings);
 

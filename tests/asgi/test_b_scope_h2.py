@@ -42,6 +42,24 @@ def test_B33_a_host_stands_in_for_the_authority():
     assert [tuple(f) for f in scope["headers"]] == [(b"host", b"b"), (b"x-a", b"1")]
 
 
+@pytest.mark.parametrize("host", ["A", "a:80", "A:80", "a:"])
+def test_B33_a_host_beside_the_authority_is_compared_normalized(host):
+    """RFC 9113 8.3.1, RFC 9110 4.2.3."""
+    scope = scope_of([*head(), ("host", host)])
+    assert [tuple(f) for f in scope["headers"]] == [(b"host", b"a")]
+
+
+@pytest.mark.parametrize("host", ["b", "a:443", "a:8080"])
+def test_B33_another_host_beside_the_authority_is_400(host):
+    async def app(scope, receive, send):
+        raise AssertionError
+
+    with Serving(app) as serving, talk(serving) as client:
+        stream = client.finish(client.ask([*head(), ("host", host)]))
+        assert stream.status == 400
+        assert b"names another host than :authority" in stream.body
+
+
 def test_the_crumbs_of_a_cookie_are_one_field():
     crumbs = [("cookie", "a=1"), ("x-a", "1"), ("cookie", "b=2"), ("cookie", "c=3")]
     scope = scope_of([*head(), *crumbs])

@@ -137,6 +137,11 @@ test_fields(void)
           "x-b", "2");
     CHECK("a host of the same", 0, "host: a\nx-a: 1\n", PSEUDO("GET", "/"), "host", "a",
           "x-a", "1");
+    CHECK("a host in another case", 0, "host: a\n", PSEUDO("GET", "/"), "host", "A");
+    CHECK("a host with the scheme's port", 0, "host: a\n", PSEUDO("GET", "/"), "host",
+          "a:80");
+    CHECK("an authority with it", 0, "host: A:443\n", ":method", "GET", ":scheme",
+          "https", ":authority", "A:443", ":path", "/", "host", "a");
     CHECK("a host behind cookies", 0, "host: a\ncookie: a; b\nx: 1\n",
           PSEUDO("GET", "/"), "cookie", "a", "host", "a", "x", "1", "cookie", "b");
     CHECK("a host in front of them", 0, "host: a\nx: 1\ncookie: a; b; c\n",
@@ -151,7 +156,8 @@ test_fields(void)
 static void
 test_what_is_refused(void)
 {
-    CHECK("another host", ERR_HOST_REPEATED, "", PSEUDO("GET", "/"), "host", "b");
+    CHECK("another host", ERR_HOST_DIFFERENT, "", PSEUDO("GET", "/"), "host", "b");
+    CHECK("another port", ERR_HOST_DIFFERENT, "", PSEUDO("GET", "/"), "host", "a:443");
     /* Its bytes are those of a host: newer nghttp2 lets no others through to here. */
     CHECK("a host that is none", ERR_HOST_MALFORMED, "", PSEUDO("GET", "/"), "host",
           "a:x");

@@ -293,6 +293,50 @@ test_a_failure_is_an_answer_or_a_reset(void)
     end();
 }
 
+static void
+test_a_refused_head_is_no_request(void)
+{
+    begin();
+    fake.service.limits.body_bytes = 4;
+    H2_PUT_HEADERS(&script, 1, H2_GET "\0\6expect\1x", true);
+    H2_PUT_HEADERS(&script, 3,
+                   H2_POST "\x0f\x0d\1"
+                           "5",
+                   false);
+    feed();
+    is(app.nrequests, 0, "no handler learns of it");
+    is(fake.service.nrequests, 0, "nor counts it");
+    is(tally_get(&fake.tally, TALLY_RUNNING), 0, "nothing runs");
+    is(tally_get(&fake.tally, TALLY_DONE_4), 0, "nothing has been answered");
+    is(tally_get(&fake.tally, TALLY_OWN), 0, "by the engine neither");
+    is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 1, "but a peer is");
+    is(h2_look(&fake, NGHTTP2_HEADERS, 3).frames, 1, "so is the other");
+    is(fake.service.h2_streams.ntaken, 0, "both are over");
+    end();
+}
+
+static void
+test_an_upgrade_that_fails_leaves_the_wire_as_it_was(void)
+{
+    const struct http_head head = {.method = slice_of("GET"), .target = slice_of("/")};
+
+    memset(&app, 0, sizeof app);
+    ok(fake_init(&fake, &handler, &app), "HTTP/1");
+    for (int i = 0; i < 2; i++) {
+        fake.wire.read_due_ms =
+            i == 0 ? TIMER_NEVER : clock_due(&fake.service.clock, 7);
+        fake.wire.wants_read = i == 0;
+        const uint64_t due_ms = fake.wire.read_due_ms;
+        ok(h2_begin_upgraded(&fake.wire, &head, H2_LITERAL("\0\0\0")) == NULL,
+           "three bytes are no settings");
+        ok(fake.wire.read_due_ms == due_ms, "the deadline is HTTP/1's");
+        is(fake.wire.wants_read, i == 0, "so is what is read");
+        is(fake.wire.out.bytes, 0, "nothing was written");
+    }
+    is(app.nrequests, 0, "nor begun");
+    fake_fini(&fake);
+}
+
 int
 main(void)
 {
@@ -305,6 +349,8 @@ main(void)
     test_a_reset_is_a_close();
     test_the_end_of_the_connection_is_heard();
     test_deadlines();
+    test_an_upgrade_that_fails_leaves_the_wire_as_it_was();
+    test_a_refused_head_is_no_request();
     test_a_drain_ends_behind_the_last_stream();
     test_a_tunnel();
     test_trailers_and_interim_heads();

@@ -224,11 +224,42 @@ test_plain_is_what_decoding_leaves_alone(void)
     is(nwrong, 0, "every byte at every place of 0 to 40");
 }
 
+static void
+test_hosts_are_compared_as_rfc_9110_normalizes_them(void)
+{
+    static const struct {
+        const char *a, *b;
+        bool http, https; /* whether they are the same */
+    } pairs[] = {
+        {"a", "a", true, true},
+        {"Example.COM", "eXample.com", true, true},
+        {"a", "b", false, false},
+        {"a", "a:", true, true},
+        {"a:80", "a", true, false},
+        {"a", "a:443", false, true},
+        {"a:80", "a:443", false, false},
+        {"a:8080", "A:8080", true, true},
+        {"a:8", "a:80", false, false},
+        {"[::1]", "[::1]:80", true, false},
+        {"[::1]:443", "[::1]:", false, true},
+        {"[::80]", "[::]", false, false},
+    };
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        struct slice a = slice_of(pairs[i].a), b = slice_of(pairs[i].b);
+        is(target_is_same_host(a, b, false), pairs[i].http, "%s, %s", a.ptr, b.ptr);
+        is(target_is_same_host(b, a, false), pairs[i].http, "the other way round");
+        is(target_is_same_host(a, b, true), pairs[i].https, "https: %s, %s", a.ptr,
+           b.ptr);
+        is(target_is_same_host(b, a, true), pairs[i].https, "the other way round");
+    }
+}
+
 int
 main(void)
 {
     test_targets();
     test_hosts();
+    test_hosts_are_compared_as_rfc_9110_normalizes_them();
     test_decoding();
     test_plain_is_what_decoding_leaves_alone();
     return tap_done();

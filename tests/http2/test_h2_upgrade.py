@@ -1,5 +1,6 @@
 """How a connection comes to HTTP/2: by ALPN, prior knowledge, or Upgrade: h2c."""
 
+import asyncio
 import contextlib
 
 import pytest
@@ -63,6 +64,18 @@ def test_a_request_that_asks_is_answered_over_http_2():
             raw.until(lambda: raw.body(3))
             assert raw.body(3) == b"2 GET /"
     assert seen[0] == [(b"host", b"a"), (b"x-a", b"1")]
+
+
+def test_settings_that_are_none_leave_http_1_1_its_deadlines():
+    """RFC 7540 3.2: a server may ignore the field and answer as if it was not there."""
+
+    async def app(scope, receive, send):
+        await asyncio.sleep(1)
+        await answer(send, scope["http_version"].encode())
+
+    with Serving(app, h2c_upgrade=True, timeout_keep_alive=0.2) as serving:
+        got = serving.ask("/", UPGRADE + "HTTP2-Settings: AAAA\r\n")
+        assert (got.status, got.body) == (200, b"1.1")
 
 
 def test_its_settings_hold():
