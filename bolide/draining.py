@@ -19,11 +19,10 @@ def every_s() -> float:
 
 def progress(workers: Iterable[Numbers], left_s: float) -> str:
     """Return what ``workers`` still do, as a line; "" when nothing runs."""
-    running = websockets = 0
+    requests = websockets = 0
     for numbers in workers:
-        running += numbers["running"]
+        requests += numbers["running"]
         websockets += numbers["websockets"]
-    requests = max(0, running - websockets)
     parts = [
         _count(requests, "request"),
         _count(websockets, "websocket"),

@@ -43,7 +43,14 @@ class Watchdog:
         self._view = tallies.view
         self._at = {
             name: tallies.index(seat, name)
-            for name in ("turns", "turn_began", "running", "watch_sleeps", "blocked")
+            for name in (
+                "turns",
+                "turn_began",
+                "running",
+                "websockets",
+                "watch_sleeps",
+                "blocked",
+            )
         }
         self._log = log
         self._ended = threading.Event()
@@ -90,7 +97,7 @@ class Watchdog:
             before = time.monotonic_ns()
             turns = self._get("turns")
             is_quiet = turns == seen and not self._get("turn_began") and not self._asked
-            if is_quiet and not self._get("running"):
+            if is_quiet and not self._get("running") and not self._get("websockets"):
                 return turns
             # Requests that wait for the peer, as WebSockets do, are looked at less.
             step = min(step * 2, max(self._limit, shortest)) if is_quiet else shortest

@@ -2,6 +2,8 @@
 /* http/serve.c — see serve.h for the contract. */
 #include "http/serve.h"
 
+#include <assert.h> /* assert */
+
 static void
 count(struct service *service, const struct stream *s)
 {
@@ -9,12 +11,14 @@ count(struct service *service, const struct stream *s)
     unsigned class = s->status / 100u;
 
     tally_add(tally, TALLY_DONE + (class < 5 ? class : 5), 1);
-    tally_add(tally, TALLY_RUNNING, (uint64_t)-1);
     /* A tunnel's time is its user's own. */
     if (UNLIKELY(s->is_tunnel)) {
+        assert(tally_get(tally, TALLY_WEBSOCKETS) > 0);
         tally_add(tally, TALLY_WEBSOCKETS, (uint64_t)-1);
         return;
     }
+    assert(tally_get(tally, TALLY_RUNNING) > 0);
+    tally_add(tally, TALLY_RUNNING, (uint64_t)-1);
     uint64_t ns = clock_last_ns(&service->clock) - s->started_ns;
     tally_add(tally, TALLY_LATENCY_NS, ns);
     tally_add(tally, TALLY_BUCKET + tally_bucket(ns), 1);

@@ -45,11 +45,13 @@ serve_begin(struct service *service, struct stream *s, const struct http_head *h
  * the access log, max_requests and the metrics of requests, in any protocol. */
 void serve_refused(struct stream *s);
 
-/* `s` has become a tunnel. */
+/* A request of the application's has become a tunnel, a WebSocket: it is counted as that,
+ * and is no request that runs any more. */
 static inline void
 serve_tunnel(struct service *service)
 {
     tally_add(service->tally, TALLY_WEBSOCKETS, 1);
+    tally_add(service->tally, TALLY_RUNNING, (uint64_t)-1);
 }
 
 /* `s` is over: counts it and has its line written to the access log. */

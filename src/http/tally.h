@@ -33,7 +33,7 @@
     T(STOPPING, "stopping")         /* 1: a stop has begun */                          \
     T(CONNECTIONS, "connections")   /* open now */                                     \
     T(WEBSOCKETS, "websockets")     /* open now */                                     \
-    T(RUNNING, "running")           /* requests that run now */                        \
+    T(RUNNING, "running")           /* requests that run now; not WebSockets */        \
     T(LAG_MAX, "lag_max")           /* ns; the longest so far */                       \
     T(GC_MAX, "gc_max")             /* ns; the longest pause so far */                 \
     T(TURN_BEGAN, "turn_began")     /* ns by CLOCK_MONOTONIC; 0: no turn runs */       \

@@ -125,9 +125,9 @@ def read_terminal(fd, end):
 @pytest.mark.parametrize(
     ("running", "websockets", "left", "line"),
     [
-        (15, 3, 8.2, "draining: 12 requests, 3 websockets, 8 s left"),
+        (12, 3, 8.2, "draining: 12 requests, 3 websockets, 8 s left"),
         (1, 0, 1, "draining: 1 request, 1 s left"),
-        (1, 1, 0.2, "draining: 1 websocket, 0 s left"),
+        (0, 1, 0.2, "draining: 1 websocket, 0 s left"),
         (0, 0, 5, ""),
         (2, 0, -3, "draining: 2 requests, 0 s left"),
     ],

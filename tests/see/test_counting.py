@@ -1,10 +1,13 @@
 """What a server counts of its requests, connections, bytes and pauses."""
 
+import asyncio
 import gc
+import threading
 import time
 
 from serving import DEADLINE_S, Serving, answer, read_answer, read_until, request
 from socketing import CLOSE, CONNECT, frame, handshake
+from talking_h2 import talk
 
 
 async def app(scope, receive, send):
@@ -70,10 +73,42 @@ def test_what_runs_and_stays_open_is_counted_down_again():
     with Serving(app) as serving, serving.connect() as sock:
         sock.sendall(handshake())
         read_until(sock, b"\r\n\r\n")
-        numbers = settled(serving, websockets=1, running=1, connections=1)
+        numbers = settled(serving, websockets=1, running=0, connections=1)
         assert numbers["done_1xx"] == 0
         sock.sendall(frame(CLOSE))
         settled(serving, websockets=0, running=0, done_1xx=1)
+
+
+def test_a_websocket_is_a_running_request_until_it_is_accepted():
+    go = threading.Event()
+
+    async def waits(scope, receive, send):
+        assert await receive() == CONNECT
+        await asyncio.to_thread(go.wait, DEADLINE_S)
+        await app(scope, lambda: asyncio.sleep(0, CONNECT), send)
+
+    with Serving(waits) as serving, serving.connect() as sock:
+        sock.sendall(handshake())
+        settled(serving, websockets=0, running=1)
+        go.set()
+        settled(serving, done_1xx=1, running=0)
+        sock.sendall(frame(CLOSE))
+
+
+def test_websockets_over_http2_are_no_running_requests():
+    websocket = [
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":scheme", "http"),
+        (":authority", "a"),
+        (":path", "/"),
+        ("sec-websocket-version", "13"),
+    ]
+    with Serving(app) as serving, talk(serving) as client:
+        for _ in range(3):
+            client.ask(websocket, ends=False)
+        settled(serving, websockets=3, running=0)
+    settled(serving, websockets=0, running=0, done_2xx=3)
 
 
 def test_refusals_are_counted_by_kind():
