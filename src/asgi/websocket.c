@@ -9,10 +9,13 @@
  * by settle, after the call. */
 #include "asgi/websocket.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/message.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/narrow.h"
+#include "ws/handshake.h"
 #include "ws/receive.h"
 #include "ws/send.h"
 
@@ -344,6 +347,16 @@ websocket_on_close(struct stream *s, int why)
 
 /* Answers */
 
+bool
+websocket_is_offered(const WebSocketObject *self, struct slice name)
+{
+    const struct websocket_opening *opening = self->opening;
+
+    assert(self->phase == WEBSOCKET_CONNECTING && opening != NULL);
+    return ws_subprotocol_is_offered(slice_new(opening->offers, opening->noffers),
+                                     name);
+}
+
 int
 websocket_accept(WebSocketObject *self, struct http_response *response,
                  struct slice subprotocol)
@@ -352,6 +365,7 @@ websocket_accept(WebSocketObject *self, struct http_response *response,
     struct http_field *fields = response->fields;
     uint32_t n = response->nfields;
 
+    assert(subprotocol.len == 0 || websocket_is_offered(self, subprotocol));
     if (self->stream->version < HTTP_2) /* RFC 8441 5 */
         fields[n++] = (struct http_field){
             .name = slice_of("sec-websocket-accept"),
@@ -404,8 +418,9 @@ websocket_refuse(WebSocketObject *self)
         return err;
     self->phase = WEBSOCKET_CLOSED;
     self->code = WS_CODE_LOST;
-    call_disconnect((CallObject *)self);
-    return stream_send_body(self->stream, &nothing, true);
+    err = stream_send_body(self->stream, &nothing, true);
+    call_disconnect((CallObject *)self); /* may end the call: nothing follows */
+    return err;
 }
 
 /* The bytes of a message; an empty slice without a pointer and an exception when a str has
@@ -487,9 +502,11 @@ static const struct call_kind websocket_kind = {
 static struct websocket_opening *
 opening_new(struct host *host, const struct http_head *head, const char *accept)
 {
-    struct websocket_opening *opening = mem_calloc(1, sizeof *opening);
+    size_t noffers = ws_subprotocols_copy(head, NULL, 0);
+    struct websocket_opening *opening = mem_calloc(1, sizeof *opening + noffers);
     if (opening == NULL)
         return NULL;
+    opening->noffers = ws_subprotocols_copy(head, opening->offers, noffers);
     memcpy(opening->accept, accept, WS_ACCEPT_BYTES);
     opening->nextension =
         (uint8_t)ws_extension_agree(head, &host->ws.shared.config.deflate,

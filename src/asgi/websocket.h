@@ -34,6 +34,8 @@ struct websocket_opening {
     struct ws_deflate_params params;
     uint8_t nextension; /* bytes of `extension` */
     char extension[WS_EXTENSION_BYTES];
+    size_t noffers; /* bytes of `offers` */
+    char offers[];  /* subprotocols, as ws_subprotocols_copy writes them */
 };
 
 typedef struct {
@@ -68,8 +70,12 @@ WebSocketObject *websocket_new(struct host *host, struct stream *s,
 
 #define WEBSOCKET_FIELDS 3 /* what a handshake adds to a head */
 
+/* Whether the client has offered `name`: no other subprotocol may be accepted (RFC 6455
+ * 4.2.2 item 5).  The WebSocket is connecting. */
+bool websocket_is_offered(const WebSocketObject *self, struct slice name);
+
 /* Answers 101 with `response`, whose list has room for WEBSOCKET_FIELDS more fields;
- * `subprotocol` may be empty.  Returns 0, or what stream_open_tunnel said. */
+ * `subprotocol` is empty, or was offered.  Returns 0, or what stream_open_tunnel said. */
 MUST_USE int websocket_accept(WebSocketObject *self, struct http_response *response,
                               struct slice subprotocol);
 

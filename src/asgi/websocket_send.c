@@ -62,6 +62,21 @@ read_subprotocol(PyObject *message, module_state *st, PyObject **out)
     return -1;
 }
 
+/* A client that gets a subprotocol which it has not offered fails the connection (RFC
+ * 6455 4.1), and says nothing to the application.  0, or -1 with an exception. */
+static int
+check_offered(WebSocketObject *self, PyObject *subprotocol)
+{
+    if (subprotocol == NULL ||
+        websocket_is_offered(self, slice_of(PyUnicode_AsUTF8(subprotocol))))
+        return 0;
+    PyErr_Format(PyExc_ValueError,
+                 "the client has not offered the subprotocol %R: accept one of "
+                 "scope[\"subprotocols\"], or none",
+                 subprotocol);
+    return -1;
+}
+
 static PyObject *
 accept_with(WebSocketObject *self, struct fields *fields, PyObject *subprotocol)
 {
@@ -91,7 +106,7 @@ send_accept(WebSocketObject *self, PyObject *message)
     /* Reading the headers may have run anything. */
     if (self->phase != WEBSOCKET_CONNECTING)
         result = raise_err(st, ERR_CLOSED);
-    else
+    else if (check_offered(self, subprotocol) == 0)
         result = accept_with(self, &fields, subprotocol);
 done:
     fields_clear(&fields);
@@ -152,7 +167,8 @@ send_payload(WebSocketObject *self, PyObject *message)
 
 /* websocket.close */
 
-/* 1000 when there is none, or None.  0, or -1 with an exception. */
+/* The code that goes into a close frame, 1000 when there is none, or None.  0, or -1 with
+ * an exception. */
 static int
 read_code(PyObject *message, module_state *st, unsigned *code)
 {
@@ -195,9 +211,7 @@ send_close(WebSocketObject *self, PyObject *message)
         text.ptr = PyUnicode_AsUTF8AndSize(reason, &len);
         text.len = (size_t)len;
     }
-    if (text.ptr != NULL && self->phase == WEBSOCKET_CONNECTING)
-        result = respond_result((CallObject *)self, websocket_refuse(self));
-    else if (text.ptr != NULL)
+    if (text.ptr != NULL)
         result = respond_result((CallObject *)self, websocket_close(self, code, text));
     Py_XDECREF(reason);
     return result;
@@ -213,8 +227,9 @@ send_connecting(WebSocketObject *self, PyObject *type, PyObject *message)
 
     if (is_text(type, st->str_websocket_accept))
         return send_accept(self, message);
+    /* No close frame goes out, so that code and reason are nobody's. */
     if (is_text(type, st->str_websocket_close))
-        return send_close(self, message);
+        return respond_result(call, websocket_refuse(self));
     if (is_text(type, st->str_websocket_response_start)) {
         PyObject *result = respond_start(call, message, false);
         if (call->is_started)

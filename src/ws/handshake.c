@@ -2,6 +2,8 @@
 /* ws/handshake.c — see handshake.h for the contract. */
 #include "ws/handshake.h"
 
+#include <assert.h> /* assert */
+
 /* What the fields of a request say about a WebSocket. */
 struct reading {
     bool upgrade_has_websocket, connection_has_upgrade;
@@ -100,4 +102,38 @@ ws_subprotocol_next(const struct http_head *head, struct ws_subprotocols *at,
         at->rest = head->fields[at->nseen++].value;
     }
     return true;
+}
+
+size_t
+ws_subprotocols_copy(const struct http_head *head, char *out, size_t n)
+{
+    struct ws_subprotocols at = {0};
+    struct slice name;
+    size_t need = 0;
+
+    while (ws_subprotocol_next(head, &at, &name))
+        need += name.len + 1;
+    if (need > n)
+        return need;
+    at = (struct ws_subprotocols){0};
+    while (ws_subprotocol_next(head, &at, &name)) {
+        memcpy(out, name.ptr, name.len);
+        out[name.len] = '\0';
+        out += name.len + 1;
+    }
+    return need;
+}
+
+bool
+ws_subprotocol_is_offered(struct slice offers, struct slice name)
+{
+    while (offers.len > 0) {
+        const char *end = memchr(offers.ptr, '\0', offers.len);
+        assert(end != NULL);
+        size_t n = (size_t)(end - offers.ptr);
+        if (slice_equal(slice_first(offers, n), name))
+            return true;
+        offers = slice_skip(offers, n + 1);
+    }
+    return false;
 }

@@ -41,4 +41,12 @@ struct ws_subprotocols {
 MUST_USE bool ws_subprotocol_next(const struct http_head *head,
                                   struct ws_subprotocols *at, struct slice *name);
 
+/* Writes all subprotocols of `head` to out[0, n), each followed by a NUL, which no field
+ * contains.  Returns the length of all of them; nothing is written when it is over `n`. */
+MUST_USE size_t ws_subprotocols_copy(const struct http_head *head, char *out, size_t n);
+
+/* Whether `name` is one of `offers`, as ws_subprotocols_copy wrote them; case counts (RFC
+ * 6455 11.3.4). */
+MUST_USE bool ws_subprotocol_is_offered(struct slice offers, struct slice name);
+
 #endif

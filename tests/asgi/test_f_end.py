@@ -90,6 +90,28 @@ def test_F23_a_close_before_accept_is_403():
 
 
 @pytest.mark.parametrize(
+    "message",
+    [
+        {"code": 403},
+        {"code": 0},
+        {"code": 1005, "reason": "no"},
+        {"code": 1 << 70, "reason": 5},
+        {"code": "nonsense", "reason": "\ud800"},
+        {"code": None, "reason": "é" * 1000},
+    ],
+    ids=str,
+)
+def test_F23_a_close_before_accept_is_403_whatever_code_and_reason_are(message):
+    async def app(scope, receive, send):
+        assert await receive() == CONNECT
+        await send({"type": "websocket.close", **message})
+
+    with talking(app) as (peer, serving):
+        assert peer.status == 403
+    assert serving.log.exceptions == [] and serving.log.errors() == []
+
+
+@pytest.mark.parametrize(
     "message, wanted",
     [
         ({}, (1000, "")),

@@ -74,6 +74,39 @@ def test_F3_a_subprotocol_that_is_no_token_raises():
     assert isinstance(failure, ValueError)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "",
+        "Sec-WebSocket-Protocol: chat.v1, chat\r\n",
+        "Sec-WebSocket-Protocol: CHAT.V2\r\nSec-WebSocket-Protocol: chat.v22\r\n",
+        'Sec-WebSocket-Protocol: "chat.v2"\r\n',
+    ],
+    ids=["none", "others", "another case", "quoted"],
+)
+def test_F3_a_subprotocol_that_was_not_offered_is_the_application_s_error(fields):
+    async def app(scope, receive, send):
+        await accept(receive, send, subprotocol="chat.v2")
+
+    with talking(app, handshake(fields=fields)) as (peer, serving):
+        assert peer.status == 500
+        assert peer.field("sec-websocket-protocol") is None
+    (failure,) = serving.log.exceptions
+    assert isinstance(failure, ValueError)
+    assert "has not offered the subprotocol 'chat.v2'" in str(failure)
+
+
+def test_F3_after_that_error_one_that_was_offered_may_be_accepted():
+    async def app(scope, receive, send):
+        with pytest.raises(ValueError):
+            await accept(receive, send, subprotocol="x")
+        await send({"type": "websocket.accept", "subprotocol": "chat"})
+
+    with talking(app, handshake(fields="Sec-WebSocket-Protocol: a,chat\r\n")) as talk:
+        assert talk[0].status == 101
+        assert talk[0].field("sec-websocket-protocol") == "chat"
+
+
 def test_F4_subprotocols_are_split_over_lines_and_trimmed():
     scope = scope_of(
         handshake(

@@ -104,7 +104,28 @@ test_subprotocols(void)
         got[n] = '\0';
         is_text(got, offers[i].want, "subprotocols %zu", i);
         ok(!ws_subprotocol_next(head, &at, &name), "and no more");
+        char copy[100];
+        is(ws_subprotocols_copy(head, NULL, 0), n, "%zu bytes of them", n);
+        is(ws_subprotocols_copy(head, copy, n), n, "are copied");
+        for (size_t j = 0; j < n; j++)
+            is(copy[j], got[j] == ';' ? '\0' : got[j], "as they stand");
     }
+}
+
+static void
+test_offers(void)
+{
+    static const char bytes[] = "chat\0chat.v1\0";
+    struct slice offers = slice_new(bytes, sizeof bytes - 1);
+    static const char *const others[] = {"",     "c",  "cha",     "chat.",
+                                         "CHAT", "v1", "chat.v11"};
+
+    ok(ws_subprotocol_is_offered(offers, slice_of("chat")), "the first");
+    ok(ws_subprotocol_is_offered(offers, slice_of("chat.v1")), "the last");
+    for (size_t i = 0; i < COUNT(others); i++)
+        ok(!ws_subprotocol_is_offered(offers, slice_of(others[i])), "not %s",
+           others[i]);
+    ok(!ws_subprotocol_is_offered(slice_new(NULL, 0), slice_of("chat")), "of none");
 }
 
 int
@@ -113,5 +134,6 @@ main(void)
     test_openings();
     test_other_requests();
     test_subprotocols();
+    test_offers();
     return tap_done();
 }
