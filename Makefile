@@ -1,4 +1,4 @@
-# Verbs: run test build check fmt asan fuzz neon ktls browser autobahn h2spec bench
+# Verbs: run test build check fmt asan coverage fuzz neon ktls browser autobahn h2spec bench
 #   bench-guard soak wheel clean.
 # PYTHON names another interpreter; it has a virtual environment and builds of its own.
 
@@ -18,7 +18,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 PORT ?= 8000
 RUNS ?= 1000000
 
-.PHONY: run test build debug check fmt asan fuzz neon ktls browser autobahn h2spec \
+.PHONY: run test build debug check fmt asan coverage fuzz neon ktls browser autobahn h2spec \
 	bench bench-guard soak wheel clean \
 	test-c test-fuzz test-wire test-py venv asan-build
 
@@ -62,6 +62,15 @@ asan-build: $(VENV)/.build
 	@tools/build.sh $(ASAN) --buildtype=debugoptimized -Dwerror_dev=true \
 		-Dunit_tests=true -Dextension_tests=true -Dfuzzers=true \
 		-Db_sanitize=address,undefined -Db_lundef=false
+
+# OTHER names another Python whose counts are added: some code runs only on the newer.
+coverage: $(VENV)/.build $(VENV)/.test
+	@$(BIN)/python -m pip install -q gcovr
+	@tools/build.sh build/coverage-$(TAG) --buildtype=debug -Db_coverage=true \
+		-Dunit_tests=true -Dextension_tests=true -Dfuzzers=true
+	@tools/coverage.sh build/coverage-$(TAG) $(BIN)/python $(TESTS)
+	@$(if $(OTHER),$(MAKE) -s coverage PYTHON=$(OTHER) OTHER=)
+	@$(BIN)/python tools/show_coverage.py build/coverage build/coverage-*/coverage.json
 
 fuzz: asan-build $(VENV)/.test
 	@tools/fuzz.sh $(ASAN) $(BIN)/python $(if $(SECONDS),-seconds=$(SECONDS),-runs=$(RUNS)) \
