@@ -13,6 +13,8 @@ shift 3
 seed=1
 case ${1:-} in -seed=*) seed=${1#-seed=}; shift ;; esac
 targets=${*:-$(ls tests/fuzz/corpus) differential}
+# An input that crashes under the sanitizers is kept, too.
+export ASAN_OPTIONS="abort_on_error=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 passed=0
 failed=0
 
