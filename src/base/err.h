@@ -60,7 +60,6 @@
     ERR(EXPECTATION, "an expectation that cannot be met")                              \
     ERR(SCHEME, "a scheme that is neither http nor https")                             \
     ERR(PROTOCOL_UNKNOWN, "a :protocol that is not spoken here")                       \
-    ERR(FORWARDED, "a malformed field of a trusted proxy")                             \
     /* HTTP/2 that is not. */                                                          \
     ERR(H2, "a violation of HTTP/2")                                                   \
     ERR(H2_ENDED, "a frame of HTTP/2 on a stream that has ended")                      \

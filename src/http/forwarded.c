@@ -2,7 +2,7 @@
 /* http/forwarded.c — see forwarded.h for the contract. */
 #include "http/forwarded.h"
 
-#include <assert.h> /* static_assert */
+#include <assert.h> /* assert */
 #include <time.h>   /* clock_gettime */
 
 #include "base/err.h"
@@ -86,57 +86,65 @@ forwarding_judge(const struct forwarding *f, struct peer *peer)
 
 /* Fields */
 
+static uint32_t
+count_elements(const struct http_head *head, enum field_id id)
+{
+    struct slice element;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < head->nfields; i++) {
+        struct slice rest = head->fields[i].value;
+        while (head->fields[i].id == id && field_list_next(&rest, &element))
+            n++;
+    }
+    return n;
+}
+
 /* Takes a field's last element, or the one that stands where the client does in the list
  * of hops when there are as many: each proxy has added one to each list. */
 static struct slice
 pick(const struct http_head *head, enum field_id id, const struct hops *hops)
 {
-    struct slice element, last = {"", 0}, same = {"", 0};
-    uint32_t n = 0;
+    struct slice element = {"", 0}, picked = {"", 0};
+    uint32_t n = count_elements(head, id), behind = 0;
 
+    if (n > 0 && hops->has_client && hops->behind > 0 &&
+        n == count_elements(head, FIELD_X_FORWARDED_FOR))
+        behind = hops->behind;
     for (uint32_t i = 0; i < head->nfields; i++) {
         struct slice rest = head->fields[i].value;
-        if (head->fields[i].id != id)
-            continue;
-        while (field_list_next(&rest, &element)) {
-            if (n++ == hops->chosen)
-                same = element;
-            last = element;
+        while (head->fields[i].id == id && field_list_next(&rest, &element)) {
+            if (--n == behind)
+                picked = element;
         }
     }
-    return n == hops->n && n > 0 ? same : last;
+    return picked;
 }
 
-static int
+static void
 walk_hops(struct forwarding *f, const struct http_head *head, struct hops *hops)
 {
-    int err = 0;
-
-    for (uint32_t i = 0; err == 0 && i < head->nfields; i++) {
-        const struct http_field *field = &head->fields[i];
+    for (uint32_t i = head->nfields; i > 0 && !hops->is_over; i--) {
+        const struct http_field *field = &head->fields[i - 1];
         if (field->id == FIELD_X_FORWARDED_FOR && (f->wanted & FORWARDED_FOR) != 0)
-            err = hops_add_list(hops, &f->trust, field->value);
+            hops_walk_list(hops, &f->trust, field->value);
         else if (field->id == FIELD_FORWARDED && (f->wanted & FORWARDED_STANDARD) != 0)
-            err = hops_add_forwarded(hops, &f->trust, field->value);
+            hops_walk_forwarded(hops, &f->trust, field->value);
     }
-    return err;
 }
 
-static int
+/* One that is not known here is not told: it may be the client's own. */
+static void
 read_scheme(struct forwarded *told, struct slice scheme)
 {
     static const char *const names[] = {"http", "ws", "https", "wss"};
 
-    if (scheme.len == 0)
-        return 0;
     for (size_t i = 0; i < COUNT(names); i++) {
         if (slice_equal_folded(scheme, slice_of(names[i]))) {
             told->has_scheme = true;
             told->is_secure = i >= 2;
-            return 0;
         }
     }
-    return ERR_FORWARDED;
 }
 
 /* Takes the port off a host that target_is_host accepts; 0: there is none. */
@@ -219,36 +227,38 @@ make_host(struct forwarded *told, const struct peer *peer, struct slice name)
     return slice_new(told->host_text, (size_t)(end - told->host_text));
 }
 
-static bool
-read_port(struct slice text, uint64_t *port)
+/* 0 where it is none. */
+static uint16_t
+read_port(struct slice text)
 {
-    *port = 0;
-    return text.len == 0 || (text.len <= 5 && field_to_number(text, port) &&
-                             *port > 0 && *port <= UINT16_MAX);
+    uint64_t port = 0;
+
+    if (text.len > 5 || !field_to_number(text, &port) || port > UINT16_MAX)
+        return 0;
+    return narrow_u16(port);
 }
 
-/* The Host, of which the proxy tells the whole or the port. */
-static int
+/* The Host, of which the proxy tells the whole or the port; what is malformed is not
+ * told. */
+static void
 read_host(struct forwarded *told, const struct peer *peer, struct http_head *head,
-          struct slice host, struct slice port)
+          struct slice host, uint16_t port)
 {
-    uint64_t number;
+    bool is_told = host.len > 0 && target_is_host(host);
 
-    if (!read_port(port, &number) || !target_is_host(host) ||
-        host.len > FORWARDED_HOST_BYTES - 7)
-        return ERR_FORWARDED;
-    if (host.len == 0)
+    if (!is_told && port == 0)
+        return;
+    if (!is_told)
         host = host_field(head);
     if (host.len == 0 || host.len > FORWARDED_HOST_BYTES - 7)
-        return 0;
+        return;
     told->port = split_host(&host);
-    if (number > 0)
-        told->port = narrow_u16(number);
+    if (port > 0)
+        told->port = port;
     set_host_field(head, make_host(told, peer, host));
     if (host.len > 1 && host.ptr[0] == '[')
         host = slice_cut(host, 1, host.len - 1);
     told->host = host;
-    return 0;
 }
 
 /* Whether `prefix` is a path in its plain form: "/" before each segment, none of them
@@ -277,25 +287,23 @@ is_prefix(struct slice prefix)
            !(n == dots && n > 0 && n <= 2);
 }
 
-static int
+/* The last line is that of the nearest proxy. */
+static void
 read_prefix(struct forwarded *told, const struct http_head *head)
 {
-    struct slice prefix = {"", 0};
+    const struct http_field *last = NULL;
 
     for (uint32_t i = 0; i < head->nfields; i++) {
-        if (head->fields[i].id != FIELD_X_FORWARDED_PREFIX)
-            continue;
-        if (told->has_prefix)
-            return ERR_FORWARDED;
-        prefix = head->fields[i].value;
-        told->has_prefix = true;
+        if (head->fields[i].id == FIELD_X_FORWARDED_PREFIX)
+            last = &head->fields[i];
     }
-    if (prefix.len > 0 && !is_prefix(prefix))
-        return ERR_FORWARDED;
+    if (last == NULL || (last->value.len > 0 && !is_prefix(last->value)))
+        return;
+    struct slice prefix = last->value;
     if (prefix.len > 0 && prefix.ptr[prefix.len - 1] == '/')
         prefix.len--;
+    told->has_prefix = true;
     told->prefix = prefix;
-    return 0;
 }
 
 /* "t=1733486400.123", in s, ms or us: a number says by its size which of them it is. */
@@ -369,34 +377,33 @@ read_times(struct forwarded *told, const struct http_head *head, uint64_t seen)
     }
 }
 
-/* What a trusted peer says of others. */
-static int
+/* What a trusted peer says of others.  Whatever is malformed is not told: a proxy that
+ * appends or passes on lets its clients write it. */
+static void
 read_told(struct forwarding *f, const struct peer *peer, struct http_head *head,
           struct forwarded *told)
 {
     bool standard = (f->wanted & FORWARDED_STANDARD) != 0;
-    struct slice scheme = {"", 0}, host = {"", 0}, port = {"", 0};
+    struct slice host = {"", 0};
     struct hops hops = {0};
+    uint16_t port = 0;
 
-    int err = walk_hops(f, head, &hops);
-    if (err != 0)
-        return err;
+    walk_hops(f, head, &hops);
     told->has_client = hops.is_known || hops.is_hidden;
     told->client = hops.client;
+    assert(hops.is_known == (hops.client.kind != PEER_NONE));
     if (standard)
-        scheme = hops.proto;
+        read_scheme(told, hops.proto);
     else if ((f->wanted & FORWARDED_PROTO) != 0)
-        scheme = pick(head, FIELD_X_FORWARDED_PROTO, &hops);
+        read_scheme(told, pick(head, FIELD_X_FORWARDED_PROTO, &hops));
     if ((f->wanted & FORWARDED_HOST) != 0)
         host = standard ? hops.host : pick(head, FIELD_X_FORWARDED_HOST, &hops);
     if ((f->wanted & FORWARDED_PORT) != 0)
-        port = pick(head, FIELD_X_FORWARDED_PORT, &hops);
-    err = read_scheme(told, scheme);
-    if (err == 0 && (host.len > 0 || port.len > 0))
-        err = read_host(told, peer, head, host, port);
-    if (err == 0 && (f->wanted & FORWARDED_PREFIX) != 0)
-        err = read_prefix(told, head);
-    return err;
+        port = read_port(pick(head, FIELD_X_FORWARDED_PORT, &hops));
+    if (host.len > 0 || port > 0)
+        read_host(told, peer, head, host, port);
+    if ((f->wanted & FORWARDED_PREFIX) != 0)
+        read_prefix(told, head);
 }
 
 /* Hiding and naming */
@@ -472,13 +479,8 @@ read_all(struct forwarding *f, const struct peer *peer, struct http_head *head,
     memset(told, 0, offsetof(struct forwarded, id));
     told->queued_us = FORWARDED_UNTOLD;
     head->forwarded = told;
-    int err = 0;
     if (peer->is_trusted && (seen & FORWARDING_FIELDS) != 0)
-        err = read_told(f, peer, head, told);
-    if (err != 0) {
-        told->has_client = false;
-        return err;
-    }
+        read_told(f, peer, head, told);
     read_times(told, head, seen);
     if (f->names)
         name_request(f, peer->is_trusted, head, told);

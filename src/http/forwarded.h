@@ -88,8 +88,8 @@ void forwarding_judge(const struct forwarding *f, struct peer *peer);
 /* Reads what the fields of a complete head from `peer` tell, and changes them: a Host is
  * replaced, fields are hidden, X-Request-ID is set.  head->fields has room for two more
  * than nfields.  Sets head->forwarded, which stays NULL where there is nothing to tell, and
- * is the caller's for forwarded_free.  Returns 0, ERR_FORWARDED when a trusted peer has
- * sent a field that is believed and malformed, or ERR_NOMEM. */
+ * is the caller's for forwarded_free.  A field that is malformed tells nothing.  Returns 0
+ * or ERR_NOMEM. */
 MUST_USE int forwarded_read(struct forwarding *f, const struct peer *peer,
                             struct http_head *head);
 

@@ -3,45 +3,54 @@
 #include "http/hops.h"
 
 #include <arpa/inet.h> /* inet_pton */
+#include <assert.h>    /* assert */
 
-#include "base/err.h"
 #include "base/narrow.h"
 #include "http/field.h"
 
 /* One hop, as an element tells of it. */
 struct hop {
     bool is_known, is_hidden;
+    bool is_bad; /* "for" is no node */
     struct peer_addr addr;
     struct slice proto, host;
 };
 
-/* Takes the hop in as the client unless a later one will do.  Proxies of ours at the end
- * are walked over; where nobody else is left, the first of them is the client. */
+/* Takes the hop in as the client unless one before it is.  Proxies of ours at the end are
+ * walked over; where nobody else is left, the first of them is the client. */
 static void
 take(struct hops *hops, const struct trust *trust, const struct hop *hop)
 {
-    if (hops->n == 0 || !hop->is_known || !trust_names(trust, &hop->addr)) {
-        hops->chosen = hops->n;
-        hops->is_known = hop->is_known;
-        hops->is_hidden = hop->is_hidden;
-        hops->client = hop->addr;
-        hops->proto = hop->proto;
-        hops->host = hop->host;
-    }
-    hops->n++;
+    assert(!hops->is_over);
+    hops->has_client = true;
+    hops->behind = hops->n++;
+    hops->is_known = hop->is_known;
+    hops->is_hidden = hop->is_hidden;
+    hops->client = hop->addr;
+    hops->proto = hop->proto;
+    hops->host = hop->host;
+    hops->is_over = !hop->is_known || !trust_names(trust, &hop->addr);
+}
+
+/* Anybody may have written what is wrong, and what stands before it. */
+static void
+stop(struct hops *hops)
+{
+    hops->is_over = true;
 }
 
 /* Addresses */
 
-static bool
-read_port(struct slice text, uint16_t *port)
+/* 0 where it is no number: an address does not need its port (RFC 7239 6.3 has names of
+ * ports). */
+static uint16_t
+read_port(struct slice text)
 {
     uint64_t number;
 
     if (text.len > 5 || !field_to_number(text, &number) || number > UINT16_MAX)
-        return false;
-    *port = narrow_u16(number);
-    return true;
+        return 0;
+    return narrow_u16(number);
 }
 
 static bool
@@ -63,11 +72,15 @@ read_ipv4(struct slice text, uint16_t port, struct peer_addr *addr)
     return read_ip(AF_INET, text, addr->bytes);
 }
 
+/* Without its zone (RFC 4007 11), which means something to the proxy alone. */
 static bool
 read_ipv6(struct slice text, uint16_t port, struct peer_addr *addr)
 {
+    const char *zone = text.len > 0 ? memchr(text.ptr, '%', text.len) : NULL;
     uint8_t bytes[16];
 
+    if (zone != NULL)
+        text.len = (size_t)(zone - text.ptr);
     if (!read_ip(AF_INET6, text, bytes))
         return false;
     peer_addr_set_ipv6(addr, bytes, port);
@@ -85,8 +98,10 @@ read_bracketed(struct slice text, struct peer_addr *addr)
         return false;
     size_t n = (size_t)(end - text.ptr);
     struct slice rest = slice_skip(text, n + 1);
-    if (rest.len > 0 && (rest.ptr[0] != ':' || !read_port(slice_skip(rest, 1), &port)))
+    if (rest.len > 0 && rest.ptr[0] != ':')
         return false;
+    if (rest.len > 0)
+        port = read_port(slice_skip(rest, 1));
     return read_ipv6(slice_cut(text, 1, n), port, addr);
 }
 
@@ -113,24 +128,24 @@ is_hidden(struct slice text)
 static bool
 read_node(struct slice text, struct hop *hop)
 {
-    const char *colon = memchr(text.ptr, ':', text.len);
-    uint16_t port = 0;
+    const char *colon = text.len > 0 ? memchr(text.ptr, ':', text.len) : NULL;
 
-    hop->is_known = true;
-    if (text.len > 0 && text.ptr[0] == '[')
-        return read_bracketed(text, &hop->addr);
-    if (text.len > 0 && (uint8_t)(text.ptr[0] - '0') < 10 && colon == NULL)
-        return read_ipv4(text, 0, &hop->addr);
+    if (text.len == 0)
+        return false;
     if (is_hidden(text)) {
-        hop->is_known = false;
         hop->is_hidden = true;
         return true;
     }
-    if (colon == NULL)
-        return false;
-    size_t n = (size_t)(colon - text.ptr);
-    return read_port(slice_skip(text, n + 1), &port) &&
-           read_ipv4(slice_first(text, n), port, &hop->addr);
+    if (text.ptr[0] == '[') {
+        hop->is_known = read_bracketed(text, &hop->addr);
+    } else if (colon == NULL) {
+        hop->is_known = read_ipv4(text, 0, &hop->addr);
+    } else {
+        size_t n = (size_t)(colon - text.ptr);
+        uint16_t port = read_port(slice_skip(text, n + 1));
+        hop->is_known = read_ipv4(slice_first(text, n), port, &hop->addr);
+    }
+    return hop->is_known;
 }
 
 /* X-Forwarded-For */
@@ -144,25 +159,39 @@ has_two_colons(struct slice text)
            memchr(colon + 1, ':', text.len - (size_t)(colon + 1 - text.ptr)) != NULL;
 }
 
-int
-hops_add_list(struct hops *hops, const struct trust *trust, struct slice value)
+/* Takes the last element off a list, which is not empty; *element may be. */
+static void
+take_last(struct slice *list, struct slice *element)
+{
+    const char *comma = memrchr(list->ptr, ',', list->len);
+    size_t n = comma != NULL ? (size_t)(comma - list->ptr) : 0;
+
+    *element = slice_trim(comma != NULL ? slice_skip(*list, n + 1) : *list);
+    *list = slice_first(*list, n);
+}
+
+void
+hops_walk_list(struct hops *hops, const struct trust *trust, struct slice line)
 {
     struct slice element;
 
-    while (field_list_next(&value, &element)) {
+    while (!hops->is_over && line.len > 0) {
         struct hop hop = {0};
         bool is_good;
+        take_last(&line, &element);
+        if (element.len == 0)
+            continue;
         if (slice_equal(element, slice_of("unix:")))
             is_good = hop.is_hidden = true;
         else if (element.ptr[0] != '[' && has_two_colons(element))
             is_good = hop.is_known = read_ipv6(element, 0, &hop.addr);
         else
             is_good = read_node(element, &hop);
-        if (!is_good)
-            return ERR_FORWARDED;
-        take(hops, trust, &hop);
+        if (is_good)
+            take(hops, trust, &hop);
+        else
+            stop(hops);
     }
-    return 0;
 }
 
 /* Forwarded */
@@ -225,23 +254,19 @@ pair_of(struct slice name)
 }
 
 /* What is read has no need of escapes, and an IPv6 address has brackets. */
-static bool
+static void
 note_pair(struct hop *hop, unsigned pair, struct slice value)
 {
-    if (pair == 0 || pair == PAIR_BY)
-        return true;
-    if (value.len == 0 || memchr(value.ptr, '\\', value.len) != NULL)
-        return false;
     if (pair == PAIR_FOR)
-        return read_node(value, hop);
-    if (pair == PAIR_HOST)
+        hop->is_bad = !read_node(value, hop);
+    else if (pair == PAIR_HOST)
         hop->host = value;
-    else
+    else if (pair == PAIR_PROTO)
         hop->proto = value;
-    return true;
 }
 
-/* Takes `name=value`, each of those that have a meaning at most once an element. */
+/* Takes `name=value`, each of those that have a meaning at most once an element.  Returns
+ * false where the form is wrong. */
 static bool
 take_pair(struct slice *rest, struct hop *hop, unsigned *seen)
 {
@@ -257,46 +282,64 @@ take_pair(struct slice *rest, struct hop *hop, unsigned *seen)
     if ((*seen & pair) != 0)
         return false;
     *seen |= pair;
-    return note_pair(hop, pair, value);
+    note_pair(hop, pair, value);
+    return true;
 }
 
-/* Takes an element, up to its comma or the end. */
+/* Reads a whole element.  Returns false where its form is wrong. */
 static bool
-take_element(struct slice *rest, struct hop *hop, bool *is_empty)
+read_element(struct slice rest, struct hop *hop, bool *is_empty)
 {
     unsigned seen = 0;
 
     *is_empty = true;
     for (;;) {
-        skip_space(rest);
-        if (rest->len == 0 || rest->ptr[0] == ',')
+        skip_space(&rest);
+        if (rest.len == 0)
             return true;
-        if (rest->ptr[0] == ';') {
-            *rest = slice_skip(*rest, 1);
+        if (rest.ptr[0] == ';') {
+            rest = slice_skip(rest, 1);
             continue;
         }
         *is_empty = false;
-        if (!take_pair(rest, hop, &seen))
+        if (!take_pair(&rest, hop, &seen))
             return false;
-        skip_space(rest);
-        if (rest->len > 0 && rest->ptr[0] != ',' && rest->ptr[0] != ';')
+        skip_space(&rest);
+        if (rest.len > 0 && rest.ptr[0] != ';')
             return false;
     }
 }
 
-int
-hops_add_forwarded(struct hops *hops, const struct trust *trust, struct slice value)
+/* Takes the last element off *line: the shortest piece behind a comma that has the form of
+ * one.  What a client has left open in front of it, a quote for example, cannot reach into
+ * what the proxy has appended.  Returns false where there is none. */
+static bool
+take_last_element(struct slice *line, struct hop *hop, bool *is_empty)
 {
-    bool is_empty;
+    size_t before = line->len;
 
-    while (value.len > 0) {
-        struct hop hop = {0};
-        if (!take_element(&value, &hop, &is_empty))
-            return ERR_FORWARDED;
-        if (!is_empty)
+    do {
+        const char *comma = before > 0 ? memrchr(line->ptr, ',', before) : NULL;
+        size_t from = comma != NULL ? (size_t)(comma + 1 - line->ptr) : 0;
+        *hop = (struct hop){0};
+        if (read_element(slice_skip(*line, from), hop, is_empty)) {
+            *line = slice_first(*line, comma != NULL ? from - 1 : 0);
+            return true;
+        }
+        before = comma != NULL ? from - 1 : 0;
+    } while (before > 0);
+    return false;
+}
+
+void
+hops_walk_forwarded(struct hops *hops, const struct trust *trust, struct slice line)
+{
+    while (!hops->is_over && line.len > 0) {
+        struct hop hop;
+        bool is_empty;
+        if (!take_last_element(&line, &hop, &is_empty) || hop.is_bad)
+            stop(hops);
+        else if (!is_empty)
             take(hops, trust, &hop);
-        if (value.len > 0)
-            value = slice_skip(value, 1);
     }
-    return 0;
 }

@@ -117,7 +117,6 @@ static const uint16_t answers[ERR_POSITIVE_END] = {
     [-ERR_CHUNK_OVERHEAD] = 400,
     [-ERR_TRAILER] = 400,
     [-ERR_SCHEME] = 400,
-    [-ERR_FORWARDED] = 400,
     [-ERR_METHOD_REFUSED] = 405,
     [-ERR_HEAD_TIMEOUT] = 408,
     [-ERR_BODY_TIMEOUT] = 408,

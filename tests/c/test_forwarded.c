@@ -193,9 +193,77 @@ test_prefixes(void)
         ok(!is_prefix(slice_of(bad[i])), "%s is none", bad[i]);
 }
 
+/* The client of a head from a proxy, as text. */
+static const char *
+client_of(const char *const *lines, uint32_t n)
+{
+    static char text[PEER_HOST_BYTES + 8];
+    struct peer peer = {0};
+
+    set_head(lines, n);
+    is(read_head(true), 0, "a head is read");
+    const struct forwarded *told = head.forwarded;
+    peer.addr = told->client;
+    size_t len = told->has_client ? peer_host(&peer, text) : 0;
+    snprintf(text + len, sizeof text - len, "%s",
+             !told->has_client ? "the peer"
+             : len == 0        ? "hidden"
+                               : "");
+    forwarded_free(&forwarding, head.forwarded);
+    return text;
+}
+
+static void
+test_clients(void)
+{
+    static const struct {
+        const char *line, *want;
+    } cases[] = {
+        {"x-forwarded-for: 6.6.6.6, 1.2.3.4", "1.2.3.4"},
+        {"x-forwarded-for: 1.2.3.4, 127.0.0.1, 127.0.0.1", "1.2.3.4"},
+        {"x-forwarded-for: 127.0.0.1", "127.0.0.1"},
+        {"x-forwarded-for: junk, 1.2.3.4", "1.2.3.4"},
+        {"x-forwarded-for: 1.2.3.4, junk", "the peer"},
+        {"x-forwarded-for: 1.2.3.4, junk, 127.0.0.1", "127.0.0.1"},
+        {"x-forwarded-for: 1.2.3.4:notaport", "1.2.3.4"},
+        {"x-forwarded-for: fe80::1%eth0", "fe80::1"},
+        {"x-forwarded-for: unknown", "hidden"},
+        {"x-forwarded-for: unknown, 127.0.0.1", "hidden"},
+        {"x-forwarded-for: ", "the peer"},
+        {"x-forwarded-for: ,", "the peer"},
+    };
+
+    begin(FORWARDED_FOR | FORWARDED_PROTO, false);
+    for (size_t i = 0; i < COUNT(cases); i++)
+        is_text(client_of(&cases[i].line, 1), cases[i].want, "%s", cases[i].line);
+    static const char *const split[] = {"x-forwarded-for: 6.6.6.6, junk",
+                                        "x-forwarded-for: 1.2.3.4",
+                                        "x-forwarded-for: 127.0.0.1"};
+    is_text(client_of(split, 3), "1.2.3.4", "lines are walked from the last one");
+    forwarding_fini(&forwarding);
+}
+
+static void
+test_an_open_quote_does_not_reach_what_is_appended(void)
+{
+    static const char *const lines[] = {
+        "forwarded: for=\"6.6.6.6, for=1.2.3.4",
+        "forwarded: for=\"6.6.6.6, for=\"1.2.3.4:5\"",
+        "forwarded: x=\"\\\", for=1.2.3.4;x=\"a,b\"",
+        "forwarded: =;;, for=1.2.3.4",
+    };
+
+    begin(FORWARDED_STANDARD, false);
+    for (size_t i = 0; i < COUNT(lines); i++)
+        is_text(client_of(&lines[i], 1), "1.2.3.4", "%s", lines[i]);
+    forwarding_fini(&forwarding);
+}
+
 int
 main(void)
 {
+    test_clients();
+    test_an_open_quote_does_not_reach_what_is_appended();
     test_queue_times();
     test_nothing_costs_nothing();
     test_traces();
