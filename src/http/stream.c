@@ -188,6 +188,14 @@ stream_check_trailers(struct http_field *fields, uint32_t n)
     return err == ERR_RESPONSE_LENGTH ? ERR_RESPONSE_TRAILER : err;
 }
 
+/* RFC 9110 6.5.1.  HTTP/2 has a place for them in every response, which gRPC needs, and
+ * proxies on the way may have dropped TE, a field of one hop. */
+static bool
+takes_trailers(const struct stream *s)
+{
+    return (s->te_trailers || s->version == HTTP_2) && !has_no_body(s);
+}
+
 int
 stream_send_trailers(struct stream *s, struct http_field *fields, uint32_t n)
 {
@@ -196,7 +204,7 @@ stream_send_trailers(struct stream *s, struct http_field *fields, uint32_t n)
     int err = stream_check_trailers(fields, n);
     if (err != 0)
         return err;
-    if (n > 0 && s->te_trailers && !has_no_body(s))
+    if (n > 0 && takes_trailers(s))
         err = s->ops->send_trailers(s, fields, n);
     else
         err = s->ops->send_body(s, &nothing, true);

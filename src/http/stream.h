@@ -114,7 +114,7 @@ struct stream {
     /* Request */
     uint64_t body_received; /* bytes handed up */
     bool is_head;           /* the method is HEAD: the response has no body bytes */
-    bool te_trailers;       /* the request had TE: trailers */
+    bool te_trailers;       /* the request had TE: trailers; HTTP/2 does not ask */
     bool body_ended;        /* on_body(last) was called, or there was no body */
     bool pulling;           /* a stream_pull_body waits for its on_body */
     bool can_tunnel;        /* stream_open_tunnel is possible: the request asks to leave
