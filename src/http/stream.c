@@ -252,5 +252,6 @@ stream_close(struct stream *s, int why)
         return;
     s->state = STREAM_CLOSED;
     s->pulling = false;
+    s->waits_for_writable = false;
     s->handler->on_close(s, why);
 }

@@ -82,7 +82,8 @@ struct stream_handler {
 
     /* The exchange is over, exactly once and last: 0 when the response was completed, else
      * the enum err why it was not (ERR_CLOSED, ERR_EOF or ERR_RESET: the peer has gone).
-     * A pull that was waiting gets no on_body any more. */
+     * No other callback follows: a pull that was waiting gets no on_body, a send no
+     * on_writable. */
     void (*on_close)(struct stream *s, int why);
 
     /* The connection of `peer` ends; peer->app is the handler's to release. */
@@ -127,7 +128,8 @@ struct stream {
     uint8_t state;           /* enum stream_state */
     bool owes_trailers;      /* the response is complete only with its trailers */
     bool is_body_sent;       /* ... and its body is */
-    bool waits_for_writable; /* send_body has said ERR_AGAIN, on_writable is owed */
+    bool waits_for_writable; /* send_body has said ERR_AGAIN, on_writable is owed; false
+                                once the stream is closed */
     uint16_t status;         /* 0 before the head */
     uint64_t body_promised;  /* bytes by Content-Length, or HTTP_LENGTH_NONE */
     uint64_t body_sent;      /* bytes accepted from the handler */

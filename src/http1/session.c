@@ -6,6 +6,8 @@
  * connection calls feed again. */
 #include "http1/session.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/narrow.h"
@@ -250,6 +252,7 @@ on_drained(struct wire *wire, void *session)
 
     if (h->exchange != NULL && h->exchange->stream.waits_for_writable) {
         struct stream *s = &h->exchange->stream;
+        assert(s->state != STREAM_CLOSED);
         s->waits_for_writable = false;
         s->handler->on_writable(s);
     }

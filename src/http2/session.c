@@ -123,7 +123,7 @@ tell(struct h2_session *h, struct h2_exchange *x)
             begin_idle(h);
     } else if (x->wants_writable) {
         x->wants_writable = false;
-        if (s->state < STREAM_ENDED)
+        if (s->state != STREAM_CLOSED)
             s->handler->on_writable(s);
     }
 }

@@ -276,6 +276,30 @@ test_a_slow_peer_makes_the_application_wait(void)
     fake_fini(&fake);
 }
 
+/* A body of the request that breaks a limit closes the exchange while output waits; what
+ * is left of the output drains later. */
+static void
+test_a_closed_exchange_is_not_called_when_output_drains(void)
+{
+    static char large[HTTP_OUT_HIGH_BYTES];
+    struct fake fake;
+    struct app app = {0};
+    struct http_response res = {.status = 200};
+    struct chunk piece = {.bytes = {large, sizeof large}};
+
+    play(&fake, &app, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n", 1000);
+    fake.takes = 0;
+    is(stream_send_head(app.stream, &res), 0, "the head is taken");
+    is(stream_send_body(app.stream, &piece, false), ERR_AGAIN, "the body waits");
+    h1_protocol.ops->notify(&fake.wire, fake.session, false);
+    is_text(app.heard, "GET /a;gone;", "the exchange is closed");
+    fake.takes = SIZE_MAX;
+    fake_flush(&fake.wire);
+    h1_protocol.ops->on_drained(&fake.wire, fake.session);
+    is_text(app.heard, "GET /a;gone;", "and not called any more");
+    fake_fini(&fake);
+}
+
 static void
 test_the_peer_leaves_while_the_application_waits_for_it(void)
 {
@@ -433,6 +457,7 @@ main(void)
     test_a_failure_before_the_body_is_a_clean_500();
     test_a_failure_in_the_body_truncates_visibly();
     test_a_slow_peer_makes_the_application_wait();
+    test_a_closed_exchange_is_not_called_when_output_drains();
     test_the_peer_leaves_while_the_application_waits_for_it();
     test_a_half_closed_peer_is_answered();
     test_100_continue_is_sent_when_the_body_is_asked_for();
