@@ -184,6 +184,7 @@ refuse(struct stream *s, enum ws_opening opening)
         {.name = slice_of("sec-websocket-version"), .value = slice_of(WS_VERSION)},
     };
     bool is_version = opening == WS_OPENING_BAD_VERSION;
+    stream_complain(s, is_version ? ERR_WS_VERSION : ERR_WS_HANDSHAKE);
     struct http_response response = {
         .status = is_version ? 426 : 400,
         .fields = fields,

@@ -49,9 +49,19 @@ tunnel_set_deadline(struct ws *ws, uint64_t due_ms)
         stream_set_deadline(self->stream, due_ms);
 }
 
+static void
+tunnel_complain(struct ws *ws, int why)
+{
+    WebSocketObject *self = websocket_of(ws);
+
+    if (self->stream != NULL)
+        stream_complain(self->stream, why);
+}
+
 static const struct ws_ops tunnel_ops = {
     .send = tunnel_send,
     .set_deadline = tunnel_set_deadline,
+    .complain = tunnel_complain,
 };
 
 /* What ws/ says */

@@ -72,6 +72,8 @@
     ERR(TRAILER_TOO_LARGE, "trailers over the limit")                                  \
     ERR(BODY_TOO_LARGE, "a body over the limit")                                       \
     /* A WebSocket that is refused; ws_code_of_err gives the close code. */            \
+    ERR(WS_HANDSHAKE, "a malformed WebSocket handshake")                               \
+    ERR(WS_VERSION, "a WebSocket version that is not spoken here")                     \
     ERR(WS_FRAME, "a malformed WebSocket frame")                                       \
     ERR(WS_UNMASKED, "a WebSocket frame without a mask")                               \
     ERR(WS_ORDER, "a WebSocket frame out of order")                                    \
@@ -79,6 +81,7 @@
     ERR(WS_UTF8, "text that is not UTF-8")                                             \
     ERR(WS_DEFLATE, "compressed data that cannot be inflated")                         \
     ERR(WS_TOO_BIG, "a WebSocket message over the limit")                              \
+    ERR(WS_FRAME_TOO_BIG, "a WebSocket frame over the limit")                          \
     ERR(WS_FRAGMENTS, "a WebSocket message in too many fragments")                     \
     ERR(WS_CONTROLS, "too many WebSocket control frames a second")                     \
     ERR(WS_PING_TIMEOUT, "no answer to a WebSocket ping in time")                      \

@@ -2,6 +2,8 @@
 /* http/stream.c — see stream.h for the contract. */
 #include "http/stream.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "base/narrow.h"
 #include "http/status.h"
@@ -91,6 +93,14 @@ stream_set_deadline(struct stream *s, uint64_t due_ms)
 {
     if (s->state != STREAM_CLOSED && s->is_tunnel)
         s->ops->set_deadline(s, due_ms);
+}
+
+void
+stream_complain(struct stream *s, int why)
+{
+    assert(why < 0);
+    if (s->state != STREAM_CLOSED)
+        s->ops->complain(s, why);
 }
 
 /* The peer gets what there is, so that it can tell a truncated answer from none. */

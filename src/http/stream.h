@@ -58,6 +58,7 @@ struct stream_ops {
     int (*send_interim)(struct stream *s, const struct http_response *res);
     int (*pull_body)(struct stream *s);
     void (*set_deadline)(struct stream *s, uint64_t due_ms);
+    void (*complain)(struct stream *s, int why);
     void (*fail)(struct stream *s, int why);
 };
 
@@ -160,6 +161,10 @@ MUST_USE int stream_open_tunnel(struct stream *s, struct http_response *res);
 /* Has on_deadline called at `due_ms` of the service's clock; TIMER_NEVER: not at all.  For
  * tunnels, whose other deadlines have ended. */
 void stream_set_deadline(struct stream *s, uint64_t due_ms);
+
+/* Logs, once per reason and address, and counts why (an enum err) the handler refuses the
+ * peer; nothing else changes.  Does nothing once the stream is closed. */
+void stream_complain(struct stream *s, int why);
 
 /* Sends body bytes (none is fine) behind the head; `last` completes the response, or lets
  * trailers follow where the head said so.  For

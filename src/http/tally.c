@@ -76,7 +76,7 @@ class_of(int why)
         return TALLY_REFUSED_HTTP2;
     if (why <= ERR_CHUNK_SIZE && why >= ERR_TRAILER)
         return TALLY_REFUSED_BODY;
-    if (why <= ERR_WS_FRAME && why >= ERR_WS_CLOSE_CODE)
+    if (why <= ERR_WS_HANDSHAKE && why >= ERR_WS_CLOSE_CODE)
         return TALLY_REFUSED_WEBSOCKET;
     if (why <= ERR_HEAD_TIMEOUT && why >= ERR_IDLE_TIMEOUT)
         return TALLY_REFUSED_TIMEOUT;

@@ -433,6 +433,14 @@ fail(struct stream *s, int why)
     wire->ops->touch(wire);
 }
 
+static void
+complain(struct stream *s, int why)
+{
+    struct wire *wire = session_of(s)->wire;
+
+    wire->ops->complain(wire, why);
+}
+
 static const struct stream_ops exchange_ops = {
     .send_head = send_head,
     .open_tunnel = open_tunnel,
@@ -441,6 +449,7 @@ static const struct stream_ops exchange_ops = {
     .send_interim = send_interim,
     .pull_body = pull_body,
     .set_deadline = set_deadline,
+    .complain = complain,
     .fail = fail,
 };
 

@@ -205,6 +205,14 @@ set_deadline(struct stream *s, uint64_t due_ms)
     h->wire->ops->touch(h->wire);
 }
 
+static void
+complain(struct stream *s, int why)
+{
+    struct wire *wire = session_of(exchange_of(s))->wire;
+
+    wire->ops->complain(wire, why);
+}
+
 static const struct stream_ops exchange_ops = {
     .send_head = h2_send_head,
     .open_tunnel = h2_open_tunnel,
@@ -213,6 +221,7 @@ static const struct stream_ops exchange_ops = {
     .send_interim = h2_send_interim,
     .pull_body = pull_body,
     .set_deadline = set_deadline,
+    .complain = complain,
     .fail = h2_fail,
 };
 

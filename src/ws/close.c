@@ -28,6 +28,7 @@ ws_code_of_err(int err)
     case ERR_WS_CONTROLS:
         return WS_CODE_POLICY;
     case ERR_WS_TOO_BIG:
+    case ERR_WS_FRAME_TOO_BIG:
         return WS_CODE_TOO_BIG;
     case ERR_WS_PING_TIMEOUT:
     case ERR_NOMEM:

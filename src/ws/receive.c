@@ -36,7 +36,7 @@ begin_data(struct ws *ws, const struct ws_frame *frame)
         ws->utf8 = (struct ws_utf8){0};
     }
     if (config->frame_bytes != 0 && frame->len > config->frame_bytes)
-        return ERR_WS_TOO_BIG;
+        return ERR_WS_FRAME_TOO_BIG;
     if (frame->len > most_bytes(ws) - ws->message.len)
         return ERR_WS_TOO_BIG;
     if (ws->nframes < UINT32_MAX)

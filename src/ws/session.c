@@ -2,6 +2,8 @@
 /* ws/session.c — see session.h for the contract. */
 #include "ws/session.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/narrow.h"
@@ -132,10 +134,13 @@ ws_fail(struct ws *ws, int err)
     unsigned code = ws_code_of_err(err);
     struct slice reason = slice_of(err_text(err));
 
+    assert(code != WS_CODE_LOST);
     ws_before_end(ws);
-    if (ws->state != WS_OPEN) {
-        if (ws->state == WS_CLOSING)
-            ws_end(ws);
+    if (ws->state == WS_ENDED)
+        return;
+    ws->ops->complain(ws, err);
+    if (ws->state == WS_CLOSING) {
+        ws_end(ws);
         return;
     }
     ws->why = err;

@@ -65,6 +65,9 @@ struct ws_ops {
     int (*send)(struct ws *ws, const struct chunk *bytes, bool last);
     /* Has ws_on_deadline called at `due_ms` of the clock; TIMER_NEVER: not at all. */
     void (*set_deadline)(struct ws *ws, uint64_t due_ms);
+    /* Logs and counts why (ERR_WS_* or ERR_NOMEM) the peer is refused; comes before the
+     * close frame. */
+    void (*complain)(struct ws *ws, int why);
 };
 
 /* What the user of the messages hears.  Any ws_* function but ws_fini and ws_feed may be
@@ -167,8 +170,9 @@ void ws_fini(struct ws *ws);
  * or ERR_CLOSED or ERR_NOMEM of the tunnel, and then ws_lost follows. */
 MUST_USE int ws_close(struct ws *ws, unsigned code, struct slice reason);
 
-/* Refuses the peer: sends a close frame with the code of `err`, ends the tunnel, and calls
- * on_close if that is owed. */
+/* Refuses the peer: complains of it once, sends a close frame with the code of `err` unless
+ * one is out, ends the tunnel, and calls on_close if that is owed.  Does nothing when it
+ * has ended. */
 void ws_fail(struct ws *ws, int err);
 
 /* The peer has sent its last byte; what came before has been fed. */

@@ -65,6 +65,7 @@ static const int unanswered[] = {
     ERR_WS_UTF8,
     ERR_WS_DEFLATE,
     ERR_WS_TOO_BIG,
+    ERR_WS_FRAME_TOO_BIG,
     ERR_WS_FRAGMENTS,
     ERR_WS_CONTROLS,
     ERR_WS_PING_TIMEOUT,

@@ -35,6 +35,8 @@ struct talk {
     unsigned closes;  /* the user closes with this code after a message; 0: not */
     bool echoes;      /* the user sends each message back */
     bool writable;    /* on_writable was called */
+    int complaint;    /* the last one, enum err */
+    unsigned ncomplaints;
 };
 
 static struct talk *
@@ -125,6 +127,13 @@ talk_set_deadline(struct ws *ws, uint64_t due_ms)
 }
 
 static void
+talk_complain(struct ws *ws, int why)
+{
+    talk_of(ws)->complaint = why;
+    talk_of(ws)->ncomplaints++;
+}
+
+static void
 talk_on_message(struct ws *ws, enum ws_opcode kind, struct slice bytes)
 {
     struct talk *talk = talk_of(ws);
@@ -177,7 +186,7 @@ talk_on_long_message(struct ws *ws, char *ptr, size_t n)
     mem_free(ptr);
 }
 
-static const struct ws_ops talk_ops = {talk_send, talk_set_deadline};
+static const struct ws_ops talk_ops = {talk_send, talk_set_deadline, talk_complain};
 static const struct ws_handler talk_handler = {talk_on_message, talk_on_writable,
                                                talk_on_close};
 static const struct ws_handler __attribute__((unused)) talk_long_handler = {

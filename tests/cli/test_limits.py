@@ -231,7 +231,7 @@ def test_a_peer_that_does_not_read_is_reset():
     limits = {"timeout_send": 0.2}
     with Here(apps.endless, **limits) as server, connect(server.port) as sock:
         sock.sendall(request(fields=""))
-        server.log.line_with("the peer took no bytes in time (status 0;")
+        server.log.line_with("the peer took no bytes in time (")
         assert read_all(sock).startswith(b"HTTP/1.1 200 ")
 
 

@@ -231,3 +231,17 @@ def test_a_connect_that_ends_at_once_is_no_tunnel():
         raw.send(headers(1, block, END_HEADERS | END_STREAM))
         raw.until(lambda: raw.status(1) or raw.of(RST_STREAM))
         assert raw.status(1) != "200"
+
+
+def test_a_refused_websocket_is_logged_and_counted_and_the_connection_lives():
+    with Serving(echo, ws_max_size=10) as serving, talk(serving) as client:
+        tunnel, other = Tunnel(client), Tunnel(client)
+        tunnel.send(TEXT, b"x" * 11)
+        opcode, payload = tunnel.frame()
+        assert (opcode, payload[:2]) == (CLOSE, struct.pack("!H", 1009))
+        other.send(TEXT, b"y")
+        assert other.frame() == (TEXT, b"y")
+        assert serving.server.tallies.read(0)["refused_websocket"] == 1
+        (line,) = (text for level, text in serving.log.lines if level == 30)
+        assert "a WebSocket message over the limit" in line
+        assert "--ws-max-size" in line
