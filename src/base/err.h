@@ -70,6 +70,7 @@
     ERR(CHUNK_OVERHEAD, "chunk framing over the limit")                                \
     ERR(TRAILER, "a malformed trailer")                                                \
     ERR(TRAILER_TOO_LARGE, "trailers over the limit")                                  \
+    ERR(TOO_MANY_TRAILERS, "more trailers than the limit")                             \
     ERR(BODY_TOO_LARGE, "a body over the limit")                                       \
     /* A WebSocket that is refused; ws_code_of_err gives the close code. */            \
     ERR(WS_HANDSHAKE, "a malformed WebSocket handshake")                               \

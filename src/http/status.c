@@ -129,6 +129,7 @@ static const uint16_t answers[ERR_POSITIVE_END] = {
     [-ERR_HEAD_TOO_LARGE] = 431,
     [-ERR_TOO_MANY_FIELDS] = 431,
     [-ERR_TRAILER_TOO_LARGE] = 431,
+    [-ERR_TOO_MANY_TRAILERS] = 431,
     [-ERR_NOMEM] = 500,
     [-ERR_APP_FAILED] = 500,
     [-ERR_APP_INCOMPLETE] = 500,

@@ -59,6 +59,7 @@ class_of(int why)
     case ERR_TOO_MANY_FIELDS:
     case ERR_CHUNK_OVERHEAD:
     case ERR_TRAILER_TOO_LARGE:
+    case ERR_TOO_MANY_TRAILERS:
     case ERR_BODY_TOO_LARGE:
         return TALLY_REFUSED_LIMIT;
     case ERR_TLS_TIMEOUT:

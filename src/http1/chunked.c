@@ -190,7 +190,7 @@ step_trailer(struct h1_chunked *c, const struct http_limits *limits, uint8_t byt
         if (!is_token_byte(byte))
             return ERR_TRAILER;
         if (c->trailer_fields == limits->trailer_fields)
-            return ERR_TRAILER_TOO_LARGE;
+            return ERR_TOO_MANY_TRAILERS;
         c->trailer_fields++;
         c->trailer_name = 0;
         c->trailer_alike = (1u << FORBIDDEN) - 1;

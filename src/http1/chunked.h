@@ -41,8 +41,8 @@ void h1_chunked_tick(struct h1_chunked *c, uint64_t now_ms);
  * Returns 0 with data->len > 0; or 0 with data->len == 0 and c->ended: the body is over
  * and *in begins with what follows it; or ERR_AGAIN with *in empty: more is needed; or,
  * at the first byte that is wrong however the bytes arrive, ERR_CHUNK_SIZE,
- * ERR_CHUNK_DATA, ERR_CHUNK_OVERHEAD, ERR_TRAILER (-> 400) or ERR_TRAILER_TOO_LARGE
- * (-> 431). */
+ * ERR_CHUNK_DATA, ERR_CHUNK_OVERHEAD, ERR_TRAILER (-> 400), ERR_TRAILER_TOO_LARGE or
+ * ERR_TOO_MANY_TRAILERS (-> 431). */
 MUST_USE int h1_chunked_decode(struct h1_chunked *c, const struct http_limits *limits,
                                struct slice *in, struct slice *data);
 

@@ -2,52 +2,20 @@
 /* server/refusal.c — see refusal.h for the contract. */
 #include "server/refusal.h"
 
-#include <stdio.h> /* snprintf */
+#include <inttypes.h> /* PRIu32 */
+#include <stdio.h>    /* snprintf */
 
 #include "base/err.h"
+#include "base/narrow.h"
+#include "http/limit_text.h"
 #include "http/status.h"
 #include "server/conn.h"
 #include "server/turn.h"
 
-/* The option that sets the limit which `why` is about, or NULL. */
-static const char *
-option_of(int why)
-{
-    switch (why) {
-    case ERR_WS_TOO_BIG:
-        return "--ws-max-size";
-    case ERR_WS_FRAME_TOO_BIG:
-        return "--ws-max-frame";
-    case ERR_WS_FRAGMENTS:
-        return "--ws-max-fragments";
-    case ERR_WS_CONTROLS:
-        return "--ws-max-controls";
-    case ERR_WS_PING_TIMEOUT:
-        return "--ws-ping-timeout";
-    default:
-        return NULL;
-    }
-}
-
-/* "(status 414; --limit-x; 2 more since)", of which each part may be missing. */
-static void
-write_extra(char *out, size_t room, int why, uint32_t dropped)
-{
-    const char *option = option_of(why);
-    int status = status_of_err(why);
-    char answer[32] = "";
-
-    if (status != 0)
-        (void)snprintf(answer, sizeof answer, "status %d; ", status);
-    (void)snprintf(out, room, "(%s%s%s%u more since)", answer,
-                   option != NULL ? option : "", option != NULL ? "; " : "",
-                   (unsigned)dropped);
-}
-
 void
 refusal_complain(struct conn *conn, int why)
 {
-    char host[PEER_HOST_BYTES];
+    char host[PEER_HOST_BYTES], room[LIMIT_TEXT_BYTES], status[8] = "", more[32] = "";
     uint32_t dropped;
     struct service *service = &conn->turn->service;
 
@@ -60,11 +28,14 @@ refusal_complain(struct conn *conn, int why)
                           clock_ms(&service->clock), &dropped))
         return;
     const char *detail = why == ERR_TLS ? conn->io->detail : NULL;
-    char extra[96];
-    write_extra(extra, sizeof extra, why, dropped);
-    log_line(&service->log, LOG_WARNING, "%s:%u: %s%s%s %s", n > 0 ? host : "unix",
-             conn->wire.peer.addr.port, err_text(why), detail != NULL ? ": " : "",
-             detail != NULL ? detail : "", extra);
+    struct slice text = limit_text(why, &service->limits, room);
+    if (status_of_err(why) != 0)
+        (void)snprintf(status, sizeof status, "%d, ", status_of_err(why));
+    if (dropped > 0)
+        (void)snprintf(more, sizeof more, " (%" PRIu32 " more since)", dropped);
+    log_line(&service->log, LOG_WARNING, "%s:%u: %s%.*s%s%s%s", n > 0 ? host : "unix",
+             conn->wire.peer.addr.port, status, narrow_len(text.len), text.ptr,
+             detail != NULL ? ": " : "", detail != NULL ? detail : "", more);
 }
 
 void

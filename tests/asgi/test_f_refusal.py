@@ -49,25 +49,25 @@ CASES = {
     "message": (
         frame(BINARY, b"x" * 600, fin=False) + frame(CONTINUATION, b"x" * 600),
         1009,
-        "a WebSocket message over the limit",
+        "a WebSocket message over --ws-max-size",
         "--ws-max-size",
     ),
     "frame": (
         frame(BINARY, b"x" * 801),
         1009,
-        "a WebSocket frame over the limit",
+        "a WebSocket frame over --ws-max-frame",
         "--ws-max-frame",
     ),
     "fragments": (
         frame(TEXT, fin=False) + PARTS,
         1008,
-        "a WebSocket message in too many fragments",
+        "a WebSocket message in more fragments than",
         "--ws-max-fragments",
     ),
     "controls": (
         frame(PING) * 10,
         1008,
-        "too many WebSocket control frames a second",
+        "more WebSocket control frames in a second than",
         "--ws-max-controls",
     ),
 }
@@ -129,7 +129,7 @@ def test_a_peer_that_answers_no_ping_is_counted_as_too_slow():
         assert peer.close_code()[0] == 1011
         assert peer.ends()
         refused(serving, name="timeout")
-        said(serving, "no answer to a WebSocket ping in time", "--ws-ping-timeout")
+        said(serving, "no answer to a WebSocket ping within", "--ws-ping-timeout")
 
 
 def test_a_peer_that_breaks_a_rule_after_our_close_is_counted_too():
@@ -178,4 +178,4 @@ def test_a_wrong_handshake_is_logged_and_counted(changes, status, text):
         refused(serving)
         (line,) = warnings(serving)
         assert text in line
-        assert f"status {status}" in line
+        assert f": {status}, " in line

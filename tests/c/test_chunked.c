@@ -64,7 +64,7 @@ static const struct {
     {"a trailer", "0\r\nX: a\r\n\r\nGET", 0, "", 3},
     {"one that looks like a request", "0\r\nX:GET / HTTP/1.1\r\n\r\n", 0, "", 0},
     {"trailers at the limit of fields", "0\r\na:\r\nb:\r\nc:\r\n\r\n", 0, "", 0},
-    {"trailers over it", "0\r\na:\r\nb:\r\nc:\r\nd", ERR_TRAILER_TOO_LARGE, "", 0},
+    {"trailers over it", "0\r\na:\r\nb:\r\nc:\r\nd", ERR_TOO_MANY_TRAILERS, "", 0},
     {"trailers at the limit of bytes", "0\r\na:34567890123456\r\n\r\n", 0, "", 0},
     {"trailers over that", "0\r\na:345678901234567\r\n\r\n", ERR_TRAILER_TOO_LARGE, "",
      0},
@@ -234,7 +234,7 @@ test_a_trailer_flood_ends_at_the_limit(void)
         in = slice_of("x-trailer: y\r\n");
         err = h1_chunked_decode(&c, &limits, &in, &data);
     }
-    is(err, ERR_TRAILER_TOO_LARGE, "2,000 trailers are too many");
+    is(err, ERR_TOO_MANY_TRAILERS, "2,000 trailers are too many");
     is(nlines, limits.trailer_fields + 1, "the limit is trailer_fields");
 }
 

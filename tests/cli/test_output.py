@@ -52,7 +52,7 @@ def test_a_burst_of_lines_is_complete_when_its_last_is_there(logged):
 def test_a_refusal_has_a_line_with_its_reason(logged):
     talk(logged.port(), b"GET / HTTP/1.0\r\nbad\r\n\r\n")
     line = logged.err.line_with("warning  127.0.0.1:")
-    assert "a malformed field name (status 400" in line
+    assert "400, a malformed field name" in line
 
 
 def test_lines_of_the_last_requests_are_written_at_the_stop():

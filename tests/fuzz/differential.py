@@ -61,6 +61,7 @@ STRICTER = {
     "more fields than the limit": "docs/LIMITS.md",
     "a head over the limit": "docs/LIMITS.md",
     "trailers over the limit": "docs/LIMITS.md",
+    "more trailers than the limit": "docs/LIMITS.md",
     "chunk framing over the limit": "docs/LIMITS.md",
 }
 """Why a request is rejected that another parser accepts: err_text, and the rule."""

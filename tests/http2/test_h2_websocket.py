@@ -243,5 +243,5 @@ def test_a_refused_websocket_is_logged_and_counted_and_the_connection_lives():
         assert other.frame() == (TEXT, b"y")
         assert serving.server.tallies.read(0)["refused_websocket"] == 1
         (line,) = (text for level, text in serving.log.lines if level == 30)
-        assert "a WebSocket message over the limit" in line
+        assert "a WebSocket message over --ws-max-size" in line
         assert "--ws-max-size" in line

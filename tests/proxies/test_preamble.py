@@ -120,7 +120,7 @@ def test_who_is_not_trusted_is_not_let_in(header):
     sent = header + request("/", CLOSE)
     scopes, data, lines = scopes_of_stranger(sent)
     assert (scopes, data) == ([], b"")
-    assert any("for trusted proxies alone" in text for _, text in lines)
+    assert any("a peer not in --forwarded-allow-ips" in text for _, text in lines)
 
 
 def scopes_of_stranger(sent):
@@ -141,7 +141,7 @@ def scopes_of_stranger(sent):
 def test_a_header_has_a_deadline():
     scopes, data, lines = scopes_of([line()[:-1]], timeout_head=0.2)
     assert (scopes, data) == ([], b"")
-    assert any("the PROXY header did not arrive in time" in text for _, text in lines)
+    assert any("the PROXY header did not arrive within" in text for _, text in lines)
 
 
 def test_a_connection_without_a_byte_is_no_news():
