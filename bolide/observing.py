@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from bolide.config import Config
 from bolide.logs import Log
 from bolide.pauses import counted
-from bolide.statsd import reporter_of
+from bolide.statsd import Reporter, reporter_of
 from bolide.tally import Tallies
 from bolide.watchdog import Watchdog
 
@@ -22,6 +22,7 @@ class Observers:
         self._watchdog = Watchdog(config.warn_blocked, tallies, seat, log)
         self.watch_fd = self._watchdog.fd
         """What the engine wakes the watchdog by; -1: there is none."""
+        self._reporter: Reporter | None = None
 
     @contextlib.contextmanager
     def observing(self) -> Iterator[None]:
@@ -29,8 +30,14 @@ class Observers:
         loop = asyncio.get_running_loop()
         # A supervisor knows all workers, and reports for them.
         if self._config.workers is None:
-            reporter = reporter_of(self._config, self._tallies)
-            if reporter is not None:
-                reporter.keep_sending(loop, self._config.statsd_interval)
+            self._reporter = reporter_of(self._config, self._tallies)
+            if self._reporter is not None:
+                self._reporter.keep_sending(loop, self._config.statsd_interval)
         with counted(self._tallies, self._seat), self._watchdog.watching():
             yield
+
+    def close(self) -> None:
+        """Report what the stop has brought; twice is fine."""
+        if self._reporter is not None:
+            self._reporter.close()
+            self._reporter = None

@@ -276,6 +276,8 @@ class Server:
             sock.close()
         if self._access is not None:
             self._access.close()
+        if self._observers is not None:
+            self._observers.close()
 
     def _heed_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have rloop wake at our signals.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 from bolide._engine import TALLY_BOUNDS
 from bolide.crew import resident_bytes
 from bolide.errors import ConfigError
 from bolide.tally import Numbers, Tallies
+from bolide.threads import start_without_signals
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
+    from asyncio import AbstractEventLoop, TimerHandle
 
     from bolide.config import Config
 
@@ -73,7 +75,8 @@ class Reporter:
         """``tags``, "name:value" with "," between, are sent as dogstatsd reads them.
 
         Without any the class of a status is a part of the name. Never raises later: a
-        host that is not known, or that nobody listens at, is the same as a lost packet.
+        host that nobody listens at is the same as a lost packet. What is counted until
+        its name is known is sent then.
         """
         self._tallies = tallies
         self._place = parse_address(address)
@@ -81,14 +84,57 @@ class Reporter:
         self._tags = tags
         self._was = tallies.total()
         self._socket: socket.socket | None = None
+        self._finding: threading.Thread | None = None
+        self._timer: TimerHandle | None = None
 
     def keep_sending(self, loop: AbstractEventLoop, every: float) -> None:
-        """Send now and every so many seconds, as long as the loop runs."""
-        self.send()
-        loop.call_later(every, self.keep_sending, loop, every)
+        """Send now and every so many seconds, until ``close``.
+
+        A thread asks for the host's address: that may take as long as it likes.
+        """
+        if self._socket is not None:
+            self.send()
+        elif self._finding is None or not self._finding.is_alive():
+            name = "bolide-statsd"
+            self._finding = threading.Thread(target=self.find, name=name, daemon=True)
+            start_without_signals(self._finding)
+        self._timer = loop.call_later(every, self.keep_sending, loop, every)
+
+    def close(self) -> None:
+        """Send what has changed one last time; nothing is sent after that."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._socket is not None:
+            self.send()
+            self._socket.close()
+            self._socket = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the host's address is known."""
+        return self._socket is not None
+
+    def find(self) -> None:
+        """Ask for the host's address, unless it is known; this may wait."""
+        if self._socket is not None:
+            return
+        with contextlib.suppress(OSError):
+            family, kind, proto, _, place = socket.getaddrinfo(
+                *self._place, type=socket.SOCK_DGRAM
+            )[0]
+            sock = socket.socket(family, kind, proto)
+            sock.setblocking(False)
+            sock.connect(place)
+            self._socket = sock
 
     def send(self) -> None:
-        """Send what has changed since the last time, and how things are."""
+        """Send what has changed since the last time, and how things are.
+
+        Does nothing while the host's address is not known.
+        """
+        if self._socket is None:
+            return
         packet = b""
         for line in self._lines():
             raw = line.encode()
@@ -128,15 +174,8 @@ class Reporter:
 
     def _transmit(self, packet: bytes) -> None:
         with contextlib.suppress(OSError):
-            if self._socket is None:
-                family, kind, proto, _, place = socket.getaddrinfo(
-                    *self._place, type=socket.SOCK_DGRAM
-                )[0]
-                sock = socket.socket(family, kind, proto)
-                sock.setblocking(False)
-                sock.connect(place)
-                self._socket = sock
-            self._socket.send(packet)
+            if self._socket is not None:
+                self._socket.send(packet)
 
 
 def reporter_of(config: Config, tallies: Tallies) -> Reporter | None:

@@ -30,7 +30,7 @@ from bolide.server import (
     LEFTOVERS_S,
     SHUTDOWN_LEAST_S,
 )
-from bolide.statsd import reporter_of
+from bolide.statsd import Reporter, reporter_of
 from bolide.systemd import Notifier
 from bolide.upgrade import Succession
 from bolide.worker import SEAT_BYTES, Post, read_beat, run_worker
@@ -41,6 +41,8 @@ SETTLED_S = 5.0
 """A worker that has served for so long did not die of its start."""
 
 RSS_EVERY_S = 1.0
+STATSD_AGAIN_S = 60.0
+"""How soon a name that is not known is asked for again."""
 KILL_MARGIN_S = 5.0
 """How much longer than its own deadlines a worker may take to end."""
 
@@ -94,6 +96,8 @@ class Supervisor(Parent):
 
     def _clean_up(self) -> None:
         self._drop_template()
+        if self._reporter is not None:
+            self._reporter.close()
         self._listeners.close(removes_files=not self._succession.has_handed_over)
 
     def _begin(self) -> None:
@@ -350,8 +354,7 @@ class Supervisor(Parent):
             if text := progress(self._tallies.workers(), self._stop_due - now):
                 self._say("info", text)
         if self._reporter is not None and now >= self._statsd_due:
-            self._statsd_due = now + self.config.statsd_interval
-            self._reporter.send()
+            self._statsd_due = now + self._report(self._reporter)
         looks_at_rss = self.config.limit_rss > 0 and now >= self._rss_due
         if looks_at_rss:
             self._rss_due = now + RSS_EVERY_S
@@ -362,6 +365,17 @@ class Supervisor(Parent):
                     self._kill(worker)
             elif worker.state != STARTING:
                 self._look_after(worker, now, looks_at_rss)
+
+    def _report(self, reporter: Reporter) -> float:
+        """Send to statsd; return in how many seconds again.
+
+        No thread asks for the address here: a process that forks has none. Where it is
+        not to be had, workers are not looked after meanwhile: it is rarely tried again.
+        """
+        if not reporter.is_ready:
+            reporter.find()
+        reporter.send()
+        return self.config.statsd_interval if reporter.is_ready else STATSD_AGAIN_S
 
     def _is_watched(self) -> bool:
         return self._notifier.watchdog_s > 0 and not self._succession.has_handed_over

@@ -1,11 +1,16 @@
 """What a statsd server hears."""
 
+import asyncio
 import signal
 import socket
+import threading
 import time
 
 import pytest
 from command import DEADLINE_S, request, serve, talk
+from serving import Serving, answer
+
+import bolide
 
 CLOSE = "Connection: close\r\n"
 
@@ -69,9 +74,65 @@ def test_nobody_who_listens_is_no_harm(heard):
         assert command.stop() == 0
 
 
+async def hello(scope, receive, send):
+    """Answer."""
+    await answer(send, b"hello")
+
+
+def test_a_slow_name_server_does_not_stop_the_loop(heard, monkeypatch):
+    """What was counted before the address was known is sent then."""
+    asked, may_go_on = threading.Event(), threading.Event()
+    threads = set()
+    real = socket.getaddrinfo
+
+    def slow(host, *args, **kwargs):
+        if host == "stats.example":
+            threads.add(threading.current_thread().name)
+            asked.set()
+            assert may_go_on.wait(DEADLINE_S)
+            host = "127.0.0.1"
+        return real(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    place = f"stats.example:{heard.getsockname()[1]}"
+    with Serving(hello, statsd=place, statsd_interval=0.1) as serving:
+        assert asked.wait(DEADLINE_S)
+        assert serving.ask().status == 200
+        may_go_on.set()
+        assert "bolide.requests.2xx:1|c" in lines_until(heard, "bolide.requests.2xx:")
+    assert threads == {"bolide-statsd"}
+
+
+def test_after_serve_nothing_is_sent(heard):
+    """The last packet has what the stop has brought; the loop goes on without one."""
+    place = f"127.0.0.1:{heard.getsockname()[1]}"
+
+    async def run():
+        config = bolide.Config(
+            hello, port=0, statsd=place, statsd_interval=0.1, access_log=False,
+            lifespan="off", log_level="error",
+        )  # fmt: skip
+        server = bolide.Server(config)
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(lines_until, heard, "bolide.workers:1|g")
+        port = server.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request("/", CLOSE))
+        assert (await reader.read()).endswith(b"hello")
+        server.should_exit = True
+        await task
+        return asyncio.all_tasks(), asyncio.get_running_loop()._scheduled
+
+    _, timers = asyncio.run(run())
+    lines = lines_until(heard, "bolide.requests.2xx:1|c")
+    assert lines
+    assert not [x for x in timers if not x.cancelled() and "send" in repr(x)]
+
+
 @pytest.mark.parametrize("place", ["", ":", "host:port", "host:0", "host:70000"])
 def test_a_place_that_is_none_is_refused(place):
-    import bolide
     from bolide.statsd import parse_address
 
     with pytest.raises(bolide.ConfigError):
