@@ -9,6 +9,8 @@ class TLSError(ValueError): ...
 TALLY_NAMES: tuple[str, ...]
 TALLY_STATE: int
 TALLY_BYTES: int
+HISTORY_BYTES: int
+HISTORY_DEATHS: int
 TALLY_BOUNDS: tuple[float, ...]
 
 def simd() -> str: ...

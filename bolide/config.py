@@ -398,6 +398,10 @@ class Config(Loading):
             tls = bool(place.tls)
             self.places.append(place._replace(tls=tls, is_inside=True))
 
+    def is_seen(self) -> bool:
+        """Return whether there are metrics, or a status page."""
+        return bool(self.metrics_path or self.status_path or self.metrics_bind)
+
     def _page(self) -> bytes:
         """Return the status page, where there is one to be seen."""
         if not self.status_path and not self.metrics_bind:
@@ -580,6 +584,9 @@ class Config(Loading):
             metrics_path=self.metrics_path.encode(),
             status_path=self.status_path.encode(),
             status_page=self._page(),
+            history=None,
+            status_about=b"",
+            build_labels=b"",
             watch_fd=-1,
             seat=0,
             **self.proxies.for_engine(),

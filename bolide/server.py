@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-from bolide import _engine
+from bolide import _engine, about
 from bolide import sockets as listening
 from bolide.access import AccessOutput, probe_access_log
 from bolide.config import Config
@@ -316,6 +316,11 @@ class Server:
         """Return what the engine is told; a server under a supervisor adds to it."""
         settings = self.config.for_engine()
         settings["tallies"], settings["seat"] = self.tallies.memory, self.seat
+        settings["history"] = self.tallies.history
+        if self._loop is not None and self.config.is_seen():
+            app, loop = self.config.app, loop_name(self._loop)
+            settings["status_about"] = about.as_json(app, loop, self._main_pid())
+            settings["build_labels"] = about.as_labels(loop)
         seen_by = Observers(self.config, self.tallies, self.seat, self.log)
         self._observers, settings["watch_fd"] = seen_by, seen_by.watch_fd
         probe_access_log(self.config)
@@ -324,6 +329,10 @@ class Server:
         settings["max_requests"] = self.config.draw_max_requests()
         settings["on_full"] = self._on_full
         return settings
+
+    def _main_pid(self) -> int:
+        """Return the process that signals are for."""
+        return os.getpid()
 
     def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
         self.config.tell_notes(self.log)

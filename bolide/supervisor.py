@@ -305,6 +305,8 @@ class Supervisor(Parent):
         self._tallies.leave(worker.seat)
         start = worker.seat * SEAT_BYTES
         self._crowd[start : start + SEAT_BYTES] = bytes(SEAT_BYTES)
+        was_told = worker.is_ending or worker.is_worn
+        self._tallies.note_end(worker.pid, code, was_told=was_told)
         if worker.is_ending:
             self._say("debug", f"worker {worker.pid} {how_it_ended(code)}")
         elif worker.state == STARTING:

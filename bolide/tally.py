@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import mmap
+import time
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from bolide._engine import TALLY_BYTES, TALLY_NAMES, TALLY_STATE
+from bolide._engine import (
+    HISTORY_BYTES,
+    HISTORY_DEATHS,
+    TALLY_BYTES,
+    TALLY_NAMES,
+    TALLY_STATE,
+)
 
 Numbers: TypeAlias = dict[str, int]
 """The numbers of src/http/tally.h by their names."""
@@ -22,6 +29,9 @@ class Tallies:
         self.seats = seats
         self.view = memoryview(self.memory).cast("Q")
         """All numbers."""
+        self.history = mmap.mmap(-1, HISTORY_BYTES)
+        """What was counted in the last minutes: src/server/history.h."""
+        self._deaths = memoryview(self.history)[HISTORY_DEATHS:][:40].cast("Q")
 
     def index(self, seat: int, name: str) -> int:
         """Return where in ``view`` a number of a seat is."""
@@ -37,6 +47,15 @@ class Tallies:
         """Note that the worker of a seat is gone; what it has counted stays."""
         for index in range(seat * _SLOTS, seat * _SLOTS + TALLY_STATE):
             self.view[index] = 0
+
+    def note_end(self, pid: int, code: int, *, was_told: bool) -> None:
+        """Note that a worker has ended; ``code`` is negative for a signal."""
+        if was_told:
+            self._deaths[4] += 1
+            return
+        self._deaths[0] += 1
+        self._deaths[1], self._deaths[2] = int(time.time()), pid
+        self._deaths[3] = code & (1 << 64) - 1
 
     def workers(self) -> Iterator[Numbers]:
         """Yield the numbers of those that live."""

@@ -5,30 +5,43 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+import queue
+import select
 import shutil
+import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any, TextIO, TypeAlias
 from urllib.parse import urlsplit
 
-from bolide.statsd import quantile
+from bolide.screen import Screen
+from bolide.threads import start_without_signals
 
 News: TypeAlias = dict[str, Any]
 """One event of the status page: src/server/status.c."""
 
-USAGE = """usage: bolide top [ADDRESS]
+USAGE = """usage: bolide top [-b] [-n TIMES] [ADDRESS]
 
-Shows what a server does, once a second, until Ctrl-C. ADDRESS is where its status
-page is: what --metrics-bind says (default: http://127.0.0.1:9100), unix:/path, or the
-URL of --status-path.
+Shows what a server does, once a second, until q or Ctrl-C. ADDRESS is where its
+status page is: what --metrics-bind says (default: http://127.0.0.1:9100), unix:/path,
+or the URL of --status-path.
+
+  -b, --batch       plain text, one screen after another; so it is without -b where
+                    standard output is no terminal, and then for one screen
+  -n, --times TIMES end after so many screens
 """
 DEFAULT = "http://127.0.0.1:9100"
-_CLEAR, _HOME, _REST = "\x1b[2J", "\x1b[H", "\x1b[J"
+_CLEAR, _HOME = "\x1b[2J", "\x1b[H"
+_LINE_END, _REST = "\x1b[K", "\x1b[J"
+_OTHER_SCREEN, _OWN_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
-_BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
-_BARS = " ▁▂▃▄▅▆▇█"
 _TIMEOUT_S = 10
+_BATCH_COLUMNS = 100
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -44,177 +57,234 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def listen(address: str) -> Iterator[News]:
-    """Yield what the server at ``address`` says; ends with it. Raises OSError."""
-    connection: http.client.HTTPConnection
-    if address.startswith("unix:"):
-        connection, path = _UnixConnection(address.removeprefix("unix:")), ""
-    else:
-        url = urlsplit(address if "//" in address else f"http://{address}")
-        host = url.hostname or "127.0.0.1"
-        if url.scheme == "https":
-            connection = http.client.HTTPSConnection(host, url.port, timeout=_TIMEOUT_S)
-        else:
-            connection = http.client.HTTPConnection(host, url.port, timeout=_TIMEOUT_S)
-        path = url.path.rstrip("/")
-    with contextlib.closing(connection):
-        connection.request("GET", f"{path}/events")
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise OSError(f"{path}/events was answered with {answer.status}")
-        for line in answer:
+class Listener:
+    """What a server says of itself, event by event."""
+
+    def __init__(self, address: str) -> None:
+        """Connect; raise OSError or HTTPException."""
+        self._connection, path = _connection_to(address)
+        try:
+            self._connection.request("GET", f"{path}/events")
+            self._answer = self._connection.getresponse()
+            if self._answer.status != 200:
+                reason = f"{path}/events was answered with {self._answer.status}"
+                raise OSError(f"{reason}: no status page is there (--status-path)")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __iter__(self) -> Iterator[News]:
+        """Yield events as they come, until the server ends."""
+        for line in self._answer:
             if line.startswith(b"data: "):
                 yield json.loads(line[6:])
 
-
-def _number(value: float) -> str:
-    for size, unit in ((1e6, "M"), (1e4, "k")):
-        if value >= size:
-            return f"{value / (1e6 if unit == 'M' else 1e3):.1f}{unit}"
-    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+    def close(self) -> None:
+        """End it."""
+        self._connection.close()
 
 
-def _bytes(value: float) -> str:
-    units = ["B", "KiB", "MiB", "GiB"]
-    while value >= 1024 and len(units) > 1:
-        value /= 1024
-        units.pop(0)
-    digits = 0 if value >= 100 or units[0] == "B" else 1
-    return f"{value:.{digits}f} {units[0]}"
+class _Reader:
+    """Reads a Listener in a thread; ``fd`` can be read when there is something new."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.fd, self._told = os.pipe()
+        self._found: queue.SimpleQueue[News | Exception | None] = queue.SimpleQueue()
+        self._listener = listener
+        thread = threading.Thread(target=self._run, daemon=True)
+        start_without_signals(thread)
+
+    def _run(self) -> None:
+        end: Exception | None = None
+        try:
+            for news in self._listener:
+                self._found.put(news)
+                os.write(self._told, b"n")
+        except Exception as error:
+            end = error
+        self._found.put(end)
+        os.write(self._told, b"n")
+
+    def take(self) -> News | None:
+        """Return the next event, None at the end; raise what reading has raised."""
+        os.read(self.fd, 1)
+        found = self._found.get()
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    for size, unit in ((1, "s"), (1e-3, "ms")):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e6:.0f} us"
+def _connection_to(address: str) -> tuple[http.client.HTTPConnection, str]:
+    if address.startswith("unix:"):
+        return _UnixConnection(address.removeprefix("unix:")), ""
+    url = urlsplit(address if "//" in address else f"http://{address}")
+    host = url.hostname or "127.0.0.1"
+    kind: type[http.client.HTTPConnection] = http.client.HTTPConnection
+    if url.scheme == "https":
+        kind = http.client.HTTPSConnection
+    return kind(host, url.port, timeout=_TIMEOUT_S), url.path.rstrip("/")
 
 
-def _age(seconds: int) -> str:
-    for size, unit in ((172800, "d"), (7200, "h"), (120, "min")):
-        if seconds >= size:
-            divisor = {"d": 86400, "h": 3600, "min": 60}[unit]
-            return f"{seconds // divisor} {unit}"
-    return f"{seconds} s"
+def listen(address: str) -> Iterator[News]:
+    """Yield what the server at ``address`` says; ends with it. Raises OSError."""
+    with contextlib.closing(Listener(address)) as listener:
+        yield from listener
 
 
-class Screen:
-    """What is shown: the last rates as bars, the numbers of now, the workers."""
+class _Terminal:
+    """A terminal that a screen is drawn to, key by key; restores it at the end."""
 
-    def __init__(self) -> None:
-        self._was: News | None = None
-        self._rates: list[float] = []
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._in = sys.stdin.fileno() if sys.stdin and sys.stdin.isatty() else -1
+        self._wake, self._woken = os.pipe()
+        os.set_blocking(self._woken, False)
 
-    def show(self, now: News, width: int, height: int) -> str:
-        """Return the lines for one event, ``height`` of ``width`` columns at most."""
-        was, self._was = self._was or now, now
-        seconds = max((now["ms"] - was["ms"]) / 1000, 0.001)
-        lines = [
-            *self._totals(now, was, seconds, width),
-            "",
-            *self._workers(now, was, seconds),
-        ]
-        return "\r\n".join(_cut(line, width) for line in lines[:height])
+    def __enter__(self) -> _Terminal:
+        self._before: Any = None
+        if self._in != -1:
+            import termios
+            import tty
 
-    def _totals(self, now: News, was: News, s: float, width: int) -> list[str]:
-        def per(*names: str) -> float:
-            grown = [now["total"][x] - was["total"][x] for x in names]
-            return float(sum(max(0, x) for x in grown)) / s
+            self._before = termios.tcgetattr(self._in)
+            tty.setcbreak(self._in)
+        self._resized = signal.signal(signal.SIGWINCH, self._on_resize)
+        self._out.write(_OTHER_SCREEN + _HIDE + _CLEAR)
+        return self
 
-        def every(name: str) -> int:
-            return sum(worker[name] for worker in now["workers"])
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGWINCH, self._resized)
+        if self._before is not None:
+            import termios
 
-        classes = [f"done_{i}xx" for i in range(1, 6)]
-        rate = per("done", *classes)
-        self._rates = [*self._rates, rate][-max(width - 2, 1) :]
-        refused = per(*(x for x in now["total"] if x.startswith("refused_")))
-        times = [quantile(_flat(now), _flat(was), part) for part in (0.5, 0.95, 0.99)]
-        p50, p95, p99 = map(_time, times)
-        return [
-            f"{_BOLD}bolide{_PLAIN}  {len(now['workers'])} workers",
-            "",
-            f"requests     {_BOLD}{_number(rate):>9}/s{_PLAIN}   "
-            f"running {every('running')}   4xx {_number(per('done_4xx'))}/s   "
-            f"5xx {_number(per('done_5xx'))}/s   refused {_number(refused)}/s",
-            f"latency      {_BOLD}{p50:>9}{_PLAIN} p50   {p95} p95   {p99} p99",
-            f"connections  {_BOLD}{every('connections'):>9}{_PLAIN}     "
-            f"new {_number(per('accepted'))}/s   WebSockets {every('websockets')}",
-            f"traffic      {_bytes(per('bytes_in')):>9}/s in   "
-            f"{_bytes(per('bytes_out'))}/s out",
-            f"memory       {_bytes(every('rss')):>9}     "
-            f"GC {_time(per('gc_ns') / 1e9)}/s   "
-            f"blocked {now['total']['blocked']} times",
-            "",
-            _bars(self._rates),
-        ]
+            termios.tcsetattr(self._in, termios.TCSADRAIN, self._before)
+        self._out.write(_OWN_SCREEN + _SHOW)
+        self._out.flush()
+        os.close(self._wake)
+        os.close(self._woken)
 
-    def _workers(self, now: News, was: News, s: float) -> list[str]:
-        before = {worker["pid"]: worker["cpu_ms"] for worker in was["workers"]}
-        head = (
-            f"{'worker':>8} {'state':<9}{'age':>8}{'running':>9}{'conns':>8}"
-            f"{'ws':>7}{'cpu':>7}{'memory':>11}{'lag':>9}"
+    def _on_resize(self, number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._woken, b"w")
+
+    def draw(self, text: str) -> None:
+        """Draw lines over those before, each to its end."""
+        lines = [line + _LINE_END for line in text.split("\n")]
+        self._out.write(_HOME + "\r\n".join(lines) + _REST)
+        self._out.flush()
+
+    def wait(self, other: int) -> tuple[str, bool]:
+        """Wait for a key, a resize, or ``other``; return the key, "" for none, and
+        whether ``other`` can be read.
+        """
+        watched = [other, self._wake] + ([self._in] if self._in != -1 else [])
+        ready, _, _ = select.select(watched, [], [], _TIMEOUT_S)
+        if self._wake in ready:
+            os.read(self._wake, 64)
+            self._out.write(_CLEAR)
+        keys = os.read(self._in, 64).decode("latin-1") if self._in in ready else ""
+        if not ready:
+            raise TimeoutError("the server says nothing any more")
+        return keys[-1:], other in ready
+
+
+def _show_on_terminal(listener: Listener, out: TextIO, times: int) -> int:
+    """Show until a key, the end of the server, or so many times; return 1 where it was
+    the server's end.
+    """
+    screen = Screen()
+    reader = _Reader(listener)
+    with _Terminal(out) as terminal:
+        while True:
+            key, can_read = terminal.wait(reader.fd)
+            if key in ("q", "Q"):
+                return 0
+            if can_read:
+                news = reader.take()
+                if news is None:
+                    return 1
+                screen.take(news)
+                times -= 1
+            width, height = shutil.get_terminal_size()
+            if screen.has_news:
+                terminal.draw(screen.show(width, height))
+            if times == 0:
+                return 0
+
+
+def _show_in_batch(listener: Listener, out: TextIO, times: int) -> int:
+    """Write plain text; the first event has no rates of workers."""
+    screen = Screen(is_plain=True)
+    for number, news in enumerate(listener):
+        screen.take(news)
+        if number == 0:
+            continue
+        columns = shutil.get_terminal_size((_BATCH_COLUMNS, 0)).columns
+        out.write(f"{time.strftime('%H:%M:%S')}  {screen.show(columns, 1000)}\n\n")
+        out.flush()
+        times -= 1
+        if times == 0:
+            return 0
+    return 1
+
+
+def _parse(words: list[str]) -> tuple[str, bool, int] | None:
+    """Return the address, whether it is a batch, and how often; None: wrong use."""
+    address, is_batch, times = "", False, -1
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word in ("-b", "--batch"):
+            is_batch = True
+        elif word.startswith(("-n", "--times")):
+            value = word.removeprefix("--times").removeprefix("-n").removeprefix("=")
+            value = value or (left.pop(0) if left else "")
+            if not value.isdecimal() or int(value) == 0:
+                return None
+            times = int(value)
+        elif word.startswith("-") or address:
+            return None
+        else:
+            address = word
+    return address or DEFAULT, is_batch, times
+
+
+def _reason(address: str, error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
+        text = (
+            "nobody listens there; the server shows its numbers where its "
+            "--metrics-bind says, as in: bolide app:app --metrics-bind 127.0.0.1:9100"
         )
-        lines = [f"{_DIM}{head}{_PLAIN}"]
-        for worker in now["workers"]:
-            used = worker["cpu_ms"] - before.get(worker["pid"], worker["cpu_ms"])
-            state = "stopping" if worker["stopping"] else "serving"
-            lines.append(
-                f"{worker['pid']:>8} {state:<9}{_age(worker['age']):>8}"
-                f"{worker['running']:>9}{worker['connections']:>8}"
-                f"{worker['websockets']:>7}{used / s / 10:>6.0f}%"
-                f"{_bytes(worker['rss']):>11}{_time(worker['lag_max'] / 1e9):>9}"
-            )
-        return lines
-
-
-def _flat(news: News) -> dict[str, int]:
-    return {f"latency_{i}": n for i, n in enumerate(news["latency"])}
-
-
-def _bars(values: list[float]) -> str:
-    most = max(values, default=0) or 1
-    return "".join(_BARS[round(value / most * 8)] for value in values)
-
-
-def _cut(line: str, width: int) -> str:
-    """Return ``line`` with ``width`` columns at most, escapes not counted."""
-    shown, kept, escaped = 0, "", False
-    for char in line:
-        escaped = escaped or char == "\x1b"
-        if not escaped:
-            if shown == width:
-                continue
-            shown += 1
-        kept += char
-        if escaped and char == "m":
-            escaped = False
-    return kept
+    elif isinstance(error, http.client.HTTPException | ValueError):
+        text = f"this is no status page of a bolide: {text}"
+    return f"bolide top: {address}: {text}\n"
 
 
 def run(words: list[str], out: TextIO) -> int:
-    """Show until the server ends or Ctrl-C; return the exit code."""
-    if len(words) > 1 or any(word.startswith("-") for word in words):
+    """Show until the server ends, q or Ctrl-C; return the exit code."""
+    wanted = _parse(words)
+    if wanted is None:
         is_help = words in (["-h"], ["--help"])
         (out if is_help else sys.stderr).write(USAGE)
         return 0 if is_help else 2
-    address = words[0] if words else DEFAULT
-    is_terminal = out.isatty()
-    screen = Screen()
+    address, is_batch, times = wanted
+    is_terminal = out.isatty() and not is_batch
+    if not is_terminal and not is_batch and times < 0:
+        times = 1
     try:
-        out.write(_HIDE + _CLEAR if is_terminal else "")
-        for news in listen(address):
-            width, height = shutil.get_terminal_size()
-            text = screen.show(news, width, height)
-            out.write(f"{_HOME}{text}{_REST}" if is_terminal else f"{text}\n\n")
-            out.flush()
-        sys.stderr.write(f"bolide top: {address} has ended\n")
-        return 1
+        with contextlib.closing(Listener(address)) as listener:
+            show = _show_on_terminal if is_terminal else _show_in_batch
+            code = show(listener, out, times)
+        if code:
+            sys.stderr.write(f"bolide top: {address} has ended\n")
+        return code
     except KeyboardInterrupt:
         return 0
+    except BrokenPipeError:
+        # Whoever reads has had enough, as head has; Python's end writes no more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        return 0
     except (OSError, http.client.HTTPException, ValueError) as error:
-        sys.stderr.write(f"bolide top: {address}: {error}\n")
+        sys.stderr.write(_reason(address, error))
         return 1
-    finally:
-        out.write(f"{_SHOW}\n" if is_terminal else "")

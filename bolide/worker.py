@@ -69,6 +69,9 @@ class WorkerServer(Server):
         settings["crowd"], settings["seat"] = self.post.crowd, self.post.seat
         return settings
 
+    def _main_pid(self) -> int:
+        return os.getppid()
+
     def _make_notifier(self) -> None:
         """The supervisor tells."""
 

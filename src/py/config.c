@@ -354,12 +354,19 @@ static int
 read_shared(struct config *config, PyObject *mapping)
 {
     Py_buffer *crowd = &config->crowd, *tallies = &config->tallies;
+    Py_buffer *history = &config->history;
     long long seat;
 
     if (read_int(mapping, "seat", 0, INT_MAX, &seat) < 0 ||
         read_buffer(mapping, "crowd", crowd) < 0 ||
-        read_buffer(mapping, "tallies", tallies) < 0)
+        read_buffer(mapping, "tallies", tallies) < 0 ||
+        read_buffer(mapping, "history", history) < 0)
         return -1;
+    if (history->buf != NULL && (size_t)history->len < sizeof(struct history)) {
+        PyErr_SetString(PyExc_ValueError, "history is too short");
+        return -1;
+    }
+    config->server.inside.history = history->buf;
     if (!crowd_init(&config->server.crowd, crowd->buf, (size_t)crowd->len,
                     (unsigned)seat)) {
         PyErr_Format(PyExc_ValueError, "crowd has no seat %lld", seat);
@@ -434,7 +441,10 @@ read_inside(struct config *config, PyObject *mapping)
         read_bytes(config, mapping, "metrics_path", 1, &inside->metrics_path) < 0 ||
         read_bytes(config, mapping, "status_path", 2, &inside->status_path) < 0)
         return -1;
-    return read_bytes(config, mapping, "status_page", 3, &inside->page);
+    if (read_bytes(config, mapping, "status_page", 3, &inside->page) < 0 ||
+        read_bytes(config, mapping, "status_about", 4, &inside->about) < 0)
+        return -1;
+    return read_bytes(config, mapping, "build_labels", 5, &inside->labels);
 }
 
 int
@@ -491,4 +501,6 @@ config_clear(struct config *config)
         PyBuffer_Release(&config->crowd);
     if (config->tallies.obj != NULL)
         PyBuffer_Release(&config->tallies);
+    if (config->history.obj != NULL)
+        PyBuffer_Release(&config->history);
 }

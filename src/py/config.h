@@ -24,8 +24,9 @@ struct config {
     PyObject *on_full;       /* callable(), or NULL */
     PyObject *access;        /* what server.access borrows from */
     Py_buffer crowd;         /* what server.crowd points to; obj NULL: nothing */
-    PyObject *inside[4];     /* bytes: what server.inside borrows */
+    PyObject *inside[6];     /* bytes: what server.inside borrows */
     Py_buffer tallies;       /* what server.tallies points to, likewise */
+    Py_buffer history;       /* what server.inside.history is, likewise */
 };
 
 /* Reads every key, each of which is required.  0, or -1 with an exception that names

@@ -460,6 +460,7 @@ server_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->config.on_full);
     Py_VISIT(self->config.crowd.obj);
     Py_VISIT(self->config.tallies.obj);
+    Py_VISIT(self->config.history.obj);
     int result = host_visit(&self->host, visit, arg);
     if (result == 0)
         result = loop_visit(&self->tie, visit, arg);

@@ -6,6 +6,7 @@
 
 #include "base/slice.h"
 #include "http/tally.h"
+#include "server/history.h"
 
 static PyObject *
 names(void)
@@ -66,5 +67,9 @@ tally_describe(PyObject *module)
         add(module, "TALLY_BOUNDS", bounds()) < 0 ||
         PyModule_AddIntConstant(module, "TALLY_STATE", TALLY_FIRST_COUNTER) < 0)
         return -1;
-    return PyModule_AddIntConstant(module, "TALLY_BYTES", sizeof(struct tally));
+    if (PyModule_AddIntConstant(module, "TALLY_BYTES", sizeof(struct tally)) < 0 ||
+        PyModule_AddIntConstant(module, "HISTORY_BYTES", sizeof(struct history)) < 0)
+        return -1;
+    return PyModule_AddIntConstant(module, "HISTORY_DEATHS",
+                                   offsetof(struct history, deaths));
 }

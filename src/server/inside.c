@@ -2,6 +2,8 @@
 /* server/inside.c — see inside.h for the contract. */
 #include "server/inside.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "base/timer.h"
 #include "server/parts.h"
@@ -164,6 +166,18 @@ pick(struct service *service, struct stream *s, const struct http_head *head)
 }
 
 void
+inside_on_turn(struct server *server, uint64_t now_ms)
+{
+    struct inside *inside = &server->inside;
+
+    if (LIKELY(now_ms < inside->note_due_ms))
+        return;
+    assert(inside->config.history != NULL);
+    history_note(inside->config.history, &server->config.tallies, now_ms);
+    inside->note_due_ms = (now_ms / 1000 + 1) * 1000;
+}
+
+void
 inside_open_door(struct server *server)
 {
     server->turn.service.pick = pick;
@@ -176,6 +190,9 @@ inside_init(struct server *server, const struct inside_config *config)
 
     inside->config = *config;
     inside->news_due_ms = TIMER_NEVER;
+    /* Nobody looks where there is no page. */
+    bool notes = config->history != NULL && config->page.len > 0;
+    inside->note_due_ms = notes ? 0 : TIMER_NEVER;
     list_init(&inside->watchers);
     if (config->health_path.len > 0 || config->metrics_path.len > 0 ||
         config->status_path.len > 0)

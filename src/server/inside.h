@@ -9,10 +9,11 @@
 #include <stdbool.h> /* bool */
 #include <stdint.h>  /* uint64_t */
 
-#include "base/compiler.h" /* MUST_USE */
-#include "base/list.h"     /* struct list_node */
-#include "base/slice.h"    /* struct slice */
-#include "http/stream.h"   /* struct stream_handler */
+#include "base/compiler.h"  /* MUST_USE */
+#include "base/list.h"      /* struct list_node */
+#include "base/slice.h"     /* struct slice */
+#include "http/stream.h"    /* struct stream_handler */
+#include "server/history.h" /* struct history */
 
 struct server;
 
@@ -32,6 +33,9 @@ struct inside_config {
     struct slice metrics_path; /* Prometheus text format 0.0.4 */
     struct slice status_path;  /* with /events below it */
     struct slice page;         /* HTML of the status page */
+    struct slice about;        /* JSON object: which server this is; "": nobody knows */
+    struct slice labels; /* of bolide_build_info, name="value" with commas between */
+    struct history *history; /* shared by all workers; NULL: there is none */
 };
 
 /* A part of a server. */
@@ -40,10 +44,14 @@ struct inside {
     struct list_node watchers;   /* pages that are open */
     unsigned nwatchers;
     uint64_t news_due_ms; /* when they hear the news; TIMER_NEVER */
+    uint64_t note_due_ms; /* when the history is looked at again; TIMER_NEVER */
 };
 
 /* Prepares server->inside, and has requests picked where there is anything to answer. */
 void inside_init(struct server *server, const struct inside_config *config);
+
+/* A turn has begun: notes what there is to note for pages that are opened later. */
+void inside_on_turn(struct server *server, uint64_t now_ms);
 
 /* From now on a listener answers nothing but what is here. */
 void inside_open_door(struct server *server);

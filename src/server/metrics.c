@@ -188,6 +188,59 @@ add_workers(struct text *text, const struct tallies *tallies)
     add_asked(text, tallies, "worker_cpu_seconds", "CPU time used.", cpu_s);
 }
 
+/* The names that Prometheus's own libraries give a process, here of all workers together:
+ * dashboards that others have made know them. */
+static void
+add_process(struct text *text, const struct tallies *tallies)
+{
+    uint64_t rss_bytes = 0, cpu_ms = 0, files = 0, started = UINT64_MAX;
+
+    for (unsigned i = 0; i < tallies->n; i++) {
+        const struct tally *tally = &tallies->all[i];
+        uint64_t pid = tally_get(tally, TALLY_PID);
+        if (pid == 0)
+            continue;
+        rss_bytes += text_rss(pid);
+        cpu_ms += text_cpu_ms(pid);
+        files += text_open_files(pid);
+        uint64_t its = tally_get(tally, TALLY_STARTED);
+        started = its < started ? its : started;
+    }
+    const struct {
+        const char *name, *type, *help;
+        double value;
+    } rows[] = {
+        {"cpu_seconds_total", "counter", "CPU time used, by all workers that live.",
+         (double)cpu_ms / 1000},
+        {"resident_memory_bytes", "gauge", "Memory that is resident, of all workers.",
+         (double)rss_bytes},
+        {"open_fds", "gauge", "Descriptors that are open, of all workers.",
+         (double)files},
+        {"max_fds", "gauge", "Descriptors that each worker may have open.",
+         (double)text_max_files()},
+        {"start_time_seconds", "gauge", "When the oldest worker began to serve.",
+         started == UINT64_MAX ? 0 : (double)started},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        text_add(text, "# HELP process_%s %s\n# TYPE process_%s %s\nprocess_%s %.17g\n",
+                 rows[i].name, rows[i].help, rows[i].name, rows[i].type, rows[i].name,
+                 rows[i].value);
+}
+
+static void
+add_build(struct text *text, const struct inside_config *config)
+{
+    add_head(text, "build_info", "Which bolide this is; the value is 1.", "gauge");
+    text_add(text, "bolide_build_info{%.*s} 1\n", (int)config->labels.len,
+             config->labels.ptr != NULL ? config->labels.ptr : "");
+    if (config->history == NULL)
+        return;
+    add_head(text, "worker_deaths_total", "Workers that ended without being told to.",
+             "counter");
+    text_add(text, "bolide_worker_deaths_total %llu\n",
+             (unsigned long long)atomic_load(&config->history->deaths.count));
+}
+
 static int
 on_request(struct stream *s, const struct http_head *head)
 {
@@ -200,6 +253,8 @@ on_request(struct stream *s, const struct http_head *head)
     add_counters(&text, tallies);
     add_latency(&text, tallies);
     add_workers(&text, tallies);
+    add_build(&text, &server->inside.config);
+    add_process(&text, tallies);
     int err = text.err;
     if (err == 0)
         err = inside_answer(s, 200, "text/plain; version=0.0.4; charset=utf-8",

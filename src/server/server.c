@@ -466,6 +466,7 @@ server_begin_turn(struct server *server)
     tally_add(server->tally, TALLY_TURNS, 1);
     tally_set(server->tally, TALLY_TURN_BEGAN,
               clock_last_ns(&server->turn.service.clock));
+    inside_on_turn(server, clock_ms(&server->turn.service.clock));
     if (UNLIKELY(tally_get(server->tally, TALLY_WATCH_SLEEPS) != 0))
         wake_watchdog(server);
 }

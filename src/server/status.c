@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/timer.h"
+#include "server/history.h"
 #include "server/inside.h"
 #include "server/parts.h"
 #include "server/text.h"
@@ -65,15 +66,28 @@ add_total(struct text *text, const struct tallies *tallies)
                  (unsigned long long)sum(tallies, id));
 }
 
-/* One event: what there is to say now. */
+/* One event: what there is to say now; with `is_whole` also which server this is, and
+ * what was before. */
 static void
-write_news(struct server *server, struct text *text)
+write_news(struct server *server, struct text *text, bool is_whole)
 {
     const struct tallies *tallies = &server->config.tallies;
+    const struct inside_config *inside = &server->inside.config;
     bool is_first = true;
 
-    text_add(text, "data: {\"ms\":%llu,\"workers\":[",
-             (unsigned long long)clock_ms(&server->turn.service.clock));
+    text_add(text, "data: {");
+    if (is_whole && inside->about.len > 0) {
+        text_add(text, "\"about\":");
+        text_add_bytes(text, inside->about);
+        text_add(text, ",");
+    }
+    if (inside->history != NULL)
+        history_write_deaths(inside->history, text);
+    if (is_whole && inside->history != NULL)
+        history_write(inside->history, text);
+    text_add(text, "\"ms\":%llu,\"time\":%llu,\"workers\":[",
+             (unsigned long long)clock_ms(&server->turn.service.clock),
+             (unsigned long long)time(NULL));
     for (unsigned i = 0; i < tallies->n; i++) {
         if (tally_get(&tallies->all[i], TALLY_PID) == 0)
             continue;
@@ -102,23 +116,45 @@ tell(struct watcher *watcher, struct slice news)
     return err == ERR_AGAIN ? 0 : err;
 }
 
+/* Whether a stream takes it or ends, others of its connection may end with it: each watcher
+ * is in another list by then, out of which its own end takes it. */
+static void
+tell_all(struct list_node *watchers, struct slice news, bool last)
+{
+    struct chunk chunk = {.bytes = news};
+    struct list_node told;
+
+    list_init(&told);
+    while (!list_is_empty(watchers)) {
+        struct watcher *watcher = container_of(watchers->next, struct watcher, link);
+        list_remove(&watcher->link);
+        list_append(&told, &watcher->link);
+        if (last)
+            (void)!stream_send_body(watcher->stream, &chunk, true);
+        else
+            (void)tell(watcher, news);
+    }
+    while (!list_is_empty(&told)) {
+        struct list_node *node = told.next;
+        list_remove(node);
+        list_append(watchers, node);
+    }
+}
+
 /* Makes the news and tells them to `only`, or to all. */
 static int
 tell_news(struct server *server, struct watcher *only)
 {
-    struct list_node *node, *next, *all = &server->inside.watchers;
     struct text text = {.err = 0};
     int err = 0;
 
     buf_init(&text.buf);
-    write_news(server, &text);
+    write_news(server, &text, only != NULL);
     err = text.err;
     if (err == 0 && only != NULL)
         err = tell(only, buf_bytes(&text.buf));
-    for (node = all->next; err == 0 && only == NULL && node != all; node = next) {
-        next = node->next;
-        (void)tell(container_of(node, struct watcher, link), buf_bytes(&text.buf));
-    }
+    if (err == 0 && only == NULL)
+        tell_all(&server->inside.watchers, buf_bytes(&text.buf), false);
     buf_release(&text.buf);
     return err;
 }
@@ -144,14 +180,7 @@ inside_on_time(struct server *server)
 void
 inside_end_watchers(struct server *server)
 {
-    struct list_node *node, *next, *all = &server->inside.watchers;
-    struct chunk nothing = {.bytes = slice_of("")};
-
-    for (node = all->next; node != all; node = next) {
-        next = node->next;
-        struct watcher *watcher = container_of(node, struct watcher, link);
-        (void)!stream_send_body(watcher->stream, &nothing, true);
-    }
+    tell_all(&server->inside.watchers, slice_of(""), true);
 }
 
 static int

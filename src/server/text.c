@@ -2,12 +2,15 @@
 /* server/text.c — see text.h for the contract. */
 #include "server/text.h"
 
-#include <fcntl.h>  /* open */
-#include <stdarg.h> /* va_list */
-#include <stdio.h>  /* vsnprintf */
-#include <stdlib.h> /* strtoull */
-#include <string.h> /* strrchr */
-#include <unistd.h> /* sysconf */
+#include <assert.h>       /* assert */
+#include <dirent.h>       /* opendir */
+#include <fcntl.h>        /* open */
+#include <stdarg.h>       /* va_list */
+#include <stdio.h>        /* vsnprintf */
+#include <stdlib.h>       /* strtoull */
+#include <string.h>       /* strrchr */
+#include <sys/resource.h> /* getrlimit */
+#include <unistd.h>       /* sysconf */
 
 void
 text_add(struct text *text, const char *format, ...)
@@ -25,6 +28,65 @@ text_add(struct text *text, const char *format, ...)
     if (n > 0)
         buf_commit(&text->buf,
                    (size_t)n < TEXT_PIECE_BYTES ? (size_t)n : TEXT_PIECE_BYTES - 1);
+}
+
+#define NUMBER_BYTES 20 /* of a number, at most */
+
+void
+text_add_numbers(struct text *text, const uint64_t *numbers, size_t n)
+{
+    char *begin, *at;
+
+    assert(n <= TEXT_NUMBERS_MAX);
+    if (text->err == 0)
+        text->err = buf_reserve(&text->buf, n * (NUMBER_BYTES + 1), &begin);
+    if (text->err != 0)
+        return;
+    at = begin;
+    for (size_t i = 0; i < n; i++) {
+        char digits[NUMBER_BYTES], *p = digits + NUMBER_BYTES;
+        uint64_t number = numbers[i];
+        if (i > 0)
+            *at++ = ',';
+        do
+            *--p = (char)('0' + number % 10);
+        while ((number /= 10) > 0);
+        size_t len = (size_t)(digits + NUMBER_BYTES - p);
+        memcpy(at, p, len);
+        at += len;
+    }
+    buf_commit(&text->buf, (size_t)(at - begin));
+}
+
+void
+text_add_bytes(struct text *text, struct slice bytes)
+{
+    if (text->err == 0)
+        text->err = buf_append(&text->buf, bytes);
+}
+
+uint64_t
+text_open_files(uint64_t pid)
+{
+    char path[64];
+    uint64_t n = 0;
+
+    snprintf(path, sizeof path, "/proc/%llu/fd", (unsigned long long)pid);
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return 0;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        n += entry->d_name[0] != '.';
+    closedir(folder);
+    return n;
+}
+
+uint64_t
+text_max_files(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
 /* Reads /proc/`pid`/`name` and returns what follows its `nth` space, "" where there is

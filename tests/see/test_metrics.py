@@ -72,7 +72,9 @@ def test_each_worker_has_its_age_and_memory():
 def test_the_document_names_every_metric_with_its_type_and_no_other():
     with Serving(app, metrics_path="/metrics") as serving:
         families, _ = scrape(serving)
-    rows = re.findall(r"^\| `(bolide_\w+)` \| (\w+) \|", DOCS.read_text("utf-8"), re.M)
+    rows = re.findall(
+        r"^\| `((?:bolide|process)_\w+)` \| (\w+) \|", DOCS.read_text("utf-8"), re.M
+    )
     told = {name.removesuffix("_total"): kind for name, kind in rows}
     assert told == {name: family.type for name, family in families.items()}
 

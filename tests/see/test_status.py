@@ -1,8 +1,18 @@
 """The status page and its news, without a browser; tests/browser has one."""
 
 import json
+import os
+import re
+import signal
+import socket
+import struct
+import time
 
-from serving import Serving, answer, read_all, read_until, request
+from command import connect, serve, talk
+from command import request as get
+from serving import DEADLINE_S, Serving, answer, read_all, read_until, request
+
+import bolide
 
 
 async def app(scope, receive, send):
@@ -24,6 +34,7 @@ def test_the_page_is_one_file_that_loads_nothing_else():
         got = serving.ask("/-/status")
     assert got.field("content-type") == "text/html; charset=utf-8"
     assert b"<title>bolide</title>" in got.body
+    assert len(got.body) < 32768
     assert b"src=" not in got.body
     assert b"http://" not in got.body.replace(b"http://www.w3.org/2000/svg", b"")
 
@@ -42,6 +53,84 @@ def test_the_news_come_at_once_and_every_second():
         assert worker["pid"] > 0 and worker["rss"] > 1 << 20
         assert first is None or second["ms"] - first["ms"] >= 900
         assert sum(second["latency"]) == second["total"]["done_2xx"]
+
+
+def events(sock, count):
+    """Return the next events of a connection, each whole."""
+    data = b""
+    while data.count(b"\n\n") < count + (b"\r\n\r\n" in data):
+        more = sock.recv(65536)
+        assert more
+        data += re.sub(rb"\r\n[0-9a-f]+\r\n", b"", more)
+    lines = [x for x in data.split(b"\n") if x.startswith(b"data: ")]
+    return [json.loads(x[6:]) for x in lines]
+
+
+def test_the_first_news_say_which_server_and_what_was_before():
+    """What happened before a page was opened is in its charts."""
+    with Serving(app, status_path="/s") as serving:
+        serving.ask("/")
+        end = time.monotonic() + DEADLINE_S
+        while True:
+            with serving.connect() as sock:
+                sock.sendall(request("/s/events"))
+                (first,) = events(sock, 1)
+            names, rows = first["history"]["names"], first["history"]["rows"]
+            assert all(len(row) == len(names) for row in rows)
+            done = [row[names.index("done_2xx")] for row in rows]
+            if len(set(done)) > 1:
+                break
+            assert time.monotonic() < end
+            serving.ask("/")
+        seconds = [row[0] for row in rows]
+        assert seconds == list(range(seconds[0], seconds[-1] + 1, 1000))
+        assert done == sorted(done)
+        about = first["about"]
+        assert about["version"] == bolide.__version__
+        assert about["pid"] == os.getpid()
+        assert about["started"] <= first["time"]
+        assert first["deaths"]["count"] == 0
+
+
+def test_only_the_first_news_have_the_history():
+    with Serving(app, status_path="/s") as serving, serving.connect() as sock:
+        sock.sendall(request("/s/events"))
+        first, second = events(sock, 2)
+        assert "history" in first and "about" in first
+        assert "history" not in second and "about" not in second
+
+
+def test_a_worker_that_dies_is_in_the_news():
+    words = ["--workers", "2", "--metrics-bind", "127.0.0.1:0"]
+    with serve("pid", *words) as command:
+        port = command.port()
+        place = command.err.line_with("health, metrics and status on ")
+        inside = int(place.rpartition(":")[2])
+        victim = int(talk(port, get("/")).rpartition(b"\r\n")[2])
+        os.kill(victim, signal.SIGKILL)
+        command.err.line_with("was killed by SIGKILL")
+        with connect(inside) as sock:
+            sock.sendall(get("/events", ""))
+            (first,) = events(sock, 1)
+        deaths = first["deaths"]
+        assert (deaths["count"], deaths["pid"], deaths["code"]) == (1, victim, -9)
+        assert b"\nbolide_worker_deaths_total 1\n" in talk(inside, get("/metrics"))
+
+
+def test_pages_that_end_together_harm_nobody():
+    """Many streams of news on connections that are reset while news are sent."""
+    with Serving(app, status_path="/s") as serving:
+        for _ in range(2):
+            socks = [serving.connect() for _ in range(20)]
+            for sock in socks:
+                sock.sendall(request("/s/events"))
+                read_until(sock, b"data: ")
+            for sock in socks:
+                sock.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
+                sock.close()
+        assert serving.ask("/").status == 200
 
 
 def test_a_page_that_is_closed_costs_nothing_more():

@@ -1,16 +1,25 @@
 """``bolide top``: the numbers of a server in a terminal."""
 
+import contextlib
+import fcntl
 import io
 import os
 import pty
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import termios
+import time
 
+import pytest
 from command import DEADLINE_S, Command, request, serve, talk
 
+import bolide
 from bolide import top
+from bolide.screen import Screen, cut
 
 CLOSE = "Connection: close\r\n"
 
@@ -20,40 +29,157 @@ def inside(command):
     return command.err.line_with("health, metrics and status on ").split()[-1]
 
 
+def plain(text):
+    """Return text without escapes."""
+    return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", text)
+
+
 def test_it_shows_workers_and_rates():
     words = ["--workers", "2", "--metrics-bind", "127.0.0.1:0"]
     with serve("hello", *words) as server:
         port, place = server.port(), inside(server)
         news = top.listen(place)
-        screen = top.Screen()
-        screen.show(next(news), 80, 24)
+        screen = Screen()
+        screen.take(next(news))
         for _ in range(7):
             talk(port, request("/", CLOSE))
-        shown = screen.show(next(news), 80, 24)
+        screen.take(next(news))
         news.close()
-    text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown)
-    lines = text.split("\r\n")
-    assert lines[0] == "bolide  2 workers"
+    lines = plain(screen.show(80, 24)).split("\n")
+    assert lines[0].startswith(f"{socket.gethostname()}  serving  2 workers  up ")
+    assert lines[1].startswith(f"bolide {bolide.__version__}  apps:hello  Python 3.")
+    assert lines[1].endswith("q quits")
     (rate,) = [x.split()[1] for x in lines if x.startswith("requests ")]
     assert float(rate.removesuffix("/s")) > 0
-    assert sum("serving" in x for x in lines) == 2
-    assert all(len(x) <= 80 for x in lines) and len(lines) <= 24
+    assert [x for x in lines if re.match(r"in all +requests 7   2xx 7", x)]
+    assert sum("serving" in x for x in lines) == 3
+    assert "█" in "".join(lines)
+    for width, height in ((80, 24), (60, 20), (200, 60), (40, 12), (20, 5)):
+        lines = plain(screen.show(width, height)).split("\n")
+        assert all(len(x) <= width for x in lines) and len(lines) <= height
+        if width >= 60:  # a column that does not fit is left out whole
+            assert [x for x in lines if re.match(r" +worker +state .*\bmemory\b", x)]
 
 
-def test_in_a_terminal_it_draws_in_place_until_control_c():
-    with serve("hello", "--metrics-bind", "127.0.0.1:0") as server:
-        ours, theirs = pty.openpty()
-        words = [sys.executable, "-m", "bolide", "top", inside(server)]
-        shows = subprocess.Popen(words, stdout=theirs, stderr=theirs, stdin=theirs)
+class Terminal:
+    """A terminal with ``bolide top`` in it, and a small model of what it shows."""
+
+    def __init__(self, *words, columns=80, rows=24):
+        self.ours, theirs = pty.openpty()
+        self.resize(columns, rows, theirs)
+        words = [sys.executable, "-m", "bolide", "top", *words]
+        env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+        self.process = subprocess.Popen(
+            words, stdin=theirs, stdout=theirs, stderr=theirs, env=env,
+            preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
+        )  # fmt: skip
         os.close(theirs)
-        seen = b""
-        while seen.count(b"\x1b[H") < 2:
-            seen += os.read(ours, 65536)
-        shows.send_signal(signal.SIGINT)
-        assert shows.wait(DEADLINE_S) == 0
-        os.close(ours)
-    assert seen.startswith(b"\x1b[?25l\x1b[2J\x1b[H")
-    assert b"1 workers" in seen
+        self.seen = b""
+        self.rows = {}
+
+    def resize(self, columns, rows, number=None):
+        """Change the size, which the program is told."""
+        size = struct.pack("HHHH", rows, columns, 0, 0)
+        fcntl.ioctl(number or self.ours, termios.TIOCSWINSZ, size)
+
+    def until(self, condition):
+        """Read until the lines that are shown are as wanted; return them."""
+        end = time.monotonic() + DEADLINE_S
+        while not condition(self.shown()):
+            assert time.monotonic() < end, self.shown()
+            self.seen += os.read(self.ours, 65536)
+        return self.shown()
+
+    def shown(self):
+        """Return the lines that a terminal would show of what has come."""
+        screen, row, column = {}, 0, 0
+        for part in re.findall(r"\x1b\[[\d;?]*[A-Za-z]|[^\x1b]", self.text()):
+            if part == "\x1b[H":
+                row = column = 0
+            elif part == "\x1b[2J":
+                screen = {}
+            elif part == "\x1b[J":
+                screen = {k: v for k, v in screen.items() if k < (row, column)}
+            elif part == "\x1b[K":
+                screen = {
+                    k: v for k, v in screen.items() if k[0] != row or k[1] < column
+                }
+            elif part == "\r":
+                column = 0
+            elif part == "\n":
+                row += 1
+            elif part[0] != "\x1b":
+                screen[row, column] = part
+                column += 1
+        rows = range(max((k[0] for k in screen), default=-1) + 1)
+        widths = range(max((k[1] for k in screen), default=-1) + 1)
+        return ["".join(screen.get((y, x), " ") for x in widths).rstrip() for y in rows]
+
+    def text(self):
+        return self.seen.decode("utf-8", "ignore")
+
+    def end(self, how):
+        """End it by a key or a signal; return the exit code."""
+        if isinstance(how, bytes):
+            os.write(self.ours, how)
+        else:
+            self.process.send_signal(how)
+        code = self.process.wait(DEADLINE_S)
+        with contextlib.suppress(OSError):
+            while more := os.read(self.ours, 65536):
+                self.seen += more
+        os.close(self.ours)
+        return code
+
+
+@pytest.mark.parametrize("how", [b"q", signal.SIGINT])
+def test_in_a_terminal_it_draws_in_place_until_a_key_or_a_signal(how):
+    with serve("hello", "--metrics-bind", "127.0.0.1:0") as server:
+        shows = Terminal(inside(server))
+        shows.until(lambda lines: any("1 worker " in x for x in lines))
+        assert shows.end(how) == 0
+    assert shows.text().startswith("\x1b[?1049h\x1b[?25l\x1b[2J")
+    assert shows.text().endswith("\x1b[?1049l\x1b[?25h")
+
+
+def test_what_was_wider_or_higher_before_leaves_nothing_behind():
+    words = ["--workers", "4", "--metrics-bind", "127.0.0.1:0"]
+    with serve("hello", *words) as server:
+        shows = Terminal(inside(server), columns=120, rows=40)
+        shows.until(lambda lines: sum("serving" in x for x in lines) == 5)
+        shows.resize(60, 20)
+        lines = shows.until(
+            lambda lines: (
+                sum("serving" in x for x in lines) == 5 and max(map(len, lines)) <= 60
+            )
+        )
+        assert len(lines) <= 20
+        assert shows.end(b"q") == 0
+
+
+def test_into_a_pipe_it_writes_one_screen_of_plain_text():
+    with serve("hello", "--metrics-bind", "127.0.0.1:0") as server:
+        with Command("top", inside(server)) as shows:
+            assert shows.wait() == 0
+            text = shows.out.rest()
+            assert shows.err.rest() == ""
+        with Command("top", "-b", "-n2", inside(server)) as shows:
+            assert shows.wait() == 0
+            assert shows.out.rest().count("in all ") == 2
+    assert "\x1b" not in text and "\r" not in text
+    assert text.count("in all ") == 1
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    code = "import os, sys; sys.argv[0] = 'bolide'; from bolide.cli import main; main()"
+    with (
+        serve("hello", "--metrics-bind", "127.0.0.1:0") as server,
+        Command("top", "-b", inside(server), code=code) as shows,
+    ):
+        shows.out.line_with("in all ")
+        shows.process.stdout.close()
+        assert shows.process.wait(DEADLINE_S) == 0
+        assert shows.err.rest() == ""
 
 
 def test_a_unix_socket_is_an_address(tmp_path):
@@ -69,15 +195,17 @@ def test_nobody_who_listens_is_said_in_one_line():
     with Command("top", "127.0.0.1:1") as command:
         assert command.wait() == 1
         (line,) = command.err.rest().splitlines()
-    assert line.startswith("bolide top: 127.0.0.1:1: ")
+    assert line.startswith("bolide top: 127.0.0.1:1: nobody listens there; ")
+    assert "--metrics-bind" in line
 
 
 def test_help_and_wrong_words():
     out = io.StringIO()
     assert top.run(["--help"], out) == 0
     assert out.getvalue().startswith("usage: bolide top")
-    assert top.run(["a", "b"], out) == 2
+    for words in (["a", "b"], ["-n"], ["-n0"], ["-nx"], ["--what"]):
+        assert top.run(words, out) == 2
 
 
 def test_long_lines_are_cut_and_colours_kept():
-    assert top._cut("\x1b[1mabc\x1b[0mdef", 4) == "\x1b[1mabc\x1b[0md"
+    assert cut("\x1b[1mabc\x1b[0mdef", 4) == "\x1b[1mabc\x1b[0md"
