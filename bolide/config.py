@@ -296,6 +296,8 @@ class Config(Loading):
     h2_connection_window: int | None = None
     h2_max_frame: int | None = None
     h2_header_table: int | None = None
+    h2_max_resets: int | None = None
+    h2_max_output: int | None = None
     ws_close_timeout: float | None = None
     limits: InitVar[Mapping[str, float] | None] = None
 

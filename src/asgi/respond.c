@@ -88,7 +88,8 @@ respond_chunk(CallObject *call, const struct chunk *chunk, bool last)
 {
     int err = stream_send_body(call->stream, chunk, last);
 
-    if (err == 0 && last && (call->stream == NULL || !call->stream->owes_trailers))
+    if ((err == 0 || err == ERR_AGAIN) && last &&
+        (call->stream == NULL || !call->stream->owes_trailers))
         call_complete(call);
     return err;
 }

@@ -63,6 +63,7 @@
     /* HTTP/2 that is not. */                                                          \
     ERR(H2, "a violation of HTTP/2")                                                   \
     ERR(H2_ENDED, "a frame of HTTP/2 on a stream that has ended")                      \
+    ERR(H2_RESETS, "streams reset before their response, over --h2-max-resets")        \
     ERR(H2_FLOOD, "HTTP/2 frames that are work for nothing")                           \
     /* A request body that is refused. */                                              \
     ERR(CHUNK_SIZE, "a malformed chunk size")                                          \

@@ -51,6 +51,10 @@ struct http_limits {
     uint32_t h2_connection_window_bytes; /* 1048576; on their way for all streams */
     uint32_t h2_frame_bytes;             /* 16384; payload of one frame */
     uint32_t h2_table_bytes;             /* 4096; of fields that a peer may refer to */
+    uint32_t h2_resets; /* 400; streams reset before their response was out, at once;
+                           a quarter as many more a second; 0 = unlimited */
+    uint32_t h2_output_bytes; /* 1048576; of responses in memory that the peer has not
+                                 taken, of all streams */
 };
 
 /* The defaults above. */
@@ -78,6 +82,8 @@ struct http_limits {
         .h2_connection_window_bytes = 1048576,                                         \
         .h2_frame_bytes = 16384,                                                       \
         .h2_table_bytes = 4096,                                                        \
+        .h2_resets = 400,                                                              \
+        .h2_output_bytes = 1048576,                                                    \
     })
 
 #endif

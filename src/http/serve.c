@@ -40,10 +40,16 @@ serve_refused(struct stream *s)
     s->handler = &nobody;
 }
 
+bool
+serve_is_refused(const struct stream *s)
+{
+    return s->handler == &nobody;
+}
+
 void
 serve_end(struct service *service, const struct stream *s)
 {
-    if (UNLIKELY(s->handler == &nobody))
+    if (UNLIKELY(serve_is_refused(s)))
         return;
     if (UNLIKELY(!serve_is_app(service, s))) {
         tally_add(service->tally, TALLY_OWN, 1);

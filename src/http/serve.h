@@ -45,6 +45,9 @@ serve_begin(struct service *service, struct stream *s, const struct http_head *h
  * the access log, max_requests and the metrics of requests, in any protocol. */
 void serve_refused(struct stream *s);
 
+/* Whether serve_refused was called. */
+bool serve_is_refused(const struct stream *s);
+
 /* A request of the application's has become a tunnel, a WebSocket: it is counted as that,
  * and is no request that runs any more. */
 static inline void

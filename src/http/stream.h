@@ -171,7 +171,8 @@ void stream_complain(struct stream *s, int why);
  * HEAD, 204 and 304 the bytes are counted and dropped.  Returns
  *   0                       taken
  *   ERR_AGAIN               taken, but more than HTTP_OUT_HIGH_BYTES wait: go on after
- *                           on_writable (never where the response is complete)
+ *                           on_writable.  With `last` only where a limit over all streams
+ *                           of a connection says so; the response is complete then too
  *   ERR_RESPONSE_TOO_LONG   over the Content-Length: nothing was taken
  *   ERR_RESPONSE_TOO_SHORT  `last` under the Content-Length: the connection will be closed
  *                           so that the peer can tell; the exchange is over

@@ -288,6 +288,12 @@ h2_exchange_on_time(struct h2_exchange *x, uint64_t now_ms)
     return earliest(x);
 }
 
+bool
+h2_exchange_is_undone(const struct h2_exchange *x)
+{
+    return !x->is_answered && !x->stream.is_tunnel && !serve_is_refused(&x->stream);
+}
+
 /* Begin and end */
 
 static struct h2_exchange *
@@ -438,6 +444,7 @@ h2_exchange_end(struct h2_exchange *x, int why)
     list_remove(&x->held);
     h->nexchanges--;
     outq_clear(&x->out);
+    h2_count_unsent(x, 0);
     buf_release(&x->in);
     h2_response_clear(&x->response);
     forwarded_free(&service->forwarding, x->stream.forwarded);

@@ -22,6 +22,7 @@ struct h2_exchange {
     size_t promised; /* the first bytes of `out`: a DATA frame that nghttp2 holds is to
                            carry them, so they stay until it asks for them or the stream is
                            closed */
+    size_t unsent;   /* bytes of `out` that are in memory, a part of session->unsent */
     uint64_t data_sent;   /* body bytes that were framed */
     uint64_t data_marked; /* data_sent when send_due_ms was set */
     int32_t id;
@@ -31,6 +32,7 @@ struct h2_exchange {
     bool is_committed;   /* the response head is nghttp2's */
     bool out_ended;      /* nothing more comes into `out` */
     bool is_deferred;    /* nghttp2 waits to be told that there is more in `out` */
+    bool is_answered;    /* the end of the response has left nghttp2 */
     bool is_reset;       /* a reset is on its way: nothing is sent any more but what was
                             promised */
     bool is_gone;        /* nghttp2 does not know the stream any more */
@@ -57,6 +59,10 @@ void h2_exchange_deliver(struct h2_exchange *x);
 /* The response is complete, or ends: a pull waits for the peer no more, and body bytes are
  * discarded from now on.  What was kept of them goes, and its window is given back. */
 void h2_exchange_stop_reading(struct h2_exchange *x);
+
+/* Whether a reset by the peer throws work away: a handler has begun, and the end of its
+ * response has not been written.  A tunnel has no response to complete. */
+bool h2_exchange_is_undone(const struct h2_exchange *x);
 
 /* Does what is due, and returns when the next thing is. */
 uint64_t h2_exchange_on_time(struct h2_exchange *x, uint64_t now_ms);

@@ -74,6 +74,16 @@ end_body(struct h2_exchange *x)
     h2_exchange_deliver(x);
 }
 
+/* Asked for before the peer has read that no stream begins any more. */
+static int
+refuse(struct h2_session *h, int32_t id)
+{
+    return nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, id,
+                                     NGHTTP2_REFUSED_STREAM) == 0
+               ? 0
+               : ERR_NOMEM;
+}
+
 /* A header block is complete: a request, or the trailers of one, which no application is
  * told of. */
 static int
@@ -83,7 +93,9 @@ on_headers(struct h2_session *h, const nghttp2_frame *frame)
     int err = 0;
 
     h->head_due_ms = UINT64_MAX;
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && h->guard.is_calming) {
+        err = refuse(h, frame->hd.stream_id);
+    } else if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         err = h2_exchange_begin(h, frame->hd.stream_id, ended);
     } else {
         struct h2_exchange *x = find(h->ng, frame->hd.stream_id);
@@ -126,7 +138,9 @@ on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
             h2_exchange_deliver(x);
         break;
     case NGHTTP2_RST_STREAM:
-        err = h2_guard_reset(&h->guard, clock_ms(&h->wire->service->clock));
+        x = find(ng, frame->hd.stream_id);
+        if (x != NULL && h2_exchange_is_undone(x))
+            h2_count_reset(h);
         break;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && h->is_draining)
@@ -162,7 +176,10 @@ on_answer_sent(struct h2_session *h, int32_t id)
     struct h2_exchange *x = find(h->ng, id);
     struct service *service = h->wire->service;
 
-    if (x == NULL || x->remote_ended || x->is_reset)
+    if (x == NULL)
+        return 0;
+    x->is_answered = true;
+    if (x->remote_ended || x->is_reset)
         return 0;
     if (x->stream.is_tunnel) {
         x->tunnel_due_ms = clock_due(&service->clock, service->limits.linger_ms);
@@ -176,20 +193,22 @@ on_answer_sent(struct h2_session *h, int32_t id)
 }
 
 /* Resets that the peer has earned count as its own. */
-static int
+static void
 on_reset_sent(struct h2_session *h, uint32_t code)
 {
-    int err;
-
     switch (code) {
     case NGHTTP2_NO_ERROR:
     case NGHTTP2_CANCEL:
     case NGHTTP2_INTERNAL_ERROR:
-        return 0;
+        return;
+    case NGHTTP2_REFUSED_STREAM:
+        if (!h2_guard_refused(&h->guard))
+            return;
+        break;
     default:
-        err = h2_guard_reset(&h->guard, clock_ms(&h->wire->service->clock));
-        return err == 0 ? 0 : stop(h, err);
+        break;
     }
+    h2_count_reset(h);
 }
 
 static int
@@ -205,9 +224,11 @@ on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
                    ? on_answer_sent(h, frame->hd.stream_id)
                    : 0;
     case NGHTTP2_RST_STREAM:
-        return on_reset_sent(h, frame->rst_stream.error_code);
+        on_reset_sent(h, frame->rst_stream.error_code);
+        return 0;
     case NGHTTP2_GOAWAY:
-        if (frame->goaway.error_code != NGHTTP2_NO_ERROR && h->why == 0)
+        if (frame->goaway.error_code != NGHTTP2_NO_ERROR && h->why == 0 &&
+            !h->guard.is_calming)
             h->why = ERR_H2;
         return 0;
     default:
@@ -309,6 +330,10 @@ h2_frames_init(struct h2_session *h)
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     nghttp2_option_set_server_fallback_rfc7540_priorities(option, 0);
+#ifdef HAVE_NGHTTP2_RESET_LIMIT
+    /* It counts every reset; guard.h counts those that throw work away. */
+    nghttp2_option_set_stream_reset_rate_limit(option, UINT32_MAX, UINT32_MAX);
+#endif
     if (nghttp2_session_server_new3(&h->ng, callbacks, h, option, &mem) == 0)
         err = 0;
 out:

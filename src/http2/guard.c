@@ -2,7 +2,7 @@
 /* http2/guard.c — see guard.h for the contract. */
 #include "http2/guard.h"
 
-#include <stdbool.h> /* bool */
+#include <assert.h> /* assert */
 
 #include "base/err.h"
 
@@ -27,6 +27,8 @@ static int
 look_at_stream(struct h2_guard *guard, int32_t id)
 {
     if (id > guard->last_id) {
+        if (guard->is_calming && ++guard->nlate > H2_LATE)
+            return ERR_H2_FLOOD;
         if (id > guard->last_id + 2) {
             unsigned i = guard->ngaps++ % H2_GAPS;
             guard->gaps[i].from = guard->last_id + 1;
@@ -98,14 +100,24 @@ h2_guard_padding(struct h2_guard *guard, const nghttp2_frame_hd *hd, size_t padd
 }
 
 int
-h2_guard_reset(struct h2_guard *guard, uint64_t now_ms)
+h2_guard_reset(struct h2_guard *guard, uint32_t most, uint64_t now_ms)
 {
-    uint64_t refill = (now_ms - guard->resets_ms) * H2_RESETS_PER_S;
+    assert(now_ms >= guard->resets_ms);
+    uint64_t refill = (now_ms - guard->resets_ms) * most / 4;
 
-    guard->resets -= refill < guard->resets ? (uint32_t)refill : guard->resets;
+    guard->resets -= refill < guard->resets ? refill : guard->resets;
     guard->resets_ms = now_ms;
     guard->resets += 1000;
-    return guard->resets > H2_RESETS * 1000 ? ERR_H2_FLOOD : 0;
+    return most != 0 && guard->resets > most * UINT64_C(1000) ? ERR_H2_RESETS : 0;
+}
+
+bool
+h2_guard_refused(struct h2_guard *guard)
+{
+    if (guard->nrefused == H2_REFUSED)
+        return true;
+    guard->nrefused++;
+    return false;
 }
 
 int

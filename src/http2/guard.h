@@ -5,13 +5,17 @@
 #define HTTP2_GUARD_H
 
 #include <nghttp2/nghttp2.h> /* nghttp2_frame_hd */
+#include <stdbool.h>         /* bool */
 
 #include "base/compiler.h" /* MUST_USE */
 
-/* Streams that may be reset at once, and how many more a second (CVE-2023-44487; those
- * that the peer makes us reset count as well, CVE-2025-8671). */
-#define H2_RESETS 200u
-#define H2_RESETS_PER_S 20u
+/* Streams that are refused for being too many and do not count as resets: the peer cannot
+ * know how many may be open before it has read our SETTINGS. */
+#define H2_REFUSED 4096u
+
+/* Streams that may be asked for after a GOAWAY with ENHANCE_YOUR_CALM: they are on their
+ * way, and are refused. */
+#define H2_LATE 1000u
 
 /* CONTINUATION frames of one header block (CVE-2024-28182). */
 #define H2_CONTINUATIONS 8u
@@ -33,7 +37,10 @@ struct h2_guard {
     uint64_t bytes_in;  /* of all frames */
     uint64_t payload;   /* of header blocks that came and of data both ways */
     uint64_t resets_ms; /* when the reset before this one was counted */
-    uint32_t resets;    /* in thousandths of one, the refill taken off */
+    uint64_t resets;    /* in thousandths of one, the refill taken off */
+    uint32_t nrefused;  /* streams */
+    uint32_t nlate;     /* streams, while is_calming */
+    bool is_calming;    /* no stream begins any more */
     uint32_t ncontinuations;
     uint32_t nempty; /* empty DATA frames in a row */
     int32_t last_id; /* the highest stream that was begun */
@@ -51,8 +58,13 @@ struct h2_guard {
  * their way. */
 void h2_guard_ended(struct h2_guard *guard, int32_t id);
 
-/* A stream was reset at `now_ms`.  Returns 0, or ERR_H2_FLOOD. */
-MUST_USE int h2_guard_reset(struct h2_guard *guard, uint64_t now_ms);
+/* A stream was reset at `now_ms` after work that is lost now (CVE-2023-44487; those that the
+ * peer makes us reset count as well, CVE-2025-8671).  `most` may be at once, and a quarter
+ * as many more a second; 0: any number.  Returns 0, or ERR_H2_RESETS. */
+MUST_USE int h2_guard_reset(struct h2_guard *guard, uint32_t most, uint64_t now_ms);
+
+/* A stream was refused for being one too many.  Returns whether it counts as a reset. */
+bool h2_guard_refused(struct h2_guard *guard);
 
 /* A frame begins.  Returns 0, or
  *   ERR_H2        a stream was passed over (RFC 9113 5.1.1), as far as gaps are remembered

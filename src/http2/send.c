@@ -50,6 +50,16 @@ out_of_memory(struct h2_exchange *x)
 }
 
 void
+h2_count_unsent(struct h2_exchange *x, size_t left)
+{
+    struct h2_session *h = session_of(x);
+
+    assert(left <= x->unsent && x->unsent <= h->unsent);
+    h->unsent -= x->unsent - left;
+    x->unsent = left;
+}
+
+void
 h2_reset(struct h2_exchange *x, uint32_t code)
 {
     struct h2_session *h = session_of(x);
@@ -58,6 +68,7 @@ h2_reset(struct h2_exchange *x, uint32_t code)
         return;
     assert(x->promised <= x->out.bytes);
     outq_keep(&x->out, x->promised);
+    h2_count_unsent(x, x->unsent < x->promised ? x->unsent : x->promised);
     x->out_ended = true;
     x->is_reset = true;
     if (nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, x->id, code) != 0)
@@ -219,6 +230,10 @@ queue(struct h2_exchange *x, const struct chunk *body, bool last)
     if (err != 0)
         return err;
     x->out_ended = last;
+    if (body->file == NULL) {
+        x->unsent += bytes.len;
+        session_of(x)->unsent += bytes.len;
+    }
     if (is_first) {
         bool tells = last && !has_no_body(&x->stream);
         err = commit(x, tells ? bytes.len : HTTP_LENGTH_NONE, !last || bytes.len > 0);
@@ -269,6 +284,38 @@ h2_send_interim(struct stream *s, const struct http_response *res)
     return err == 0 ? 0 : ERR_NOMEM;
 }
 
+/* The bytes of a whole response exist anyway, but not those of what its task does next: the
+ * last part waits as well where all streams together keep too much. */
+static bool
+has_to_wait(const struct h2_exchange *x, const struct chunk *body, bool last)
+{
+    const struct h2_session *h = x->stream.session;
+
+    return x->out.bytes > HTTP_OUT_HIGH_BYTES &&
+           (!last || (body->bytes.len > 0 &&
+                      h->unsent > h->wire->service->limits.h2_output_bytes));
+}
+
+/* Writes what can be written; ERR_AGAIN when too much is left. */
+static int
+wait_for_room(struct h2_exchange *x, bool last)
+{
+    struct h2_session *h = session_of(x);
+    struct wire *wire = h->wire;
+
+    h2_write(h);
+    if (!wire->is_dead)
+        wire->ops->flush(wire);
+    if (last && x->is_gone)
+        return 0; /* all of it was written */
+    if (x->stream.state == STREAM_CLOSED || is_lost(x))
+        return ERR_CLOSED;
+    if (x->out.bytes <= HTTP_OUT_HIGH_BYTES)
+        return 0;
+    x->stream.waits_for_writable = true;
+    return ERR_AGAIN;
+}
+
 int
 h2_send_body(struct stream *s, const struct chunk *body, bool last)
 {
@@ -288,17 +335,7 @@ h2_send_body(struct stream *s, const struct chunk *body, bool last)
     if (x->response.says_close)
         h2_go_away(h);
     wire->ops->touch(wire);
-    if (last || x->out.bytes <= HTTP_OUT_HIGH_BYTES)
-        return 0;
-    h2_write(h);
-    if (!wire->is_dead)
-        wire->ops->flush(wire);
-    if (s->state == STREAM_CLOSED || is_lost(x))
-        return ERR_CLOSED;
-    if (x->out.bytes <= HTTP_OUT_HIGH_BYTES)
-        return 0;
-    s->waits_for_writable = true;
-    return ERR_AGAIN;
+    return has_to_wait(x, body, last) ? wait_for_room(x, last) : 0;
 }
 
 void
@@ -382,6 +419,7 @@ lose_body(struct h2_exchange *x, int why)
 
     x->promised = 0;
     outq_clear(&x->out);
+    h2_count_unsent(x, 0);
     x->out_ended = true;
     x->is_reset = true;
     if (x->why == 0)
@@ -403,6 +441,9 @@ h2_write_data(struct h2_exchange *x, struct slice head, size_t n)
         return err;
     x->promised = 0;
     x->data_sent += n;
+    h2_count_unsent(x, x->unsent > n ? x->unsent - n : 0);
+    if (x->out.bytes == 0)
+        x->send_due_ms = TIMER_NEVER; /* the peer owes nothing */
     h2_guard_sent(&h->guard, n);
     if (s->waits_for_writable && x->out.bytes <= HTTP_OUT_LOW_BYTES) {
         s->waits_for_writable = false;

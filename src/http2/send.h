@@ -27,6 +27,9 @@ void h2_answer(struct h2_exchange *x, int status, int why);
  * what was promised to nghttp2.  Does nothing the second time. */
 void h2_reset(struct h2_exchange *x, uint32_t code);
 
+/* Of the bytes that `x` keeps in memory for the peer only `left` remain, which are fewer. */
+void h2_count_unsent(struct h2_exchange *x, size_t left);
+
 /* From now on the peer has so long to take enough of what waits. */
 void h2_watch_sending(struct h2_exchange *x);
 

@@ -192,6 +192,24 @@ h2_go_away(struct h2_session *h)
     h->wire->ops->touch(h->wire);
 }
 
+void
+h2_count_reset(struct h2_session *h)
+{
+    static const char why[] = "streams were reset over --h2-max-resets";
+    struct service *service = h->wire->service;
+
+    int err = h2_guard_reset(&h->guard, service->limits.h2_resets, now_ms(h));
+    if (err == 0 || h->guard.is_calming)
+        return;
+    h->guard.is_calming = true;
+    h->wire->ops->complain(h->wire, err);
+    if (nghttp2_submit_goaway(
+            h->ng, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h->ng),
+            NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)why, sizeof why - 1) != 0)
+        h->wire->ops->abort(h->wire, ERR_NOMEM);
+    h->wire->ops->touch(h->wire);
+}
+
 /* Reading */
 
 static void

@@ -29,6 +29,8 @@ struct h2_session {
     uint64_t idle_due_ms;   /* when a connection without streams ends */
     uint64_t goaway_due_ms; /* when the last GOAWAY of an orderly end goes out; 0: it
                                has */
+    size_t
+        unsent; /* response bytes in memory that wait for the peer, of all exchanges */
     uint32_t nexchanges;
     int why;      /* enum err of what ends the connection, or 0 */
     bool is_busy; /* inside nghttp2, or in a walk over the exchanges: none is freed */
@@ -58,6 +60,12 @@ void h2_write(struct h2_session *h);
 /* The connection takes no new streams after those that are on their way, and ends behind
  * the last one (RFC 9113 6.8). */
 void h2_go_away(struct h2_session *h);
+
+/* A stream was reset after work that is lost now.  One too many for --h2-max-resets, and no
+ * other begins: GOAWAY with ENHANCE_YOUR_CALM goes out, those that run are served to their
+ * end, so that clients of a proxy do not pay for one of them.  May be called inside
+ * nghttp2's callbacks. */
+void h2_count_reset(struct h2_session *h);
 
 /* The connection ends: GOAWAY with `code` (enum nghttp2_error_code) goes out. */
 void h2_end(struct h2_session *h, uint32_t code, int why);

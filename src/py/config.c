@@ -53,6 +53,8 @@ static const struct number numbers[] = {
     LIMIT(h2_connection_window_bytes, 65535, INT32_MAX),
     LIMIT(h2_frame_bytes, 16384, (1 << 24) - 1),
     LIMIT(h2_table_bytes, 0, 1 << 20),
+    LIMIT(h2_resets, 0, 1 << 20),
+    LIMIT(h2_output_bytes, 65536, 1 << 30),
     NUMBER("h2", server.h2, H2_OFF, H2_UPGRADE),
     NUMBER("forwarded_fields", server.forwarded.believed, 0, FORWARDED_ALL),
     NUMBER("access_log_bytes", server.access.buffer_bytes, 0, 1 << 30),

@@ -18,14 +18,52 @@ test_resets_are_a_bucket_that_fills_again(void)
     struct h2_guard guard = {0};
     int err = 0;
 
-    for (unsigned i = 0; i < H2_RESETS; i++)
-        err = h2_guard_reset(&guard, 1000);
+    for (unsigned i = 0; i < 40; i++)
+        err = h2_guard_reset(&guard, 40, 1000);
     is(err, 0, "as many as allowed at once");
-    is(h2_guard_reset(&guard, 1000), ERR_H2_FLOOD, "one more is a flood");
-    is(h2_guard_reset(&guard, 1100), 0, "two more a tenth of a second later");
-    is(h2_guard_reset(&guard, 1100), ERR_H2_FLOOD, "and not three");
-    is(h2_guard_reset(&guard, UINT64_MAX / 32), 0, "an age later it is empty");
+    is(h2_guard_reset(&guard, 40, 1000), ERR_H2_RESETS, "one more is too many");
+    is(h2_guard_reset(&guard, 40, 1200), 0, "two more a fifth of a second later");
+    is(h2_guard_reset(&guard, 40, 1200), ERR_H2_RESETS, "and not three");
+    is(h2_guard_reset(&guard, 40, UINT32_MAX), 0, "an age later it is empty");
     ok(guard.resets == 1000, "and holds one");
+    for (unsigned i = 0; i < 5000; i++)
+        err = err != 0 ? err : h2_guard_reset(&guard, 0, UINT32_MAX);
+    is(err, 0, "0 is no limit");
+}
+
+static void
+test_a_steady_pace_is_never_too_fast(void)
+{
+    struct h2_guard guard = {0};
+    int err = 0;
+
+    for (uint64_t ms = 1000; ms < 600000 && err == 0; ms += 10)
+        err = h2_guard_reset(&guard, 400, ms);
+    is(err, 0, "a hundred a second for ten minutes, of 400");
+}
+
+static void
+test_refused_streams_count_when_they_are_thousands(void)
+{
+    struct h2_guard guard = {0};
+    unsigned n = 0;
+
+    while (!h2_guard_refused(&guard))
+        n++;
+    is(n, H2_REFUSED, "these do not");
+    ok(h2_guard_refused(&guard), "all others do");
+}
+
+static void
+test_streams_that_come_late_are_bounded(void)
+{
+    struct h2_guard guard = {.is_calming = true};
+    int32_t id = 1;
+
+    for (unsigned i = 0; i < H2_LATE; i++, id += 2)
+        (void)!see(&guard, NGHTTP2_HEADERS, 5, id, 10);
+    is(see(&guard, NGHTTP2_HEADERS, 5, 1, 10), 0, "trailers are no stream");
+    is(see(&guard, NGHTTP2_HEADERS, 5, id, 10), ERR_H2_FLOOD, "one too many");
 }
 
 static void
@@ -116,6 +154,9 @@ int
 main(void)
 {
     test_resets_are_a_bucket_that_fills_again();
+    test_a_steady_pace_is_never_too_fast();
+    test_refused_streams_count_when_they_are_thousands();
+    test_streams_that_come_late_are_bounded();
     test_continuations_are_counted_by_the_block();
     test_empty_data_is_counted_in_a_row();
     test_streams_that_were_passed_over_are_gone();

@@ -337,6 +337,125 @@ test_an_upgrade_that_fails_leaves_the_wire_as_it_was(void)
     fake_fini(&fake);
 }
 
+/* A client that takes no data sends `n` requests, and resets them `after` the response. */
+static void
+reset_many(int n, bool with_window, bool answers, int status_code)
+{
+    begin();
+    app.body_bytes = answers ? 5 : 0;
+    if (!with_window)
+        h2_put_frame(&script, NGHTTP2_SETTINGS, 0, 0, H2_LITERAL("\0\4\0\0\0\0"));
+    for (int i = 0; i < n && !fake.finished; i++) {
+        int32_t id = 2 * i + 1;
+        H2_PUT_HEADERS(&script, id, H2_POST, false);
+        if (with_window && answers)
+            feed();
+        h2_put_number(&script, NGHTTP2_RST_STREAM, id, NGHTTP2_CANCEL);
+        feed();
+        fake.nout = 0;
+    }
+    is(fake.complaint, status_code, "%d resets", n);
+}
+
+static void
+test_resets_count_where_they_throw_work_away(void)
+{
+    reset_many(2000, true, true, 0);
+    is(app.nrequests, 2000, "of streams whose response is out: none counts");
+    is(fake.finished, 0, "the connection goes on");
+    end();
+
+    reset_many(400, true, false, 0);
+    is(fake.finished, 0, "of streams without a response: up to the limit");
+    end();
+
+    reset_many(402, true, false, ERR_H2_RESETS);
+    is(fake.finished, 1, "and no more");
+    is(app.nrequests, 401, "what came late was not begun");
+    end();
+
+    reset_many(402, false, true, ERR_H2_RESETS);
+    is(fake.finished, 1, "responses that nobody could read are lost work too");
+    end();
+}
+
+static void
+test_what_runs_is_served_when_no_other_stream_may_begin(void)
+{
+    struct stream *first;
+
+    begin();
+    H2_PUT_HEADERS(&script, 1, H2_GET, true);
+    feed();
+    first = app.stream;
+    for (int32_t id = 3; id < 3 + 2 * 410; id += 2) {
+        H2_PUT_HEADERS(&script, id, H2_GET, true);
+        h2_put_number(&script, NGHTTP2_RST_STREAM, id, NGHTTP2_CANCEL);
+    }
+    feed();
+    is(fake.complaint, ERR_H2_RESETS, "one too many");
+    is(app.nrequests, 402, "those behind it do not begin");
+    is(h2_look(&fake, NGHTTP2_GOAWAY, 0).code, NGHTTP2_ENHANCE_YOUR_CALM, "told");
+    is(fake.finished, 0, "but the first one runs");
+    app.stream = first;
+    is(answer(first, 5), 0, "is answered");
+    fake_serve(&fake);
+    ok(h2_look(&fake, NGHTTP2_DATA, 1).ended, "to its end");
+    fake_serve(&fake);
+    is(fake.finished, 1, "and then the connection ends");
+    end();
+}
+
+static void
+test_streams_over_the_limit_are_refused_and_the_rest_is_served(void)
+{
+    begin();
+    for (int32_t id = 1; id < 2 * 600; id += 2)
+        H2_PUT_HEADERS(&script, id, H2_GET, true);
+    app.body_bytes = 0;
+    feed();
+    is(app.nrequests, 128, "as many as may be open");
+    is(h2_look(&fake, NGHTTP2_RST_STREAM, 257).code, NGHTTP2_REFUSED_STREAM,
+       "the next may be tried again");
+    is(h2_look(&fake, NGHTTP2_RST_STREAM, 1199).code, NGHTTP2_REFUSED_STREAM, "so all");
+    is(fake.complaint, 0, "which is nobody's fault");
+    is(fake.finished + fake.aborted, 0, "the connection goes on");
+    end();
+}
+
+static void
+test_a_last_part_waits_where_all_streams_keep_too_much(void)
+{
+    struct http_response res = {.status = 200};
+    struct chunk chunk = {.bytes = {body, BODY_BYTES}};
+    struct stream *streams[16];
+
+    begin();
+    h2_put_frame(&script, NGHTTP2_SETTINGS, 0, 0, H2_LITERAL("\0\4\0\0\0\0"));
+    for (int i = 0; i < 16; i++) {
+        H2_PUT_HEADERS(&script, 2 * i + 1, H2_GET, true);
+        feed();
+        streams[i] = app.stream;
+    }
+    for (int i = 0; i < 16; i++) {
+        bool fits = (size_t)(i + 1) * BODY_BYTES <= fake.service.limits.h2_output_bytes;
+        is(stream_send_head(streams[i], &res), 0, "a head");
+        is(stream_send_body(streams[i], &chunk, true), fits ? 0 : ERR_AGAIN,
+           "stream %d", i);
+        is(streams[i]->state, STREAM_ENDED, "complete in either case");
+    }
+    is(app.nwritable, 0, "those beyond the limit wait");
+    h2_put_number(&script, NGHTTP2_WINDOW_UPDATE, 31, 1 << 20);
+    h2_put_number(&script, NGHTTP2_WINDOW_UPDATE, 0, 1 << 20);
+    feed();
+    is(app.nclosed, 1, "until theirs is taken");
+    h2_put_number(&script, NGHTTP2_WINDOW_UPDATE, 29, BODY_BYTES - 1000);
+    feed();
+    is(app.nwritable, 1, "or almost");
+    is(stream_send_head(streams[0], &res), ERR_CLOSED, "the others are complete");
+    end();
+}
+
 int
 main(void)
 {
@@ -349,6 +468,10 @@ main(void)
     test_a_reset_is_a_close();
     test_the_end_of_the_connection_is_heard();
     test_deadlines();
+    test_resets_count_where_they_throw_work_away();
+    test_what_runs_is_served_when_no_other_stream_may_begin();
+    test_streams_over_the_limit_are_refused_and_the_rest_is_served();
+    test_a_last_part_waits_where_all_streams_keep_too_much();
     test_an_upgrade_that_fails_leaves_the_wire_as_it_was();
     test_a_refused_head_is_no_request();
     test_a_drain_ends_behind_the_last_stream();

@@ -56,6 +56,7 @@ static const int unanswered[] = {
     /* HTTP/2 tells them in a GOAWAY. */
     ERR_H2,
     ERR_H2_ENDED,
+    ERR_H2_RESETS,
     ERR_H2_FLOOD,
     /* A WebSocket's are told in a close frame. */
     ERR_WS_FRAME,
