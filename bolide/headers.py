@@ -1,0 +1,32 @@
+"""Fields that a user adds to every response."""
+
+from __future__ import annotations
+
+from bolide.errors import ConfigError
+
+_TOKEN = frozenset(
+    b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+_OWN_FIELDS = frozenset(
+    b"connection content-length keep-alive trailer transfer-encoding upgrade".split()
+)
+
+
+def encode_header(name: str, value: str) -> tuple[bytes, bytes]:
+    """Return a field as the engine takes it, its name in lower case.
+
+    Raises ConfigError for what is no field (RFC 9110 5.1, 5.5), and for one that frames
+    a message or speaks of its connection, which are the server's own.
+    """
+    shown = f"{name}: {value}"
+    try:
+        raw_name, raw_value = name.encode("ascii"), value.strip().encode("latin-1")
+    except UnicodeEncodeError:
+        raise ConfigError("headers", f"takes latin-1 text, not {shown!r}") from None
+    if not raw_name or not _TOKEN.issuperset(raw_name):
+        raise ConfigError("headers", f"takes no such field name: {name!r}")
+    if any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in raw_value):
+        raise ConfigError("headers", f"takes no control characters: {shown!r}")
+    if raw_name.lower() in _OWN_FIELDS:
+        raise ConfigError("headers", f"cannot set {name}, which is the server's own")
+    return raw_name.lower(), raw_value
