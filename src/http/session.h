@@ -96,7 +96,8 @@ struct wire {
     struct outq out;
     struct peer peer;
     uint64_t read_due_ms; /* when session_ops.on_deadline is called; TIMER_NEVER: not at
-                             all.  The session sets it at will. */
+                             all.  The session sets it at will, and touches the wire if
+                             it sets it outside of feed and on_deadline. */
     bool wants_read;      /* the session sets it: false stops the reading */
     bool at_eof;          /* the peer has sent its last byte */
     bool is_dead;         /* nothing can be written any more; fini follows */

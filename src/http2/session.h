@@ -70,12 +70,15 @@ void h2_count_reset(struct h2_session *h);
 /* The connection ends: GOAWAY with `code` (enum nghttp2_error_code) goes out. */
 void h2_end(struct h2_session *h, uint32_t code, int why);
 
-/* Something is due at `due_ms`. */
+/* Something is due at `due_ms`.  The wire is touched: the connection looks at its deadline
+ * only when something happens to it, and a receive() of a resumed task is nothing else. */
 static inline void
 h2_note_due(struct h2_session *h, uint64_t due_ms)
 {
-    if (due_ms < h->wire->read_due_ms)
-        h->wire->read_due_ms = due_ms;
+    if (due_ms >= h->wire->read_due_ms)
+        return;
+    h->wire->read_due_ms = due_ms;
+    h->wire->ops->touch(h->wire);
 }
 
 #endif

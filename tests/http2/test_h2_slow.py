@@ -67,6 +67,20 @@ def test_a_body_that_stalls_is_408_and_the_connection_goes_on():
         assert raw.body(3) == b"1"
 
 
+def test_a_body_that_is_asked_for_late_is_waited_for_no_longer():
+    """The wait begins in a task that the loop resumes, while nothing is received."""
+
+    async def app(scope, receive, send):
+        await asyncio.sleep(0.01)
+        await read_body(receive)
+
+    limits = {"timeout_body": 0.3, "timeout_keep_alive": 60}
+    with Serving(app, **limits) as serving, Raw(serving) as raw:
+        raw.send(headers(1, POST, END_HEADERS))
+        raw.until(lambda: raw.reset(1) is not None)
+        assert raw.status(1) == "408"
+
+
 def test_a_body_by_drops_is_408():
     async def app(scope, receive, send):
         await read_body(receive)
