@@ -254,6 +254,28 @@ def test_D12_D13_a_request_has_a_shallow_copy_of_the_state():
     assert shared == ["first"] * 3
 
 
+def test_D14_a_websocket_has_a_copy_of_the_state():
+    seen = []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            scope["state"]["name"] = "first"
+            return await live(scope, receive, send)
+        seen.append(scope["state"]["name"])
+        scope["state"]["name"] = "changed"
+        await receive()
+        return await send({"type": "websocket.close"})
+
+    opening = (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    )
+    with Serving(app, lifespan="on") as running:
+        for _ in range(2):
+            assert running.ask("/", opening).status == 403
+    assert seen == ["first", "first"]
+
+
 def test_D15_a_failed_shutdown_is_logged():
     async def handle(scope, receive, send):
         await begin(receive, send)

@@ -1,6 +1,7 @@
 """Applications that the commands of these tests serve."""
 
 import asyncio
+import json
 import os
 import sys
 import threading
@@ -256,6 +257,14 @@ async def who(scope, receive, send):
     groups = ",".join(map(str, sorted(os.getgroups())))
     ids = (*os.getresuid(), *os.getresgid())
     await answer(send, f"{ids} {groups} {umask:03o}".encode())
+
+
+async def told(scope, receive, send):
+    """Answers with what it is told of the client."""
+    assert scope["type"] == "http"
+    fields = {k.decode(): v.decode() for k, v in scope["headers"]}
+    found = {"client": scope["client"], "scheme": scope["scheme"], **fields}
+    await answer(send, json.dumps(found).encode())
 
 
 async def mirror(scope, receive, send):

@@ -1,13 +1,16 @@
 """The files below deploy/ are what the programs that read them take, and work."""
 
+import contextlib
 import json
 import os
 import re
 import shlex
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -158,12 +161,57 @@ def free_port():
         return sock.getsockname()[1]
 
 
-@needs("nginx")
-def test_nginx_takes_its_file_and_hands_requests_on(tmp_path):
-    port, path = free_port(), tmp_path / "app.sock"
-    site = (DEPLOY / "nginx" / "bolide.conf").read_text()
-    site = site.replace("listen 80;", f"listen 127.0.0.1:{port};")
-    site = site.replace("unix:/run/bolide/app.sock", f"unix:{path}")
+def words_of(name):
+    """Return the words that a file below deploy/ starts its application with."""
+    text = (DEPLOY / name).read_text()
+    line = re.search(r"bolide main:app (.*)$", text, re.M).group(1)
+    return shlex.split(line)
+
+
+def changed(words, **values):
+    """Return words with other values, as of ports and addresses of this machine."""
+    words = list(words)
+    for name, value in values.items():
+        words[words.index("--" + name.replace("_", "-")) + 1] = value
+    return words
+
+
+BY_SYSTEMD = """
+import os, sys
+os.dup2(int(sys.argv.pop(1)), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+from bolide.cli import main
+main()
+"""
+
+
+@contextlib.contextmanager
+def by_systemd(words, path, target="told"):
+    """The command of the unit, with a socket at ``path`` as systemd hands it over."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+        sock.listen()
+        number = str(sock.fileno())
+        words = changed(words, metrics_bind="127.0.0.1:0", workers="2")
+        words = (number, f"apps:{target}", *words)
+        with Command(*words, code=BY_SYSTEMD, pass_fds=[sock.fileno()]) as command:
+            command.where()
+            yield command
+
+
+@contextlib.contextmanager
+def running(*words, port):
+    """A proxy that listens on ``port`` while the block runs."""
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as proxy:
+        try:
+            wait_until_open(port)
+            yield
+        finally:
+            proxy.terminate()
+
+
+def nginx_with(site, tmp_path):
+    """Return the command of an nginx with ``site``, after a look by ``nginx -t``."""
     (tmp_path / "site.conf").write_text(site)
     temps = "".join(
         f"{x}_temp_path {tmp_path}/{x};"
@@ -180,22 +228,165 @@ def test_nginx_takes_its_file_and_hands_requests_on(tmp_path):
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
     code, said = run(nginx, "-t", "-c", str(main))
     assert code == 0, said
-    words = ["--bind", f"unix:{path}", "--no-access-log"]
-    with Command("apps:hello", *words) as command:
-        command.where()
-        with subprocess.Popen(
-            [nginx, "-c", str(main)], stderr=subprocess.DEVNULL
-        ) as proxy:
-            try:
-                wait_until_open(port)
-                with connect(port) as sock:
-                    sock.sendall(request("/", "Connection: close\r\n"))
-                    got = b""
-                    while more := sock.recv(65536):
-                        got += more
-            finally:
-                proxy.terminate()
-    assert got.startswith(b"HTTP/1.1 200 ") and b"hello" in got
+    return nginx, "-c", str(main)
+
+
+def certificate(tmp_path):
+    """Return the files of a certificate and its key."""
+    cert, key = tmp_path / "site.pem", tmp_path / "site.key"
+    words = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=site")
+    code, said = run("openssl", *words, "-keyout", str(key), "-out", str(cert))
+    assert code == 0, said
+    return cert, key
+
+
+def fetch(port, scheme="http", fields=""):
+    """Return what the application is told of a request to a proxy, and its answer."""
+    sock = connect(port)
+    if scheme == "https":
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        sock = context.wrap_socket(sock)
+    with sock:
+        text = f"GET / HTTP/1.1\r\nHost: site.example:{port}\r\n{fields}"
+        sock.sendall(f"{text}Connection: close\r\n\r\n".encode())
+        got = b""
+        while more := sock.recv(65536):
+            got += more
+    body = got[got.index(b"{") : got.rindex(b"}") + 1]
+    return json.loads(body)
+
+
+def check(told, port, scheme):
+    """Look whether a request is told as its client has sent it."""
+    assert told["client"][0] == "127.0.0.1"
+    assert told["scheme"] == scheme
+    assert told["host"] == f"site.example:{port}"
+    assert len(told["x-request-id"]) >= 16
+
+
+@needs("nginx")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_nginx_and_the_unit_know_client_and_scheme(tmp_path, scheme):
+    """Both files as they are but for a port, a path and a certificate."""
+    port, path = free_port(), tmp_path / "app.sock"
+    site = (DEPLOY / "nginx" / "bolide.conf").read_text()
+    listens = f"listen 127.0.0.1:{port};"
+    if scheme == "https":
+        cert, key = certificate(tmp_path)
+        listens = (
+            f"listen 127.0.0.1:{port} ssl; ssl_certificate {cert}; "
+            f"ssl_certificate_key {key};"
+        )
+    site = site.replace("listen 80;", listens)
+    site = site.replace("unix:/run/bolide/app.sock", f"unix:{path}")
+    nginx = nginx_with(site, tmp_path)
+    words = words_of("systemd/bolide.service")
+    with by_systemd(words, path) as command, running(*nginx, port=port):
+        told = fetch(port, scheme)
+        check(told, port, scheme)
+        # What a client says of itself stands before what the proxy has seen.
+        forged = "X-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Proto: gopher\r\n"
+        check(fetch(port, scheme, forged), port, scheme)
+        assert command.out.line_with('"GET / HTTP/').startswith("127.0.0.1 - - [")
+
+
+def test_the_settings_in_a_file_say_what_the_unit_says(tmp_path):
+    settings = tomllib.loads((DEPLOY / "bolide.toml").read_text())
+    words = words_of("systemd/bolide.service")
+    for name in ("forwarded_allow_ips", "metrics_bind", "workers"):
+        word = "--" + name.replace("_", "-")
+        assert settings[name] == words[words.index(word) + 1]
+    (tmp_path / "main.py").write_text("async def app(scope, receive, send):\n    ...\n")
+    words = ("--config", str(DEPLOY / "bolide.toml"), "--app-dir", str(tmp_path))
+    with Command("main:app", *words, "--check-config") as command:
+        assert command.wait() == 0, command.err.rest()
+
+
+@needs("haproxy")
+def test_haproxy_and_its_command_know_client_and_scheme(tmp_path):
+    port, secure = free_port(), free_port()
+    cert, key = certificate(tmp_path)
+    (tmp_path / "both.pem").write_text(cert.read_text() + key.read_text())
+    text = (DEPLOY / "haproxy" / "haproxy.cfg").read_text()
+    words = words_of("haproxy/haproxy.cfg")
+    words = changed(
+        words, host="127.0.0.1", forwarded_allow_ips="127.0.0.1",
+        metrics_bind="127.0.0.1:0", workers="2",
+    )  # fmt: skip
+    with serve("told", *words) as server:
+        line = server.err.line_with("health, metrics and status on ")
+        own = f"server one 127.0.0.1:{server.port()} port {line.rpartition(':')[2]}"
+        text = text.replace("server one 10.0.0.1:8000", own)
+        text = re.sub(r"^ +server two .*$", "", text, flags=re.M)
+        binds = f"bind 127.0.0.1:{port}\n"
+        binds += f"    bind 127.0.0.1:{secure} ssl crt {tmp_path}/both.pem"
+        text = text.replace("bind :80", binds).replace("maxconn 20000", "maxconn 100")
+        path = tmp_path / "haproxy.cfg"
+        path.write_text(text)
+        haproxy = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
+        with running(haproxy, "-f", str(path), port=port):
+            check(fetch(port), port, "http")
+            check(fetch(secure, "https"), secure, "https")
+
+
+@needs("caddy")
+def test_caddy_and_its_command_know_client_and_scheme(tmp_path):
+    port = free_port()
+    text = (DEPLOY / "caddy" / "Caddyfile").read_text()
+    words = words_of("caddy/Caddyfile")
+    words = changed(
+        words, host="127.0.0.1", forwarded_allow_ips="127.0.0.1",
+        metrics_bind="127.0.0.1:0", workers="2",
+    )  # fmt: skip
+    with serve("told", *words) as server:
+        line = server.err.line_with("health, metrics and status on ")
+        text = text.replace("app.example {", f"http://:{port} {{")
+        text = text.replace("10.0.0.1:8000 10.0.0.2:8000", f"127.0.0.1:{server.port()}")
+        text = text.replace(
+            "health_port 9100", f"health_port {line.rpartition(':')[2]}"
+        )
+        path = tmp_path / "Caddyfile"
+        path.write_text("{\n\tadmin off\n\tauto_https off\n}\n" + text)
+        caddy = ("caddy", "run", "--config", str(path), "--adapter", "caddyfile")
+        with running("env", f"HOME={tmp_path}", *caddy, port=port):
+            check(fetch(port), port, "http")
+
+
+def exported():
+    """Return the names of all metrics that docs/METRICS.md has."""
+    text = (ROOT / "docs" / "METRICS.md").read_text("utf-8")
+    names = set(re.findall(r"^\| `((?:bolide|process)_\w+)` \|", text, re.M))
+    return names | {f"{x}_bucket" for x in names if x.endswith("_seconds")}
+
+
+def used_metrics(text):
+    """Return the names of metrics in an expression."""
+    return set(re.findall(r"\b(?:bolide|process)_\w+", text))
+
+
+def test_alerts_and_the_dashboard_ask_for_what_there_is():
+    alerts = (DEPLOY / "prometheus" / "alerts.yml").read_text()
+    rules = yaml.safe_load(alerts)["groups"][0]["rules"]
+    assert len({x["alert"] for x in rules}) == len(rules) >= 8
+    for rule in rules:
+        assert used_metrics(rule["expr"]) <= exported(), rule["expr"]
+        assert rule["annotations"]["summary"] and rule["labels"]["severity"]
+    board = json.loads((DEPLOY / "grafana" / "bolide.json").read_text())
+    expressions = [y["expr"] for x in board["panels"] for y in x["targets"]]
+    for text in expressions:
+        assert used_metrics(text) and used_metrics(text) <= exported(), text
+        assert text.count("(") == text.count(")")
+        assert text.count("{") == text.count("}")
+    places = [tuple(x["gridPos"].values()) for x in board["panels"]]
+    assert len(set(places)) == len(places)
+
+
+@needs("promtool")
+def test_promtool_takes_the_alerts():
+    path = DEPLOY / "prometheus" / "alerts.yml"
+    code, said = run("promtool", "check", "rules", str(path))
+    assert code == 0, said
 
 
 @needs("haproxy")
