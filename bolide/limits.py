@@ -126,6 +126,9 @@ LIMITS = (
           "without the peer taking a byte of an answer; 0: no limit"),
     Limit("timeout_linger", "linger_ms", "s", 2, 0.05, 60,
           "for the peer to read a last answer before the connection is closed"),
+    Limit("timeout_disconnect", "disconnect_ms", "s", 1, 0, _DAY,
+          "for an application to end a response that has begun after its client has "
+          "left, before it is cancelled; 0: no limit"),
     Limit("timeout_handshake", "handshake_ms", "s", 10, 0.05, _DAY,
           "for a TLS handshake, from the connection on"),
     Limit("ws_ping_interval", "ws_ping_interval_ms", "s", 20, 0, _DAY,

@@ -26,7 +26,8 @@ is_silent(CallObject *call, PyObject *exc)
     if (PyErr_GivenExceptionMatches(exc, PyExc_GeneratorExit))
         return true;
     if (PyErr_GivenExceptionMatches(exc, st->CancelledError))
-        return call->host->is_stopping || call->is_complete || call->is_disconnected;
+        return call->host->is_stopping || call->is_complete || call->is_disconnected ||
+               call->ncancels > 0;
     return call->is_disconnected && raise_is_disconnect(st, exc);
 }
 
@@ -293,6 +294,7 @@ const struct stream_handler app_handler = {
     .on_request = on_request,
     .on_body = on_body,
     .on_writable = on_writable,
+    .on_shut = websocket_on_shut,
     .on_deadline = on_deadline,
     .on_shutdown = on_shutdown,
     .on_close = on_close,

@@ -2,6 +2,11 @@
 /* asgi/call.c — see call.h for the contract. */
 #include "asgi/call.h"
 
+#include <assert.h> /* assert */
+
+#include "asgi/orphan.h"
+#include "base/err.h"
+
 void
 call_init(CallObject *call, const struct call_kind *kind, struct host *host,
           struct stream *s)
@@ -11,6 +16,7 @@ call_init(CallObject *call, const struct call_kind *kind, struct host *host,
     call->owner = Py_NewRef(host->owner);
     call->stream = s;
     list_append(&host->running, &call->link);
+    list_init(&call->orphan);
     Py_INCREF(call); /* the list's: a loop holds its Tasks weakly */
     s->app = call;
 }
@@ -46,6 +52,15 @@ call_disconnect(CallObject *call)
 }
 
 void
+call_lose(CallObject *call, int why)
+{
+    assert(call->stream == NULL);
+    call_disconnect(call);
+    if (!call->is_complete && (call->is_started || why == ERR_SHUTDOWN))
+        orphan_begin(call);
+}
+
+void
 call_on_writable(struct stream *s)
 {
     CallObject *call = s->app;
@@ -64,7 +79,7 @@ call_on_close(struct stream *s, int why)
     if (why == 0)
         call->is_complete = true;
     Py_INCREF(call);
-    call_disconnect(call);
+    call_lose(call, why);
     Py_DECREF(call);
 }
 
@@ -94,6 +109,7 @@ call_leave(CallObject *call)
 {
     struct host *host = call->host;
 
+    orphan_end(call);
     list_remove(&call->link);
     if (UNLIKELY(host->is_stopping) && list_is_empty(&host->running) &&
         host->on_idle != NULL)

@@ -22,6 +22,8 @@ struct call_kind;
  *          reference, which is what keeps a call that waits alive: its Task and it hold
  *          only each other
  *   task   the Task of the call, while it runs; NULL before its first step has returned
+ *   orphan in host->orphans while it is to be cancelled soon (asgi/orphan.h); only a call
+ *          that is in host->running is there
  *   readers, writers  receive() calls that wait for something to come, send() calls that
  *          wait for the peer to read */
 #define CALL_HEAD                                                                      \
@@ -31,6 +33,8 @@ struct call_kind;
     PyObject *owner;                                                                   \
     struct stream *stream;                                                             \
     struct list_node link;                                                             \
+    struct list_node orphan;                                                           \
+    uint64_t orphan_due_ns; /* when its Task is cancelled, by clock_now_ns */          \
     PyObject *task;                                                                    \
     struct waiters readers;                                                            \
     struct waiters writers;                                                            \
@@ -38,7 +42,8 @@ struct call_kind;
     bool is_started;      /* http.response.start, or its like, was accepted */         \
     bool is_complete;     /* the last http.response.body, or its like, was */          \
     bool is_disconnected; /* the exchange ended before that */                         \
-    bool is_blocked;      /* send() has to wait for on_writable */
+    bool is_blocked;      /* send() has to wait for on_writable */                     \
+    uint8_t ncancels;     /* how often its Task was cancelled as an orphan */
 
 typedef struct {
     CALL_HEAD
@@ -75,6 +80,11 @@ void call_clear(CallObject *call);
 /* The exchange is over or about to be: marks the call disconnected unless its response is
  * complete, and wakes everyone who waits. */
 void call_disconnect(CallObject *call);
+
+/* The exchange has ended for `why`, and `call->stream` is NULL: disconnects the call, and
+ * makes it an orphan where its response has begun and is not complete, or where the stop of
+ * the server has ended it. */
+void call_lose(CallObject *call, int why);
 
 /* What on_writable and on_close of most kinds are. */
 void call_on_writable(struct stream *s);

@@ -27,6 +27,7 @@ host_init(struct host *host, PyObject *app, PyObject *loop, PyObject *root_path,
           PyObject *log, PyObject *log_exception)
 {
     list_init(&host->running);
+    list_init(&host->orphans);
     host->app = Py_NewRef(app);
     host->loop = Py_NewRef(loop);
     host->root_path = Py_NewRef(root_path);
@@ -130,6 +131,7 @@ host_visit(struct host *host, visitproc visit, void *arg)
     Py_VISIT(host->state);
     Py_VISIT(host->interrupt);
     Py_VISIT(host->tls);
+    Py_VISIT(host->orphan_timer);
     for (int id = 0; id < FIELD_END; id++)
         Py_VISIT(host->fields[id]);
     for (struct list_node *node = host->running.next;
@@ -168,6 +170,7 @@ host_clear(struct host *host)
     Py_CLEAR(host->root_path);
     Py_CLEAR(host->interrupt);
     Py_CLEAR(host->tls);
+    Py_CLEAR(host->orphan_timer);
     for (int id = 0; id < FIELD_END; id++)
         Py_CLEAR(host->fields[id]);
     for (int i = 0; i < HOST_PATHS; i++) {
@@ -196,7 +199,10 @@ host_cancel_running(struct host *host)
     for (struct list_node *node = host->running.next;
          tasks != NULL && node != &host->running; node = node->next) {
         CallObject *call = container_of(node, CallObject, link);
-        if (call->task != NULL && PyList_Append(tasks, call->task) < 0)
+        if (call->task == NULL || call->ncancels > 0)
+            continue;
+        call->ncancels = 1; /* a second one would break into its cleaning up */
+        if (PyList_Append(tasks, call->task) < 0)
             Py_CLEAR(tasks);
     }
     for (Py_ssize_t i = 0; tasks != NULL && i < PyList_GET_SIZE(tasks); i++) {

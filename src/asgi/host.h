@@ -83,6 +83,11 @@ struct host {
     struct clock *clock;      /* the server's, borrowed; NULL while none runs */
     struct host_ws ws;        /* its configuration is the owner's to fill in */
     struct list_node running; /* of CallObject.link: application calls that run */
+    struct list_node orphans; /* of CallObject.orphan: the first is due first */
+    uint32_t disconnect_ms;   /* 1000; an orphan runs so long before it is cancelled; 0:
+                                 it never is */
+    uint64_t orphan_timer_ns; /* when `orphan_timer` rings, by clock_now_ns */
+    PyObject *orphan_timer;   /* the loop's TimerHandle for them, or NULL */
     bool may_step; /* the event loop has called the engine, and no application runs: a
                       Task may take a step (asgi/waiter.h) */
     bool is_stopping;    /* a CancelledError out of an application is no error */
@@ -116,7 +121,7 @@ void host_clear(struct host *host);
  * reference, or NULL with an exception. */
 PyObject *host_create_task(struct host *host, PyObject *aw);
 
-/* Cancels the Task of every application call that runs. */
+/* Cancels the Task of every application call that runs, and was not cancelled before. */
 void host_cancel_running(struct host *host);
 
 /* Says one line to the log callable.  Keeps an exception that is set; the callable's

@@ -12,6 +12,7 @@
 #include <assert.h> /* assert */
 
 #include "asgi/message.h"
+#include "asgi/orphan.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/narrow.h"
@@ -155,6 +156,8 @@ on_close(struct ws *ws, unsigned code, struct slice reason)
         PyErr_Clear();
     }
     call_disconnect((CallObject *)self);
+    if (!self->has_ended)
+        orphan_begin((CallObject *)self);
 }
 
 /* Messages that came in one piece with the end are received, and may be answered, where
@@ -307,6 +310,16 @@ websocket_on_writable(struct stream *s)
     settle(self);
 }
 
+/* The messages that have come can be received; nobody waits for an answer to them. */
+void
+websocket_on_shut(struct stream *s)
+{
+    WebSocketObject *self = s->app;
+
+    if (self != NULL && !self->has_ended)
+        orphan_begin((CallObject *)self);
+}
+
 void
 websocket_on_deadline(struct stream *s)
 {
@@ -350,7 +363,7 @@ websocket_on_close(struct stream *s, int why)
         self->phase = WEBSOCKET_CLOSED;
         if (self->code == 0)
             self->code = WS_CODE_LOST;
-        call_disconnect((CallObject *)self);
+        call_lose((CallObject *)self, self->has_ended ? ERR_CLOSED : why);
     }
     Py_DECREF(self); /* the stream's */
 }
@@ -418,6 +431,16 @@ websocket_close(WebSocketObject *self, unsigned code, struct slice reason)
 }
 
 int
+websocket_end(WebSocketObject *self, unsigned code, struct slice reason)
+{
+    self->has_ended = true;
+    int err = websocket_close(self, code, reason);
+    if (self->phase == WEBSOCKET_OPEN)
+        self->has_ended = false; /* it was not to be closed so */
+    return err;
+}
+
+int
 websocket_refuse(WebSocketObject *self)
 {
     struct http_response response = {.status = 403};
@@ -428,6 +451,7 @@ websocket_refuse(WebSocketObject *self)
         return err;
     self->phase = WEBSOCKET_CLOSED;
     self->code = WS_CODE_LOST;
+    self->has_ended = true;
     err = stream_send_body(self->stream, &nothing, true);
     call_disconnect((CallObject *)self); /* may end the call: nothing follows */
     return err;
@@ -496,7 +520,7 @@ websocket_finish(CallObject *call, int why)
     unsigned code = why == ERR_APP_FAILED ? WS_CODE_FAILED : WS_CODE_NORMAL;
 
     if (self->phase == WEBSOCKET_OPEN)
-        (void)!websocket_close(self, code, slice_new("", 0));
+        (void)!websocket_end(self, code, slice_new("", 0));
     else if (self->phase != WEBSOCKET_CLOSED && !call->is_complete)
         stream_fail(call->stream, why);
 }

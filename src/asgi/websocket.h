@@ -40,17 +40,19 @@ struct websocket_opening {
 
 typedef struct {
     CALL_HEAD
-    uint8_t phase;        /* enum websocket_phase */
-    bool connect_given;   /* receive() has given websocket.connect */
-    bool is_pumping;      /* websocket_pump is at work */
-    bool is_sending;      /* the tunnel is at work: its news wait in the next two */
-    bool lost_due;        /* ws_lost is owed */
-    bool writable_due;    /* ws_on_writable is owed */
-    int lost_why;         /* enum err */
-    unsigned code;        /* of websocket.disconnect */
-    PyObject *reason;     /* str of the same, or NULL: none */
-    struct inbox inbox;   /* messages for receive() */
-    struct ws_bytes rest; /* owns; received, and not wanted yet */
+    uint8_t phase;      /* enum websocket_phase */
+    bool connect_given; /* receive() has given websocket.connect */
+    bool has_ended;    /* the application has ended it, or knows of its end: its call is
+                             no orphan (asgi/orphan.h) */
+    bool is_pumping;   /* websocket_pump is at work */
+    bool is_sending;   /* the tunnel is at work: its news wait in the next two */
+    bool lost_due;     /* ws_lost is owed */
+    bool writable_due; /* ws_on_writable is owed */
+    int lost_why;      /* enum err */
+    unsigned code;     /* of websocket.disconnect */
+    PyObject *reason;  /* str of the same, or NULL: none */
+    struct inbox inbox;                /* messages for receive() */
+    struct ws_bytes rest;              /* owns; received, and not wanted yet */
     struct websocket_opening *opening; /* owns; NULL once it is answered */
     struct ws ws;                      /* from WEBSOCKET_OPEN on */
 } WebSocketObject;
@@ -82,6 +84,10 @@ MUST_USE int websocket_accept(WebSocketObject *self, struct http_response *respo
 /* Closes an open WebSocket from our side.  Returns as ws_close does. */
 MUST_USE int websocket_close(WebSocketObject *self, unsigned code, struct slice reason);
 
+/* As websocket_close, for the application: what its call does now is its own, and is not
+ * cancelled because the client leaves. */
+MUST_USE int websocket_end(WebSocketObject *self, unsigned code, struct slice reason);
+
 /* Denies one that is connecting with 403 and no body.  Returns 0 or an enum err. */
 MUST_USE int websocket_refuse(WebSocketObject *self);
 
@@ -94,6 +100,7 @@ MUST_USE int websocket_send(WebSocketObject *self, PyObject *message);
 PyObject *websocket_take(WebSocketObject *self);
 
 /* stream_handler callbacks of tunnels; see http/stream.h. */
+void websocket_on_shut(struct stream *s);
 void websocket_on_deadline(struct stream *s);
 void websocket_on_shutdown(struct stream *s);
 

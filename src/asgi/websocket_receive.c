@@ -5,6 +5,7 @@
 
 #include "asgi/callable.h"
 #include "asgi/next.h"
+#include "asgi/orphan.h"
 
 /* {"type": "websocket.receive", "text": item}, or "bytes"; steals the item. */
 static PyObject *
@@ -48,11 +49,15 @@ message_at_hand(WebSocketObject *self)
         self->connect_given = true;
         return PyDict_Copy(st->msg_connect);
     }
-    if (self->inbox.n > 0)
+    if (self->inbox.n > 0) {
+        orphan_renew((CallObject *)self);
         return message_of_item(st, websocket_take(self));
-    if (self->is_disconnected || self->is_complete)
-        return disconnect_message(self);
-    return NULL;
+    }
+    if (!self->is_disconnected && !self->is_complete)
+        return NULL;
+    self->has_ended = true;
+    orphan_end((CallObject *)self);
+    return disconnect_message(self);
 }
 
 /* Before the answer, asking means to wait for the end of the client. */

@@ -212,7 +212,7 @@ send_close(WebSocketObject *self, PyObject *message)
         text.len = (size_t)len;
     }
     if (text.ptr != NULL)
-        result = respond_result((CallObject *)self, websocket_close(self, code, text));
+        result = respond_result((CallObject *)self, websocket_end(self, code, text));
     Py_XDECREF(reason);
     return result;
 }

@@ -42,8 +42,11 @@ struct http_limits {
     uint32_t send_stall_ms; /* 30000; without the peer taking a byte of waiting output;
                                0 off */
     uint32_t linger_ms;     /* 2000; for the peer to read a refusal and close */
-    uint32_t handshake_ms;  /* 10000; from accept to the end of the TLS handshake */
-    uint32_t handshakes;    /* 0 = unlimited; TLS connections accepted a second */
+    uint32_t
+        disconnect_ms;     /* 1000; for a handler to end a response that has begun after
+                               its peer has left; 0 off */
+    uint32_t handshake_ms; /* 10000; from accept to the end of the TLS handshake */
+    uint32_t handshakes;   /* 0 = unlimited; TLS connections accepted a second */
 
     /* HTTP/2, of one connection; http2/guard.h has what is not configurable. */
     uint32_t h2_streams;      /* 128; open at once */
@@ -75,6 +78,7 @@ struct http_limits {
         .body_rate = 256,                                                              \
         .send_stall_ms = 30000,                                                        \
         .linger_ms = 2000,                                                             \
+        .disconnect_ms = 1000,                                                         \
         .handshake_ms = 10000,                                                         \
         .handshakes = 0,                                                               \
         .h2_streams = 128,                                                             \

@@ -100,6 +100,7 @@ struct wire {
                              it sets it outside of feed and on_deadline. */
     bool wants_read;      /* the session sets it: false stops the reading */
     bool at_eof;          /* the peer has sent its last byte */
+    bool is_shut;         /* on_shut was called */
     bool is_dead;         /* nothing can be written any more; fini follows */
     bool lingers; /* set before finish: the peer may still be sending, so what it
                              sends is swallowed for a while, or our answer would be lost
@@ -126,7 +127,11 @@ struct session_ops {
     void (*feed)(struct wire *wire, void *session, struct slice *in);
     /* The peer has sent its last byte; what it sent before has been fed. */
     void (*on_eof)(struct wire *wire, void *session);
-    /* The connection is about to write: what was held back becomes ready. */
+    /* The peer has shut down its sending side, but what it sent before is not read, since
+     * wire->wants_read or the room for it does not allow that; on_eof follows if it is read
+     * one day.  Called once.  May be NULL. */
+    void (*on_shut)(struct wire *wire, void *session);
+    /* The connection is about to write, or has stopped reading: what was held back becomes ready. */
     void (*before_flush)(struct wire *wire, void *session);
     /* Unsent output fell to HTTP_OUT_LOW_BYTES or less after it was above
      * HTTP_OUT_HIGH_BYTES. */

@@ -75,6 +75,11 @@ struct stream_handler {
     /* Output has drained after stream_send_body said ERR_AGAIN. */
     void (*on_writable)(struct stream *s);
 
+    /* The peer of a tunnel sends no more; what it has sent is still to be pulled, and
+     * on_body(last) follows it.  Not called where a pull waits for that.  May be NULL where
+     * no tunnel is opened. */
+    void (*on_shut)(struct stream *s);
+
     /* The deadline of a tunnel has come.  May be NULL where no tunnel is opened. */
     void (*on_deadline)(struct stream *s);
 

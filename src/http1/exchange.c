@@ -392,7 +392,8 @@ truncate_answer(struct h1_session *h, struct h1_exchange *x, int why)
         return;
     }
     x->writer.keeps_alive = false;
-    h->wire->ends_with_reset = x->writer.framing == H1_CLOSE;
+    /* A "0" of the watch and the end would pass for the last chunk. */
+    h->wire->ends_with_reset = x->writer.framing == H1_CLOSE || x->watch.nprobes > 0;
     h->phase = H1_OVER;
     h->wire->ops->finish(h->wire, why);
 }

@@ -16,6 +16,7 @@
 #include "http1/exchange.h"
 #include "http1/framing.h"
 #include "http1/upgrade.h"
+#include "http1/watch.h"
 
 static uint64_t
 due_in(const struct wire *wire, uint32_t ms)
@@ -218,6 +219,14 @@ feed(struct wire *wire, void *session, struct slice *in)
         wire->ops->touch(wire);
 }
 
+/* One that pulls gets the end by on_body. */
+static void
+tell_shut(struct stream *s)
+{
+    if (!s->pulling && !s->body_ended)
+        s->handler->on_shut(s);
+}
+
 static void
 on_eof(struct wire *wire, void *session)
 {
@@ -231,8 +240,27 @@ on_eof(struct wire *wire, void *session)
         return;
     }
     h->exchange->writer.keeps_alive = false;
-    if (h->exchange->stream.pulling && !h->exchange->stream.is_tunnel)
+    if (h->exchange->stream.is_tunnel)
+        tell_shut(&h->exchange->stream);
+    else if (h->exchange->stream.pulling)
         h1_exchange_break(h, ERR_EOF);
+    else
+        h1_watch_begin(h);
+    wire->ops->touch(wire);
+}
+
+/* As on_eof, while bytes that nobody asks for are before the end. */
+static void
+on_shut(struct wire *wire, void *session)
+{
+    struct h1_session *h = session;
+
+    if (h->exchange == NULL || h->phase == H1_UNREAD)
+        return;
+    if (h->exchange->stream.is_tunnel)
+        tell_shut(&h->exchange->stream);
+    else
+        h1_watch_begin(h);
     wire->ops->touch(wire);
 }
 
@@ -243,6 +271,9 @@ before_flush(struct wire *wire, void *session)
 
     (void)wire;
     h1_exchange_release(h);
+    if (UNLIKELY(wire->in.len >= HTTP_IN_HIGH_BYTES) && h->phase == H1_EXCHANGE &&
+        h->exchange->stream.state == STREAM_HEAD_SENT && !wire->is_dead)
+        h1_watch_begin(h); /* the end of a peer that cannot send would never be seen */
 }
 
 static void
@@ -270,7 +301,10 @@ on_deadline(struct wire *wire, void *session)
         h1_refuse(h, ERR_HEAD_TIMEOUT, false);
         break;
     case H1_EXCHANGE:
-        h1_exchange_break(h, ERR_BODY_TIMEOUT);
+        if (!h->exchange->wait.is_running && h->exchange->watch.is_on)
+            h1_watch_on_deadline(h);
+        else
+            h1_exchange_break(h, ERR_BODY_TIMEOUT);
         break;
     case H1_TUNNELLED:
         h->exchange->stream.handler->on_deadline(&h->exchange->stream);
@@ -331,6 +365,7 @@ fini(struct wire *wire, void *session, int why)
 static const struct session_ops session_ops = {
     .feed = feed,
     .on_eof = on_eof,
+    .on_shut = on_shut,
     .before_flush = before_flush,
     .on_drained = on_drained,
     .on_deadline = on_deadline,

@@ -10,6 +10,15 @@
 #include "http1/parse.h"    /* struct h1_progress */
 #include "http1/write.h"    /* struct h1_writer */
 
+/* What is known of a peer that has stopped sending; see http1/watch.h. */
+struct h1_watch {
+    uint64_t body_sent; /* stream.body_sent at the last look */
+    uint8_t framing;    /* ... and writer.framing */
+    uint8_t ndoubled;   /* how often the time between looks was, since then */
+    uint8_t nprobes;    /* bytes that meant nothing were sent so often since then */
+    bool is_on;
+};
+
 /* One exchange; a block of service->h1_streams. */
 struct h1_exchange {
     struct stream stream;
@@ -17,9 +26,10 @@ struct h1_exchange {
     struct h1_chunked chunked; /* the decoder of a chunked request body */
     uint64_t body_left;        /* bytes of a Content-Length body that are to come */
     struct body_wait wait;     /* for the peer, of a pull */
-    bool is_chunked;           /* the request body is chunked */
-    uint8_t head_turns;        /* for which the head has waited for the body's start */
-    _Alignas(8) char note[];   /* stream.note, where something logs */
+    struct h1_watch watch;
+    bool is_chunked;         /* the request body is chunked */
+    uint8_t head_turns;      /* for which the head has waited for the body's start */
+    _Alignas(8) char note[]; /* stream.note, where something logs */
 };
 
 /* Where a connection stands when no exchange runs, or beside the one that runs. */

@@ -72,6 +72,9 @@ end_body(struct h2_exchange *x)
         return;
     x->remote_ended = true;
     h2_exchange_deliver(x);
+    if (x->stream.is_tunnel && !x->stream.pulling && !x->stream.body_ended &&
+        x->stream.state < STREAM_ENDED)
+        x->stream.handler->on_shut(&x->stream);
 }
 
 /* Asked for before the peer has read that no stream begins any more. */

@@ -61,9 +61,13 @@ update_watch(struct conn *conn)
         events |= POLLER_READ;
         if (conn->io->has_more)
             turn_touch(conn->turn, conn);
+    } else if (conn->state == CONN_OPEN && !conn->wire.at_eof && !conn->wire.is_shut) {
+        events |= POLLER_HUP;
     }
     if (events == conn->watched)
         return;
+    if ((events & POLLER_HUP) != 0)
+        turn_touch(conn->turn, conn); /* the session learns that reading has stopped */
     if (poller_set(conn->turn->poller, conn->io->fd, events, conn, true) != 0)
         conn_abort(conn, ERR_IO);
     conn->watched = narrow_u8(events);
@@ -286,6 +290,17 @@ read_some(struct conn *conn)
         read_ended(conn, narrow_int(n));
 }
 
+/* Reading may have begun again meanwhile: then the read finds the end. */
+static void
+note_shut(struct conn *conn)
+{
+    if (conn->state != CONN_OPEN || conn->wire.is_shut || is_reading(conn))
+        return;
+    conn->wire.is_shut = true;
+    if (conn->protocol->ops->on_shut != NULL)
+        conn->protocol->ops->on_shut(&conn->wire, conn->session);
+}
+
 void
 conn_on_event(struct conn *conn, unsigned events)
 {
@@ -304,6 +319,8 @@ conn_on_event(struct conn *conn, unsigned events)
         else if (conn->state == CONN_OPEN)
             read_some(conn);
     }
+    if ((events & POLLER_HUP) != 0)
+        note_shut(conn);
     if ((events & POLLER_WRITE) != 0)
         turn_touch(conn->turn, conn);
     update(conn);

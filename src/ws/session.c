@@ -209,6 +209,10 @@ ws_on_deadline(struct ws *ws)
     if (ws->is_paused || ws->waits_for_writable) {
         ws->heard_ms = now_ms;
         ws->waits_for_pong = false;
+        /* Its end may be behind what we do not read; bytes to nobody bring a reset. */
+        if (!ws->waits_for_writable &&
+            ws_send_control(ws, WS_PONG, slice_new("", 0), false) != 0)
+            return;
     }
     if (ws->waits_for_pong)
         ws_fail(ws, ERR_WS_PING_TIMEOUT);

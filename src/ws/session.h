@@ -186,8 +186,9 @@ void ws_lost(struct ws *ws, int why);
 void ws_on_writable(struct ws *ws);
 
 /* The deadline has come: time for a ping, or to give the peer up.  Silence is not held
- * against a peer while we do not read from it (ws_pause), or while it has not taken our
- * output, which is the tunnel's to time. */
+ * against a peer while we do not read from it (ws_pause): it gets a pong that nobody has
+ * asked for (RFC 6455 5.5.3), so that one that has left is noticed; nor while it has not
+ * taken our output, which is the tunnel's to time. */
 void ws_on_deadline(struct ws *ws);
 
 /* The peer has been heard: the next ping is due an interval from now, however long a pong

@@ -185,13 +185,17 @@ test_silence_that_is_ours(void)
     ws_pause(&talk->ws);
     for (int i = 0; i < 10; i++)
         passes(talk, 20000);
-    is_text(talk->text, "", "a peer that is not read is not pinged");
+    is_text(talk->text,
+            ">pong() >pong() >pong() >pong() >pong() "
+            ">pong() >pong() >pong() >pong() >pong() ",
+            "a peer that is not read gets pongs, which want no answer");
     ws_resume(&talk->ws);
+    talk->ntext = 0;
     passes(talk, 20000);
-    is_text(talk->text, ">ping() ", "until it is read again");
+    is_text(talk->text, ">ping() ", "and a ping when it is read again");
     ws_pause(&talk->ws);
     passes(talk, 20000);
-    is_text(talk->text, ">ping() ", "a pong may wait behind a pause");
+    is_text(talk->text, ">ping() >pong() ", "its pong may wait behind a pause");
     talk_free(talk);
 
     talk = talk_new(NULL, NULL);

@@ -1,0 +1,158 @@
+"""F46 to F48: what becomes of the call of a WebSocket whose client leaves.
+
+The table of docs/ASGI.md, "A client that leaves", cell by cell.
+"""
+
+import asyncio
+import threading
+
+import pytest
+from leaving import (
+    MUCH_LATER_S,
+    SOON_S,
+    Calls,
+    forever,
+    has_connections,
+    leave,
+    until,
+)
+from serving import DEADLINE_S, LOOPS, Serving
+from socketing import CLOSE, TEXT, close_payload, frame, handshake, talking
+
+ACCEPT = {"type": "websocket.accept"}
+
+
+def go(peer, way):
+    """Leave as a client does."""
+    if way == "close":
+        peer.send(CLOSE, close_payload(1000))
+        peer.close_code()
+    leave(peer.sock, way)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("way", ["close", "fin", "reset"])
+def test_F46_a_call_that_only_waits_is_cancelled_when_its_client_has_left(way, loop):
+    calls = Calls()
+
+    async def app(scope, receive, send):
+        with calls.watch():
+            await receive()
+            await send(ACCEPT)
+            await forever()
+
+    settings = {"loop": loop, "timeout_disconnect": SOON_S}
+    with talking(app, **settings) as (peer, serving):
+        go(peer, way)
+        assert calls.wait(lambda: calls.ends)
+        assert has_connections(serving, 0)
+    assert calls.ends == ["CancelledError"]
+    assert serving.log.exceptions == [] and serving.log.errors() == []
+
+
+@pytest.mark.parametrize("way", ["fin", "reset"])
+@pytest.mark.parametrize("messages", [3, 4, 20], ids=["queued", "read", "unread"])
+def test_F46_one_whose_queue_is_full_is_cancelled_too(messages, way):
+    calls = Calls()
+
+    async def app(scope, receive, send):
+        with calls.watch():
+            await receive()
+            await send(ACCEPT)
+            await forever()
+
+    settings = {
+        "timeout_disconnect": SOON_S,
+        "ws_max_queue": 2,
+        "ws_ping_interval": SOON_S,
+    }
+    with talking(app, **settings) as (peer, serving):
+        for _ in range(messages):
+            peer.send(TEXT, b"x" * 30_000)
+        go(peer, way)
+        assert calls.wait(lambda: calls.ends)
+        assert has_connections(serving, 0)
+    assert calls.ends == ["CancelledError"]
+    assert serving.log.exceptions == [] and serving.log.errors() == []
+
+
+def test_F46_messages_that_came_before_are_received_however_many():
+    calls, got = Calls(), []
+
+    async def app(scope, receive, send):
+        with calls.watch():
+            await receive()
+            await send(ACCEPT)
+            while (message := await receive())["type"] != "websocket.disconnect":
+                await asyncio.sleep(SOON_S / 2)
+                got.append(message["text"])
+            got.append(message["code"])
+
+    settings = {"timeout_disconnect": SOON_S, "ws_max_queue": 2}
+    with talking(app, **settings) as (peer, _):
+        sent = b"".join(frame(TEXT, b"%d" % n) for n in range(6))
+        peer.sock.sendall(sent + frame(CLOSE, close_payload(4000)))
+        peer.sock.close()
+        assert calls.wait(lambda: calls.ends)
+    assert calls.ends == ["returned"]
+    assert got == ["0", "1", "2", "3", "4", "5", 4000]
+
+
+@pytest.mark.parametrize("way", ["close", "fin", "reset"])
+def test_F47_one_that_was_told_of_the_end_cleans_up_as_long_as_it_likes(way):
+    calls, clean = Calls(), threading.Event()
+
+    async def app(scope, receive, send):
+        with calls.watch():
+            await receive()
+            await send(ACCEPT)
+            assert (await receive())["type"] == "websocket.disconnect"
+            await until(clean)
+
+    with talking(app, timeout_disconnect=SOON_S) as (peer, serving):
+        go(peer, way)
+        assert not calls.wait(lambda: calls.ends, MUCH_LATER_S)
+        assert has_connections(serving, 0)
+        clean.set()
+        assert calls.wait(lambda: calls.ends)
+    assert calls.ends == ["returned"]
+
+
+def test_F47_one_that_has_closed_the_websocket_goes_on():
+    calls, done = Calls(), threading.Event()
+
+    async def app(scope, receive, send):
+        with calls.watch():
+            await receive()
+            await send(ACCEPT)
+            await send({"type": "websocket.close"})
+            await until(done)
+
+    with talking(app, timeout_disconnect=SOON_S) as (peer, serving):
+        assert peer.close_code()[0] == 1000
+        peer.send(CLOSE, close_payload(1000))
+        peer.sock.close()
+        assert not calls.wait(lambda: calls.ends, MUCH_LATER_S)
+        done.set()
+        assert calls.wait(lambda: calls.ends)
+    assert calls.ends == ["returned"]
+
+
+@pytest.mark.parametrize("way", ["fin", "reset"])
+def test_F48_one_that_is_not_accepted_yet_is_never_cancelled(way):
+    calls, go_on = Calls(), threading.Event()
+
+    async def app(scope, receive, send):
+        with calls.watch():
+            await receive()
+            await until(go_on)
+
+    with Serving(app, timeout_disconnect=SOON_S) as serving:
+        with serving.connect() as sock:
+            sock.sendall(handshake())
+            assert calls.wait(lambda: calls.running)
+            leave(sock, way)
+        assert not calls.wait(lambda: calls.ends, MUCH_LATER_S)
+        assert has_connections(serving, 0)
+        go_on.set()
+        assert calls.wait(lambda: calls.ends, DEADLINE_S)
