@@ -310,16 +310,6 @@ websocket_on_writable(struct stream *s)
     settle(self);
 }
 
-/* The messages that have come can be received; nobody waits for an answer to them. */
-void
-websocket_on_shut(struct stream *s)
-{
-    WebSocketObject *self = s->app;
-
-    if (self != NULL && !self->has_ended)
-        orphan_begin((CallObject *)self);
-}
-
 void
 websocket_on_deadline(struct stream *s)
 {
@@ -427,33 +417,6 @@ websocket_close(WebSocketObject *self, unsigned code, struct slice reason)
         inbox_clear(&self->inbox);
     settle(self);
     Py_DECREF(self);
-    return err;
-}
-
-int
-websocket_end(WebSocketObject *self, unsigned code, struct slice reason)
-{
-    self->has_ended = true;
-    int err = websocket_close(self, code, reason);
-    if (self->phase == WEBSOCKET_OPEN)
-        self->has_ended = false; /* it was not to be closed so */
-    return err;
-}
-
-int
-websocket_refuse(WebSocketObject *self)
-{
-    struct http_response response = {.status = 403};
-    const struct chunk nothing = {.bytes = {"", 0}};
-
-    int err = stream_send_head(self->stream, &response);
-    if (err != 0)
-        return err;
-    self->phase = WEBSOCKET_CLOSED;
-    self->code = WS_CODE_LOST;
-    self->has_ended = true;
-    err = stream_send_body(self->stream, &nothing, true);
-    call_disconnect((CallObject *)self); /* may end the call: nothing follows */
     return err;
 }
 

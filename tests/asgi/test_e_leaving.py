@@ -1,4 +1,4 @@
-"""E52 to E58: what becomes of a call whose client leaves, in each state of its response.
+"""E52 to E58: what becomes of a call whose client leaves, by how far its response is.
 
 The table of docs/ASGI.md, "A client that leaves", cell by cell.
 """
@@ -118,11 +118,10 @@ def test_E55_a_half_closed_client_that_takes_bytes_gets_a_slow_response_whole():
             await asyncio.sleep(MUCH_LATER_S)
         await send({"type": "http.response.body", "body": b"end"})
 
-    with Serving(app, timeout_disconnect=SOON_S) as serving:
-        with serving.connect() as sock:
-            sock.sendall(request())
-            sock.shutdown(socket.SHUT_WR)
-            got = read_answer(sock)
+    with Serving(app, timeout_disconnect=SOON_S) as serving, serving.connect() as sock:
+        sock.sendall(request())
+        sock.shutdown(socket.SHUT_WR)
+        got = read_answer(sock)
     assert got.is_whole and got.body == b"onetwothreeend"
 
 
@@ -131,11 +130,10 @@ def test_E55_a_half_closed_client_waits_for_a_response_that_has_not_begun():
         await asyncio.sleep(MUCH_LATER_S)
         await answer(send, b"late")
 
-    with Serving(app, timeout_disconnect=SOON_S) as serving:
-        with serving.connect() as sock:
-            sock.sendall(request())
-            sock.shutdown(socket.SHUT_WR)
-            got = read_answer(sock)
+    with Serving(app, timeout_disconnect=SOON_S) as serving, serving.connect() as sock:
+        sock.sendall(request())
+        sock.shutdown(socket.SHUT_WR)
+        got = read_answer(sock)
     assert got.status == 200 and got.body == b"late"
 
 

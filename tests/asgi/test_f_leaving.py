@@ -128,7 +128,7 @@ def test_F47_one_that_has_closed_the_websocket_goes_on():
             await send({"type": "websocket.close"})
             await until(done)
 
-    with talking(app, timeout_disconnect=SOON_S) as (peer, serving):
+    with talking(app, timeout_disconnect=SOON_S) as (peer, _):
         assert peer.close_code()[0] == 1000
         peer.send(CLOSE, close_payload(1000))
         peer.sock.close()
