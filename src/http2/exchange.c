@@ -73,6 +73,18 @@ give_room(struct h2_exchange *x, size_t n)
     h->wire->ops->touch(h->wire);
 }
 
+/* Bytes have come that nobody reads any more. */
+static void
+discard(struct h2_exchange *x, size_t n)
+{
+    struct h2_session *h = session_of(x);
+    uint64_t due_ms = clock_due(&h->wire->service->clock, limits_of(x)->linger_ms);
+
+    give_room(x, n);
+    if (x->tunnel_due_ms != TIMER_NEVER && x->is_answered && !h->is_draining)
+        x->tunnel_due_ms = due_ms < x->linger_end_ms ? due_ms : x->linger_end_ms;
+}
+
 void
 h2_exchange_stop_reading(struct h2_exchange *x)
 {
@@ -135,7 +147,7 @@ h2_exchange_take(struct h2_exchange *x, struct slice bytes, bool more)
     uint64_t most = limits_of(x)->body_bytes;
 
     if (s->state >= STREAM_ENDED) {
-        give_room(x, bytes.len);
+        discard(x, bytes.len);
         return;
     }
     if (most != 0 && !s->can_tunnel &&
@@ -431,14 +443,43 @@ h2_exchange_break(struct h2_exchange *x, int why)
 }
 
 void
+h2_exchange_linger(struct h2_exchange *x)
+{
+    struct h2_session *h = session_of(x);
+    struct service *service = h->wire->service;
+    const struct http_limits *limits = &service->limits;
+    uint32_t most_ms =
+        limits->body_stall_ms != 0 ? limits->body_stall_ms : HTTP_BODY_GRACE_MS;
+
+    assert(x->is_answered && !x->remote_ended);
+    x->linger_end_ms = clock_due(&service->clock, most_ms);
+    x->tunnel_due_ms = clock_due(&service->clock, limits->linger_ms);
+    h2_note_due(h, x->tunnel_due_ms);
+    if (x->stream.is_tunnel)
+        return;
+    list_remove(&x->news); /* on_close is called when nghttp2 has returned */
+    list_append(&h->news, &x->news);
+}
+
+void
+h2_exchange_conclude(struct h2_exchange *x, int why)
+{
+    if (x->is_concluded)
+        return;
+    x->is_concluded = true;
+    serve_end(session_of(x)->wire->service, &x->stream);
+    stream_close(&x->stream, x->why != 0 ? x->why : why);
+}
+
+void
 h2_exchange_end(struct h2_exchange *x, int why)
 {
     struct h2_session *h = session_of(x);
     struct service *service = h->wire->service;
 
     x->is_gone = true;
-    serve_end(service, &x->stream);
-    stream_close(&x->stream, x->why != 0 ? x->why : why);
+    h2_exchange_conclude(x, why);
+    assert(x->stream.state == STREAM_CLOSED);
     list_remove(&x->link);
     list_remove(&x->news);
     list_remove(&x->held);

@@ -17,8 +17,11 @@ struct h2_exchange {
     struct outq out;           /* body bytes that wait for the peer's windows */
     struct h2_block *trailers; /* owned: what follows them, or NULL */
     struct body_wait wait;     /* for the peer, of a pull */
-    uint64_t tunnel_due_ms;    /* a tunnel's own deadline; TIMER_NEVER */
-    uint64_t send_due_ms;      /* when the peer must have taken enough; TIMER_NEVER */
+    uint64_t
+        tunnel_due_ms; /* a tunnel's own deadline, or when the peer has to have ended
+                                  its side behind a response; TIMER_NEVER */
+    uint64_t linger_end_ms; /* when it has to whatever it still sends */
+    uint64_t send_due_ms;   /* when the peer must have taken enough; TIMER_NEVER */
     size_t promised; /* the first bytes of `out`: a DATA frame that nghttp2 holds is to
                            carry them, so they stay until it asks for them or the stream is
                            closed */
@@ -32,6 +35,7 @@ struct h2_exchange {
     bool is_committed;   /* the response head is nghttp2's */
     bool out_ended;      /* nothing more comes into `out` */
     bool is_deferred;    /* nghttp2 waits to be told that there is more in `out` */
+    bool is_concluded;   /* on_close was called, and the exchange counted */
     bool is_answered;    /* the end of the response has left nghttp2 */
     bool is_reset;       /* a reset is on its way: nothing is sent any more but what was
                             promised */
@@ -71,6 +75,16 @@ uint64_t h2_exchange_on_time(struct h2_exchange *x, uint64_t now_ms);
  * else a reset.  Does nothing to a response that is complete; so no loop may wait for what
  * this changes. */
 void h2_exchange_break(struct h2_exchange *x, int why);
+
+/* The end of the response has been written, but the peer goes on sending: what comes is
+ * discarded for a while, so that a client that sends first and reads then finds its
+ * response (RFC 9113 8.1).  It has --timeout-linger from its last byte on, and --timeout-body
+ * in all; then the stream is reset with NO_ERROR. */
+void h2_exchange_linger(struct h2_exchange *x);
+
+/* The exchange is over for its handler and for the access log: on_close(why).  Does nothing
+ * the second time. */
+void h2_exchange_conclude(struct h2_exchange *x, int why);
 
 /* Gives the exchange back to the pool, after its line in the access log and on_close. */
 void h2_exchange_end(struct h2_exchange *x, int why);

@@ -171,28 +171,17 @@ on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, siz
     return 0;
 }
 
-/* The answer is out, and nobody reads the rest of the request (RFC 9113 8.1); the peer of a
- * tunnel gets time to end its side. */
-static int
+/* The end of a response, or of our side of a tunnel, is out. */
+static void
 on_answer_sent(struct h2_session *h, int32_t id)
 {
     struct h2_exchange *x = find(h->ng, id);
-    struct service *service = h->wire->service;
 
     if (x == NULL)
-        return 0;
+        return;
     x->is_answered = true;
-    if (x->remote_ended || x->is_reset)
-        return 0;
-    if (x->stream.is_tunnel) {
-        x->tunnel_due_ms = clock_due(&service->clock, service->limits.linger_ms);
-        h2_note_due(h, x->tunnel_due_ms);
-        return 0;
-    }
-    return nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR) ==
-                   0
-               ? 0
-               : stop(h, ERR_NOMEM);
+    if (!x->remote_ended && !x->is_reset)
+        h2_exchange_linger(x);
 }
 
 /* Resets that the peer has earned count as its own. */
@@ -223,9 +212,9 @@ on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
     switch (frame->hd.type) {
     case NGHTTP2_DATA:
     case NGHTTP2_HEADERS:
-        return (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0
-                   ? on_answer_sent(h, frame->hd.stream_id)
-                   : 0;
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+            on_answer_sent(h, frame->hd.stream_id);
+        return 0;
     case NGHTTP2_RST_STREAM:
         on_reset_sent(h, frame->rst_stream.error_code);
         return 0;

@@ -117,15 +117,18 @@ tell(struct h2_session *h, struct h2_exchange *x)
     struct stream *s = &x->stream;
 
     if (x->is_gone) {
-        bool is_done = s->state >= STREAM_ENDED && x->out.bytes == 0;
-        h2_exchange_end(x, is_done ? 0 : ERR_RESET);
+        h2_exchange_end(x, x->is_answered ? 0 : ERR_RESET);
         if (h->nexchanges == 0)
             begin_idle(h);
-    } else if (x->wants_writable) {
+        return;
+    }
+    if (x->wants_writable) {
         x->wants_writable = false;
         if (s->state != STREAM_CLOSED)
             s->handler->on_writable(s);
     }
+    if (x->is_answered && !s->is_tunnel)
+        h2_exchange_conclude(x, 0);
 }
 
 /* Returns whether anybody was told anything. */

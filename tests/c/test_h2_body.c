@@ -157,6 +157,54 @@ test_a_wait_keeps_its_deadline(void)
     end();
 }
 
+static void
+test_a_response_in_front_of_the_end_of_the_request(void)
+{
+    static char piece[16384];
+
+    begin();
+    app.body_bytes = 5;
+    H2_PUT_HEADERS(&script, 1, H2_POST, false);
+    feed();
+    ok(h2_look(&fake, NGHTTP2_DATA, 1).ended, "is out");
+    is(app.nclosed, 1, "the handler learns that it is complete");
+    is(app.why, 0, "in order");
+    is(tally_get(&fake.tally, TALLY_DONE_2), 1, "it is counted");
+    is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).frames, 0, "the client may send on");
+    for (int i = 0; i < 20; i++) {
+        pass_ms(fake.service.limits.linger_ms - 1);
+        h2_put_frame(&script, NGHTTP2_DATA, 0, 1, slice_new(piece, sizeof piece));
+        feed();
+        if (h2_look(&fake, NGHTTP2_RST_STREAM, 1).frames > 0)
+            break;
+        ok(i < 15, "within --timeout-body");
+    }
+    is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).code, NGHTTP2_NO_ERROR, "and not longer");
+    is(fake.service.h2_streams.ntaken, 0, "it is over");
+    is(tally_get(&fake.tally, TALLY_DONE_2), 1, "counted once");
+    is(fake.complaint, 0, "nobody complains");
+    end();
+
+    begin();
+    app.body_bytes = 5;
+    H2_PUT_HEADERS(&script, 1, H2_POST, false);
+    feed();
+    pass_ms(fake.service.limits.linger_ms);
+    is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).code, NGHTTP2_NO_ERROR,
+       "a client that sends nothing learns of it after --timeout-linger");
+    end();
+
+    begin();
+    app.body_bytes = 5;
+    H2_PUT_HEADERS(&script, 1, H2_POST, false);
+    feed();
+    h2_put_frame(&script, NGHTTP2_DATA, 1, 1, slice_of("late"));
+    feed();
+    is(fake.service.h2_streams.ntaken, 0, "a client that ends its request is done");
+    is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).frames, 0, "without a reset");
+    end();
+}
+
 int
 main(void)
 {
@@ -167,5 +215,6 @@ main(void)
     test_bytes_of_the_last_frame_renew_the_deadline();
     test_bytes_of_the_last_frame_are_measured_by_the_rate();
     test_a_wait_keeps_its_deadline();
+    test_a_response_in_front_of_the_end_of_the_request();
     return tap_done();
 }

@@ -311,6 +311,7 @@ test_a_refused_head_is_no_request(void)
     is(tally_get(&fake.tally, TALLY_OWN), 0, "by the engine neither");
     is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 1, "but a peer is");
     is(h2_look(&fake, NGHTTP2_HEADERS, 3).frames, 1, "so is the other");
+    pass_ms(fake.service.limits.linger_ms);
     is(fake.service.h2_streams.ntaken, 0, "both are over");
     end();
 }
