@@ -1,13 +1,9 @@
-"""Writes what was measured: a table in Markdown and a chart in SVG."""
+"""Writes what was measured as a table in Markdown; picture.py draws a part of it."""
 
 import math
 import statistics
-from html import escape
 
 from measure import Run
-
-BAR, GAP, LEFT, WIDTH = 14, 10, 240, 460
-COLOURS = ["#d1495b", "#00798c", "#edae49", "#66a182", "#8d96a3", "#5d4e6d", "#2e4057"]
 
 
 def median(runs):
@@ -40,8 +36,15 @@ def ratio(figure, ours, theirs):
 def rows_of(work, rounds):
     """Return the table's rows of one kind of work."""
     best = rounds.get(best_peer(rounds))
-    for name, run in medians(rounds).items():
-        share = f"{ratio('rate', rounds[name], best):.2f}" if best else ""
+    shares = {n: ratio("rate", rounds[n], best) if best else 0.0 for n in rounds}
+    runs = medians(rounds)
+    # In the order of what is claimed: a median of rates may say the contrary.
+    for name in sorted(runs, key=lambda n: -shares[n]):
+        run = runs[name]
+        if not run.rate:
+            yield f"| {work.name} | {name} | failed | | | | | | | {run.errors} |"
+            continue
+        share = f"{shares[name]:.2f}" if best else ""
         yield (
             f"| {work.name} | {name} | {run.rate:,.0f} | {share} |"
             f" {run.cpu:.1f} | {run.user:.1f} + {run.kernel:.1f} |"
@@ -79,31 +82,3 @@ def table(results):
     ]
     rows = [row for work, rounds in results for row in rows_of(work, rounds)]
     return "\n".join([*(verdict(*r) for r in results), "", *head, *rows, ""])
-
-
-def chart(results):
-    """Return an SVG chart: requests per second, each work to its fastest server."""
-    names = sorted({name for _, rounds in results for name in rounds})
-    colour = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
-    parts, y = [], 30
-    for work, rounds in results:
-        runs = medians(rounds)
-        top = max(run.rate for run in runs.values())
-        parts.append(f'<text x="8" y="{y + BAR}">{escape(work.name)}</text>')
-        for name, run in runs.items():
-            width = WIDTH * run.rate / top
-            parts.append(
-                f'<rect x="{LEFT}" y="{y}" width="{width:.0f}" height="{BAR}"'
-                f' fill="{colour[name]}"/>'
-                f'<text x="{LEFT + width + 6:.0f}" y="{y + BAR - 3}">'
-                f"{escape(name)} {run.rate:,.0f}/s, {run.cpu:.1f} us</text>"
-            )
-            y += BAR + 2
-        y += GAP
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="900" height="{y + 10}"'
-        ' font-family="sans-serif" font-size="11">'
-        '<rect width="100%" height="100%" fill="white"/>'
-        '<text x="8" y="18" font-size="13">Requests per second, and CPU microseconds of'
-        " the server per request</text>" + "".join(parts) + "</svg>\n"
-    )

@@ -6,15 +6,19 @@ to a few per cent; absolute figures are the machine's.
 
 import argparse
 import contextlib
+import datetime
 import json
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 
 import costs
 import footprint
+import picture
 import report
 import servers
 import tls_idle
@@ -91,7 +95,28 @@ def write(head):
     tables = ["\n".join(["", *kept[key], ""]) for key in TABLES if key in kept]
     text = head + report.table(results) + "".join(tables)
     (DOCS / "bench-table.md").write_text(text)
-    (DOCS / "bench.svg").write_text(report.chart(results))
+    (DOCS / "bench.svg").write_text(picture.draw(text))
+
+
+def cpu():
+    """Return the name of this machine's processor."""
+    text = Path("/proc/cpuinfo").read_text("utf-8")
+    found = re.search(r"^model name\s*: (.*)$", text, re.M)
+    return found.group(1) if found else platform.machine()
+
+
+def heading(names):
+    """Return when and with what was measured, as the text above the table."""
+    versions = []
+    for name in names:
+        package = servers.PACKAGES.get(name, name)
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions.append(f"{name} {metadata.version(package)}")
+    return (
+        f"CPython {platform.python_version()}, {datetime.date.today()}, {cpu()}, "
+        f"Linux {platform.release()}, one worker on one core; medians of interleaved "
+        f"rounds of a second. {', '.join(versions)}.\n\n"
+    )
 
 
 def arguments():
@@ -130,10 +155,7 @@ def main():
         elif key:
             sys.exit(f"no such work: {key}")
     if args.write:
-        head = (
-            f"CPython {platform.python_version()}, {platform.system()}, one worker on"
-        )
-        write(head + " one core; medians of interleaved rounds of a second.\n\n")
+        write(heading(names))
 
 
 if __name__ == "__main__":

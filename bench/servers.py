@@ -49,6 +49,9 @@ TLS = {
 }
 """What each server's command has more for TLS; the others do not speak it."""
 
+PACKAGES = {"peregrine": "peregrine-server", "weft": "weft-server"}
+"""Their names on PyPI, where these are others."""
+
 H2 = {"bolide", "bolide/asyncio", "peregrine", "weft", "granian", "h2corn", "nginx"}
 """Those that speak HTTP/2."""
 
