@@ -196,6 +196,8 @@ class Config(Loading):
     """Threads that serve in each process; more than one only without a GIL."""
     preload: bool = False
     """Whether the application is loaded once, and workers share that memory."""
+    pathsend: bool = False
+    """Whether ``http.response.pathsend`` and ``zerocopysend`` are offered."""
     worker_lifetime: float = 0
     """Seconds after which a worker is replaced; 0: never."""
     limit_rss: int = 0
@@ -550,6 +552,7 @@ class Config(Loading):
             server_header=self.server_header,
             date_header=self.date_header,
             headers=self._encoded_headers,
+            pathsend=self.pathsend,
             access_log=None,
             lifespan=self.lifespan,
             last_call_ms=settings["keep_alive_ms"],

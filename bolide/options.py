@@ -95,6 +95,8 @@ OPTIONS = (
            "where modules are looked for first"),
     Option("--root-path", "root_path", _APP, "PATH", "",
            "where a proxy mounts the application, as /api"),
+    Option("--pathsend", "pathsend", _APP, "", "off",
+           "offer applications to send files by their path or descriptor", "switch"),
     Option("--lifespan", "lifespan", _APP, "|".join(LIFESPANS), "auto",
            "whether the application is told of start and stop"),
     Option("--loop", "loop", _APP, "|".join(LOOPS), "auto",

@@ -168,14 +168,18 @@ new_extensions(struct host *host)
 {
     module_state *st = host->st;
     PyObject *const names[HOST_EXTENSIONS] = {
-        st->str_http_response_pathsend,
-        st->str_http_response_zerocopysend,
         st->str_http_response_trailers,
         st->str_http_response_early_hint,
+        host->offers_files ? st->str_http_response_pathsend : NULL,
+        host->offers_files ? st->str_http_response_zerocopysend : NULL,
     };
     PyObject *extensions = PyDict_New();
 
+    for (int i = 0; i < HOST_EXTENSIONS; i++)
+        host->extension[i] = NULL;
     for (int i = 0; extensions != NULL && i < HOST_EXTENSIONS; i++) {
+        if (names[i] == NULL)
+            break;
         PyObject *inner = PyDict_New();
         if (inner == NULL || PyDict_SetItem(extensions, names[i], inner) < 0)
             Py_CLEAR(extensions);
@@ -191,7 +195,7 @@ static bool
 was_written(const struct host *host)
 {
     for (int i = 0; i < HOST_EXTENSIONS; i++) {
-        if (PyDict_GET_SIZE(host->extension[i]) > 0)
+        if (host->extension[i] != NULL && PyDict_GET_SIZE(host->extension[i]) > 0)
             return true;
     }
     return false;

@@ -43,16 +43,6 @@ measure(struct part *part)
     return 0;
 }
 
-/* Whether a file may follow what was sent; else raises. */
-static int
-check_order(const CallObject *call, const char *type)
-{
-    if (call->is_started)
-        return 0;
-    PyErr_Format(PyExc_RuntimeError, "%s was sent before http.response.start", type);
-    return -1;
-}
-
 static int
 send_chunk(CallObject *call, struct chunk *chunk, bool last)
 {
@@ -101,15 +91,13 @@ send_large(CallObject *call, struct part *part)
     return respond_result(call, err);
 }
 
-/* Closes part->fd, or hands it on. */
+/* Closes part->fd, or hands it on.  Reading the message may have run anything. */
 static PyObject *
-send_part(CallObject *call, struct part *part)
+send_part(CallObject *call, struct part *part, const char *type)
 {
-    PyObject *result;
+    PyObject *result = NULL;
 
-    if (call->stream == NULL) /* reading the message may have run anything */
-        result = raise_err(call->host->st, ERR_CLOSED);
-    else
+    if (respond_check_order(call, type) == 0)
         result =
             part->n <= SMALL_BYTES ? send_small(call, part) : send_large(call, part);
     if (part->fd >= 0)
@@ -140,12 +128,13 @@ open_path(struct part *part, PyObject *path)
 PyObject *
 files_send_path(CallObject *call, PyObject *message)
 {
+    static const char type[] = "http.response.pathsend";
     struct part part = {.last = true};
     PyObject *path;
 
-    if (check_order(call, "http.response.pathsend") < 0)
+    if (respond_check_order(call, type) < 0)
         return NULL;
-    if (call->stream != NULL && call->stream->body_sent > 0) {
+    if (call->stream->body_sent > 0) {
         PyErr_SetString(PyExc_RuntimeError,
                         "http.response.pathsend was sent behind a body");
         return NULL;
@@ -160,7 +149,7 @@ files_send_path(CallObject *call, PyObject *message)
     if (opened < 0)
         return NULL;
     part.n = part.size;
-    return send_part(call, &part);
+    return send_part(call, &part, type);
 }
 
 /* Reads a number of bytes that may be missing, or None: *out stays as it was. */
@@ -229,13 +218,14 @@ find_part(PyObject *message, module_state *st, struct part *part)
 PyObject *
 files_send_file(CallObject *call, PyObject *message)
 {
+    static const char type[] = "http.response.zerocopysend";
     module_state *st = call->host->st;
     struct part part = {.fd = -1};
 
-    if (check_order(call, "http.response.zerocopysend") < 0)
+    if (respond_check_order(call, type) < 0)
         return NULL;
     if (duplicate(message, st, &part) == 0 && find_part(message, st, &part) == 0)
-        return send_part(call, &part);
+        return send_part(call, &part, type);
     if (part.fd >= 0)
         close(part.fd);
     return NULL;

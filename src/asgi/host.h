@@ -46,7 +46,7 @@ struct host_ws {
     struct cast cast;        /* the message that was sent last */
 };
 
-#define HOST_EXTENSIONS 4 /* of a request */
+#define HOST_EXTENSIONS 4 /* of a request, at most */
 
 struct host {
     module_state *st; /* borrowed from the owner's type */
@@ -65,7 +65,9 @@ struct host {
     PyObject
         *extensions; /* the dict that "extensions" of a request is a copy of; NULL at
                              first */
-    PyObject *extension[HOST_EXTENSIONS]; /* borrowed: the empty dicts in it */
+    PyObject
+        *extension[HOST_EXTENSIONS]; /* borrowed: the empty dicts in it; NULL behind
+                                             the last one */
     PyObject *server; /* borrowed: the "server" that both scopes have; NULL: none yet */
     PyObject *asgi;   /* ... and its "asgi" */
     PyObject *state;  /* the lifespan's state, a dict */
@@ -81,6 +83,7 @@ struct host {
     PyObject *tls;       /* the "tls" of clients without a certificate, or NULL */
 
     struct clock *clock;      /* the server's, borrowed; NULL while none runs */
+    bool offers_files;        /* http.response.pathsend and zerocopysend are served */
     struct host_ws ws;        /* its configuration is the owner's to fill in */
     struct list_node running; /* of CallObject.link: application calls that run */
     struct list_node orphans; /* of CallObject.orphan: the first is due first */

@@ -56,8 +56,12 @@ request_missing(const CallObject *call)
 {
     if (call->is_complete || call->is_disconnected)
         return NULL;
-    return call->is_started
-               ? "ASGI application returned before its response was complete"
+    if (call->is_started)
+        return "ASGI application returned before its response was complete";
+    return call->host->offers_files
+               ? "ASGI application returned without a response; a middleware that does "
+                 "not know http.response.pathsend may have dropped it (--pathsend is "
+                 "set)"
                : "ASGI application returned without a response";
 }
 

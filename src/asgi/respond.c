@@ -94,28 +94,37 @@ respond_chunk(CallObject *call, const struct chunk *chunk, bool last)
     return err;
 }
 
+int
+respond_check_order(const CallObject *call, const char *type)
+{
+    if (!call->is_started)
+        PyErr_Format(PyExc_RuntimeError, "%s was sent before http.response.start",
+                     type);
+    else if (call->stream == NULL)
+        (void)raise_err(call->host->st, ERR_CLOSED);
+    else if (call->stream->is_body_sent)
+        PyErr_Format(PyExc_RuntimeError, "%s was sent after the last one", type);
+    else
+        return 0;
+    return -1;
+}
+
+/* The order is looked at before the message is read, for the exception, and after that:
+ * reading may have run anything. */
 PyObject *
 respond_body(CallObject *call, PyObject *message)
 {
+    static const char type[] = "http.response.body";
     module_state *st = call->host->st;
 
-    if (!call->is_started) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "http.response.body was sent before http.response.start");
+    if (respond_check_order(call, type) < 0)
         return NULL;
-    }
     PyObject *body = message_body(message, st);
     if (body == NULL)
         return NULL;
     int more = message_flag(message, st->str_more_body);
-    if (more < 0 || call->stream == NULL) {
+    if (more < 0 || respond_check_order(call, type) < 0) {
         Py_DECREF(body);
-        return more < 0 ? NULL : raise_err(st, ERR_CLOSED);
-    }
-    if (call->stream->is_body_sent) {
-        Py_DECREF(body);
-        PyErr_SetString(PyExc_RuntimeError,
-                        "http.response.body was sent after the last one");
         return NULL;
     }
     struct chunk chunk = {

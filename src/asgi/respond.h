@@ -9,6 +9,10 @@
 
 #include "asgi/call.h" /* CallObject */
 
+/* Whether a part of the body, a message of `type`, may be sent now.  0, or -1 with
+ * RuntimeError (before the start, or after the last part) or ClientDisconnected. */
+MUST_USE int respond_check_order(const CallObject *call, const char *type);
+
 /* http.response.start and its like: gives the head to the stream; `trailers` says whether
  * the message may promise some.  Returns what send() returns: an awaitable, or NULL with an
  * exception (asgi/send.h). */

@@ -27,9 +27,10 @@ send_message(CallObject *call, PyObject *message)
         result = respond_body(call, message);
     else if (is_text(type, st->str_http_response_start))
         result = respond_start(call, message, true);
-    else if (is_text(type, st->str_http_response_pathsend))
+    else if (call->host->offers_files && is_text(type, st->str_http_response_pathsend))
         result = files_send_path(call, message);
-    else if (is_text(type, st->str_http_response_zerocopysend))
+    else if (call->host->offers_files &&
+             is_text(type, st->str_http_response_zerocopysend))
         result = files_send_file(call, message);
     else
         result = extend_response(call, type, message);

@@ -87,6 +87,7 @@ static const struct {
     {"date_header", offsetof(struct config, server.sends_date)},
     {"hides_forwarded", offsetof(struct config, server.forwarded.hides)},
     {"request_id", offsetof(struct config, server.forwarded.names)},
+    {"pathsend", offsetof(struct config, pathsend)},
     {"ws", offsetof(struct config, ws.is_on)},
     {"ws_deflate", offsetof(struct config, ws.config.deflate.is_on)},
     {"ws_server_takeover", offsetof(struct config, ws.config.deflate.server_takeover)},

@@ -14,6 +14,7 @@ struct config {
     struct server_config server; /* what comes from the mapping; fields_sent borrows
                                     from `fields` */
     struct host_ws ws;           /* its configuration alone */
+    bool pathsend;               /* files are offered to applications */
     enum lifespan_mode lifespan;
     struct tls_context *tls; /* a reference, or NULL */
     PyObject *fields;        /* bytes: field lines for every response */

@@ -408,6 +408,7 @@ fill(ServerObject *self, PyObject *app, PyObject *loop, PyObject *mapping)
         return -1;
     self->host.ws = self->config.ws;
     self->host.ws.stop_code = WS_CODE_GOING_AWAY;
+    self->host.offers_files = self->config.pathsend;
     self->host.disconnect_ms = config->limits.disconnect_ms;
     self->host.on_idle = on_idle;
     self->host.on_interrupt = on_interrupt;

@@ -22,9 +22,9 @@ def long_body():
         pytest.skip("no address space for 4 GiB")
 
 
-def front_of(app, sent, end):
+def front_of(app, sent, end, **settings):
     """Return what the server says up to ``end``."""
-    with Serving(app) as serving, serving.connect() as sock:
+    with Serving(app, **settings) as serving, serving.connect() as sock:
         sock.sendall(sent)
         return read_until(sock, end)
 
@@ -75,7 +75,7 @@ def test_a_file_of_more_than_4_gib_has_its_size(tmp_path):
         await start(send)
         await send({"type": "http.response.pathsend", "path": str(path)})
 
-    front = front_of(app, request(), b"\0")
+    front = front_of(app, request(), b"\0", pathsend=True)
     head, _, rest = front.lower().partition(b"\r\n\r\n")
     assert b"\r\ncontent-length: %d" % LENGTH in head
     assert rest.startswith(b"\0")

@@ -1,6 +1,7 @@
 """Group G, second part: files as bodies, by path and by descriptor."""
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
@@ -9,12 +10,11 @@ import threading
 import time
 
 import pytest
+import serving as servers
 from serving import (
     DEADLINE_S,
-    Serving,
     body_of,
     more,
-    outcome,
     read_all,
     read_answer,
     request,
@@ -24,6 +24,8 @@ from serving import (
 MIB = 1 << 20
 SIZES = [0, 1, 2048, 16384, 16385, MIB, 5 * MIB + 1]
 CLOSE = request(fields="Connection: close\r\n")
+Serving = functools.partial(servers.Serving, pathsend=True)
+outcome = functools.partial(servers.outcome, pathsend=True)
 
 
 def content(n):
@@ -384,3 +386,59 @@ def test_G18_what_is_no_regular_file_raises():
 
 def test_G19_see_tests_of_tls():
     """tests/tls/test_files.py sends files over TLS and HTTP/2."""
+
+
+def test_what_is_not_offered_is_unknown(make):
+    async def send_all(send):
+        await start(send)
+        for message in (path_message(make(1)), zero_copy(1)):
+            with pytest.raises(RuntimeError, match="not known here"):
+                await send(message)
+        await send({"type": "http.response.body", "body": b"x"})
+
+    assert body_of(servers.outcome(send_all)[0]) == b"x"
+
+
+def test_B38_a_middleware_that_drops_messages_is_named_as_the_cause(make):
+    path = make(1)
+
+    async def app(scope, receive, send):
+        async def passes(message):
+            if message["type"] in ("http.response.start", "http.response.body"):
+                held.append(message)
+            if message["type"] == "http.response.body":
+                for one in held:
+                    await send(one)
+
+        held = []
+        await start(passes)
+        if "http.response.pathsend" in scope["extensions"]:
+            await passes(path_message(path))
+        else:
+            await passes({"type": "http.response.body", "body": path.read_bytes()})
+
+    with servers.Serving(app) as serving:
+        assert serving.ask().body == content(1)
+    with Serving(app) as serving:
+        assert serving.ask().status == 500
+    (error,) = serving.log.errors()
+    assert "http.response.pathsend" in error and "--pathsend" in error
+
+
+@pytest.mark.parametrize("kind", ["path", "file"])
+def test_E7_a_file_after_the_last_part_raises_and_the_response_can_be_ended(make, kind):
+    path = make(10)
+
+    async def send_all(send):
+        message = {"type": "http.response.start", "status": 200, "trailers": True}
+        await send(message)
+        await send({"type": "http.response.body", "body": b"x" * (kind == "file")})
+        with path.open("rb") as file:
+            late = path_message(path) if kind == "path" else zero_copy(file)
+            with pytest.raises(RuntimeError, match="after the last one"):
+                await send(late)
+        await send({"type": "http.response.trailers", "headers": []})
+
+    data, log = outcome(send_all)
+    assert body_of(data) in (b"", b"x", b"0\r\n\r\n", b"1\r\nx\r\n0\r\n\r\n")
+    assert log.exceptions == [] and log.errors() == []

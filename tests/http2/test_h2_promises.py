@@ -120,7 +120,10 @@ def test_a_file_that_shrinks_ends_its_stream_alone(tmp_path):
             await send({"type": "http.response.zerocopysend", "file": file})
 
     block = bytes.fromhex("8286410161") + b"\x44\x02/f"
-    with Serving(app) as serving, Raw(Slow(serving), WIDE) as raw:
+    with (
+        Serving(app, pathsend=True) as serving,
+        Raw(Slow(serving), WIDE) as raw,
+    ):
         raw.send(headers(1, block))
         read_slowly(raw, lambda: len(raw.body(1)) > 100_000)
         path.write_bytes(b"y" * 10)

@@ -40,7 +40,7 @@ def sends(path):
 def over_tls(path, authority, localhost):
     """Give a connection to a server that sends ``path``."""
     with (
-        Secure(sends(path), localhost) as serving,
+        Secure(sends(path), localhost, pathsend=True) as serving,
         serving.open(client_context(authority)) as sock,
     ):
         yield sock
@@ -61,7 +61,7 @@ def test_G19_files_over_tls(authority, localhost, tmp_path, n):
 def test_G19_a_slow_client_over_tls_gets_all_of_it(authority, localhost, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(content(2 * MIB))
-    with Secure(sends(path), localhost) as serving:
+    with Secure(sends(path), localhost, pathsend=True) as serving:
         plain = socket.socket()
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         plain.settimeout(DEADLINE_S)
@@ -95,7 +95,7 @@ def test_G19_files_over_http2(authority, localhost, tmp_path, scheme, n):
     path, got = tmp_path / "file", tmp_path / "got"
     path.write_bytes(content(n))
     settings = {} if scheme == "https" else {"ssl_certfile": None, "ssl_keyfile": None}
-    with Secure(sends(path), localhost, **settings) as serving:
+    with Secure(sends(path), localhost, pathsend=True, **settings) as serving:
         url = f"{scheme}://localhost:{serving.place[1]}"
         words = ["-sS", "-f", "--cacert", authority.cert, "--noproxy", "*"]
         words += ["--http2" if scheme == "https" else "--http2-prior-knowledge"]
