@@ -472,6 +472,30 @@ subprotocols_list(const struct http_head *head)
     return list;
 }
 
+/* HTTP/2 asks by :protocol for what these two fields of HTTP/1.1 ask for, and may not have
+ * them (RFC 8441 4, RFC 9113 8.2.2).  Libraries for WebSockets look for them. */
+static int
+add_upgrade(struct host *host, PyObject *scope)
+{
+    static const struct http_field fields[] = {
+        {.name = {"upgrade", 7}, .value = {"websocket", 9}, .id = FIELD_UPGRADE},
+        {.name = {"connection", 10}, .value = {"Upgrade", 7}, .id = FIELD_CONNECTION},
+    };
+    PyObject *list = PyDict_GetItemWithError(scope, host->st->str_headers);
+
+    if (list == NULL)
+        return -1;
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        PyObject *pair = header(host, &fields[i]);
+        if (pair == NULL || PyList_Append(list, pair) < 0) {
+            Py_XDECREF(pair);
+            return -1;
+        }
+        Py_DECREF(pair);
+    }
+    return 0;
+}
+
 /* The template says ws. */
 static int
 fill_websocket(struct host *host, PyObject *scope, struct peer *peer,
@@ -483,6 +507,8 @@ fill_websocket(struct host *host, PyObject *scope, struct peer *peer,
         set_borrowed(scope, st->str_scheme, st->str_wss) < 0)
         return -1;
     if (set_new(scope, st->str_subprotocols, subprotocols_list(head)) < 0)
+        return -1;
+    if (head->version >= HTTP_2 && add_upgrade(host, scope) < 0)
         return -1;
     return fill_extensions(host, scope, peer,
                            Py_BuildValue("{O{}}", st->str_websocket_response));

@@ -379,7 +379,7 @@ websocket_accept(WebSocketObject *self, struct http_response *response,
     uint32_t n = response->nfields;
 
     assert(subprotocol.len == 0 || websocket_is_offered(self, subprotocol));
-    if (self->stream->version < HTTP_2) /* RFC 8441 5 */
+    if (opening->accept[0] != '\0') /* HTTP/2 does without, proxies do not */
         fields[n++] = (struct http_field){
             .name = slice_of("sec-websocket-accept"),
             .value = slice_new(opening->accept, WS_ACCEPT_BYTES),

@@ -47,20 +47,26 @@ read_field(const struct http_field *field, struct reading *r)
     }
 }
 
-/* What HTTP/2 has asked for by :protocol needs neither key nor Upgrade (RFC 8441 5). */
+/* What HTTP/2 has asked for by :protocol needs neither key nor Upgrade (RFC 8441 5).  A
+ * proxy that translates from HTTP/1.1 may hand the key on, and an accept back to a client
+ * that waits for it. */
 static enum ws_opening
-check_h2(const struct http_head *head)
+check_h2(const struct http_head *head, char *accept)
 {
     struct reading r = {0};
 
+    accept[0] = '\0';
     if (!head->upgrade)
         return WS_OPENING_NONE;
     for (uint32_t i = 0; i < head->nfields; i++)
         read_field(&head->fields[i], &r);
     if (r.nversions != 1)
         return WS_OPENING_BAD;
-    return slice_equal(r.version, slice_of(WS_VERSION)) ? WS_OPENING_GOOD
-                                                        : WS_OPENING_BAD_VERSION;
+    if (!slice_equal(r.version, slice_of(WS_VERSION)))
+        return WS_OPENING_BAD_VERSION;
+    if (r.nkeys == 1 && ws_key_is_valid(r.key))
+        ws_accept_key(r.key, accept);
+    return WS_OPENING_GOOD;
 }
 
 enum ws_opening
@@ -69,7 +75,7 @@ ws_handshake_check(const struct http_head *head, char *accept)
     struct reading r = {0};
 
     if (head->version == HTTP_2)
-        return check_h2(head);
+        return check_h2(head, accept);
     if (head->version < HTTP_1_1 || !slice_equal(head->method, slice_of("GET")))
         return WS_OPENING_NONE;
     for (uint32_t i = 0; i < head->nfields; i++)

@@ -19,7 +19,8 @@ enum ws_opening {
 };
 
 /* Checks a request.  Over HTTP/2 it is a WebSocket when head->upgrade says so, and a right
- * one with one Sec-WebSocket-Version of 13 (RFC 8441 5); `accept` is not written then.
+ * one with one Sec-WebSocket-Version of 13 (RFC 8441 5).  Where it has one valid key all the
+ * same, as behind a proxy that translates, `accept` is written; else accept[0] is NUL.
  * Over HTTP/1 it is a WebSocket when it is a GET over HTTP/1.1 or later
  * whose Upgrade fields have "websocket" and whose Connection fields have "upgrade"; in
  * HTTP/1.0 an Upgrade means nothing (RFC 9110 7.8).  It is a right one with one

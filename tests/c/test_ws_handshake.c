@@ -128,9 +128,31 @@ test_offers(void)
     ok(!ws_subprotocol_is_offered(slice_new(NULL, 0), slice_of("chat")), "of none");
 }
 
+static void
+test_a_key_over_http_2_is_accepted_where_one_came(void)
+{
+    struct http_field fields[] = {
+        {slice_of("sec-websocket-version"), slice_of("13"),
+         FIELD_SEC_WEBSOCKET_VERSION},
+        {slice_of("sec-websocket-key"), slice_of("dGhlIHNhbXBsZSBub25jZQ=="),
+         FIELD_SEC_WEBSOCKET_KEY},
+        {slice_of("sec-websocket-key"), slice_of("short"), FIELD_SEC_WEBSOCKET_KEY},
+    };
+    struct http_head head = {.version = HTTP_2, .upgrade = true, .fields = fields};
+
+    for (uint32_t n = 1; n <= COUNT(fields); n++) {
+        char accept[WS_ACCEPT_BYTES + 1] = "what was here before";
+        head.nfields = n;
+        is(ws_handshake_check(&head, accept), WS_OPENING_GOOD, "%u fields", n);
+        accept[WS_ACCEPT_BYTES] = '\0';
+        is_text(accept, n == 2 ? "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" : "", "its accept");
+    }
+}
+
 int
 main(void)
 {
+    test_a_key_over_http_2_is_accepted_where_one_came();
     test_openings();
     test_other_requests();
     test_subprotocols();

@@ -101,6 +101,44 @@ def test_the_scope_is_that_of_a_websocket():
     assert found.field("x-own") == "1"
     names = [n for n, _ in found.fields]
     assert not {"upgrade", "connection", "sec-websocket-accept"} & set(names)
+    assert [tuple(f) for f in scope["headers"]][-2:] == [
+        (b"upgrade", b"websocket"),
+        (b"connection", b"Upgrade"),
+    ]
+
+
+KEY = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+
+
+@pytest.mark.parametrize(
+    ("fields", "accepted"),
+    [
+        ([], None),
+        ([KEY], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+        ([KEY, KEY], None),
+        ([("sec-websocket-key", "short")], None),
+    ],
+)
+def test_a_key_that_a_proxy_passes_on_is_accepted(fields, accepted):
+    """RFC 8441 5: HTTP/2 does without; RFC 6455 4.2.2 for who waits for it."""
+    with Serving(echo) as serving, talk(serving) as client:
+        tunnel = Tunnel(client, fields)
+        assert tunnel.stream.status == 200
+        assert tunnel.stream.field("sec-websocket-accept") == accepted
+        tunnel.send(TEXT, b"hello")
+        assert tunnel.frame() == (TEXT, b"hello")
+
+
+def test_the_scope_of_a_request_has_no_upgrade():
+    scopes = []
+
+    async def app(scope, receive, send):
+        scopes.append(scope)
+        await answer(send)
+
+    with Serving(app) as serving, talk(serving) as client:
+        assert client.get().status == 200
+    assert not {b"upgrade", b"connection"} & {n for n, _ in scopes[0]["headers"]}
 
 
 def test_messages_go_both_ways_beside_requests():
