@@ -202,6 +202,7 @@ class Reloader(Parent):
         self._stop_signal = number
         for child in self._children():
             self._terminate(child, _KILL_S)
+        self._listeners.leave()
 
 
 def _forget_compiled(path: str) -> None:

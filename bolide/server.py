@@ -42,6 +42,9 @@ LEFTOVERS_S = 10.0
 """How long threads and tasks of the application may outlive the stop of a process that
 is bolide's own."""
 
+LAST_LOOK_S = 1.0
+"""How long a stop goes on accepting and reading what has come before it, at most."""
+
 SHUTDOWN_LEAST_S = 1.0
 """How long the application's shutdown may take at least, however short the grace is."""
 
@@ -70,6 +73,7 @@ class Server:
         self._hurry: asyncio.Event | None = None
         self._forced: asyncio.Event | None = None
         self._engine: _engine.Server | None = None
+        self._was_started = False
         self._should_exit = False
         self._force_exit = False
         self._retires = False
@@ -428,12 +432,13 @@ class Server:
                 engine.close()
 
     async def _shut_down(self, engine: _engine.Server) -> None:
-        self.started = False
+        self._was_started, self.started = self.started, False
         self._should_exit = True
         open_now = engine.connections
         if open_now:
             self.log.line(LEVELS["info"], f"stopping; connections open: {open_now}")
         try:
+            await self._take_what_has_come(engine)
             await self._stop_engine(engine)
             if not self._force_exit:
                 async with asyncio.timeout(self._shutdown_s()):
@@ -451,6 +456,20 @@ class Server:
             if self._owns_process:
                 self._bound_leftovers()
         self.log.line(LEVELS["info"], "stopped")
+
+    async def _take_what_has_come(self, engine: _engine.Server) -> None:
+        """Accept and read what has come before the stop, so that it is answered.
+
+        A loop may run the stop before the engine's turn. Where another process serves
+        on, what waits to be accepted is left to that.
+        """
+        if self._restarts or self._force_exit or not self._was_started:
+            return
+        if not self._retires:
+            engine.leave()
+        due = time.monotonic() + LAST_LOOK_S
+        while engine.has_ready and time.monotonic() < due:
+            await asyncio.sleep(0)
 
     async def _stop_engine(self, engine: _engine.Server) -> None:
         engine.restarts = self._retires or self._restarts

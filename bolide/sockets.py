@@ -48,9 +48,13 @@ class Listeners(list[socket.socket]):
 
     def close(self, *, removes_files: bool = True) -> None:
         """Close all, and remove the files of Unix sockets that are still theirs."""
-        _close(self)
+        self.leave()
         if removes_files:
             self.remove_files()
+
+    def leave(self) -> None:
+        """Close them here; those who have them as well accept as long as they do."""
+        _close(self)
 
     def remove_files(self) -> None:
         """Remove the files of Unix sockets unless others have taken their place."""

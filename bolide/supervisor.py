@@ -472,6 +472,9 @@ class Supervisor(Parent):
             self._dismiss(worker)
         if self._succession.successor is not None:
             self._dismiss(self._succession.successor)
+        # So that nobody can connect once the workers accept no more.
+        self._drop_template()
+        self._listeners.leave()
 
     def _reload(self) -> None:
         """Replace all workers, one at a time, by new ones with new settings."""

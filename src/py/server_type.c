@@ -357,6 +357,13 @@ get_connections(PyObject *op, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+get_has_ready(PyObject *op, void *Py_UNUSED(closure))
+{
+    ServerObject *self = (ServerObject *)op;
+    return PyBool_FromLong(self->server != NULL && server_has_ready(self->server));
+}
+
+static PyObject *
 get_requests(PyObject *op, void *Py_UNUSED(closure))
 {
     ServerObject *self = (ServerObject *)op;
@@ -538,6 +545,8 @@ static PyMethodDef server_methods[] = {
 
 static PyGetSetDef server_getset[] = {
     {"connections", get_connections, NULL, "Connections that are open.", NULL},
+    {"has_ready", get_has_ready, NULL,
+     "Whether a connection waits to be accepted, or bytes to be read.", NULL},
     {"log_dropped", get_log_dropped, NULL, "Lines that the access log has dropped.",
      NULL},
     {"requests", get_requests, NULL, "Requests begun so far.", NULL},

@@ -50,6 +50,9 @@ void server_end_turn(struct server *server);
 /* Closes a listening socket; twice is fine. */
 void server_close_door(struct server *server, struct door *door);
 
+/* Has the doors of the application accept, or rest; the others always accept. */
+void server_watch_doors(struct server *server, bool open);
+
 /* Closes all connections at once; exchanges hear `why`. */
 void server_abort_all(struct server *server, int why);
 

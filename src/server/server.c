@@ -3,6 +3,7 @@
 #include "server/server.h"
 
 #include <assert.h>      /* assert */
+#include <poll.h>        /* poll */
 #include <sys/eventfd.h> /* eventfd_write */
 #include <unistd.h>      /* close */
 
@@ -232,8 +233,8 @@ server_fd(const struct server *server)
     return poller_fd(server->turn.poller);
 }
 
-static void
-watch_doors(struct server *server, bool open)
+void
+server_watch_doors(struct server *server, bool open)
 {
     for (int i = 0; i < server->ndoors; i++) {
         struct door *door = &server->doors[i];
@@ -290,7 +291,7 @@ server_listen(struct server *server, int fd, unsigned flags)
 static void
 rest_for(struct server *server, uint32_t ms)
 {
-    watch_doors(server, false);
+    server_watch_doors(server, false);
     server->accept_due_ms = clock_due(&server->turn.service.clock, ms);
     turn_note_due(&server->turn, server->accept_due_ms);
 }
@@ -345,7 +346,10 @@ may_shake_hands(struct server *server, const struct door *door)
 static bool
 may_accept(struct server *server, const struct door *door)
 {
-    if (yields(server) || !may_shake_hands(server, door))
+    /* Those that leave leave nothing to each other. */
+    if (server->stage < SERVER_LEAVING && yields(server))
+        return false;
+    if (!may_shake_hands(server, door))
         return false;
     if (server->turn.nconns >= server->config.limits.connections) {
         rest(server, ERR_CONNECTION_LIMIT);
@@ -435,7 +439,7 @@ expire_own(struct server *server)
         turn_note_due(&server->turn, server->stage_due_ms);
     if (server->accept_due_ms <= now) {
         server->accept_due_ms = TIMER_NEVER;
-        watch_doors(server, true);
+        server_watch_doors(server, true);
     } else {
         turn_note_due(&server->turn, server->accept_due_ms);
     }
@@ -542,6 +546,14 @@ struct clock *
 server_clock(struct server *server)
 {
     return &server->turn.service.clock;
+}
+
+bool
+server_has_ready(const struct server *server)
+{
+    struct pollfd own = {.fd = server_fd(server), .events = POLLIN};
+
+    return poll(&own, 1, 0) > 0;
 }
 
 enum server_stage

@@ -112,8 +112,9 @@ void server_turn(struct server *server);
  * connections whose exchange has ended. */
 void server_flush(struct server *server);
 
-/* A stop is to come, and nobody takes over: SERVER_LEAVING until it does.  Does nothing
- * once a stop has begun. */
+/* A stop is to come, and nobody takes over: SERVER_LEAVING until it does, and what waits
+ * to be accepted is not left to other workers any more.  Does nothing once a stop has
+ * begun. */
 void server_leave(struct server *server);
 
 /* Begins a stop that loses no request of a client that keeps connections, while another
@@ -139,6 +140,10 @@ void server_reopen_log(struct server *server);
 
 /* Lines that the access log has dropped so far. */
 uint64_t server_log_dropped(const struct server *server);
+
+/* Whether a turn has anything to do now: a connection to accept, bytes to read.  What an
+ * end of the server waits for, so that what has come before it is not lost. */
+bool server_has_ready(const struct server *server);
 
 enum server_stage server_stage(const struct server *server);
 unsigned server_connections(const struct server *server);

@@ -113,6 +113,7 @@ server_leave(struct server *server)
         return;
     tally_set(server->tally, TALLY_STOPPING, 1);
     server_enter_stage(server, SERVER_LEAVING);
+    server_watch_doors(server, true);
 }
 
 void

@@ -1,6 +1,7 @@
 """SIGINT and SIGTERM stop the server in order; a second one ends it at once."""
 
 import contextlib
+import os
 import signal
 import time
 
@@ -14,6 +15,7 @@ from command import (
     serve,
     talk,
 )
+from crews import children
 
 LOOPS = ["asyncio", "uvloop"]
 
@@ -51,12 +53,12 @@ def test_a_running_request_is_finished(loop):
         assert "info     stopping; connections open: 1\n" in command.err.rest()
 
 
-def test_new_connections_are_refused_meanwhile():
-    with serve("slow") as command, connect(command.port()) as sock:
+@pytest.mark.parametrize("words", [(), ("--workers", "2"), ("--reload",)])
+def test_new_connections_are_refused_meanwhile(words):
+    with serve("slow", *words) as command, connect(command.port()) as sock:
         sock.sendall(request(fields=""))
         command.err.line_with("begun")
         command.signal(signal.SIGTERM)
-        command.err.line_with("stopping; ")
         with pytest.raises(ConnectionRefusedError):
             while True:
                 with contextlib.suppress(ConnectionResetError):
@@ -201,3 +203,46 @@ def test_a_pid_file_that_cannot_be_written_is_told(tmp_path):
             "bolide: error: pid_file cannot be written: No such file or directory: "
             f"{path}\n"
         )
+
+
+@contextlib.contextmanager
+def stopped(*pids):
+    """Have processes stand still meanwhile."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("place", ["tcp", "unix"])
+@pytest.mark.parametrize("count", [5, 200])
+@pytest.mark.parametrize("words", [(), ("--workers", "2")], ids=["alone", "workers"])
+def test_what_has_come_before_the_signal_is_answered(
+    loop, place, count, words, tmp_path
+):
+    """In the accept queue, and on connections that were idle."""
+    where = str(tmp_path / "s")
+    own = ("--uds", where) if place == "unix" else ()
+    with (
+        serve("pid", *loop, *own, *words, "--no-access-log") as command,
+        contextlib.ExitStack() as stack,
+    ):
+        command.where()
+        place = where if own else command.port()
+        pid = command.process.pid
+        every = [pid, *children(pid)]
+        idle = [stack.enter_context(connect(place)) for _ in range(5)]
+        for sock in idle:
+            sock.sendall(request(fields=""))
+            read_until(sock, b"\r\n\r\n")
+        with stopped(*every):
+            new = [stack.enter_context(connect(place)) for _ in range(count)]
+            for sock in [*idle, *new]:
+                sock.sendall(request(fields=""))
+            command.signal(signal.SIGTERM)
+        answers = [read_all(sock) for sock in [*idle, *new]]
+        assert [x[:12] for x in answers] == [b"HTTP/1.1 200"] * len(answers)
+        assert command.wait() == 0
