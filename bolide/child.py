@@ -80,13 +80,29 @@ def _code_of(job: Callable[[], int]) -> int:
     try:
         return job()
     except SystemExit as end:
-        return exit_code(end)
+        return _exit_code(end)
     except BaseException:
         sys.excepthook(*sys.exc_info())
         return _EXIT_FAILED
 
 
-def exit_code(end: SystemExit) -> int:
+def leave_child(error: BaseException) -> NoReturn:
+    """End a process that the application has forked, which lets ``error`` through.
+
+    What is on its stack and registered for the end of a process is its parent's.
+    """
+    code = _EXIT_FAILED
+    try:
+        if isinstance(error, SystemExit):
+            code = _exit_code(error)
+        else:
+            sys.excepthook(type(error), error, error.__traceback__)
+        flush_streams()
+    finally:
+        os._exit(code)
+
+
+def _exit_code(end: SystemExit) -> int:
     """Return the exit code that ``end`` asks for, and print its text if it has one."""
     if end.code is None or isinstance(end.code, int):
         return end.code or 0

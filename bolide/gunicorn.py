@@ -25,6 +25,7 @@ from bolide._engine import LifespanError, TLSError
 from bolide.binds import PROXY_PROTOCOLS, Bind
 from bolide.config import Config
 from bolide.errors import AppError, BindError, ConfigError
+from bolide.forks import default_signals, undone_in_children
 from bolide.server import Server
 from bolide.sinks import AccessLog
 
@@ -104,6 +105,12 @@ class BolideWorker(Worker):  # type: ignore[misc]
         signal.signal(signal.SIGUSR1, self.handle_usr1)
         signal.signal(signal.SIGWINCH, self.handle_winch)
 
+    @contextlib.contextmanager
+    def _own_signals(self) -> Iterator[None]:
+        """Have children that the application forks meanwhile end by signals."""
+        with undone_in_children(lambda: default_signals(*self.SIGNALS)):
+            yield
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End in order; other workers serve on, so that no request is lost."""
         self.alive = False
@@ -130,7 +137,7 @@ class BolideWorker(Worker):  # type: ignore[misc]
             config = Config(self.wsgi, **{**self._settings(), **self.CONFIG_KWARGS})
             self.server = WorkerServer(config, self)
             factory = config.get_loop_factory()
-            with asyncio.Runner(loop_factory=factory) as runner:
+            with self._own_signals(), asyncio.Runner(loop_factory=factory) as runner:
                 runner.run(self._serve(self.server))
         except LifespanError as error:
             self.log.error("the application's startup failed: %s", error)

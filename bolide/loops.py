@@ -16,6 +16,15 @@ LOOPS = ("auto", "none", "asyncio", "uvloop", "zuvloop", "rloop")
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
+def refuse_running_loop(call: str, instead: str) -> None:
+    """Raise RuntimeError where a loop runs in this thread: ``call`` makes its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError(f"{call} cannot be called while an event loop runs: {instead}")
+
+
 def check_loop(loop: Any) -> None:
     """Raise ConfigError unless ``loop`` is one of LOOPS, or can name a factory."""
     if loop in LOOPS or callable(loop):

@@ -19,8 +19,10 @@ from bolide.child import be_child, flush_streams
 from bolide.config import Config
 from bolide.crew import Worker
 from bolide.errors import BindError, ConfigError
+from bolide.forks import default_signals, undone_in_children
 from bolide.logs import LEVELS
-from bolide.server import EXIT_ERROR, EXIT_OK, EXIT_SIGNAL
+from bolide.server import EXIT_ERROR, EXIT_OK
+from bolide.stopping import EXIT_SIGNAL
 from bolide.tally import Tallies
 from bolide.worker import SEAT_BYTES, Post
 
@@ -97,9 +99,10 @@ class Parent:
         signal.set_wakeup_fd(signalled, warn_on_full_buffer=False)
         self._poll.register(wake, select.POLLIN)
         try:
-            self._begin()
-            while self._goes_on():
-                self._wait(wake)
+            with undone_in_children(lambda: default_signals(*SIGNALS)):
+                self._begin()
+                while self._goes_on():
+                    self._wait(wake)
             return self._exit_code
         finally:
             signal.set_wakeup_fd(-1)

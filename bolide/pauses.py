@@ -7,6 +7,7 @@ import gc
 import time
 from collections.abc import Iterator
 
+from bolide.forks import undone_in_children
 from bolide.tally import Tallies
 
 
@@ -30,8 +31,13 @@ def counted(tallies: Tallies, seat: int) -> Iterator[None]:
             if took > view[most]:
                 view[most] = took
 
+    def stop() -> None:
+        if on_gc in gc.callbacks:
+            gc.callbacks.remove(on_gc)
+
     gc.callbacks.append(on_gc)
     try:
-        yield
+        with undone_in_children(stop):
+            yield
     finally:
-        gc.callbacks.remove(on_gc)
+        stop()

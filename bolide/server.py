@@ -11,19 +11,21 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from types import FrameType
+from typing import NamedTuple
 
 from bolide import _engine, about
 from bolide import sockets as listening
 from bolide.access import AccessOutput, probe_access_log
+from bolide.child import leave_child
 from bolide.config import Config
 from bolide.draining import every_s, progress
 from bolide.errors import AppError, BindError, ConfigError
+from bolide.forks import guard
 from bolide.logs import LEVELS, banner
-from bolide.loops import loop_name
+from bolide.loops import loop_name, refuse_running_loop
 from bolide.observing import Observers
 from bolide.sinks import AccessLog
+from bolide.stopping import Stopping
 from bolide.systemd import Notifier
 from bolide.tally import Tallies
 from bolide.threads import start_without_signals
@@ -35,8 +37,9 @@ EXIT_USAGE = 2
 """Wrong use of the command."""
 EXIT_STARTUP = 3
 """The application's lifespan startup failed."""
-EXIT_SIGNAL = 128
-"""Plus the number of a signal: it ended the process at once."""
+NOTHING_TO_READ = (
+    "there is nothing to read again without TLS; with --workers a SIGHUP reloads"
+)
 
 LEFTOVERS_S = 10.0
 """How long threads and tasks of the application may outlive the stop of a process that
@@ -48,94 +51,56 @@ LAST_LOOK_S = 1.0
 SHUTDOWN_LEAST_S = 1.0
 """How long the application's shutdown may take at least, however short the grace is."""
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+class ServerState(NamedTuple):
+    """What runs in a server; of connections and tasks only how many there are."""
+
+    total_requests: int
+    connections: range
+    tasks: range
 
 
-class Server:
+class Server(Stopping):
     """One server in one process, on one event loop; it serves once.
 
     ``started`` tells that it accepts connections, ``servers`` where. ``should_exit``
     set to True, from any thread, stops it gracefully, ``force_exit`` at once.
     """
 
+    _stop_level = LEVELS["info"]
+    """Of what is said at a stop."""
+
     def __init__(self, config: Config) -> None:
+        super().__init__()
         self.config = config
         self.log = config.make_log()
         self.started = False
         self.servers: list[listening.Listening] = []
         self._listeners: list[socket.socket] = []
+        self._max_requests = config.draw_max_requests()
         self.tallies = Tallies(1)
         """What is counted, of all workers; ``seat`` is where this one counts."""
         self.seat = 0
         self._observers: Observers | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._hurry: asyncio.Event | None = None
-        self._forced: asyncio.Event | None = None
-        self._engine: _engine.Server | None = None
-        self._was_started = False
-        self._should_exit = False
-        self._force_exit = False
-        self._retires = False
-        self._restarts = False
-        self._owns_process = False
-        self._signal: int | None = None
+        self._was_started = self._has_begun = False
         self._bound: listening.Listeners | None = None
         self._notifier: Notifier | None = None
         self._progress: asyncio.TimerHandle | None = None
         self._access: AccessOutput | None = None
 
     @property
-    def should_exit(self) -> bool:
-        """Whether the server stops, or is to stop."""
-        return self._should_exit
-
-    @should_exit.setter
-    def should_exit(self, value: bool) -> None:
-        self._should_exit = value
-        if value:
-            self._wake()
+    def server_state(self) -> ServerState:
+        """What runs now, by uvicorn's names."""
+        engine = self._engine
+        if engine is None:
+            return ServerState(0, range(0), range(0))
+        tasks = self.tallies.read(self.seat)["running"]
+        return ServerState(engine.requests, range(engine.connections), range(tasks))
 
     @property
-    def force_exit(self) -> bool:
-        """Whether the server is to stop without waiting for what runs."""
-        return self._force_exit
-
-    @force_exit.setter
-    def force_exit(self, value: bool) -> None:
-        self._force_exit = value
-        if value:
-            self.should_exit = True
-
-    def retire(self) -> None:
-        """Stop as ``should_exit`` does, while another process serves the same sockets.
-
-        Connections that are kept alive may bring one more request, whose answer says
-        that it is the last, so that no request is lost. From any thread.
-        """
-        self._retires = True
-        self.should_exit = True
-
-    def restart(self) -> None:
-        """Stop as ``should_exit`` does, and tell WebSockets to come again (1012)."""
-        self._restarts = True
-        self.should_exit = True
-
-    def _wake(self) -> None:
-        """Have the loop look at what it was asked for; from any thread or a signal."""
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # it is closed already
-                self._loop.call_soon_threadsafe(self._look)
-
-    def _look(self) -> None:
-        if self._stop is not None and self._should_exit:
-            self._stop.set()
-        if self._hurry is not None and not self._retires:
-            self._hurry.set()
-        if self._forced is not None and self._force_exit:
-            self._forced.set()
-        if self._engine is not None and self._force_exit:
-            self._engine.close()
+    def limit_max_requests(self) -> int | None:
+        """Requests after which this server ends; None: it does not."""
+        return self._max_requests or None
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve on a new loop until a signal comes.
@@ -159,16 +124,13 @@ class Server:
         With ``owns_process`` the process is ended soon after the stop, whatever threads
         the application has left behind.
         """
-        self._owns_process = owns_process
+        refuse_running_loop("run()", "await Server(config).serve() there")
+        self._begin_to_serve()
+        self._owns_process, self._runs_loop = owns_process, True
         self._notifier = self._make_notifier()
         try:
             with self.capture_signals():
-                if any(x.kind in ("fd", "systemd") for x in self.config.places):
-                    # Before the loop opens descriptors, which may get that number.
-                    self._bound = None if sockets else listening.bind(self.config)
-                factory = self.config.get_loop_factory()
-                with asyncio.Runner(loop_factory=factory) as runner:
-                    runner.run(self._serve(sockets))
+                self._run_on_new_loop(sockets)
         except AppError as error:
             self.log.failure(str(error), error.__cause__)
             return EXIT_ERROR
@@ -183,6 +145,36 @@ class Server:
             return EXIT_STARTUP
         return EXIT_OK
 
+    def _run_on_new_loop(self, sockets: list[socket.socket] | None) -> None:
+        """Load the application, while no loop runs yet, and serve."""
+        config = self.config
+        if any(x.kind in ("fd", "systemd") for x in config.places) and not sockets:
+            # Before anything opens descriptors, which may get that number.
+            self._listeners = self._bound = listening.bind(config)
+        try:
+            config.prepare()
+            factory = config.get_loop_factory()
+            if not config.loaded:
+                config.load()
+        except BaseException:
+            self._close_listeners()
+            raise
+        with asyncio.Runner(loop_factory=factory) as runner:
+            try:
+                runner.run(self._serve(sockets))
+            except BaseException as error:
+                if os.getpid() != self._pid:
+                    # A child that the application has forked ends, and has its parent's
+                    # loop on its stack; it may not be closed here.
+                    leave_child(error)
+                raise
+
+    def _begin_to_serve(self) -> None:
+        if self._has_begun:
+            raise RuntimeError("this Server has served; make another to serve again")
+        self._has_begun = True
+        self._pid = os.getpid()
+
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve inside a running loop until ``should_exit`` is set or a signal comes.
 
@@ -191,6 +183,7 @@ class Server:
         alone. To cancel the call is to stop the server gracefully. Raises AppError,
         BindError, or ``LifespanError`` when the application's startup fails.
         """
+        self._begin_to_serve()
         with self.capture_signals():
             await self._serve(sockets)
         if self._signal is not None:
@@ -203,7 +196,8 @@ class Server:
         try:
             await self.main_loop()
         finally:
-            await self.shutdown(sockets)
+            if os.getpid() == self._pid:
+                await self.shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Load and start the application, and accept connections.
@@ -212,6 +206,9 @@ class Server:
         what ``serve`` does.
         """
         config = self.config
+        if self._engine is not None:
+            raise RuntimeError("this Server has served; make another to serve again")
+        self._pid = os.getpid()
         if not config.loaded:
             config.load()
         if not sockets and self._bound is None:
@@ -225,10 +222,10 @@ class Server:
 
     async def main_loop(self) -> None:
         """Wait until the server is to stop, and as long as the stop is delayed."""
-        assert self._stop is not None
+        if self._stop is None or self._observers is None:
+            raise RuntimeError("main_loop() comes after startup()")
         notifying = self._notify_again_and_again()
         self._watch_certificates()
-        assert self._observers is not None
         with self._observers.observing():
             await self._stop.wait()
         if notifying is not None:
@@ -238,10 +235,13 @@ class Server:
         await self._delay_drain()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop in order: requests that run first, then the application."""
-        assert self._engine is not None
+        """Stop in order: requests that run first, then the application.
+
+        Does nothing where ``startup`` has not been called, or has failed.
+        """
         try:
-            await self._shut_down(self._engine)
+            if self._engine is not None and self.started:
+                await self._shut_down(self._engine)
         finally:
             self._close_listeners()
 
@@ -253,6 +253,7 @@ class Server:
         self._look()
         settings = self._engine_settings()
         self._engine = engine = _engine.Server(self.config.loaded_app, loop, settings)
+        self._end_guard = guard(engine.disown)
         if not await self._startup(engine, self._stop):
             return
         try:
@@ -282,19 +283,6 @@ class Server:
             self._access.close()
         if self._observers is not None:
             self._observers.close()
-
-    def _heed_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have rloop wake at our signals.
-
-        Other loops do by themselves; it goes back to sleep, without a step of Python in
-        which a handler could run, unless it knows of the signal.
-        """
-        if loop_name(loop) != "rloop":
-            return
-        for number in _SIGNALS:
-            if signal.getsignal(number) == self.handle_exit:
-                loop.add_signal_handler(number, self._look)
-                signal.signal(number, self.handle_exit)
 
     def _notify_again_and_again(self) -> asyncio.Task[None] | None:
         """Begin to call what the program wants to be called while the server serves."""
@@ -330,7 +318,7 @@ class Server:
         probe_access_log(self.config)
         settings["log"] = self.log.line
         settings["log_exception"] = self.log.exception
-        settings["max_requests"] = self.config.draw_max_requests()
+        settings["max_requests"] = self._max_requests
         settings["on_full"] = self._on_full
         return settings
 
@@ -406,37 +394,62 @@ class Server:
     async def _startup(self, engine: _engine.Server, stop: asyncio.Event) -> bool:
         """Return whether the application has started before a stop was asked for.
 
-        Where it has not, the engine is closed. Raises LifespanError.
+        Where it has not, the engine is closed, after the application's shutdown if it
+        has started. Raises LifespanError.
         """
         if stop.is_set():
             engine.close()
             return False
         starting = asyncio.ensure_future(engine.startup())
         stopping = asyncio.ensure_future(stop.wait())
-        has_started = False
+        serves = False
         try:
             await asyncio.wait(
                 (starting, stopping), return_when=asyncio.FIRST_COMPLETED
             )
-            has_started = starting.done() and starting.exception() is None
-            if not has_started and stop.is_set():
+            if not starting.done():
+                await self._let_start(starting)
+            has_started = starting.done() and not self._force_exit
+            if has_started:
+                starting.result()
+                serves = not stop.is_set()
+            if has_started and not serves:
+                await self._shut_down(engine)
+            elif not serves:
                 text = "stopped before the application had started"
                 self.log.line(LEVELS["info"], text)
-            elif not has_started:
-                starting.result()
-            return has_started
+            return serves
         finally:
             starting.cancel()
             stopping.cancel()
-            if not has_started:
+            if not serves:
                 engine.close()
+                self._end_guard()
+
+    async def _let_start(self, starting: asyncio.Future[None]) -> None:
+        """Wait for the application's startup to end although the server is to stop.
+
+        It may be in the middle of something that is not to be cut off.
+        """
+        assert self._forced is not None
+        text = "stopping when the application has started"
+        self.log.line(LEVELS["info"], text)
+        forced = asyncio.ensure_future(self._forced.wait())
+        await asyncio.wait(
+            (starting, forced),
+            timeout=self._grace_s(),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        forced.cancel()
 
     async def _shut_down(self, engine: _engine.Server) -> None:
         self._was_started, self.started = self.started, False
         self._should_exit = True
         open_now = engine.connections
         if open_now:
-            self.log.line(LEVELS["info"], f"stopping; connections open: {open_now}")
+            again = " (Ctrl-C again to force quit)" * (self._signal == signal.SIGINT)
+            text = f"stopping; connections open: {open_now}{again}"
+            self.log.line(self._stop_level, text)
         try:
             await self._take_what_has_come(engine)
             await self._stop_engine(engine)
@@ -453,9 +466,10 @@ class Server:
         finally:
             with self._access.reading() if self._access else contextlib.nullcontext():
                 engine.close()
+            self._end_guard()
             if self._owns_process:
                 self._bound_leftovers()
-        self.log.line(LEVELS["info"], "stopped")
+        self.log.line(self._stop_level, "stopped")
 
     async def _take_what_has_come(self, engine: _engine.Server) -> None:
         """Accept and read what has come before the stop, so that it is answered.
@@ -473,8 +487,7 @@ class Server:
 
     async def _stop_engine(self, engine: _engine.Server) -> None:
         engine.restarts = self._retires or self._restarts
-        grace = self.config.timeout_graceful_shutdown or 0.0
-        self._tell_progress(time.monotonic() + grace)
+        self._tell_progress(time.monotonic() + self._grace_s())
         if self._retires:
             self._hurry = asyncio.Event()
             hurried = asyncio.ensure_future(self._hurry.wait())
@@ -499,9 +512,11 @@ class Server:
 
     def _shutdown_s(self) -> float:
         """Return how long the application's shutdown may take, in seconds."""
-        grace_ms = self.config.for_engine()["graceful_ms"]
-        assert isinstance(grace_ms, int)
-        return max(grace_ms / 1000, SHUTDOWN_LEAST_S)
+        return max(self._grace_s(), SHUTDOWN_LEAST_S)
+
+    def _grace_s(self) -> float:
+        """Return how long what runs may go on when the server stops, in seconds."""
+        return self.config.timeout_graceful_shutdown or 0.0
 
     def _bound_leftovers(self) -> None:
         """End the process in a while, should the application's threads not."""
@@ -527,58 +542,12 @@ class Server:
         if self._bound is not None:
             self._bound.remove_files()
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop at signals meanwhile, where this is the main thread.
-
-        Plain handlers, not the loop's: they run even while an application blocks the
-        loop, and before there is one.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {
-            number: signal.signal(number, self.handle_exit) for number in _SIGNALS
-        }
-        if self._owns_process:
-            before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, self._on_chore)
-        if self._owns_process and self.config.tls is not None:
-            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._on_chore)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler or signal.SIG_DFL)
-
-    def _on_chore(self, number: int, frame: FrameType | None) -> None:
-        reopens = number == signal.SIGUSR1
-        chore = self.reopen_logs if reopens else self._reload_at_signal
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # it is closed already
-                self._loop.call_soon_threadsafe(chore)
-
-    def reopen_logs(self) -> None:
-        """Open the logs' files again, for whoever has moved them away."""
-        self.log.reopen()
-        if self._engine is not None:
-            self._engine.reopen_log()
-
     def _reload_at_signal(self) -> None:
+        if self.config.tls is None:
+            self.log.line(LEVELS["info"], NOTHING_TO_READ)
+            return
         if self._notifier is not None:
             self._notifier.reloading()
         self.reload_certificates()
         if self._notifier is not None:
             self._notifier.ready()
-
-    def handle_exit(self, number: int, frame: FrameType | None) -> None:
-        """Stop gracefully; at once the second time, and while there is nothing to stop.
-
-        Only a process that is all bolide's is ended while the application loads.
-        """
-        if self._signal is not None:
-            self._end_process(EXIT_SIGNAL + number)
-        self._signal = number
-        self._retires = False
-        self.should_exit = True
-        if self._loop is None and self._owns_process:
-            raise SystemExit(EXIT_SIGNAL + number)

@@ -25,6 +25,8 @@ class Listeners(list[socket.socket]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._owner = os.getpid()
+        """The process whose files these are; those it has forked leave them alone."""
         self.flags: list[int] = []
         """What the engine is told of each, as ``Bind.flags``."""
         self._by_place: dict[str, list[socket.socket]] = {}
@@ -58,6 +60,8 @@ class Listeners(list[socket.socket]):
 
     def remove_files(self) -> None:
         """Remove the files of Unix sockets unless others have taken their place."""
+        if self._owner != os.getpid():
+            return
         for path, inode in self._files.items():
             _remove(path, inode)
 

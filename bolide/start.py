@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bolide.config import Config
+from bolide.loops import refuse_running_loop
 from bolide.pidfile import PidFile
 from bolide.server import EXIT_OK, Server
 from bolide.tls import ktls_note
@@ -71,6 +72,7 @@ def run(app: Any, **settings: Any) -> None:
     ``settings`` are the fields of Config. Exits the process, with the codes of the
     command, when it cannot serve. Raises ConfigError for settings that cannot be used.
     """
+    refuse_running_loop("run()", "await Server(Config(app)).serve() there")
     code = run_config(Config(app, **settings))
     if code != EXIT_OK:
         sys.exit(code)

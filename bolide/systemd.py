@@ -31,6 +31,7 @@ class Notifier:
     """
 
     def __init__(self) -> None:
+        self._pid = os.getpid()
         self._address = os.environ.get("NOTIFY_SOCKET", "")
         usec = os.environ.get("WATCHDOG_USEC", "")
         pid = os.environ.get("WATCHDOG_PID", str(os.getpid()))
@@ -62,7 +63,7 @@ class Notifier:
         self._send(f"MAINPID={pid}")
 
     def _send(self, text: str) -> None:
-        if not self._address:
+        if not self._address or self._pid != os.getpid():
             return
         address = self._address
         if address.startswith("@"):

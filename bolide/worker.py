@@ -13,8 +13,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
 from bolide.config import Config
+from bolide.forks import is_for_other
 from bolide.logs import LEVELS
-from bolide.server import EXIT_SIGNAL, Server
+from bolide.server import Server
+from bolide.stopping import EXIT_SIGNAL
 from bolide.tally import Tallies
 
 if TYPE_CHECKING:
@@ -58,6 +60,9 @@ class Post(NamedTuple):
 class WorkerServer(Server):
     """A Server that tells its supervisor how it is, and ends when it is told to."""
 
+    _stop_level = LEVELS["debug"]
+    """The supervisor tells."""
+
     def __init__(self, config: Config, post: Post) -> None:
         super().__init__(config)
         self.post = post
@@ -89,17 +94,21 @@ class WorkerServer(Server):
     def _on_started_inside(self, where: str) -> None:
         """Say nothing: the supervisor does."""
 
-    def handle_exit(self, number: int, frame: FrameType | None) -> None:
+    def _chores(self) -> list[int]:
+        """Leave them to the supervisor."""
+        return []
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop; a second signal is the same one, sent to the whole group of processes.
 
         To end it at once is the supervisor's.
         """
-        if self._signal is not None:
+        if is_for_other(self._pid, sig) or self._signal is not None:
             return
         if self._loop is None:
             # An exception would be passed over in a callback of a weakref.
-            self._end_process(EXIT_SIGNAL + number)
-        super().handle_exit(number, frame)
+            self._end_process(EXIT_SIGNAL + sig)
+        super().handle_exit(sig, frame)
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
         offset = self.post.seat * SEAT_BYTES + _BEAT_OFFSET

@@ -3,6 +3,7 @@
 #include "net/poller.h"
 
 #include <errno.h>       /* errno */
+#include <fcntl.h>       /* O_CLOEXEC */
 #include <sys/epoll.h>   /* epoll_create1 */
 #include <sys/timerfd.h> /* timerfd_create */
 #include <unistd.h>      /* close, read */
@@ -61,6 +62,22 @@ int
 poller_fd(const struct poller *poller)
 {
     return poller->epoll_fd;
+}
+
+void
+poller_disown(struct poller *poller)
+{
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    int timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+    if (epoll_fd != -1) {
+        (void)!dup3(epoll_fd, poller->epoll_fd, O_CLOEXEC);
+        close(epoll_fd);
+    }
+    if (timer_fd != -1) {
+        (void)!dup3(timer_fd, poller->timer_fd, O_CLOEXEC);
+        close(timer_fd);
+    }
 }
 
 int

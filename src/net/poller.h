@@ -33,6 +33,10 @@ void poller_free(struct poller *poller);
 /* The descriptor that another loop watches for reading; borrowed, the poller closes it. */
 int poller_fd(const struct poller *poller);
 
+/* In a process that was forked: gives the poller an epoll instance and an alarm of its
+ * own, under the same numbers; nothing is watched then. */
+void poller_disown(struct poller *poller);
+
 /* Watches `fd` (level-triggered) for `events` (READ, WRITE, HUP or none) and remembers
  * `arg`.  `known`: whether fd is watched already.  Returns 0, ERR_NOMEM or ERR_IO. */
 MUST_USE int poller_set(struct poller *poller, int fd, unsigned events, void *arg,

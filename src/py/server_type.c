@@ -299,6 +299,16 @@ server_leave_method(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+server_disown_method(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ServerObject *self = (ServerObject *)op;
+
+    if (self->server != NULL)
+        server_disown(self->server);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 server_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     ServerObject *self = (ServerObject *)op;
@@ -538,6 +548,9 @@ static PyMethodDef server_methods[] = {
      "then keeps those that were."},
     {"reopen_log", server_reopen_log_method, METH_NOARGS,
      "reopen_log($self, /)\n--\n\nOpens the access log's file again."},
+    {"disown", server_disown_method, METH_NOARGS,
+     "disown($self, /)\n--\n\n"
+     "In a forked process: nothing done here reaches what the parent goes on with."},
     {"close", server_close_method, METH_NOARGS,
      "close($self, /)\n--\n\nCloses everything at once; twice is fine."},
     {NULL, NULL, 0, NULL},

@@ -141,6 +141,12 @@ void server_reopen_log(struct server *server);
 /* Lines that the access log has dropped so far. */
 uint64_t server_log_dropped(const struct server *server);
 
+/* In a process that was forked: has nothing that the engine does from now on reach what
+ * its parent goes on with.  Descriptors of connections and listeners become those of a
+ * dead socket, so that peers also see an end when the parent ends them; what is counted
+ * is counted apart. */
+void server_disown(struct server *server);
+
 /* Whether a turn has anything to do now: a connection to accept, bytes to read.  What an
  * end of the server waits for, so that what has come before it is not lost. */
 bool server_has_ready(const struct server *server);

@@ -7,6 +7,7 @@
 #include <stdint.h>       /* intptr_t */
 #include <sys/resource.h> /* setrlimit */
 #include <sys/socket.h>   /* socketpair */
+#include <sys/wait.h>     /* waitpid */
 
 #include "tap.h"
 
@@ -247,6 +248,34 @@ test_a_poller_that_cannot_be_made_leaves_nothing(void)
     poller_free(NULL);
 }
 
+static void
+test_a_fork_takes_nothing_out_of_its_parents_poller(void)
+{
+    struct pair pair = make_pair();
+    struct poller *poller = NULL;
+    struct poller_ready ready[4];
+    bool alarm = false;
+    int status = -1;
+
+    is(poller_new(&poller), 0, "a poller");
+    is(poller_set(poller, pair.ours, POLLER_READ, &pair, false), 0, "watches");
+    pid_t child = fork();
+    if (child == 0) {
+        poller_disown(poller);
+        int n = poller_poll(poller, ready, 4, &alarm);
+        poller_del(poller, pair.ours);
+        poller_alarm(poller, -1);
+        poller_free(poller);
+        _exit(n);
+    }
+    is(waitpid(child, &status, 0), child, "its child ends");
+    is(status, 0, "having seen nothing");
+    is(write(pair.other, "x", 1), 1, "a byte comes");
+    is(events_for(poller, &pair), POLLER_READ, "and is seen by the parent");
+    close_pair(&pair);
+    poller_free(poller);
+}
+
 int
 main(void)
 {
@@ -255,6 +284,7 @@ main(void)
     test_no_more_is_told_than_there_is_room_for();
     test_an_alarm_rings_once_and_not_early();
     test_an_alarm_is_replaced_or_switched_off();
+    test_a_fork_takes_nothing_out_of_its_parents_poller();
     test_a_poller_that_cannot_be_made_leaves_nothing();
     return tap_done();
 }

@@ -240,6 +240,24 @@ async def lifespan(scope, receive, send):
         await send(reply)
 
 
+async def starts_slowly(scope, receive, send):
+    """Says when its startup begins and ends, and of its shutdown."""
+    assert scope["type"] == "lifespan"
+    await receive()
+    say("migrating")
+    try:
+        await asyncio.sleep(0.5)
+    except asyncio.CancelledError:
+        say("cancelled")
+        raise
+    if "FAILS" in os.environ:
+        raise ValueError("no table")
+    say("migrated")
+    await send({"type": "lifespan.startup.complete"})
+    say((await receive())["type"])
+    await send({"type": "lifespan.shutdown.complete"})
+
+
 async def lingering(scope, receive, send):
     """Takes WebSockets and requests, and never ends any."""
     assert scope["type"] in ("http", "websocket")

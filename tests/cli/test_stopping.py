@@ -152,9 +152,35 @@ def test_a_signal_ends_the_loading_at_once(number, tmp_path):
         assert command.err.rest() == "begun\n"
 
 
-def test_a_signal_ends_a_startup_that_hangs(loop):
+@pytest.mark.parametrize("words", [(), ("--workers", "1")], ids=["alone", "workers"])
+def test_a_startup_is_let_to_its_end_and_followed_by_the_shutdown(loop, words):
+    with serve("starts_slowly", *loop, *words) as command:
+        command.err.line_with("migrating")
+        command.signal(signal.SIGTERM)
+        command.err.line_with("stopping when the application has started")
+        assert command.wait() == 0
+        told = command.err.rest()
+        begun = told.index("migrated\n")
+        assert begun < told.index("lifespan.shutdown\n")
+        assert "cancelled" not in told
+        assert "listening" not in told
+
+
+@pytest.mark.parametrize("words", [(), ("--workers", "1")], ids=["alone", "workers"])
+def test_a_startup_that_fails_after_the_signal_is_told(loop, words):
+    env = {"FAILS": "yes"}
+    words += ("--lifespan", "on")
+    with serve("starts_slowly", *loop, *words, env=env) as command:
+        command.err.line_with("migrating")
+        command.signal(signal.SIGTERM)
+        assert command.wait() == (0 if "--workers" in words else 3)
+        assert "no table" in command.err.rest()
+
+
+def test_a_signal_ends_a_startup_that_hangs_when_the_grace_is_over(loop):
     env = {"SAYS": "hang"}
-    with serve("lifespan", *loop, env=env) as command:
+    words = ("--timeout-graceful-shutdown", "0.3", *loop)
+    with serve("lifespan", *words, env=env) as command:
         command.err.line_with("lifespan.startup")
         command.signal(signal.SIGTERM)
         assert command.wait() == 0
