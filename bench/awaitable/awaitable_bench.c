@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* awaitable_bench.c — C functions that await, for bench.py.  It is compiled twice, with
  * the header of this project and with that of the package of the same API: the names
- * are the same, BENCH_INIT is what differs. */
-#ifndef BENCH_OTHER
-#define PYAWAITABLE_IMPLEMENTATION
-#endif
+ * are the same. */
 #include <Python.h>
 #include <pyawaitable.h>
 

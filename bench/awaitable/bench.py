@@ -53,7 +53,7 @@ def modules(out: Path) -> dict[str, ModuleType]:
     except ImportError:
         return found
     include = Path(pyawaitable.include())
-    found["pyawaitable"] = build("package_bench", include, out, "-DBENCH_OTHER")
+    found["pyawaitable"] = build("package_bench", include, out)
     return found
 
 

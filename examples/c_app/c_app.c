@@ -4,7 +4,6 @@
  *
  * An `async def` would be a loop with awaits in it; here each await names the function
  * that goes on when it is done. */
-#define PYAWAITABLE_IMPLEMENTATION
 #include <Python.h>
 #include <pyawaitable.h>
 

@@ -7,7 +7,6 @@
  *         print(value, result)
  *         return result
  */
-#define PYAWAITABLE_IMPLEMENTATION
 #include <Python.h>
 #include <pyawaitable.h>
 

@@ -40,7 +40,12 @@ PyAwaitable_NewWithState(PyAwaitable_State *st)
     AwaitableObject *self = awaitable_alloc(st);
     if (self == NULL)
         return NULL;
+    assert(st->type != NULL);
+#ifdef Py_GIL_DISABLED
+    (void)__atomic_add_fetch(&st->refs, 1, __ATOMIC_RELAXED);
+#else
     st->refs++;
+#endif
     self->st = st;
     self->weakrefs = NULL;
     self->inner = NULL;
@@ -51,6 +56,7 @@ PyAwaitable_NewWithState(PyAwaitable_State *st)
     self->owner = NULL;
     self->phase = PHASE_CREATED;
     self->running = 0;
+    self->is_silent = false;
     self->queue.at = self->queue.few;
     self->queue.head = 0;
     self->queue.len = 0;
@@ -143,9 +149,8 @@ static void
 awaitable_dealloc(PyObject *op)
 {
     AwaitableObject *self = (AwaitableObject *)op;
-    /* Only what is suspended has something to say at its end. */
-    if (self->inner != NULL && self->phase == PHASE_STARTED &&
-        PyObject_CallFinalizerFromDealloc(op) < 0)
+    assert(!self->running);
+    if (pyawaitable_has_last_words(self) && PyObject_CallFinalizerFromDealloc(op) < 0)
         return; /* its callbacks have made a reference: it lives on */
     PyObject_GC_UnTrack(op);
     Py_TRASHCAN_BEGIN(op, awaitable_dealloc);
@@ -303,27 +308,34 @@ static PyMemberDef awaitable_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+/* A slot holds a void *, into which C has no conversion of a function. */
+#define SLOT(what) ((void *)(uintptr_t)(what))
+
 static PyType_Slot awaitable_slots[] = {
-    {Py_tp_doc, "A coroutine made by C code."},
-    {Py_tp_dealloc, awaitable_dealloc},
-    {Py_tp_finalize, pyawaitable_finalize},
-    {Py_tp_traverse, awaitable_traverse},
-    {Py_tp_clear, awaitable_clear},
-    {Py_tp_repr, awaitable_repr},
-    {Py_tp_iter, awaitable_self}, /* `yield from x.__await__()` asks for an iterator */
-    {Py_tp_iternext, pyawaitable_next},
-    {Py_tp_methods, awaitable_methods},
-    {Py_tp_getset, awaitable_getset},
-    {Py_tp_members, awaitable_members},
-    {Py_am_await, awaitable_self},
-    {Py_am_send, pyawaitable_send},
+    {Py_tp_doc, SLOT("A coroutine made by C code.")},
+    {Py_tp_dealloc, SLOT(awaitable_dealloc)},
+    {Py_tp_finalize, SLOT(pyawaitable_finalize)},
+    {Py_tp_traverse, SLOT(awaitable_traverse)},
+    {Py_tp_clear, SLOT(awaitable_clear)},
+    {Py_tp_repr, SLOT(awaitable_repr)},
+    {Py_tp_iter,
+     SLOT(awaitable_self)}, /* `yield from x.__await__()` asks for an iterator */
+    {Py_tp_iternext, SLOT(pyawaitable_next)},
+    {Py_tp_methods, SLOT(awaitable_methods)},
+    {Py_tp_getset, SLOT(awaitable_getset)},
+    {Py_tp_members, SLOT(awaitable_members)},
+    {Py_am_await, SLOT(awaitable_self)},
+    {Py_am_send, SLOT(pyawaitable_send)},
     {0, NULL},
 };
 
+#undef SLOT
+
 PyType_Spec pyawaitable_type_spec = {
-    .name = "pyawaitable.PyAwaitable",
-    .basicsize = sizeof(AwaitableObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .slots = awaitable_slots,
+    "pyawaitable.PyAwaitable",
+    (int)sizeof(AwaitableObject),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+        Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    awaitable_slots,
 };

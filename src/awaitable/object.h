@@ -5,9 +5,7 @@
 #define PYAWAITABLE_OBJECT_H
 
 #include <Python.h>
-#ifdef Py_GIL_DISABLED
-#include <stdatomic.h>
-#endif
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,10 +73,8 @@ typedef struct AwaitableObject {
     PyObject *name;                /* NULL is the type's */
     struct AwaitableObject *owner; /* of values and result, or NULL for itself */
     uint8_t phase;                 /* enum phase */
-#ifdef Py_GIL_DISABLED
-    _Atomic
-#endif
-        uint8_t running; /* a step is on some thread's stack */
+    uint8_t running;               /* a step is on some thread's stack; __atomic */
+    bool is_silent;                /* says nothing when it is never awaited */
     struct queue queue;
     struct values values;
     struct values arb;
@@ -90,44 +86,63 @@ struct PyAwaitable_State {
     PyTypeObject *type; /* owned; NULL once the interpreter has let go */
     PyObject *str_throw;
     PyObject *str_close;
-#ifdef Py_GIL_DISABLED
-    _Atomic
-#endif
-        Py_ssize_t refs; /* awaitables alive, and one for the interpreter's dict */
+    Py_ssize_t
+        refs; /* awaitables alive, and one for the interpreter's dict; __atomic */
     AwaitableObject *free_list; /* chained by `owner`; untracked, owning nothing */
     int free_len;               /* FREE_LIST_MAX once the interpreter has let go */
 };
 
 /* state.c */
-void pyawaitable_state_unref(PyAwaitable_State *st);
+PYAWAITABLE_API void pyawaitable_state_unref(PyAwaitable_State *st);
 
 /* object.c */
-extern PyType_Spec pyawaitable_type_spec;
-void pyawaitable_free_list_clear(PyAwaitable_State *st);
+PYAWAITABLE_API extern PyType_Spec pyawaitable_type_spec;
+PYAWAITABLE_API void pyawaitable_free_list_clear(PyAwaitable_State *st);
 
 /* The awaitable behind `op`, or NULL with TypeError when it is none of ours. */
-AwaitableObject *pyawaitable_cast(PyObject *op);
+PYAWAITABLE_API AwaitableObject *pyawaitable_cast(PyObject *op);
 
 /* queue.c — takes the first entry out; the queue is not empty.  The caller owns
  * out->coro. */
-void pyawaitable_queue_take(AwaitableObject *self, struct entry *out);
+PYAWAITABLE_API void pyawaitable_queue_take(AwaitableObject *self, struct entry *out);
+
+/* What struct queue says of itself; for asserts. */
+static inline bool
+queue_is_sound(const struct queue *q)
+{
+    return q->cap >= ENTRIES_INLINE && (q->cap & (q->cap - 1)) == 0 &&
+           q->head < q->cap && q->len <= q->cap &&
+           (q->at == q->few) == (q->cap == ENTRIES_INLINE);
+}
 
 /* Empties the queue.  With `close` the coroutines in it are closed, so that they do not
  * warn of never having been awaited; an exception that is set stays set. */
-void pyawaitable_queue_drop(AwaitableObject *self, bool close);
+PYAWAITABLE_API void pyawaitable_queue_drop(AwaitableObject *self, bool close);
 
 /* Closes `coro` if it is a coroutine; it has not begun.  No exception is set, before or
  * after: what close() raises is written out as unraisable. */
-void pyawaitable_coro_close(AwaitableObject *self, PyObject *coro);
+PYAWAITABLE_API void pyawaitable_coro_close(AwaitableObject *self, PyObject *coro);
 
 /* run.c — the coroutine's protocol. */
-PySendResult pyawaitable_send(PyObject *op, PyObject *arg, PyObject **out);
-PyObject *pyawaitable_next(PyObject *op);
-PyObject *pyawaitable_send_method(PyObject *op, PyObject *arg);
-PyObject *pyawaitable_throw_method(PyObject *op, PyObject *const *args,
-                                   Py_ssize_t nargs);
-PyObject *pyawaitable_close_method(PyObject *op, PyObject *unused);
-void pyawaitable_finalize(PyObject *op);
+PYAWAITABLE_API PySendResult pyawaitable_send(PyObject *op, PyObject *arg,
+                                              PyObject **out);
+PYAWAITABLE_API PyObject *pyawaitable_next(PyObject *op);
+PYAWAITABLE_API PyObject *pyawaitable_send_method(PyObject *op, PyObject *arg);
+PYAWAITABLE_API PyObject *pyawaitable_throw_method(PyObject *op, PyObject *const *args,
+                                                   Py_ssize_t nargs);
+PYAWAITABLE_API PyObject *pyawaitable_close_method(PyObject *op, PyObject *unused);
+PYAWAITABLE_API void pyawaitable_finalize(PyObject *op);
+
+/* Whether pyawaitable_finalize would do anything: what is suspended is closed, and what was
+ * never awaited warns.  A caller that drops an awaitable because of an exception has not
+ * forgotten it. */
+static inline bool
+pyawaitable_has_last_words(const AwaitableObject *self)
+{
+    if (self->phase == PHASE_STARTED)
+        return self->inner != NULL;
+    return self->phase == PHASE_CREATED && !self->is_silent && PyErr_Occurred() == NULL;
+}
 
 /* Marks `self` as running on this thread; false when it is running already. */
 static inline bool
@@ -135,7 +150,8 @@ awaitable_enter(AwaitableObject *self)
 {
 #ifdef Py_GIL_DISABLED
     uint8_t idle = 0;
-    return atomic_compare_exchange_strong(&self->running, &idle, 1);
+    return __atomic_compare_exchange_n(&self->running, &idle, 1, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 #else
     if (self->running)
         return false;
@@ -147,40 +163,29 @@ awaitable_enter(AwaitableObject *self)
 static inline void
 awaitable_leave(AwaitableObject *self)
 {
+    assert(self->running);
+#ifdef Py_GIL_DISABLED
+    __atomic_store_n(&self->running, 0, __ATOMIC_SEQ_CST);
+#else
     self->running = 0;
+#endif
 }
 
-/* Exceptions as one object, which 3.12 made the interpreter's own form. */
-#if PY_VERSION_HEX >= 0x030c0000
-#define exception_take() PyErr_GetRaisedException()
-#define exception_put(exc) PyErr_SetRaisedException(exc)
-#else
+/* The exception that is set, which is not set any more; NULL: none was. */
 static inline PyObject *
 exception_take(void)
 {
-    PyObject *type, *exc, *tb;
-    PyErr_Fetch(&type, &exc, &tb);
-    if (type == NULL)
-        return NULL;
-    PyErr_NormalizeException(&type, &exc, &tb);
-    if (tb != NULL)
-        (void)PyException_SetTraceback(exc, tb);
-    Py_DECREF(type);
-    Py_XDECREF(tb);
-    return exc;
+    return PyErr_GetRaisedException();
 }
 
-/* Steals `exc`, which may be NULL. */
+/* Steals `exc`; NULL: no exception is set. */
 static inline void
 exception_put(PyObject *exc)
 {
-    if (exc == NULL) {
+    if (exc == NULL)
         PyErr_Clear();
-        return;
-    }
-    PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(exc)), exc,
-                  PyException_GetTraceback(exc));
+    else
+        PyErr_SetRaisedException(exc);
 }
-#endif
 
 #endif

@@ -2,10 +2,11 @@
 /* pyawaitable.h — awaits from C: a PyAwaitable is a coroutine whose body is a queue of
  * awaitables and C callbacks.  It is not an event loop: whatever awaits it drives it.
  *
- * An extension uses it in one of two ways: it compiles the .c files of this directory
- * into itself, or one of its files says `#define PYAWAITABLE_IMPLEMENTATION` before it
- * includes this header.  Each extension then has its own copy and its own type, and
- * copies of different versions live in one process without knowing of each other.
+ * The header of bolide.get_include() has the implementation in it: an extension includes
+ * it and links nothing.  Where several sources of an extension include it, the linker keeps
+ * one copy; a source that says `#define PYAWAITABLE_NO_IMPLEMENTATION` before it gets the
+ * declarations alone.  Each extension has its own copy and its own type, and copies of
+ * different versions live in one process without knowing of each other.
  *
  * In every function `aw` is borrowed and is an object made by PyAwaitable_New() of the
  * same copy, else TypeError.  `int` functions return 0, or -1 with an exception set.
@@ -26,10 +27,55 @@ extern "C" {
 #define PYAWAITABLE_API
 #endif
 
+/* The version of the PyPI package whose API this is; the magic number is these in one. */
+#define PyAwaitable_MAJOR_VERSION 2
+#define PyAwaitable_MINOR_VERSION 1
+#define PyAwaitable_MICRO_VERSION 0
+#define PyAwaitable_PATCH_VERSION PyAwaitable_MICRO_VERSION
+#define PyAwaitable_RELEASE_LEVEL 0xF
+#define PyAwaitable_MAGIC_NUMBER 2100
+
+/* The storage class of a variable of which each thread has its own. */
+#if defined(__cplusplus)
+#define PyAwaitable_thread_local thread_local
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define PyAwaitable_thread_local _Thread_local
+#else
+#define PyAwaitable_thread_local __thread
+#endif
+
+/* Exceptions as one object, which 3.12 made the interpreter's own form; under the names that
+ * they have there, as the PyPI package has it.  pythoncapi_compat.h, which defines them too,
+ * is included before this header. */
+#if PY_VERSION_HEX < 0x030c0000 && !defined(PYTHONCAPI_COMPAT)
+static inline PyObject *
+PyErr_GetRaisedException(void)
+{
+    PyObject *type, *exc, *tb;
+    PyErr_Fetch(&type, &exc, &tb);
+    if (type == NULL)
+        return NULL;
+    PyErr_NormalizeException(&type, &exc, &tb);
+    if (tb != NULL)
+        (void)PyException_SetTraceback(exc, tb);
+    Py_DECREF(type);
+    Py_XDECREF(tb);
+    return exc;
+}
+
+/* Steals `exc`, which is not NULL. */
+static inline void
+PyErr_SetRaisedException(PyObject *exc)
+{
+    PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(exc)), exc,
+                  PyException_GetTraceback(exc));
+}
+#endif
+
 /* Called with the value an await came to.  Both arguments are borrowed.  Returns
  *    0   go on with the next await;
- *   -1   with an exception set: the error callback of the same await gets it, and
- *        without one it propagates;
+ *   -1   with an exception set: the error callback of the same await gets it; where there
+ *        is no error callback it propagates;
  *   -2   with an exception set: it propagates, past the error callback. */
 typedef int (*PyAwaitable_Callback)(PyObject *aw, PyObject *result);
 
@@ -45,7 +91,8 @@ typedef int (*PyAwaitable_Error)(PyObject *aw, PyObject *exc);
 typedef int (*PyAwaitable_Defer)(PyObject *aw);
 
 /* A negative return without an exception, where one is asked for, becomes a SystemError
- * that says which callback it was. */
+ * that says which callback it was; it propagates past the error callback.  An await that
+ * fails without an exception is a SystemError too, which the error callback gets. */
 
 /* What one interpreter owns: the type and the recycled objects. */
 typedef struct PyAwaitable_State PyAwaitable_State;
@@ -58,12 +105,17 @@ PYAWAITABLE_API int PyAwaitable_Init(void);
  * in this interpreter. */
 PYAWAITABLE_API PyTypeObject *PyAwaitable_GetType(void);
 
+/* The same as an lvalue, `&PyAwaitable_Type`, which may not be NULL: after Init(). */
+#define PyAwaitable_Type (*PyAwaitable_GetType())
+
 /* The state of the current interpreter, borrowed, for PyAwaitable_NewWithState(); NULL
  * with an exception.  It lives until the interpreter ends. */
 PYAWAITABLE_API PyAwaitable_State *PyAwaitable_GetState(void);
 
 /* An awaitable with an empty queue, whose result is None.  New reference, or NULL with
- * an exception. */
+ * an exception.  One that is dropped and was never awaited gives a ResourceWarning, unless
+ * it was closed, or Cancel() was called, or an exception is set: then whoever was making it
+ * has failed. */
 PYAWAITABLE_API PyObject *PyAwaitable_New(void);
 
 /* The same without looking up the state: for code that keeps the state at hand.  `st`
@@ -84,8 +136,9 @@ PYAWAITABLE_API int PyAwaitable_AddAwait(PyObject *aw, PyObject *coro,
 /* The same without callbacks. */
 #define PyAwaitable_AWAIT(aw, coro) PyAwaitable_AddAwait((aw), (coro), NULL, NULL)
 
-/* AddAwait() that steals `expr`, on failure too, and passes on the exception of an
- * `expr` that is NULL: PyAwaitable_AddExpr(aw, PyObject_CallNoArgs(f), cb, err). */
+/* AddAwait() that steals `expr`, on failure too.  An `expr` that is NULL returns -1 and
+ * leaves the exception, or that there is none, as it is:
+ * PyAwaitable_AddExpr(aw, PyObject_CallNoArgs(f), cb, err). */
 PYAWAITABLE_API int PyAwaitable_AddExpr(PyObject *aw, PyObject *expr,
                                         PyAwaitable_Callback cb, PyAwaitable_Error err);
 
@@ -135,15 +188,6 @@ PYAWAITABLE_API void *PyAwaitable_GetArbValue(PyObject *aw, Py_ssize_t i);
 
 #ifdef __cplusplus
 }
-#endif
-
-#ifdef PYAWAITABLE_IMPLEMENTATION
-#include "state.c"
-#include "object.c"
-#include "queue.c"
-#include "run.c"
-#include "values.c"
-#include "with.c"
 #endif
 
 #endif

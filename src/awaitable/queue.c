@@ -11,6 +11,7 @@ pyawaitable_queue_take(AwaitableObject *self, struct entry *out)
 {
     struct queue *q = &self->queue;
     assert(q->len > 0);
+    assert(queue_is_sound(q));
     *out = q->at[q->head];
     q->head = (q->head + 1) & (q->cap - 1);
     if (--q->len == 0 && q->cap > ENTRIES_KEPT) {
@@ -25,11 +26,13 @@ pyawaitable_queue_take(AwaitableObject *self, struct entry *out)
 static int
 queue_grow(struct queue *q)
 {
-    if (q->cap > UINT32_MAX / 2)
-        goto fail;
-    struct entry *at = PyMem_New(struct entry, 2 * (size_t)q->cap);
-    if (at == NULL)
-        goto fail;
+    assert(q->len == q->cap && queue_is_sound(q));
+    struct entry *at =
+        q->cap > UINT32_MAX / 2 ? NULL : PyMem_New(struct entry, 2 * (size_t)q->cap);
+    if (at == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
     for (uint32_t i = 0; i < q->len; i++)
         at[i] = q->at[(q->head + i) & (q->cap - 1)];
     if (q->at != q->few)
@@ -38,10 +41,6 @@ queue_grow(struct queue *q)
     q->head = 0;
     q->cap *= 2;
     return 0;
-
-fail:
-    PyErr_NoMemory();
-    return -1;
 }
 
 static int
@@ -65,6 +64,7 @@ void
 pyawaitable_coro_close(AwaitableObject *self, PyObject *coro)
 {
     const PyAsyncMethods *async = Py_TYPE(coro)->tp_as_async;
+    assert(PyErr_Occurred() == NULL);
     if (async == NULL || async->am_send == NULL)
         return;
     PyObject *done = PyObject_CallMethodNoArgs(coro, self->st->str_close);
@@ -141,7 +141,7 @@ PyAwaitable_AddAwait(PyObject *aw, PyObject *coro, PyAwaitable_Callback cb,
                      Py_TYPE(coro)->tp_name);
         return -1;
     }
-    const struct entry e = {.coro = coro, .cb.result = cb, .err = err};
+    const struct entry e = {coro, {cb}, err};
     if (queue_add(self, &e) < 0)
         return -1;
     Py_INCREF(coro);
@@ -152,10 +152,10 @@ int
 PyAwaitable_AddExpr(PyObject *aw, PyObject *expr, PyAwaitable_Callback cb,
                     PyAwaitable_Error err)
 {
-    if (expr == NULL && PyErr_Occurred())
+    if (expr == NULL)
         return -1;
     int added = PyAwaitable_AddAwait(aw, expr, cb, err);
-    Py_XDECREF(expr);
+    Py_DECREF(expr);
     return added;
 }
 
@@ -169,7 +169,8 @@ PyAwaitable_DeferAwait(PyObject *aw, PyAwaitable_Defer cb)
         PyErr_SetString(PyExc_ValueError, "NULL cannot be called");
         return -1;
     }
-    const struct entry e = {.cb.defer = cb};
+    struct entry e = {NULL, {NULL}, NULL};
+    e.cb.defer = cb;
     return queue_add(self, &e);
 }
 
@@ -177,8 +178,10 @@ void
 PyAwaitable_Cancel(PyObject *aw)
 {
     AwaitableObject *self = pyawaitable_cast(aw);
-    if (self == NULL)
+    if (self == NULL) {
         PyErr_WriteUnraisable(aw);
-    else
-        pyawaitable_queue_drop(self, true);
+        return;
+    }
+    self->is_silent = true;
+    pyawaitable_queue_drop(self, true);
 }

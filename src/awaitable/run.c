@@ -18,6 +18,11 @@ struct outcome {
     PyObject *value; /* owned; NULL with PYGEN_ERROR */
 };
 
+static const struct outcome outcome_error = {PYGEN_ERROR, NULL};
+
+/* What has come of it when there is no `inner` yet. */
+static const struct outcome outcome_none = {PYGEN_RETURN, NULL};
+
 static inline struct outcome
 inner_send(PyObject *inner, PyObject *arg)
 {
@@ -49,13 +54,19 @@ callback_blame(const char *kind, int returned)
 }
 
 /* Gives the exception that is set to `err`.  Returns 0 when it is handled, else -1 with
- * the exception that propagates. */
+ * the exception that propagates.  An await that has failed without an exception, which
+ * an object that runs out of memory may do, has failed with a SystemError. */
 static int
 awaitable_fail(AwaitableObject *self, PyAwaitable_Error err)
 {
+    assert(self->inner == NULL);
+    if (PyErr_Occurred() == NULL)
+        PyErr_SetString(PyExc_SystemError,
+                        "what a PyAwaitable awaited has failed without an exception");
     if (err == NULL)
         return -1;
     PyObject *exc = exception_take();
+    assert(exc != NULL);
     int answer = err((PyObject *)self, exc);
     if (answer >= 0) {
         Py_DECREF(exc);
@@ -84,12 +95,15 @@ static int
 awaitable_settle(AwaitableObject *self, PyAwaitable_Callback cb, PyAwaitable_Error err,
                  PyObject *value)
 {
+    assert(value != NULL && PyErr_Occurred() == NULL);
     int answer = cb == NULL ? 0 : cb((PyObject *)self, value);
     Py_DECREF(value);
     if (answer >= 0)
         return 0;
-    if (!PyErr_Occurred())
+    if (!PyErr_Occurred()) {
         callback_blame("result", answer);
+        return -1;
+    }
     return answer == -1 ? awaitable_fail(self, err) : -1;
 }
 
@@ -154,6 +168,7 @@ awaitable_begin(AwaitableObject *self)
 static struct outcome
 awaitable_raise(AwaitableObject *self)
 {
+    assert(PyErr_Occurred() != NULL && self->inner == NULL);
     self->phase = PHASE_FINISHED;
     if (self->queue.len > 0)
         pyawaitable_queue_drop(self, true);
@@ -166,17 +181,21 @@ awaitable_raise(AwaitableObject *self)
         PyException_SetContext(error, exc);          /* steals */
         exception_put(error);
     }
-    return (struct outcome){PYGEN_ERROR, NULL};
+    return outcome_error;
 }
 
 /* Ends the awaitable with its result. */
 static struct outcome
 awaitable_return(AwaitableObject *self)
 {
-    PyObject *result = self->result;
+    struct outcome o = {PYGEN_RETURN, self->result};
+
+    assert(self->queue.len == 0 && self->inner == NULL);
     self->result = NULL;
     self->phase = PHASE_FINISHED;
-    return (struct outcome){PYGEN_RETURN, result == NULL ? Py_NewRef(Py_None) : result};
+    if (o.value == NULL)
+        o.value = Py_NewRef(Py_None);
+    return o;
 }
 
 /* Runs until something is yielded or there is nothing left to do.  `o` is what the
@@ -185,6 +204,7 @@ static struct outcome
 awaitable_run(AwaitableObject *self, struct outcome o)
 {
     while (o.how != PYGEN_NEXT) {
+        assert(self->phase == PHASE_STARTED && self->running);
         if (self->inner != NULL && awaitable_end_await(self, o) < 0)
             return awaitable_raise(self);
         while (self->inner == NULL) {
@@ -197,9 +217,6 @@ awaitable_run(AwaitableObject *self, struct outcome o)
     }
     return o;
 }
-
-/* What has come of it when there is no `inner` yet. */
-static const struct outcome outcome_none = {PYGEN_RETURN, NULL};
 
 PySendResult
 pyawaitable_send(PyObject *op, PyObject *arg, PyObject **out)
@@ -305,14 +322,14 @@ inner_throw(AwaitableObject *self, PyObject *exc)
             exception_put(Py_NewRef(exc));
         return o;
     }
-    PyObject *throw = PyObject_GetAttr(self->inner, self->st->str_throw);
-    if (throw == NULL) {
+    PyObject *method = PyObject_GetAttr(self->inner, self->st->str_throw);
+    if (method == NULL) {
         if (PyErr_ExceptionMatches(PyExc_AttributeError))
             exception_put(Py_NewRef(exc));
         return o;
     }
-    o.value = PyObject_CallOneArg(throw, exc);
-    Py_DECREF(throw);
+    o.value = PyObject_CallOneArg(method, exc);
+    Py_DECREF(method);
     if (o.value != NULL) {
         o.how = PYGEN_NEXT;
     } else if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
@@ -371,10 +388,27 @@ throw_argument(PyObject *const *args, Py_ssize_t nargs)
     } else {
         PyErr_SetObject(type, value);
         exc = exception_take();
+        assert(exc != NULL);
     }
     if (exc != NULL && tb != NULL)
         (void)PyException_SetTraceback(exc, tb);
     return exc;
+}
+
+static struct outcome
+awaitable_enter_throw(AwaitableObject *self, PyObject *exc)
+{
+    struct outcome o = outcome_error;
+    if (!awaitable_enter(self)) {
+        PyErr_SetString(PyExc_ValueError, "the PyAwaitable is already running");
+        return o;
+    }
+    if (self->phase == PHASE_FINISHED)
+        PyErr_SetString(PyExc_RuntimeError, "cannot await a PyAwaitable twice");
+    else
+        o = awaitable_throw(self, exc);
+    awaitable_leave(self);
+    return o;
 }
 
 PyObject *
@@ -388,21 +422,11 @@ pyawaitable_throw_method(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
     PyObject *exc = throw_argument(args, nargs);
     if (exc == NULL)
         return NULL;
-    struct outcome o = {PYGEN_ERROR, NULL};
-    if (Py_EnterRecursiveCall(" while throwing into a PyAwaitable") != 0)
-        goto done;
-    if (!awaitable_enter(self)) {
-        PyErr_SetString(PyExc_ValueError, "the PyAwaitable is already running");
-    } else {
-        if (self->phase == PHASE_FINISHED)
-            PyErr_SetString(PyExc_RuntimeError, "cannot await a PyAwaitable twice");
-        else
-            o = awaitable_throw(self, exc);
-        awaitable_leave(self);
+    struct outcome o = outcome_error;
+    if (Py_EnterRecursiveCall(" while throwing into a PyAwaitable") == 0) {
+        o = awaitable_enter_throw(self, exc);
+        Py_LeaveRecursiveCall();
     }
-    Py_LeaveRecursiveCall();
-
-done:
     Py_DECREF(exc);
     return method_result(o);
 }
@@ -454,12 +478,33 @@ pyawaitable_close_method(PyObject *op, PyObject *unused)
     return closed < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+/* As Python warns of a coroutine that was never awaited; the class of the warning is that
+ * of the PyPI package. */
+static void
+awaitable_warn(AwaitableObject *self)
+{
+    self->is_silent = true;
+    /* The warning has no source: whoever records it would keep what was dropped. */
+    int warned =
+        self->name == NULL
+            ? PyErr_WarnEx(PyExc_ResourceWarning, "PyAwaitable was never awaited", 1)
+            : PyErr_WarnFormat(PyExc_ResourceWarning, 1,
+                               "PyAwaitable %R was never awaited", self->name);
+    if (warned < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
+}
+
 void
 pyawaitable_finalize(PyObject *op)
 {
     AwaitableObject *self = (AwaitableObject *)op;
-    if (self->phase != PHASE_STARTED || !awaitable_enter(self))
+    if (!pyawaitable_has_last_words(self) || !awaitable_enter(self))
         return;
+    if (self->phase == PHASE_CREATED) {
+        awaitable_leave(self);
+        awaitable_warn(self);
+        return;
+    }
     PyObject *exc = exception_take();
     if (awaitable_close(self) < 0)
         PyErr_WriteUnraisable(op);

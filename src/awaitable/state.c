@@ -5,15 +5,13 @@
  * alone.  When the interpreter ends, the capsule lets go of the state. */
 #include "object.h"
 
-#include <stdatomic.h>
-
 /* RULE ZERO: two file-scope variables, because PyAwaitable_New() has no argument that
  * leads to the state, and a look into the interpreter's dict costs more than the object.
  * Each thread remembers the state of the interpreter it ran in last.  The epoch counts
  * the states the process has let go of: a later interpreter at the same address is told
  * from its forerunner by the count. */
-static atomic_uint state_epoch;
-static _Thread_local struct {
+static unsigned state_epoch; /* __atomic */
+static PyAwaitable_thread_local struct {
     PyInterpreterState *interp; /* compared, never followed */
     PyAwaitable_State *st;      /* borrowed; valid while `epoch` is the current one */
     unsigned epoch;
@@ -24,8 +22,15 @@ static const char state_capsule[] = "pyawaitable.state";
 void
 pyawaitable_state_unref(PyAwaitable_State *st)
 {
+    assert(st->refs > 0);
+#ifdef Py_GIL_DISABLED
+    if (__atomic_sub_fetch(&st->refs, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+#else
     if (--st->refs != 0)
         return;
+#endif
+    assert(st->type == NULL && st->free_list == NULL); /* state_close came before */
     Py_XDECREF(st->str_throw);
     Py_XDECREF(st->str_close);
     PyMem_RawFree(st);
@@ -34,23 +39,29 @@ pyawaitable_state_unref(PyAwaitable_State *st)
 static void
 state_close(PyAwaitable_State *st)
 {
-    atomic_fetch_add(&state_epoch, 1);
+    (void)__atomic_fetch_add(&state_epoch, 1, __ATOMIC_SEQ_CST);
     pyawaitable_free_list_clear(st);
     st->free_len = FREE_LIST_MAX;
     Py_CLEAR(st->type);
     pyawaitable_state_unref(st);
 }
 
+static PyAwaitable_State *
+state_of(PyObject *capsule)
+{
+    return (PyAwaitable_State *)PyCapsule_GetPointer(capsule, state_capsule);
+}
+
 static void
 state_capsule_free(PyObject *capsule)
 {
-    state_close(PyCapsule_GetPointer(capsule, state_capsule));
+    state_close(state_of(capsule));
 }
 
 static PyAwaitable_State *
 state_new(void)
 {
-    PyAwaitable_State *st = PyMem_RawCalloc(1, sizeof *st);
+    PyAwaitable_State *st = (PyAwaitable_State *)PyMem_RawCalloc(1, sizeof *st);
     if (st == NULL) {
         PyErr_NoMemory();
         return NULL;
@@ -92,7 +103,7 @@ state_add(PyObject *dict, PyObject *key)
         return NULL;
     }
     PyObject *there = PyDict_SetDefault(dict, key, capsule); /* borrowed */
-    st = there == NULL ? NULL : PyCapsule_GetPointer(there, state_capsule);
+    st = there == NULL ? NULL : state_of(there);
     Py_DECREF(capsule);
     return st;
 }
@@ -109,11 +120,11 @@ state_find(PyInterpreterState *interp)
     if (key == NULL)
         return NULL;
 
-    unsigned epoch = atomic_load(&state_epoch);
+    unsigned epoch = __atomic_load_n(&state_epoch, __ATOMIC_SEQ_CST);
     PyAwaitable_State *st = NULL;
     PyObject *capsule = PyDict_GetItemWithError(dict, key); /* borrowed */
     if (capsule != NULL)
-        st = PyCapsule_GetPointer(capsule, state_capsule);
+        st = state_of(capsule);
     else if (!PyErr_Occurred())
         st = state_add(dict, key);
     Py_DECREF(key);
@@ -131,7 +142,7 @@ PyAwaitable_GetState(void)
 {
     PyInterpreterState *interp = PyInterpreterState_Get();
     if (state_last.interp == interp &&
-        state_last.epoch == atomic_load_explicit(&state_epoch, memory_order_acquire))
+        state_last.epoch == __atomic_load_n(&state_epoch, __ATOMIC_ACQUIRE))
         return state_last.st;
     return state_find(interp);
 }

@@ -118,7 +118,7 @@ PyAwaitable_SetValue(PyObject *aw, Py_ssize_t i, PyObject *value)
         PyErr_SetString(PyExc_ValueError, "the value to set is NULL");
         return -1;
     }
-    PyObject *old = self->values.at[i];
+    PyObject *old = (PyObject *)self->values.at[i];
     self->values.at[i] = Py_NewRef(value);
     Py_DECREF(old);
     return 0;
@@ -130,7 +130,7 @@ PyAwaitable_GetValue(PyObject *aw, Py_ssize_t i)
     AwaitableObject *self = values_holder(aw);
     if (self == NULL || values_check_index(&self->values, i) < 0)
         return NULL;
-    return self->values.at[i];
+    return (PyObject *)self->values.at[i];
 }
 
 int

@@ -98,11 +98,12 @@ with_on_entered(PyObject *with, PyObject *value)
         return PyAwaitable_AddAwait(with, (PyObject *)body, with_on_body_done,
                                     with_on_body_error);
 
-    if (!PyErr_Occurred())
+    bool is_blamed = !PyErr_Occurred();
+    if (is_blamed)
         PyErr_Format(PyExc_SystemError,
                      "the callback of an AsyncWith() returned %d without an exception",
                      answer);
-    if (answer < -1)
+    if (answer < -1 || is_blamed)
         body->owner->on_error = NULL; /* `aw` is awaiting `with`: this is its `err` */
     pyawaitable_queue_drop(body, true);
     PyObject *exc = exception_take();
@@ -141,6 +142,8 @@ PyAwaitable_AsyncWith(PyObject *aw, PyObject *ctx, PyAwaitable_Callback cb,
     body = PyAwaitable_NewWithState(self->st);
     if (with == NULL || body == NULL)
         goto done;
+    ((AwaitableObject *)with)->is_silent = true; /* `aw` speaks for all three */
+    ((AwaitableObject *)body)->is_silent = true;
     ((AwaitableObject *)body)->owner = (AwaitableObject *)Py_NewRef(aw);
     if (PyAwaitable_SaveValues(with, 4, ctx, enter, exit, body) < 0 ||
         PyAwaitable_SaveArbValues(with, 1, (void *)(uintptr_t)cb) < 0 ||

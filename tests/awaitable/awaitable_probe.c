@@ -314,6 +314,113 @@ probe_chain(PyObject *mod, PyObject *args)
     return aw;
 }
 
+/* add_expr_null(aw, exc): AddExpr() of NULL with `exc` set, or with none where it is None.
+ * Returns what AddExpr() has returned, and what was set afterwards. */
+static PyObject *
+probe_add_expr_null(PyObject *mod, PyObject *args)
+{
+    (void)mod;
+    PyObject *aw, *exc, *type, *left, *tb;
+    if (!PyArg_ParseTuple(args, "OO", &aw, &exc))
+        return NULL;
+    if (exc != Py_None)
+        PyErr_SetObject((PyObject *)Py_TYPE(exc), exc);
+    int added = PyAwaitable_AddExpr(aw, NULL, NULL, NULL);
+    PyErr_Fetch(&type, &left, &tb);
+    Py_XDECREF(type);
+    Py_XDECREF(tb);
+    return Py_BuildValue("iN", added, left == NULL ? Py_NewRef(Py_None) : left);
+}
+
+/* abandon(exc): makes an awaitable and drops it with `exc` set, as code whose next step
+ * has failed does. */
+static PyObject *
+probe_abandon(PyObject *mod, PyObject *exc)
+{
+    (void)mod;
+    PyObject *aw = PyAwaitable_New();
+    if (aw == NULL)
+        return NULL;
+    PyErr_SetObject((PyObject *)Py_TYPE(exc), exc);
+    Py_DECREF(aw);
+    return NULL;
+}
+
+/* version(): what a source asks for. */
+static PyObject *
+probe_version(PyObject *mod, PyObject *unused)
+{
+    static PyAwaitable_thread_local int calls;
+    (void)mod;
+    (void)unused;
+#if PyAwaitable_MAJOR_VERSION < 2
+#error "the 1.x API"
+#endif
+    return Py_BuildValue("iiiiiO", PyAwaitable_MAJOR_VERSION, PyAwaitable_MINOR_VERSION,
+                         PyAwaitable_MICRO_VERSION, PyAwaitable_MAGIC_NUMBER, ++calls,
+                         (PyObject *)&PyAwaitable_Type);
+}
+
+/* Broken: fails without an exception, in its step or, when called with True, already in
+ * its __await__. */
+typedef struct {
+    PyObject_HEAD
+    int at_once;
+} BrokenObject;
+
+static PyObject *
+broken_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)kwargs;
+    BrokenObject *self = (BrokenObject *)type->tp_alloc(type, 0);
+    if (self != NULL && !PyArg_ParseTuple(args, "|p", &self->at_once))
+        Py_CLEAR(self);
+    return (PyObject *)self;
+}
+
+static PyObject *
+broken_await(PyObject *op)
+{
+    return ((BrokenObject *)op)->at_once ? NULL : Py_NewRef(op);
+}
+
+static PySendResult
+broken_send(PyObject *op, PyObject *arg, PyObject **out)
+{
+    (void)op;
+    (void)arg;
+    *out = NULL;
+    return PYGEN_ERROR;
+}
+
+static PyObject *
+broken_next(PyObject *op)
+{
+    (void)op;
+    return NULL;
+}
+
+static void
+broken_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyType_Slot broken_slots[] = {
+    {Py_tp_new, broken_new},       {Py_tp_dealloc, broken_dealloc},
+    {Py_tp_iternext, broken_next}, {Py_am_await, broken_await},
+    {Py_am_send, broken_send},     {0, NULL},
+};
+
+static PyType_Spec broken_spec = {
+    .name = "awaitable_probe.Broken",
+    .basicsize = sizeof(BrokenObject),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = broken_slots,
+};
+
 static PyMethodDef probe_methods[] = {
     {"init", probe_init, METH_NOARGS, NULL},
     {"type", probe_type, METH_NOARGS, NULL},
@@ -336,14 +443,19 @@ static PyMethodDef probe_methods[] = {
     {"save_arb", probe_save_arb, METH_VARARGS, NULL},
     {"get_arb", probe_get_arb, METH_VARARGS, NULL},
     {"chain", probe_chain, METH_VARARGS, NULL},
+    {"add_expr_null", probe_add_expr_null, METH_VARARGS, NULL},
+    {"abandon", probe_abandon, METH_O, NULL},
+    {"version", probe_version, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static int
 probe_exec(PyObject *mod)
 {
-    (void)mod;
-    return PyAwaitable_Init();
+    PyObject *broken = PyType_FromSpec(&broken_spec);
+    int added = broken == NULL ? -1 : PyModule_AddObjectRef(mod, "Broken", broken);
+    Py_XDECREF(broken);
+    return added < 0 ? -1 : PyAwaitable_Init();
 }
 
 static PyModuleDef_Slot probe_slots[] = {

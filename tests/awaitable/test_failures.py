@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""What fails without an exception, what is forgotten, and what a source asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import threading
+import warnings
+
+import awaitable_probe as probe
+import pytest
+from steps import failure, pause, run, value
+
+
+class Manager:
+    """An asynchronous context manager that notes what its body has come to."""
+
+    def __init__(self, seen):
+        """Note in ``seen``."""
+        self.seen = seen
+
+    async def __aenter__(self):
+        """Begin."""
+
+    async def __aexit__(self, kind, exc, traceback):
+        """End."""
+        self.seen.append(kind)
+
+
+def recorder():
+    """Return an awaitable whose error callback notes what it gets, and the notes."""
+    heard = []
+    aw = probe.make(lambda aw, result: (-1, None), lambda aw, exc: heard.append(exc))
+    return aw, heard
+
+
+def test_a_result_callback_that_fails_without_an_exception_passes_the_error_callback():
+    aw, heard = recorder()
+    probe.add(aw, value(), True, True)
+    with pytest.raises(SystemError, match=r"the result callback .* returned -1"):
+        run(aw)
+    assert heard == []
+
+
+def test_one_of_async_with_does_so_too_and_the_manager_is_left():
+    aw, heard = recorder()
+    seen = []
+    probe.async_with(aw, Manager(seen), True, True)
+    with pytest.raises(SystemError, match=r"AsyncWith\(\) returned -1"):
+        run(aw)
+    assert (seen, heard) == ([SystemError], [])
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["step", "await"])
+def test_an_await_that_fails_without_an_exception_is_a_system_error(at_once):
+    aw = probe.new()
+    probe.add(aw, probe.Broken(at_once))
+    with pytest.raises(SystemError, match="failed without an exception"):
+        run(aw)
+
+    aw, heard = recorder()
+    probe.add(aw, probe.Broken(at_once), False, True)
+    assert run(aw) is None
+    (exc,) = heard
+    assert isinstance(exc, SystemError)
+
+
+def test_it_is_one_for_a_task_too():
+    async def main():
+        aw = probe.new()
+        probe.add(aw, probe.Broken())
+        await asyncio.ensure_future(aw)
+
+    with pytest.raises(SystemError, match="failed without an exception"):
+        asyncio.run(main())
+
+
+def test_add_expr_of_null_leaves_the_exception_as_it_is():
+    aw, exc = probe.new(), OSError()
+    assert probe.add_expr_null(aw, None) == (-1, None)
+    added, left = probe.add_expr_null(aw, exc)
+    assert added == -1 and left is exc
+    assert run(aw) is None
+
+
+def unheard(make):
+    """Return the ResourceWarnings of dropping what ``make`` returns."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        made = make()
+        del made
+        gc.collect()
+    return [str(w.message) for w in found if w.category is ResourceWarning]
+
+
+def test_one_that_is_never_awaited_warns():
+    assert unheard(probe.new) == ["PyAwaitable was never awaited"]
+
+
+def test_the_warning_has_the_name():
+    def named():
+        aw = probe.new()
+        probe.set_name(aw, "fetch")
+        return aw
+
+    assert unheard(named) == ["PyAwaitable 'fetch' was never awaited"]
+
+
+def test_one_in_a_cycle_warns_once():
+    def cycle():
+        aw = probe.new()
+        probe.save(aw, aw)
+
+    assert unheard(cycle) == ["PyAwaitable was never awaited"]
+
+
+def test_async_with_warns_once():
+    def prepared():
+        aw = probe.new()
+        probe.async_with(aw, Manager([]))
+        return aw
+
+    assert unheard(prepared) == ["PyAwaitable was never awaited"]
+
+
+def awaited():
+    """Return one that has finished."""
+    aw = probe.keep(value(1))
+    assert run(aw) == 1
+    return aw
+
+
+def failed():
+    """Return one that has raised."""
+    aw = probe.keep(failure(OSError()))
+    with pytest.raises(OSError):
+        run(aw)
+    return aw
+
+
+def suspended():
+    """Return one that has begun."""
+    aw = probe.keep(pause())
+    aw.send(None)
+    return aw
+
+
+def closed():
+    """Return one that was closed before its first step."""
+    aw = probe.keep(value())
+    aw.close()
+    return aw
+
+
+def cancelled():
+    """Return one whose awaits were dropped."""
+    aw = probe.keep(value())
+    probe.cancel(aw)
+    return aw
+
+
+def abandoned():
+    """Drop one while an exception is set."""
+    with pytest.raises(OSError):
+        probe.abandon(OSError())
+
+
+@pytest.mark.parametrize(
+    "make", [awaited, failed, suspended, closed, cancelled, abandoned]
+)
+def test_one_that_is_not_forgotten_does_not_warn(make):
+    assert unheard(make) == []
+
+
+def test_a_warning_that_is_an_error_is_unraisable(monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: seen.append(args.exc_type))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        aw = probe.new()
+        del aw
+    assert seen == [ResourceWarning]
+
+
+def test_a_source_finds_the_version_the_type_and_thread_locals():
+    major, minor, micro, magic, calls, kind = probe.version()
+    assert (major, minor, micro) >= (2, 1, 0)
+    assert str(magic).startswith(f"{major}{minor}{micro}")
+    assert kind is probe.type()
+    assert probe.version()[4] == calls + 1
+    thread = threading.Thread(target=lambda: seen.append(probe.version()[4]))
+    seen = []
+    thread.start()
+    thread.join()
+    assert seen == [1]
