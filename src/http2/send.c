@@ -111,7 +111,8 @@ measure(nghttp2_session *ng, int32_t id, uint8_t *unused, size_t room, uint32_t 
     return narrow_ssize(n);
 }
 
-/* Gives the head to nghttp2; `has_data`: a body follows, even if an empty one. */
+/* Gives the head to nghttp2; `has_data`: a body follows, even if an empty one.  Returns 0,
+ * or ERR_NOMEM with the exchange as it was, but for the fields that were added to the head. */
 static int
 commit(struct h2_exchange *x, uint64_t length, bool has_data)
 {
@@ -120,12 +121,12 @@ commit(struct h2_exchange *x, uint64_t length, bool has_data)
 
     assert(!x->is_committed);
     h2_response_finish(&x->response, h->wire->service, length);
+    if (nghttp2_submit_response(h->ng, x->id, x->response.fields, x->response.nfields,
+                                has_data ? &body : NULL) != 0)
+        return ERR_NOMEM;
     list_remove(&x->held);
     x->is_committed = true;
-    return nghttp2_submit_response(h->ng, x->id, x->response.fields,
-                                   x->response.nfields, has_data ? &body : NULL) == 0
-               ? 0
-               : ERR_NOMEM;
+    return 0;
 }
 
 /* Has nghttp2 ask again where it waits to. */
@@ -198,8 +199,10 @@ h2_open_tunnel(struct stream *s, const struct http_response *res)
                                forwarded_id(x->stream.forwarded));
     if (err == 0)
         err = commit(x, HTTP_LENGTH_NONE, true);
-    if (err != 0)
+    if (err != 0) {
+        h2_response_clear(&x->response); /* another response may follow */
         return err;
+    }
     s->status = 200;
     serve_tunnel(wire->service);
     wire->ops->touch(wire);

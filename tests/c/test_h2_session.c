@@ -238,6 +238,42 @@ test_a_tunnel(void)
     end();
 }
 
+/* Opens a tunnel with a head that needs memory of its own, the n-th allocation failing. */
+static int
+open_tunnel(unsigned long n)
+{
+    static char large[3000];
+    struct http_field field = {.name = slice_of("x-a"), .value = {large, sizeof large}};
+    struct http_response res = {.status = 101, .fields = &field, .nfields = 1};
+
+    memset(large, 'v', sizeof large);
+    begin();
+    H2_PUT_HEADERS(&script, 1, H2_CONNECT, false);
+    feed();
+    mem_fail_at(n);
+    int err = stream_open_tunnel(app.stream, &res);
+    mem_fail_at(0);
+    return err;
+}
+
+static void
+test_a_tunnel_that_finds_no_memory_leaves_the_stream_as_it_was(void)
+{
+    for (unsigned long n = 1; open_tunnel(n) != 0; n++) {
+        struct h2_exchange *x = container_of(app.stream, struct h2_exchange, stream);
+        ok(x->response.fields == NULL, "allocation %lu fails: no head is left", n);
+        ok(!x->is_committed && !app.stream->is_tunnel, "nothing was sent");
+        is(answer(app.stream, 5), 0, "another response");
+        fake_serve(&fake);
+        is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 1, "goes out");
+        is(h2_look(&fake, NGHTTP2_DATA, 1).bytes, 5, "whole");
+        is(fake.aborted, 0, "on a connection that lives");
+        end();
+    }
+    ok(app.stream->is_tunnel, "with enough memory it opens");
+    end();
+}
+
 static void
 test_trailers_and_interim_heads(void)
 {
@@ -477,6 +513,7 @@ main(void)
     test_a_refused_head_is_no_request();
     test_a_drain_ends_behind_the_last_stream();
     test_a_tunnel();
+    test_a_tunnel_that_finds_no_memory_leaves_the_stream_as_it_was();
     test_trailers_and_interim_heads();
     test_a_failure_is_an_answer_or_a_reset();
     return tap_done();
