@@ -122,6 +122,17 @@ async def ws(scope, receive, send):
             await send({"type": "websocket.send", "text": message["text"]})
 
 
+async def greedy(scope, receive, send):
+    """Count bodies, echo short messages, and take long ones."""
+    if scope["type"] != "websocket":
+        return await count(scope, receive, send)
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        if len(message.get("bytes") or b"") < 1 << 16:
+            await send({"type": "websocket.send", "bytes": message["bytes"]})
+
+
 ROOM = {}
 
 

@@ -268,6 +268,16 @@ on_deadline(struct stream *s)
 }
 
 static void
+on_budget(struct stream *s)
+{
+    struct clock *clock = ((struct host *)s->handler_arg)->clock;
+    uint8_t before = clock_lend(clock);
+
+    websocket_on_budget(s);
+    clock_take_back(clock, before);
+}
+
+static void
 on_shutdown(struct stream *s)
 {
     struct clock *clock = ((struct host *)s->handler_arg)->clock;
@@ -296,6 +306,7 @@ const struct stream_handler app_handler = {
     .on_writable = on_writable,
     .on_shut = websocket_on_shut,
     .on_deadline = on_deadline,
+    .on_budget = on_budget,
     .on_shutdown = on_shutdown,
     .on_close = on_close,
     .on_peer_gone = scope_drop_peer,

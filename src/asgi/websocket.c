@@ -59,20 +59,22 @@ tunnel_complain(struct ws *ws, int why)
         stream_complain(self->stream, why);
 }
 
+static bool
+tunnel_spend(struct ws *ws, uint64_t points)
+{
+    WebSocketObject *self = websocket_of(ws);
+
+    return self->stream == NULL || stream_spend(self->stream, points);
+}
+
 static const struct ws_ops tunnel_ops = {
     .send = tunnel_send,
     .set_deadline = tunnel_set_deadline,
     .complain = tunnel_complain,
+    .spend = tunnel_spend,
 };
 
 /* What ws/ says */
-
-static bool
-is_full(const WebSocketObject *self)
-{
-    const struct host_ws *config = &self->host->ws;
-    return self->inbox.n >= config->queue || self->inbox.bytes >= config->queue_bytes;
-}
 
 /* Steals `item`; NULL: there was no memory. */
 static void
@@ -83,7 +85,7 @@ put_message(WebSocketObject *self, PyObject *item)
         ws_fail(&self->ws, ERR_NOMEM);
         return;
     }
-    if (is_full(self))
+    if (websocket_is_full(self))
         ws_pause(&self->ws);
 }
 
@@ -197,104 +199,6 @@ websocket_close_host(struct host *host)
     host->clock = NULL;
 }
 
-/* Reading */
-
-/* Feeds `in`, and keeps what is left of it. */
-static void
-feed(WebSocketObject *self, struct slice in)
-{
-    struct ws_spares *spares = &self->host->ws.shared.spares;
-    struct ws_bytes *rest = &self->rest;
-    bool was_pumping = self->is_pumping;
-
-    self->is_pumping = true; /* what the application does in here must not feed again */
-    ws_feed(&self->ws, &in);
-    self->is_pumping = was_pumping;
-    if (in.len == 0)
-        return;
-    size_t need = rest->len + in.len;
-    if (ws_bytes_reserve(rest, spares, need, need, need) != 0) {
-        ws_fail(&self->ws, ERR_NOMEM);
-        return;
-    }
-    memcpy(rest->ptr + rest->len, in.ptr, in.len);
-    rest->len = need;
-}
-
-static void
-feed_rest(WebSocketObject *self)
-{
-    struct ws_bytes bytes = self->rest;
-
-    self->rest = (struct ws_bytes){0};
-    feed(self, ws_bytes_slice(&bytes));
-    ws_bytes_give(&bytes, &self->host->ws.shared.spares);
-}
-
-/* Goes on reading, as far as that is wanted. */
-static void
-pump(WebSocketObject *self)
-{
-    if (self->is_pumping)
-        return;
-    self->is_pumping = true;
-    while (self->stream != NULL && ws_wants_input(&self->ws)) {
-        if (self->rest.len > 0)
-            feed_rest(self);
-        else if (self->stream->pulling || stream_pull_body(self->stream) != 0)
-            break;
-    }
-    self->is_pumping = false;
-}
-
-/* Ends what every call into ws/ begins. */
-static void
-settle(WebSocketObject *self)
-{
-    if (self->is_sending)
-        return;
-    if (self->writable_due) {
-        self->writable_due = false;
-        ws_on_writable(&self->ws);
-    }
-    pump(self);
-    if (self->lost_due) {
-        self->lost_due = false;
-        ws_lost(&self->ws, self->lost_why);
-        ws_fini(&self->ws);
-        ws_bytes_give(&self->rest, &self->host->ws.shared.spares);
-    }
-}
-
-PyObject *
-websocket_take(WebSocketObject *self)
-{
-    PyObject *item = inbox_take(&self->inbox);
-
-    if (UNLIKELY(self->phase == WEBSOCKET_OPEN && self->ws.is_paused) &&
-        self->inbox.n <= self->host->ws.queue / 2 && !is_full(self)) {
-        ws_resume(&self->ws);
-        settle(self);
-    }
-    return item;
-}
-
-static void
-websocket_on_body(struct stream *s, struct slice bytes, bool last)
-{
-    WebSocketObject *self = s->app;
-
-    Py_INCREF(self);
-    if (bytes.len > 0)
-        feed(self, bytes);
-    if (last)
-        ws_on_eof(&self->ws);
-    settle(self);
-    if (self->inbox.n > 0)
-        waiters_run(&self->readers);
-    Py_DECREF(self);
-}
-
 /* The stream */
 
 static void
@@ -307,7 +211,7 @@ websocket_on_writable(struct stream *s)
         return;
     }
     self->writable_due = true;
-    settle(self);
+    websocket_settle(self);
 }
 
 void
@@ -318,7 +222,7 @@ websocket_on_deadline(struct stream *s)
     if (self == NULL)
         return;
     ws_on_deadline(&self->ws);
-    settle(self);
+    websocket_settle(self);
 }
 
 void
@@ -348,7 +252,7 @@ websocket_on_close(struct stream *s, int why)
     if (s->is_tunnel) {
         self->lost_due = true;
         self->lost_why = why;
-        settle(self);
+        websocket_settle(self);
     } else {
         self->phase = WEBSOCKET_CLOSED;
         if (self->code == 0)
@@ -402,7 +306,7 @@ websocket_accept(WebSocketObject *self, struct http_response *response,
     self->phase = WEBSOCKET_OPEN;
     ws_init(&self->ws, &self->host->ws.shared, &tunnel_ops, &opening->params);
     drop_opening(self);
-    settle(self);
+    websocket_settle(self);
     return 0;
 }
 
@@ -415,7 +319,7 @@ websocket_close(WebSocketObject *self, unsigned code, struct slice reason)
     int err = ws_close(&self->ws, code, reason);
     if (err == 0)
         inbox_clear(&self->inbox);
-    settle(self);
+    websocket_settle(self);
     Py_DECREF(self);
     return err;
 }
@@ -454,7 +358,7 @@ websocket_send(WebSocketObject *self, PyObject *message)
             ? ws_send_packet(&self->ws, packet)
             : ws_send(&self->ws, PyBytes_Check(message) ? WS_BINARY : WS_TEXT, &chunk);
     if (UNLIKELY(err != 0 || self->lost_due || self->writable_due))
-        settle(self);
+        websocket_settle(self);
     if (err == ERR_AGAIN)
         self->is_blocked = self->phase == WEBSOCKET_OPEN && self->ws.waits_for_writable;
     return err;

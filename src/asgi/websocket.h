@@ -51,8 +51,9 @@ typedef struct {
     int lost_why;      /* enum err */
     unsigned code;     /* of websocket.disconnect */
     PyObject *reason;  /* str of the same, or NULL: none */
-    struct inbox inbox;                /* messages for receive() */
-    struct ws_bytes rest;              /* owns; received, and not wanted yet */
+    struct inbox inbox;   /* messages for receive() */
+    struct ws_bytes rest; /* owns; received, and not wanted yet */
+    size_t rest_at;       /* how many bytes at the front of it have been fed */
     struct websocket_opening *opening; /* owns; NULL once it is answered */
     struct ws ws;                      /* from WEBSOCKET_OPEN on */
 } WebSocketObject;
@@ -99,9 +100,25 @@ MUST_USE int websocket_send(WebSocketObject *self, PyObject *message);
  * there is room again.  New reference. */
 PyObject *websocket_take(WebSocketObject *self);
 
+/* Whether no more messages are to wait for receive(). */
+static inline bool
+websocket_is_full(const WebSocketObject *self)
+{
+    const struct host_ws *config = &self->host->ws;
+    return self->inbox.n >= config->queue || self->inbox.bytes >= config->queue_bytes;
+}
+
+/* Ends what every call into ws/ begins: passes on what has happened inside of it, and goes
+ * on reading. */
+void websocket_settle(WebSocketObject *self);
+
+/* The stream has brought bytes (stream_handler.on_body). */
+void websocket_on_body(struct stream *s, struct slice bytes, bool last);
+
 /* stream_handler callbacks of tunnels; see http/stream.h. */
 void websocket_on_shut(struct stream *s);
 void websocket_on_deadline(struct stream *s);
+void websocket_on_budget(struct stream *s);
 void websocket_on_shutdown(struct stream *s);
 
 #endif

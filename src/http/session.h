@@ -5,6 +5,7 @@
 #ifndef HTTP_SESSION_H
 #define HTTP_SESSION_H
 
+#include "base/budget.h"    /* struct budget */
 #include "base/buf.h"       /* struct buf */
 #include "base/clock.h"     /* struct clock */
 #include "base/compiler.h"  /* MUST_USE */
@@ -78,6 +79,10 @@ struct wire_ops {
     void (*finish)(struct wire *wire, int why);
     /* Closes now, what is queued is dropped; the peer sees a reset. */
     void (*abort)(struct wire *wire, int why);
+    /* The budget is spent, and there is more to do: what is left of *in is kept, and feed
+     * is called again with a new budget, after the other connections that are ready.
+     * Nothing is read meanwhile.  Calling again does nothing. */
+    void (*yield)(struct wire *wire);
     /* Tells the log, once per reason and address, of what the peer has done; the
      * connection goes on. */
     void (*complain)(struct wire *wire, int why);
@@ -95,6 +100,8 @@ struct wire {
     struct buf in;           /* received, not consumed by the last feed */
     struct outq out;
     struct peer peer;
+    struct budget budget; /* a session spends it on all that it does in feed, and begins
+                             nothing more once wire_is_spent */
     uint64_t read_due_ms; /* when session_ops.on_deadline is called; TIMER_NEVER: not at
                              all.  The session sets it at will, and touches the wire if
                              it sets it outside of feed and on_deadline. */
@@ -118,6 +125,13 @@ wire_fields(const struct wire *wire)
     return wire->peer.tls != NULL
                ? service->fields_sent
                : slice_first(service->fields_sent, service->fields_plain);
+}
+
+/* Whether the session has to leave what there is to a later feed, by ops->yield. */
+static inline bool
+wire_is_spent(const struct wire *wire)
+{
+    return budget_is_spent(&wire->budget, clock_last_ns(&wire->service->clock));
 }
 
 struct session_ops {

@@ -103,6 +103,18 @@ stream_complain(struct stream *s, int why)
         s->ops->complain(s, why);
 }
 
+bool
+stream_spend(struct stream *s, uint64_t points)
+{
+    assert(s->is_tunnel);
+    if (s->state == STREAM_CLOSED)
+        return true;
+    if (s->ops->spend(s, points))
+        return true;
+    s->waits_for_budget = true;
+    return false;
+}
+
 /* The peer gets what there is, so that it can tell a truncated answer from none. */
 static int
 send_short(struct stream *s, const struct chunk *body)

@@ -59,6 +59,7 @@ struct stream_ops {
     int (*pull_body)(struct stream *s);
     void (*set_deadline)(struct stream *s, uint64_t due_ms);
     void (*complain)(struct stream *s, int why);
+    bool (*spend)(struct stream *s, uint64_t points);
     void (*fail)(struct stream *s, int why);
 };
 
@@ -82,6 +83,10 @@ struct stream_handler {
 
     /* The deadline of a tunnel has come.  May be NULL where no tunnel is opened. */
     void (*on_deadline)(struct stream *s);
+
+    /* stream_spend has returned false before: there is a new budget.  May be NULL where
+     * no tunnel is opened. */
+    void (*on_budget)(struct stream *s);
 
     /* The server stops, and waits for the tunnel to be ended.  May be NULL likewise. */
     void (*on_shutdown)(struct stream *s);
@@ -127,6 +132,7 @@ struct stream {
     bool can_tunnel;        /* stream_open_tunnel is possible: the request asks to leave
                                HTTP, and has no body */
     bool is_tunnel;         /* stream_open_tunnel was called */
+    bool waits_for_budget;  /* stream_spend has returned false, on_budget is owed */
     bool expect_continue;   /* 100 Continue is owed before the body is read */
     uint8_t version;        /* enum http_version */
 
@@ -170,6 +176,11 @@ void stream_set_deadline(struct stream *s, uint64_t due_ms);
 /* Logs, once per reason and address, and counts why (an enum err) the handler refuses the
  * peer; nothing else changes.  Does nothing once the stream is closed. */
 void stream_complain(struct stream *s, int why);
+
+/* Counts work that a tunnel's handler has done with received bytes against the budget of its
+ * connection (base/budget.h).  Returns whether it may go on; if not, it keeps what is left
+ * and waits for on_budget. */
+MUST_USE bool stream_spend(struct stream *s, uint64_t points);
 
 /* Sends body bytes (none is fine) behind the head; `last` completes the response, or lets
  * trailers follow where the head said so.  For

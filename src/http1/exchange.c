@@ -126,6 +126,18 @@ set_deadline(struct stream *s, uint64_t due_ms)
     wire->ops->touch(wire);
 }
 
+static bool
+spend(struct stream *s, uint64_t points)
+{
+    struct wire *wire = session_of(s)->wire;
+
+    budget_spend(&wire->budget, points);
+    if (!wire_is_spent(wire))
+        return true;
+    wire->ops->yield(wire);
+    return false;
+}
+
 static int
 send_body(struct stream *s, const struct chunk *body, bool last)
 {
@@ -250,7 +262,17 @@ feed_tunnel(struct h1_session *h, struct slice *in)
 {
     struct stream *s = &h->exchange->stream;
 
+    if (UNLIKELY(s->waits_for_budget) && !wire_is_spent(h->wire)) {
+        s->waits_for_budget = false;
+        s->handler->on_budget(s);
+        if (s->state == STREAM_CLOSED)
+            return;
+    }
     while (s->pulling && !s->body_ended && (in->len > 0 || h->wire->at_eof)) {
+        if (UNLIKELY(wire_is_spent(h->wire))) {
+            h->wire->ops->yield(h->wire);
+            return;
+        }
         struct slice data = *in;
         *in = slice_skip(*in, in->len);
         s->pulling = false;
@@ -451,6 +473,7 @@ static const struct stream_ops exchange_ops = {
     .pull_body = pull_body,
     .set_deadline = set_deadline,
     .complain = complain,
+    .spend = spend,
     .fail = fail,
 };
 

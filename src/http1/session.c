@@ -194,6 +194,11 @@ step(struct h1_session *h, struct slice *in)
     }
     if (in->len == 0 || h->wire->out.bytes > HTTP_OUT_HIGH_BYTES)
         return false;
+    if (UNLIKELY(wire_is_spent(h->wire))) {
+        h->wire->ops->yield(h->wire);
+        return false;
+    }
+    budget_spend(&h->wire->budget, BUDGET_MESSAGE);
     int err = begin_exchange(h, in, &is_head);
     if (err == ERR_AGAIN) {
         wait_for_head(h);

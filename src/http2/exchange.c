@@ -225,6 +225,20 @@ complain(struct stream *s, int why)
     wire->ops->complain(wire, why);
 }
 
+static bool
+spend(struct stream *s, uint64_t points)
+{
+    struct h2_session *h = session_of(exchange_of(s));
+
+    budget_spend(&h->wire->budget, points);
+    if (!wire_is_spent(h->wire))
+        return true;
+    if (!s->waits_for_budget)
+        h->nyielded++;
+    h->wire->ops->yield(h->wire);
+    return false;
+}
+
 static const struct stream_ops exchange_ops = {
     .send_head = h2_send_head,
     .open_tunnel = h2_open_tunnel,
@@ -234,6 +248,7 @@ static const struct stream_ops exchange_ops = {
     .pull_body = pull_body,
     .set_deadline = set_deadline,
     .complain = complain,
+    .spend = spend,
     .fail = h2_fail,
 };
 
@@ -478,6 +493,8 @@ h2_exchange_end(struct h2_exchange *x, int why)
     struct service *service = h->wire->service;
 
     x->is_gone = true;
+    if (x->stream.waits_for_budget)
+        h->nyielded--;
     h2_exchange_conclude(x, why);
     assert(x->stream.state == STREAM_CLOSED);
     list_remove(&x->link);

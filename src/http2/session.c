@@ -244,6 +244,54 @@ why_of(const struct h2_session *h, ssize_t ng_error)
                                                       : ERR_NOMEM;
 }
 
+/* Has nghttp2 read up to the next frame that costs something.  Returns whether there may be
+ * another one to take; *wrong is what the peer has done wrong. */
+static bool
+take_frames(struct h2_session *h, struct slice *in, int *wrong)
+{
+    struct wire *wire = h->wire;
+
+    (void)clock_ms(
+        &wire->service->clock); /* applications have run, and time has passed */
+    if (wire_is_spent(wire))
+        return false;
+    size_t good = h2_walk_over(&h->walk, &h->guard, *in, &wire->budget, wrong);
+    if (good == 0 && *wrong == 0)
+        return false;
+    h->is_busy = true;
+    ssize_t n = nghttp2_session_mem_recv(h->ng, (const uint8_t *)in->ptr, good);
+    h->is_busy = false;
+    size_t taken = n < 0 || *wrong != 0 ? in->len : (size_t)n;
+    *in = slice_skip(*in, taken);
+    if (wire->is_dead)
+        return false;
+    if (n < 0)
+        *wrong = why_of(h, n);
+    else if (*wrong == 0)
+        *wrong = h2_guard_bytes(&h->guard, taken);
+    return *wrong == 0;
+}
+
+/* Tunnels that have waited for a budget go on. */
+static void
+give_budgets(struct h2_session *h)
+{
+    struct list_node *node;
+
+    h->is_busy = true;
+    for (node = h->exchanges.next; node != &h->exchanges; node = node->next) {
+        struct stream *s = &container_of(node, struct h2_exchange, link)->stream;
+        if (!s->waits_for_budget || wire_is_spent(h->wire))
+            continue;
+        s->waits_for_budget = false;
+        h->nyielded--;
+        if (s->state < STREAM_ENDED)
+            s->handler->on_budget(s);
+    }
+    h->is_busy = false;
+    settle(h);
+}
+
 static void
 feed(struct wire *wire, void *session, struct slice *in)
 {
@@ -253,25 +301,24 @@ feed(struct wire *wire, void *session, struct slice *in)
         *in = slice_skip(*in, in->len);
         return;
     }
-    if (h->is_busy || in->len == 0 || wire->out.bytes > HTTP_OUT_HIGH_BYTES)
+    if (h->is_busy)
         return;
-    int wrong;
-    size_t good = h2_walk_over(&h->walk, &h->guard, *in, &wrong);
-    if (good == 0 && wrong == 0)
+    if (UNLIKELY(h->nyielded > 0))
+        give_budgets(h);
+    if (in->len == 0 || h->is_over || wire->out.bytes > HTTP_OUT_HIGH_BYTES)
         return;
-    h->is_busy = true;
-    ssize_t n = nghttp2_session_mem_recv(h->ng, (const uint8_t *)in->ptr, good);
-    h->is_busy = false;
-    size_t taken = n < 0 || wrong != 0 ? in->len : (size_t)n;
-    *in = slice_skip(*in, taken);
+    int wrong = 0;
+    bool some = false;
+    while (take_frames(h, in, &wrong))
+        some = true;
     if (wire->is_dead)
         return;
-    if (n < 0)
-        wrong = why_of(h, n);
-    else if (wrong == 0)
-        wrong = h2_guard_bytes(&h->guard, taken);
     if (wrong != 0)
         end_badly(h, wrong);
+    if (in->len > 0 && wire_is_spent(wire))
+        wire->ops->yield(wire);
+    if (!some && wrong == 0)
+        return;
     settle(h);
     wire->ops->touch(wire);
 }

@@ -25,6 +25,7 @@ struct h2_session {
     struct h2_request request; /* the header block that is coming in */
     struct h2_guard guard;
     struct h2_walk walk;
+    uint32_t nyielded;      /* exchanges of which stream.waits_for_budget is set */
     uint64_t head_due_ms;   /* when the header block has to be complete; TIMER_NEVER */
     uint64_t idle_due_ms;   /* when a connection without streams ends */
     uint64_t goaway_due_ms; /* when the last GOAWAY of an orderly end goes out; 0: it

@@ -50,6 +50,7 @@ take_head(struct h2_walk *walk, struct h2_guard *guard, struct slice bytes)
         (hd.stream_id == 0 || read_stream(p + HEAD_BYTES) == (uint32_t)hd.stream_id))
         err = ERR_H2;
     walk->left = (uint32_t)hd.length;
+    walk->is_costly = hd.type == NGHTTP2_DATA || hd.type == NGHTTP2_HEADERS;
     return err != 0 ? err : (int)HEAD_BYTES;
 }
 
@@ -60,9 +61,11 @@ h2_walk_init(struct h2_walk *walk)
 }
 
 size_t
-h2_walk_over(struct h2_walk *walk, struct h2_guard *guard, struct slice bytes, int *err)
+h2_walk_over(struct h2_walk *walk, struct h2_guard *guard, struct slice bytes,
+             struct budget *budget, int *err)
 {
     size_t at = 0;
+    bool is_last = false;
 
     *err = 0;
     while (at < bytes.len) {
@@ -70,7 +73,7 @@ h2_walk_over(struct h2_walk *walk, struct h2_guard *guard, struct slice bytes, i
         size_t n = left < walk->left ? left : walk->left;
         walk->left -= (uint32_t)n;
         at += n;
-        if (walk->left > 0 || at == bytes.len)
+        if (walk->left > 0 || at == bytes.len || is_last || budget->points <= 0)
             break;
         int taken = take_head(walk, guard, slice_skip(bytes, at));
         if (taken <= 0) {
@@ -78,6 +81,9 @@ h2_walk_over(struct h2_walk *walk, struct h2_guard *guard, struct slice bytes, i
             break;
         }
         at += (size_t)taken;
+        is_last = walk->is_costly;
+        budget_spend(budget, (is_last ? BUDGET_MESSAGE : BUDGET_FRAME) +
+                                 budget_of_bytes(walk->left));
     }
     return at;
 }

@@ -6,6 +6,7 @@
  * entry ends in update(), which sets the timer and what the poller watches. */
 #include "server/conn.h"
 
+#include <assert.h> /* assert */
 #include <unistd.h> /* close */
 
 #include "base/err.h"
@@ -40,6 +41,22 @@ update_timer(struct conn *conn)
         return;
     timer_set(&conn->turn->wheel, &conn->timer, due);
     turn_note_due(conn->turn, due);
+}
+
+/* A connection that had more to do than its last budget allowed gets no new one for what it
+ * brings now, as long as others wait: it goes behind them first. */
+static void
+begin_budget(struct conn *conn)
+{
+    struct turn *turn = conn->turn;
+
+    if (conn_is_queued(conn))
+        return;
+    if (conn->is_busy && turn_is_shared(turn))
+        budget_end(&conn->wire.budget);
+    else
+        budget_begin(&conn->wire.budget, clock_last_ns(&turn->service.clock));
+    conn->is_busy = false;
 }
 
 static bool
@@ -158,6 +175,7 @@ conn_serve(struct conn *conn)
         return;
     if (UNLIKELY(conn->io->has_more) && is_reading(conn) && !conn->is_ahead)
         conn_on_event(conn, POLLER_READ);
+    begin_budget(conn);
     conn->protocol->ops->before_flush(&conn->wire, conn->session);
     if (conn->state != CONN_DEAD)
         flush(conn);
@@ -167,6 +185,17 @@ conn_serve(struct conn *conn)
         feed_kept(conn);
     if (conn->state == CONN_FINISHING && conn->wire.out.bytes == 0)
         ending_begin(conn);
+    update(conn);
+}
+
+void
+conn_go_on(struct conn *conn)
+{
+    assert(!conn_is_queued(conn) && conn->state != CONN_DEAD);
+    budget_begin(&conn->wire.budget, clock_last_ns(&conn->turn->service.clock));
+    conn->is_busy = false;
+    if (conn->state == CONN_OPEN)
+        feed_kept(conn);
     update(conn);
 }
 
@@ -216,8 +245,11 @@ read_scratch(struct conn *conn)
 {
     struct turn *turn = conn->turn;
     char *at = turn->scratch + turn->scratch_used;
-    ssize_t n =
-        conn->io->ops->read(conn->io, at, TURN_SCRATCH_BYTES - turn->scratch_used);
+    size_t room = TURN_SCRATCH_BYTES - turn->scratch_used;
+
+    if (UNLIKELY(room < IO_READ_MIN))
+        return ERR_AGAIN; /* until what is ahead has been fed */
+    ssize_t n = conn->io->ops->read(conn->io, at, room);
 
     if (UNLIKELY(conn->protocol == &hello_protocol) && conn->io->is_ready &&
         n != ERR_TLS_PLAIN) {
@@ -313,7 +345,8 @@ conn_on_event(struct conn *conn, unsigned events)
     if (UNLIKELY(!conn->io->is_ready) && (events & POLLER_READ) != 0 &&
         conn->turn->nhandshakes++ >= TURN_HANDSHAKES)
         return; /* the poller says it again */
-    if ((events & POLLER_READ) != 0) {
+    if ((events & POLLER_READ) != 0 && !conn_is_queued(conn)) {
+        begin_budget(conn);
         if (conn->state == CONN_LINGERING)
             ending_swallow(conn);
         else if (conn->state == CONN_OPEN)
@@ -330,13 +363,14 @@ bool
 conn_can_read_ahead(const struct conn *conn, unsigned events)
 {
     return events == POLLER_READ && conn->state == CONN_OPEN &&
-           conn->wire.in.len == 0 && conn->io->is_ready &&
+           conn->wire.in.len == 0 && conn->io->is_ready && !conn_is_queued(conn) &&
            conn->protocol != &preamble_protocol && conn->protocol != &hello_protocol;
 }
 
 size_t
 conn_read_ahead(struct conn *conn, char *at, size_t room)
 {
+    assert(room >= IO_READ_MIN);
     ssize_t n = conn->io->ops->read(conn->io, at, room);
 
     conn->is_ahead = n > 0;
@@ -353,6 +387,7 @@ conn_feed(struct conn *conn, struct slice in)
     conn->is_ahead = false;
     if (conn->state != CONN_OPEN)
         return;
+    begin_budget(conn);
     int err = feed_scratch(conn, in);
     if (UNLIKELY(err != 0))
         conn_abort(conn, err);
@@ -368,7 +403,8 @@ conn_on_timer(struct conn *conn)
         conn_abort(conn, ERR_SEND_TIMEOUT);
     else if (conn->state == CONN_LINGERING)
         ending_close(conn, false);
-    else if (conn->wire.read_due_ms <= turn_now_ms(conn->turn))
+    else if (conn->wire.read_due_ms <= turn_now_ms(conn->turn) &&
+             !conn_is_queued(conn)) /* what it waits for may be here */
         conn->protocol->ops->on_deadline(&conn->wire, conn->session);
     update(conn);
 }
@@ -385,6 +421,15 @@ wire_touch_later(struct wire *wire)
 {
     struct conn *conn = conn_of(wire);
     turn_touch_later(conn->turn, conn);
+}
+
+static void
+wire_yield(struct wire *wire)
+{
+    struct conn *conn = conn_of(wire);
+
+    conn->is_busy = true;
+    turn_queue(conn->turn, conn);
 }
 
 static void
@@ -436,6 +481,7 @@ wire_change_to_h2(struct wire *wire, const struct http_head *head,
 static const struct wire_ops wire_ops = {
     .touch = wire_touch,
     .touch_later = wire_touch_later,
+    .yield = wire_yield,
     .flush = wire_flush,
     .finish = wire_finish,
     .abort = wire_abort,
@@ -469,6 +515,7 @@ conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *e
     forwarding_judge(&turn->service.forwarding, &conn->wire.peer);
     list_init(&conn->dirty);
     list_init(&conn->later);
+    list_init(&conn->queued);
     timer_init(&conn->timer);
     int err = 0;
     if (endpoint != NULL && UNLIKELY(endpoint->proxy != 0))

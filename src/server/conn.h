@@ -28,9 +28,10 @@ struct conn {
     void *session; /* owned; freed by protocol->ops->fini */
     void
         *heir; /* owned; of HTTP/2, takes over when the session has returned; or NULL */
-    struct list_node link;  /* in turn->conns */
-    struct list_node dirty; /* in turn->dirty or turn->dead, or in no list */
-    struct list_node later; /* in turn->later, or in no list */
+    struct list_node link;   /* in turn->conns */
+    struct list_node dirty;  /* in turn->dirty or turn->dead, or in no list */
+    struct list_node queued; /* in turn->queued: its budget is spent; or in no list */
+    struct list_node later;  /* in turn->later, or in no list */
     struct timer timer;
     uint64_t send_due_ms; /* when the peer must have taken bytes; TIMER_NEVER */
     uint32_t linger_left; /* CONN_LINGERING: bytes that may still be swallowed */
@@ -38,6 +39,7 @@ struct conn {
     uint8_t watched;      /* what the poller watches, of enum poller_event */
     bool wants_write;     /* the transport took less than was offered */
     bool was_high;        /* on_drained is owed */
+    bool is_busy;         /* it has spent its last budget */
     bool is_ahead;        /* conn_feed is owed what conn_read_ahead has brought */
 };
 
@@ -60,6 +62,17 @@ MUST_USE size_t conn_read_ahead(struct conn *conn, char *at, size_t room);
 
 /* Feeds what was read; nothing happens where the connection is not open any more. */
 void conn_feed(struct conn *conn, struct slice in);
+
+/* Gives a connection of turn->queued, which has been taken out, a new budget and feeds what
+ * is kept. */
+void conn_go_on(struct conn *conn);
+
+/* Whether it waits in turn->queued for its next budget; it is not read meanwhile. */
+static inline bool
+conn_is_queued(const struct conn *conn)
+{
+    return !list_is_empty(&conn->queued);
+}
 
 /* The timer has fired. */
 void conn_on_timer(struct conn *conn);

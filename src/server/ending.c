@@ -49,8 +49,11 @@ void
 ending_swallow(struct conn *conn)
 {
     struct turn *turn = conn->turn;
-    ssize_t n = conn->io->ops->read(conn->io, turn->scratch + turn->scratch_used,
-                                    TURN_SCRATCH_BYTES - turn->scratch_used);
+    size_t room = TURN_SCRATCH_BYTES - turn->scratch_used;
+
+    if (room < IO_READ_MIN)
+        return; /* the poller says it again */
+    ssize_t n = conn->io->ops->read(conn->io, turn->scratch + turn->scratch_used, room);
 
     if (n == ERR_AGAIN)
         return;

@@ -26,6 +26,11 @@ struct server {
     int ndoors;
     struct access_log *access; /* owned; NULL: no access log */
     enum server_stage stage;
+    bool
+        has_looked; /* a turn has run since the last flush: the event loop's other work,
+                        which that has begun, comes before what is queued */
+    bool expire_due;  /* the alarm has rung, deadlines have not been looked at */
+    unsigned nfull;   /* looks since then that left more to take */
     bool gone_told;   /* the owner knows that the last connection has gone */
     bool has_retired; /* the stop began with a last call */
     bool full_told;   /* the owner knows that max_requests have begun */
@@ -46,6 +51,9 @@ void server_begin_turn(struct server *server);
 
 /* Writes, frees what has died, and tells the others and the owner how things are. */
 void server_end_turn(struct server *server);
+
+/* Takes connections that wait at `door`, a bounded number; may rest from accepting. */
+void server_accept(struct server *server, struct door *door);
 
 /* Closes a listening socket; twice is fine. */
 void server_close_door(struct server *server, struct door *door);

@@ -15,10 +15,7 @@
 #include "server/protocols.h"
 #include "server/redirect.h"
 
-#define ACCEPTS_PER_TURN 64 /* connections taken from one listener in one turn */
-#define ACCEPT_REST_MS 500u /* how long accepting rests when descriptors ran out */
-#define YIELD_MS 1u         /* how long a busier worker leaves connections to others */
-#define YIELDED_ACCEPTS 8u  /* how many it takes then, when nobody else did */
+#define FULL_LOOKS 256u /* looks that may find more than they take, before deadlines */
 #define POOL_KEPT_STREAMS 256 /* free blocks kept for reuse */
 #define POOL_KEPT_BLOCKS 256
 #define POOL_KEPT_CONNS 1024
@@ -117,6 +114,7 @@ init_turn(struct server *server)
     timer_wheel_init(&turn->wheel, clock_ms(&turn->service.clock));
     list_init(&turn->conns);
     list_init(&turn->dirty);
+    list_init(&turn->queued);
     list_init(&turn->later);
     list_init(&turn->dead);
     outq_pools_init(&turn->out_pools, POOL_KEPT_BLOCKS);
@@ -233,20 +231,6 @@ server_fd(const struct server *server)
     return poller_fd(server->turn.poller);
 }
 
-void
-server_watch_doors(struct server *server, bool open)
-{
-    for (int i = 0; i < server->ndoors; i++) {
-        struct door *door = &server->doors[i];
-        if (door->is_open == open || door->listener.fd == -1 ||
-            door->endpoint.is_inside)
-            continue;
-        if (poller_set(server->turn.poller, door->listener.fd, open ? POLLER_READ : 0,
-                       door, true) == 0)
-            door->is_open = open;
-    }
-}
-
 /* The port of the first listener that speaks TLS; -1 when none has one. */
 static int
 secure_port(const struct server *server)
@@ -288,120 +272,14 @@ server_listen(struct server *server, int fd, unsigned flags)
     return 0;
 }
 
-static void
-rest_for(struct server *server, uint32_t ms)
-{
-    server_watch_doors(server, false);
-    server->accept_due_ms = clock_due(&server->turn.service.clock, ms);
-    turn_note_due(&server->turn, server->accept_due_ms);
-}
-
-/* Accepting rests until a connection closes or a while has passed. */
-static void
-rest(struct server *server, int why)
-{
-    struct turn *turn = &server->turn;
-
-    tally_add(server->tally, TALLY_RESTS, 1);
-    rest_for(server, ACCEPT_REST_MS);
-    if (log_may_complain(&turn->service.log, why, slice_of(""),
-                         clock_ms(&turn->service.clock), &(uint32_t){0}))
-        log_line(&turn->service.log, LOG_WARNING, "accepting rests: %s (%u open)",
-                 err_text(why), turn->nconns);
-}
-
-/* Whether another worker should take the next connection: this one rests a moment then,
- * and takes a few when nobody else has had the time. */
-static bool
-yields(struct server *server)
-{
-    unsigned open = server->turn.nconns;
-
-    if (server->yielded > 0) {
-        server->yielded--;
-        return false;
-    }
-    crowd_tell(&server->config.crowd, true, open, server->turn.service.nrequests);
-    if (crowd_room(&server->config.crowd, open) > 0)
-        return false;
-    rest_for(server, YIELD_MS);
-    server->yielded = YIELDED_ACCEPTS;
-    return true;
-}
-
-static bool
-may_shake_hands(struct server *server, const struct door *door)
-{
-    uint32_t most = server->config.limits.handshakes, wait_ms = 0;
-
-    if (most > 0 && door->endpoint.secure)
-        wait_ms =
-            rate_take(&server->shaking, most, clock_ms(&server->turn.service.clock));
-    if (wait_ms > 0)
-        rest_for(server, wait_ms);
-    return wait_ms == 0;
-}
-
-/* Whether there is room for a connection of the application's. */
-static bool
-may_accept(struct server *server, const struct door *door)
-{
-    /* Those that leave leave nothing to each other. */
-    if (server->stage < SERVER_LEAVING && yields(server))
-        return false;
-    if (!may_shake_hands(server, door))
-        return false;
-    if (server->turn.nconns >= server->config.limits.connections) {
-        rest(server, ERR_CONNECTION_LIMIT);
-        return false;
-    }
-    return true;
-}
-
-/* Those who look at a server that is full still get in, but not all at once. */
-static bool
-is_crowded_inside(const struct server *server)
-{
-    return server->turn.nconns >=
-           server->config.limits.connections + INSIDE_CONNECTIONS_MAX;
-}
-
-static void
-accept_some(struct server *server, struct door *door)
-{
-    struct addr peer;
-
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        if (!door->endpoint.is_inside && !may_accept(server, door))
-            return;
-        int fd = listener_accept(&door->listener, &peer);
-        if (fd == ERR_FD_LIMIT || fd == ERR_NOMEM) {
-            rest(server, fd);
-            return;
-        }
-        if (fd < 0) {
-            server->yielded = 0; /* others have taken them */
-            return;
-        }
-        if (UNLIKELY(is_crowded_inside(server))) {
-            close(fd);
-            continue;
-        }
-        int err = conn_open(&server->turn, fd, &peer, &door->endpoint, &h1_protocol);
-        tally_add(server->tally, TALLY_ACCEPTED, 1);
-        if (err != 0) {
-            tally_add(server->tally, TALLY_DROPPED, 1);
-            log_line(&server->turn.service.log, LOG_ERROR,
-                     "a connection was dropped: %s", err_text(err));
-        }
-    }
-}
-
 static bool
 is_door(const struct server *server, const void *arg)
 {
-    return (const char *)arg >= (const char *)server->doors &&
-           (const char *)arg < (const char *)(server->doors + LISTENERS_MAX);
+    for (int i = 0; i < server->ndoors; i++) {
+        if (arg == &server->doors[i])
+            return true;
+    }
+    return false;
 }
 
 static void
@@ -506,19 +384,17 @@ note_lag(struct server *server)
     tally_max(server->tally, TALLY_LAG_MAX, now_ns - due_ns);
 }
 
-void
-server_turn(struct server *server)
+/* Takes what is ready, a bounded number of it. */
+static void
+look(struct server *server)
 {
     struct poller_ready ready[TURN_EVENTS];
     bool alarm = false;
-
-    if (server->turn.is_running)
-        return;
-    server_begin_turn(server);
     int n = poller_poll(server->turn.poller, ready, TURN_EVENTS, &alarm);
+
     for (int i = 0; i < n; i++) {
         if (is_door(server, ready[i].arg))
-            accept_some(server, ready[i].arg);
+            server_accept(server, ready[i].arg);
         else
             turn_take(&server->turn, ready[i].arg, ready[i].events);
     }
@@ -526,9 +402,65 @@ server_turn(struct server *server)
     if (alarm) {
         note_lag(server);
         server->turn.armed_ms = TIMER_NEVER;
+        server->expire_due = true;
+    }
+    /* A peer's bytes may be here though its deadline is over: those are looked at first. */
+    if (UNLIKELY(server->expire_due) &&
+        (n < TURN_EVENTS || ++server->nfull >= FULL_LOOKS)) {
+        server->expire_due = false;
+        server->nfull = 0;
         turn_expire(&server->turn);
         expire_own(server);
     }
+}
+
+/* Whether queued connections get another budget in this turn, which `began_ns` and found
+ * `running` exchanges.  Where others have come, or as many exchanges as a budget allows wait
+ * for their applications, the event loop goes on with those first. */
+static bool
+may_go_on(struct server *server, uint64_t began_ns, uint64_t running)
+{
+    uint64_t most = running + BUDGET_POINTS / BUDGET_MESSAGE;
+
+    if (list_is_empty(&server->turn.queued) || server->turn.ntaken > 0 ||
+        tally_get(server->tally, TALLY_RUNNING) >= most)
+        return false;
+    clock_read(&server->turn.service.clock);
+    return clock_last_ns(&server->turn.service.clock) - began_ns < TURN_NS;
+}
+
+/* What is queued gets at least one budget a turn.  Others are looked for before each, and
+ * what others have answered leaves before the first. */
+static void
+look_and_go_on(struct server *server)
+{
+    struct turn *turn = &server->turn;
+    uint64_t began_ns = clock_last_ns(&turn->service.clock);
+    uint64_t running = tally_get(server->tally, TALLY_RUNNING);
+
+    if (UNLIKELY(!list_is_empty(&turn->queued)))
+        turn_serve(turn);
+    turn->ntaken = 0;
+    look(server);
+    if (LIKELY(list_is_empty(&turn->queued)))
+        return;
+    if (turn->ntaken > 0)
+        turn_serve(turn);
+    turn->ntaken = 0;
+    do {
+        turn_go_on(turn);
+        look(server);
+    } while (may_go_on(server, began_ns, running));
+}
+
+void
+server_turn(struct server *server)
+{
+    if (server->turn.is_running)
+        return;
+    server_begin_turn(server);
+    look_and_go_on(server);
+    server->has_looked = true;
     server_end_turn(server);
 }
 
@@ -539,6 +471,9 @@ server_flush(struct server *server)
     if (server->turn.is_running)
         return;
     server_begin_turn(server);
+    if (!list_is_empty(&server->turn.queued) && !server->has_looked)
+        look_and_go_on(server);
+    server->has_looked = false;
     server_end_turn(server);
 }
 
@@ -553,7 +488,7 @@ server_has_ready(const struct server *server)
 {
     struct pollfd own = {.fd = server_fd(server), .events = POLLIN};
 
-    return poll(&own, 1, 0) > 0;
+    return !list_is_empty(&server->turn.queued) || poll(&own, 1, 0) > 0;
 }
 
 enum server_stage

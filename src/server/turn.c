@@ -2,6 +2,8 @@
 /* server/turn.c — see turn.h for the contract. */
 #include "server/turn.h"
 
+#include <assert.h> /* assert */
+
 #include "base/narrow.h"
 #include "server/conn.h"
 
@@ -29,12 +31,27 @@ turn_touch_later(struct turn *turn, struct conn *conn)
 }
 
 void
+turn_queue(struct turn *turn, struct conn *conn)
+{
+    if (conn->state == CONN_DEAD || conn_is_queued(conn))
+        return;
+    list_append(&turn->queued, &conn->queued);
+    if (!turn->is_running && !turn->is_scheduled) {
+        turn->is_scheduled = true;
+        turn->schedule(turn->owner);
+    }
+}
+
+void
 turn_bury(struct turn *turn, struct conn *conn)
 {
-    if (!list_is_empty(&conn->dirty))
+    if (!list_is_empty(&conn->dirty)) {
+        assert(turn->ndirty > 0);
         turn->ndirty--;
+    }
     list_remove(&conn->dirty);
     list_remove(&conn->later);
+    list_remove(&conn->queued);
     list_append(&turn->dead, &conn->dirty);
     if (!turn->is_running && !turn->is_scheduled) {
         turn->is_scheduled = true;
@@ -49,9 +66,11 @@ turn_serve(struct turn *turn)
 
     list_init(&batch);
     list_move_all(&batch, &turn->dirty);
-    turn->ndirty = 0;
-    while ((node = list_take_first(&batch)) != NULL)
+    while ((node = list_take_first(&batch)) != NULL) {
+        assert(turn->ndirty > 0);
+        turn->ndirty--;
         conn_serve(container_of(node, struct conn, dirty));
+    }
 }
 
 static void
@@ -64,6 +83,17 @@ serve_some(struct turn *turn)
         turn->waiting_ns = now_ns;
     if (turn->ndirty >= TURN_FLUSH_EVERY || now_ns - turn->waiting_ns >= TURN_FLUSH_NS)
         turn_serve(turn);
+}
+
+void
+turn_go_on(struct turn *turn)
+{
+    struct list_node *node = list_take_first(&turn->queued);
+
+    if (node == NULL)
+        return;
+    conn_go_on(container_of(node, struct conn, queued));
+    serve_some(turn);
 }
 
 void
@@ -81,6 +111,9 @@ turn_feed(struct turn *turn)
 void
 turn_take(struct turn *turn, struct conn *conn, unsigned events)
 {
+    if (events == POLLER_READ && conn_is_queued(conn))
+        return; /* the poller says it again */
+    turn->ntaken++;
     if (!conn_can_read_ahead(conn, events)) {
         turn_feed(turn);
         conn_on_event(conn, events);
@@ -140,7 +173,8 @@ turn_end(struct turn *turn)
         conn_bury(container_of(node, struct conn, dirty));
     while ((node = list_take_first(&turn->later)) != NULL)
         turn_touch(turn, container_of(node, struct conn, later));
-    if (!list_is_empty(&turn->dirty) && !turn->is_scheduled) {
+    if ((!list_is_empty(&turn->dirty) || !list_is_empty(&turn->queued)) &&
+        !turn->is_scheduled) {
         turn->is_scheduled = true;
         turn->schedule(turn->owner);
     }

@@ -31,6 +31,10 @@ struct conn;
 #define TURN_FLUSH_EVERY 64
 #define TURN_FLUSH_NS 800000u
 
+/* A turn gives no further budget to those `queued` after this long, so that the event loop's
+ * other work is not kept waiting. */
+#define TURN_NS 2000000u
+
 /* Steps of handshakes in one turn: they cost a hundred times what a request does, and
  * requests must not wait for all of them. */
 #define TURN_HANDSHAKES 8
@@ -46,10 +50,11 @@ struct turn {
     struct service service; /* lent to all sessions */
     struct poller *poller;  /* owned */
     struct timer_wheel wheel;
-    struct list_node conns; /* all that are not dead */
-    struct list_node dirty; /* touched since they were served */
-    struct list_node later; /* to be touched at the end of this turn, for the next */
-    struct list_node dead;  /* to be freed at the end of the turn */
+    struct list_node conns;  /* all that are not dead */
+    struct list_node dirty;  /* touched since they were served */
+    struct list_node queued; /* their budget is spent, and they have more to do */
+    struct list_node later;  /* to be touched at the end of this turn, for the next */
+    struct list_node dead;   /* to be freed at the end of the turn */
     struct outq_pools out_pools;
     struct pool conn_pool;
     struct pool tls_pool;    /* of struct io_tls */
@@ -64,9 +69,11 @@ struct turn {
     uint64_t next_due_ms; /* the earliest deadline that was set since the last look */
     uint64_t armed_ms;    /* when the poller's alarm rings; TIMER_NEVER: it is off */
     unsigned nconns;      /* in `conns` */
-    unsigned ndirty;      /* in `dirty` */
-    bool is_running;      /* inside a turn */
-    bool is_scheduled;    /* a flush was asked for */
+    unsigned ndirty;      /* in `dirty`, or taken out of it and not served yet */
+    unsigned ntaken;   /* connections that had events since this was set to 0, without
+                             those in `queued` */
+    bool is_running;   /* inside a turn */
+    bool is_scheduled; /* a flush was asked for */
     void (*schedule)(void *owner); /* see server.h */
     void *owner;
     void (*on_conn_gone)(struct turn *turn); /* the server looks whether it is done */
@@ -78,6 +85,20 @@ void turn_touch(struct turn *turn, struct conn *conn);
 
 /* The connection wants to be served at the end of the next turn, whatever comes before. */
 void turn_touch_later(struct turn *turn, struct conn *conn);
+
+/* The connection's budget is spent: it gets the next one after all that is ready, and after
+ * those that have been queued before.  Does nothing when it is dead or queued already. */
+void turn_queue(struct turn *turn, struct conn *conn);
+
+/* Whether other connections wait to be fed or served. */
+static inline bool
+turn_is_shared(const struct turn *turn)
+{
+    return turn->nahead > 1 || turn->ndirty > 1 || !list_is_empty(&turn->queued);
+}
+
+/* Gives the first of those that are queued its next budget. */
+void turn_go_on(struct turn *turn);
 
 /* The connection has died: it is freed at the end of the turn. */
 void turn_bury(struct turn *turn, struct conn *conn);

@@ -52,6 +52,7 @@ begin_frame(struct ws *ws, const struct ws_frame *frame)
 {
     int err = 0;
 
+    ws_spend(ws, BUDGET_FRAME);
     if (ws->state == WS_OPEN)
         err =
             ws_is_control(frame->opcode) ? ws_control_count(ws) : begin_data(ws, frame);
@@ -115,6 +116,7 @@ deliver(struct ws *ws, struct slice bytes)
     }
     if (err == 0 && ws->kind == WS_TEXT && !ws_utf8_is_whole(&ws->utf8))
         err = ERR_WS_UTF8;
+    ws_spend(ws, BUDGET_MESSAGE + budget_of_bytes(bytes.len));
     if (err == 0)
         shared->handler->on_message(ws, ws->kind, bytes);
     else
@@ -199,6 +201,7 @@ deliver_gathered(struct ws *ws)
     ws->is_lent = false;
     if (is_lent) {
         ws->nframes = 0;
+        ws_spend(ws, BUDGET_MESSAGE + budget_of_bytes(message.len));
         ws->shared->handler->on_long_message(ws, message.ptr, message.len);
         return;
     }

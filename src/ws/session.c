@@ -206,7 +206,7 @@ ws_on_deadline(struct ws *ws)
         ws_end(ws);
     if (ws->state != WS_OPEN || ws->shared->config.ping_interval_ms == 0)
         return;
-    if (ws->is_paused || ws->waits_for_writable) {
+    if (ws->is_paused || ws->is_spent || ws->waits_for_writable) {
         ws->heard_ms = now_ms;
         ws->waits_for_pong = false;
         /* Its end may be behind what we do not read; bytes to nobody bring a reset. */
@@ -231,6 +231,13 @@ ws_hear(struct ws *ws)
     ws->waits_for_pong = false;
     if (ws->state == WS_OPEN) /* a closing one has another deadline */
         set_ping_deadline(ws);
+}
+
+void
+ws_on_budget(struct ws *ws)
+{
+    ws->is_spent = false;
+    ws_hear(ws);
 }
 
 void

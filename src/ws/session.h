@@ -18,6 +18,7 @@
 #ifndef WS_SESSION_H
 #define WS_SESSION_H
 
+#include "base/budget.h"   /* BUDGET_MESSAGE */
 #include "base/clock.h"    /* struct clock */
 #include "base/compiler.h" /* MUST_USE */
 #include "http/stream.h"   /* struct chunk */
@@ -68,6 +69,9 @@ struct ws_ops {
     /* Logs and counts why (ERR_WS_* or ERR_NOMEM) the peer is refused; comes before the
      * close frame. */
     void (*complain)(struct ws *ws, int why);
+    /* Counts `points` of work with received bytes (base/budget.h).  Returns whether more
+     * may be done now; if not, ws_on_budget follows.  May be NULL: there is no end. */
+    bool (*spend)(struct ws *ws, uint64_t points);
 };
 
 /* What the user of the messages hears.  Any ws_* function but ws_fini and ws_feed may be
@@ -123,6 +127,7 @@ struct ws {
     int why;                 /* enum err behind on_close, or 0 */
     uint8_t state;           /* enum ws_state */
     bool is_paused;          /* ws_pause was called */
+    bool is_spent;           /* ops->spend has said no: waits for ws_on_budget */
     bool waits_for_writable; /* a send has said ERR_AGAIN */
     bool waits_for_pong;     /* a ping is out, and nothing has come since */
     bool is_told;            /* on_close was called, or is about to be */
@@ -201,11 +206,23 @@ void ws_pause(struct ws *ws);
 /* Messages are wanted again: the tunnel has to feed what is left, by itself. */
 void ws_resume(struct ws *ws);
 
+/* There is a new budget: the tunnel has to feed what is left, by itself. */
+void ws_on_budget(struct ws *ws);
+
 /* Whether ws_feed would take anything now: behind a close of ours also while paused. */
 static inline bool
 ws_wants_input(const struct ws *ws)
 {
-    return ws->state == WS_CLOSING || (ws->state == WS_OPEN && !ws->is_paused);
+    return !ws->is_spent &&
+           (ws->state == WS_CLOSING || (ws->state == WS_OPEN && !ws->is_paused));
+}
+
+/* For the other files of ws/: counts work. */
+static inline void
+ws_spend(struct ws *ws, uint64_t points)
+{
+    if (ws->ops->spend != NULL && !ws->ops->spend(ws, points))
+        ws->is_spent = true;
 }
 
 /* For the other files of ws/: calls before_end of an open one, which may end it. */

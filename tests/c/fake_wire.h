@@ -26,6 +26,8 @@ struct fake {
     int aborted;   /* how often abort was called */
     int complaint; /* what complain was told last */
     bool touched;
+    bool yielded;      /* yield was called, and no budget has been given since */
+    int nyields;       /* how often it was */
     int touched_later; /* how often touch_later was called */
     char out[1 << 18]; /* all that was written, with a NUL */
     size_t nout;
@@ -75,6 +77,13 @@ fake_touch_later(struct wire *wire)
 }
 
 static void
+fake_yield(struct wire *wire)
+{
+    fake_of(wire)->nyields += !fake_of(wire)->yielded;
+    fake_of(wire)->yielded = true;
+}
+
+static void
 fake_finish(struct wire *wire, int why)
 {
     fake_of(wire)->finished++;
@@ -98,6 +107,7 @@ fake_complain(struct wire *wire, int why)
 static const struct wire_ops fake_ops = {
     .touch = fake_touch,
     .touch_later = fake_touch_later,
+    .yield = fake_yield,
     .flush = fake_flush,
     .finish = fake_finish,
     .abort = fake_abort,
@@ -159,11 +169,19 @@ fake_drained(struct fake *fake)
     fake->protocol->ops->on_drained(&fake->wire, fake->session);
 }
 
+/* Gives the connection a budget, as the turn does before each feed. */
+static void
+fake_renew(struct fake *fake)
+{
+    fake->yielded = false;
+    budget_begin(&fake->wire.budget, clock_last_ns(&fake->service.clock));
+}
+
 /* What the connection does at the end of a turn: write, then feed what is kept. */
 static void
 fake_serve(struct fake *fake)
 {
-    for (int round = 0; round < 8; round++) {
+    for (int round = 0; round < 8; round += !fake->yielded) {
         if (fake->wire.is_dead)
             return;
         fake->touched = false;
@@ -174,10 +192,11 @@ fake_serve(struct fake *fake)
             return;
         struct slice in = buf_bytes(&fake->wire.in);
         size_t had = in.len;
+        fake_renew(fake);
         fake->protocol->ops->feed(&fake->wire, fake->session, &in);
         if (had > in.len)
             buf_consume(&fake->wire.in, had - in.len);
-        if (!fake->touched)
+        if (!fake->touched && !fake->yielded)
             return;
     }
 }
@@ -208,6 +227,7 @@ fake_feed(struct fake *fake, struct slice bytes)
         return false;
     struct slice in = buf_bytes(&fake->wire.in);
     size_t had = in.len;
+    fake_renew(fake);
     fake->protocol->ops->feed(&fake->wire, fake->session, &in);
     if (had > in.len)
         buf_consume(&fake->wire.in, had - in.len);

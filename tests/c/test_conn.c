@@ -166,6 +166,8 @@ turn_set_up(struct turn *turn)
     list_init(&turn->conns);
     list_init(&turn->dirty);
     list_init(&turn->dead);
+    list_init(&turn->later);
+    list_init(&turn->queued);
     outq_pools_init(&turn->out_pools, 4);
     pool_init(&turn->conn_pool, sizeof(struct conn), 4);
     turn->next_due_ms = turn->armed_ms = TIMER_NEVER;

@@ -22,9 +22,14 @@ walk_by(struct slice bytes, size_t step, int *err)
     h2_walk_init(&walk);
     *err = 0;
     while (end < bytes.len && *err == 0) {
+        size_t n;
         end = bytes.len - end < step ? bytes.len : end + step;
-        struct slice seen = slice_new(bytes.ptr + at, end - at);
-        at += h2_walk_over(&walk, &guard, seen, err);
+        do {
+            struct slice seen = slice_new(bytes.ptr + at, end - at);
+            struct budget budget = {.points = 1};
+            n = h2_walk_over(&walk, &guard, seen, &budget, err);
+            at += n;
+        } while (n > 0 && *err == 0);
     }
     return at;
 }
@@ -42,9 +47,46 @@ check(struct slice bytes, size_t wanted, int err, const char *about)
     }
 }
 
+/* Walks over `bytes`, by frames that cost something; returns how many steps that took. */
+static int
+steps_over(struct slice bytes, struct budget *budget, size_t *at)
+{
+    struct h2_walk walk;
+    struct h2_guard guard = {0};
+    int n = 0, err;
+
+    h2_walk_init(&walk);
+    for (*at = 0; *at < bytes.len; n++) {
+        size_t taken =
+            h2_walk_over(&walk, &guard, slice_skip(bytes, *at), budget, &err);
+        if (taken == 0)
+            break;
+        *at += taken;
+    }
+    return n;
+}
+
+static void
+test_a_walk_ends_with_its_budget(void)
+{
+    struct slice bytes = LITERAL(MAGIC DATA DATA "\0\0\4\10\0\0\0\0\1\0\0\0\1" DATA);
+    struct budget budget = {.points = BUDGET_POINTS};
+    size_t at;
+
+    is(steps_over(bytes, &budget, &at), 3, "a step ends behind each frame of a body");
+    is(at, bytes.len, "and they reach the end");
+    is(BUDGET_POINTS - budget.points,
+       3 * BUDGET_MESSAGE + BUDGET_FRAME + (int64_t)budget_of_bytes(3 * 3 + 4),
+       "each frame has cost what it costs");
+    budget.points = 2 * BUDGET_MESSAGE;
+    is(steps_over(bytes, &budget, &at), 2, "without a budget no frame begins");
+    is(at, 24 + 2 * 12, "and the rest is left");
+}
+
 int
 main(void)
 {
+    test_a_walk_ends_with_its_budget();
     check(LITERAL(MAGIC), 24, 0, "a preface");
     check(LITERAL(MAGIC DATA DATA), 48, 0, "data");
     check(LITERAL(MAGIC DATA "\0\0\3\0"), 36, 0, "the begin of a head is left");

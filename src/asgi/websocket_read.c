@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* asgi/websocket_read.c — how a WebSocket takes what its tunnel brings; see websocket.h for
+ * the contract. */
+#include <assert.h> /* assert */
+
+#include "asgi/websocket.h"
+#include "base/err.h"
+#include "ws/receive.h"
+
+/* Feeds `in`, and keeps what is left of it. */
+static void
+feed(WebSocketObject *self, struct slice in)
+{
+    struct ws_spares *spares = &self->host->ws.shared.spares;
+    struct ws_bytes *rest = &self->rest;
+    bool was_pumping = self->is_pumping;
+
+    self->is_pumping = true; /* what the application does in here must not feed again */
+    ws_feed(&self->ws, &in);
+    self->is_pumping = was_pumping;
+    if (in.len == 0)
+        return;
+    size_t need = rest->len + in.len;
+    if (ws_bytes_reserve(rest, spares, need, need, need) != 0) {
+        ws_fail(&self->ws, ERR_NOMEM);
+        return;
+    }
+    memcpy(rest->ptr + rest->len, in.ptr, in.len);
+    rest->len = need;
+}
+
+static void
+feed_rest(WebSocketObject *self)
+{
+    struct ws_bytes bytes = self->rest;
+    struct slice in = slice_skip(ws_bytes_slice(&bytes), self->rest_at);
+
+    assert(self->is_pumping);
+    self->rest = (struct ws_bytes){0};
+    self->rest_at = 0;
+    ws_feed(&self->ws, &in);
+    assert(self->rest.len == 0);
+    if (in.len == 0) {
+        ws_bytes_give(&bytes, &self->host->ws.shared.spares);
+        return;
+    }
+    self->rest = bytes;
+    self->rest_at = bytes.len - in.len;
+}
+
+/* Goes on reading, as far as that is wanted. */
+static void
+pump(WebSocketObject *self)
+{
+    if (self->is_pumping)
+        return;
+    self->is_pumping = true;
+    while (self->stream != NULL && ws_wants_input(&self->ws)) {
+        if (self->rest.len > 0)
+            feed_rest(self);
+        else if (self->stream->pulling || stream_pull_body(self->stream) != 0)
+            break;
+    }
+    self->is_pumping = false;
+}
+
+void
+websocket_settle(WebSocketObject *self)
+{
+    if (self->is_sending)
+        return;
+    if (self->writable_due) {
+        self->writable_due = false;
+        ws_on_writable(&self->ws);
+    }
+    pump(self);
+    if (self->lost_due) {
+        self->lost_due = false;
+        ws_lost(&self->ws, self->lost_why);
+        ws_fini(&self->ws);
+        ws_bytes_give(&self->rest, &self->host->ws.shared.spares);
+    }
+}
+
+PyObject *
+websocket_take(WebSocketObject *self)
+{
+    PyObject *item = inbox_take(&self->inbox);
+
+    if (UNLIKELY(self->phase == WEBSOCKET_OPEN && self->ws.is_paused) &&
+        self->inbox.n <= self->host->ws.queue / 2 && !websocket_is_full(self)) {
+        ws_resume(&self->ws);
+        websocket_settle(self);
+    }
+    return item;
+}
+
+void
+websocket_on_body(struct stream *s, struct slice bytes, bool last)
+{
+    WebSocketObject *self = s->app;
+
+    Py_INCREF(self);
+    if (bytes.len > 0)
+        feed(self, bytes);
+    if (last)
+        ws_on_eof(&self->ws);
+    websocket_settle(self);
+    if (self->inbox.n > 0)
+        waiters_run(&self->readers);
+    Py_DECREF(self);
+}
+
+void
+websocket_on_budget(struct stream *s)
+{
+    WebSocketObject *self = s->app;
+
+    if (self == NULL)
+        return;
+    Py_INCREF(self);
+    ws_on_budget(&self->ws);
+    websocket_settle(self);
+    if (self->inbox.n > 0)
+        waiters_run(&self->readers);
+    Py_DECREF(self);
+}
