@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from json import JSONDecoder
 from typing import TYPE_CHECKING
 
 from bolide import _engine
@@ -137,6 +136,8 @@ class _Feed:
         self._begun = b""
         self._lines: deque[bytes] = deque()
         self._read_late: deque[bytes] = deque()
+        from json import JSONDecoder  # needed only here, where logging is set up
+
         self._decode = JSONDecoder().raw_decode
         self._ours, self.theirs = socket.socketpair()
         self._ours.setblocking(False)

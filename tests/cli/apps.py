@@ -1,7 +1,6 @@
 """Applications that the commands of these tests serve."""
 
 import asyncio
-import json
 import os
 import sys
 import threading
@@ -279,6 +278,8 @@ async def who(scope, receive, send):
 
 async def told(scope, receive, send):
     """Answers with what it is told of the client."""
+    import json  # not all applications here shall need it
+
     assert scope["type"] == "http"
     fields = {k.decode(): v.decode() for k, v in scope["headers"]}
     found = {"client": scope["client"], "scheme": scope["scheme"], **fields}

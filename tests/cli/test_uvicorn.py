@@ -174,7 +174,8 @@ def test_the_variables_of_the_world_count_for_programs_too(monkeypatch):
     monkeypatch.setenv("WEB_CONCURRENCY", "3")
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.1.2.3")
     config = bolide.Config(apps.hello)
-    theirs = uvicorn.Config(apps.hello)
+    # Its own loggers would take what later tests log.
+    theirs = uvicorn.Config(apps.hello, log_config=None)
     assert config.workers == theirs.workers == 3
     assert config.forwarded_allow_ips == theirs.forwarded_allow_ips == "10.1.2.3"
     config = bolide.Config(apps.hello, workers=2, forwarded_allow_ips="*")
