@@ -24,13 +24,15 @@ struct io_ops {
     ssize_t (*read)(struct io *io, char *at, size_t n);
 
     /* Writes from iov[0..n).  Returns how many bytes went out; less than offered: the
-     * transport takes no more now, and must be offered the same bytes again.  Or
+     * transport takes no more now, and must be offered the same bytes again, at least as
+     * many: it may own a part of them as records, which are only sent, not made anew.  Or
      * ERR_AGAIN (nothing went out), ERR_RESET, ERR_IO or ERR_NOMEM.  0 is some progress,
      * but no byte of these.  n is 0 only for io->wants_write. */
     ssize_t (*writev)(struct io *io, const struct iovec *iov, int n);
 
     /* Writes bytes [offset, offset + n) of the file `fd`, n > 0, or a part of them; as
-     * writev does, 0 being some progress.  ERR_IO: the file ends before. */
+     * writev does, 0 being some progress.  ERR_FILE: it ends before, or cannot be read;
+     * what was promised to the transport before is sent all the same. */
     ssize_t (*write_file)(struct io *io, int fd, uint64_t offset, size_t n);
 
     /* Whether closing loses nothing of what was written; where not, io->wants_write is
@@ -67,5 +69,9 @@ void io_plain_init(struct io *io, int fd);
 /* What the plain transport does, for others whose bytes the kernel takes as they are. */
 ssize_t io_plain_writev(struct io *io, const struct iovec *iov, int n);
 ssize_t io_plain_write_file(struct io *io, int fd, uint64_t offset, size_t n);
+
+/* Reads up to `n` > 0 bytes of the file `fd` from `offset` on.  Returns how many (> 0), or
+ * ERR_FILE: it ends before, or cannot be read. */
+MUST_USE ssize_t io_file_read(int fd, uint64_t offset, char *out, size_t n);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* net/io_plain.c — the transport of io.h over a plain socket. */
+#include <assert.h>       /* assert */
 #include <errno.h>        /* errno */
 #include <sys/sendfile.h> /* sendfile */
 #include <sys/socket.h>   /* recv, sendmsg */
@@ -49,10 +50,24 @@ io_plain_write_file(struct io *io, int fd, uint64_t offset, size_t n)
         if (sent > 0)
             return sent;
         if (sent == 0)
-            return ERR_IO; /* it has become shorter */
-        if (errno != EINTR)
-            return err_from_errno(errno);
+            return ERR_FILE; /* it has become shorter */
+        if (errno == EINTR)
+            continue;
+        int err = err_from_errno(errno);
+        return err == ERR_IO ? ERR_FILE : err; /* EIO, EINVAL: reading has failed */
     }
+}
+
+ssize_t
+io_file_read(int fd, uint64_t offset, char *out, size_t n)
+{
+    ssize_t got;
+
+    assert(n > 0);
+    do
+        got = pread(fd, out, n, narrow_off(offset));
+    while (got < 0 && errno == EINTR);
+    return got > 0 ? got : ERR_FILE;
 }
 
 static void

@@ -2,6 +2,8 @@
 /* server/output.c — see output.h for the contract. */
 #include "server/output.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "base/file.h"
 #include "base/narrow.h"
@@ -65,6 +67,7 @@ output_write(struct conn *conn)
         if (total >= WRITE_TURN_BYTES)
             return ERR_AGAIN; /* the poller says that there is room */
         ssize_t sent = write_next(conn, &offered);
+        assert(offered > 0 && sent <= narrow_ssize(offered));
         if (sent < 0)
             return narrow_int(sent);
         outq_sent(out, narrow_size(sent));

@@ -9,6 +9,7 @@
  * send; where the kernel encrypts, plaintext goes straight to the socket. */
 #include "tls/io_tls.h"
 
+#include <assert.h>     /* assert */
 #include <errno.h>      /* errno */
 #include <poll.h>       /* poll */
 #include <sys/socket.h> /* recv, send, shutdown */
@@ -20,6 +21,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 
 /* What waits for a peer who does not read: the rest of one send, and behind it alerts,
  * tickets and answers to KeyUpdate. */
@@ -45,13 +47,13 @@ send_some(const struct io_tls *t, const char *bytes, size_t n)
     while (done < n) {
         ssize_t sent = send(t->io.fd, bytes + done, n - done, MSG_NOSIGNAL);
         if (sent >= 0) {
-            done += (size_t)sent;
+            done += narrow_size(sent);
         } else if (errno != EINTR) {
             int err = err_from_errno(errno);
-            return err == ERR_AGAIN ? (ssize_t)done : err;
+            return err == ERR_AGAIN ? narrow_ssize(done) : err;
         }
     }
-    return (ssize_t)done;
+    return narrow_ssize(done);
 }
 
 int
@@ -67,12 +69,13 @@ io_tls_send(struct io_tls *t)
     if (t->left.len == 0)
         sent = send_some(t, desk->out, n);
     if (sent < 0)
-        return (int)sent;
-    if ((size_t)sent == n)
+        return narrow_int(sent);
+    size_t rest = n - narrow_size(sent);
+    if (rest == 0)
         return 0;
-    if (t->left.len + n - (size_t)sent > LEFT_BYTES_MAX)
+    if (t->left.len + rest > LEFT_BYTES_MAX)
         return ERR_RESET;
-    int err = buf_append(&t->left, slice_new(desk->out + sent, n - (size_t)sent));
+    int err = buf_append(&t->left, slice_new(desk->out + sent, rest));
     if (err != 0)
         return err;
     t->io.wants_write = true;
@@ -88,10 +91,10 @@ send_left(struct io_tls *t, bool *moved)
     ssize_t sent = send_some(t, left.ptr, left.len);
 
     if (sent < 0)
-        return (int)sent;
+        return narrow_int(sent);
     *moved = sent > 0;
     if (sent > 0)
-        buf_consume(&t->left, (size_t)sent);
+        buf_consume(&t->left, narrow_size(sent));
     if (t->left.len > 0)
         return ERR_AGAIN;
     t->io.wants_write = false;
@@ -125,10 +128,11 @@ give_up(struct io_tls *t)
 static int
 read_ended(struct io_tls *t)
 {
+    if (ERR_peek_error() != 0) /* SSL_want_read is of a read before the error */
+        return give_up(t);
     if (t->desk->ended == ERR_AGAIN && SSL_want_read(t->ssl))
         return ERR_AGAIN;
-    if ((SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) != 0 &&
-        ERR_peek_error() == 0)
+    if ((SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)
         return ERR_EOF;
     return give_up(t);
 }
@@ -211,17 +215,17 @@ decrypt(struct io_tls *t, char *at, size_t n)
 
     do {
         desk->room = n - got;
-        int step = SSL_read(t->ssl, at + got, (int)(n - got));
+        int step = SSL_read(t->ssl, at + got, narrow_len(n - got));
         if (step <= 0) {
             int why = read_ended(t);
             t->io.has_more = got > 0 && why != ERR_AGAIN;
-            return got > 0 ? (ssize_t)got : why;
+            return got > 0 ? narrow_ssize(got) : why;
         }
-        got += (size_t)step;
+        got += narrow_size(step);
         if (desk->in_at == desk->in_end && desk->ended == ERR_AGAIN)
             break; /* OpenSSL need not be asked to find that out */
     } while (desk->in_at < desk->in_end || n - got >= TLS_RECORD_BYTES);
-    return (ssize_t)got;
+    return narrow_ssize(got);
 }
 
 /* Frees all but the descriptor. */
@@ -279,6 +283,8 @@ struct cursor {
 static void
 cursor_move(struct cursor *c, size_t n)
 {
+    assert(n <=
+           c->left); /* or it would wrap, and bytes behind the pieces would leave */
     c->left -= n;
     c->at += n;
     while (c->n > 0 && c->at >= c->iov->iov_len) {
@@ -294,6 +300,7 @@ cursor_piece(const struct cursor *c, size_t n, char *desk)
 {
     size_t at = c->at, done = 0;
 
+    assert(n <= c->left && c->n > 0 && at <= c->iov->iov_len);
     if (c->iov->iov_len - at >= n)
         return (const char *)c->iov->iov_base + at;
     for (const struct iovec *iov = c->iov; done < n; iov++, at = 0) {
@@ -329,7 +336,8 @@ encrypt(struct io_tls *t, struct cursor *c)
 
     while (c->left > 0 && tls_desk_has_room(desk)) {
         size_t n = record_size(t, c->left);
-        if (SSL_write(t->ssl, cursor_piece(c, n, desk->piece), (int)n) != (int)n)
+        int len = narrow_len(n);
+        if (SSL_write(t->ssl, cursor_piece(c, n, desk->piece), len) != len)
             return give_up(t);
         cursor_move(c, n);
     }
@@ -337,12 +345,13 @@ encrypt(struct io_tls *t, struct cursor *c)
 }
 
 /* The plaintext of records that the socket took in part is not said to be written until
- * all of them are out, so that the caller goes on offering; `owed` are its bytes. */
+ * all of them are out, so that the caller counts it as queued; `owed` are its bytes. */
 static ssize_t
 write_records(struct io_tls *t, struct cursor *c)
 {
     size_t done = 0;
 
+    assert(t->left.len == 0 && t->owed == 0 && t->desk->out_len == 0);
     while (c->left > 0) {
         size_t before = c->left;
         int err = encrypt(t, c);
@@ -351,13 +360,28 @@ write_records(struct io_tls *t, struct cursor *c)
         t->desk->out_len = 0;
         if (err == ERR_AGAIN) {
             t->owed = before - c->left;
-            return (ssize_t)done;
+            return narrow_ssize(done);
         }
         if (err != 0)
             return err;
         done += before - c->left;
     }
-    return (ssize_t)done;
+    return narrow_ssize(done);
+}
+
+/* Sends the records that an earlier call has made.  Returns how many bytes of plaintext
+ * are out with them, or ERR_AGAIN, or an error; *moved tells whether any byte went. */
+static ssize_t
+write_owed(struct io_tls *t, bool *moved)
+{
+    if (t->left.len > 0) {
+        int err = send_left(t, moved);
+        if (err != 0)
+            return err;
+    }
+    size_t owed = t->owed;
+    t->owed = 0;
+    return narrow_ssize(owed);
 }
 
 static ssize_t
@@ -365,37 +389,39 @@ tls_writev(struct io *io, const struct iovec *iov, int n)
 {
     struct io_tls *t = tls_of(io);
     struct cursor c = {.iov = iov, .n = n};
-    size_t done = 0;
+    bool moved = false;
 
     for (int i = 0; i < n; i++)
         c.left += iov[i].iov_len;
-    if (t->left.len > 0) {
-        bool moved = false;
-        int err = send_left(t, &moved);
-        if (err != 0)
-            return err == ERR_AGAIN && moved ? 0 : err;
-        done = t->owed;
-        t->owed = 0;
-        cursor_move(&c, done);
-    }
+    assert(t->owed <= c.left); /* what is owed is offered again */
+    ssize_t done = write_owed(t, &moved);
+    if (done < 0)
+        return done == ERR_AGAIN && moved ? 0 : done;
+    cursor_move(&c, narrow_size(done));
     t->desk->ended = 0;
     ssize_t more = c.left > 0 ? write_records(t, &c) : 0;
-    return more < 0 ? more : (ssize_t)done + more;
+    return more < 0 ? more : done + more;
 }
 
-/* What was read before and has been encrypted is read again, and left out by tls_writev:
- * the pieces begin where the last said that they end. */
+/* What has been read and encrypted is not read again: the file may have become shorter, or
+ * other bytes, meanwhile. */
 static ssize_t
 tls_write_file(struct io *io, int fd, uint64_t offset, size_t n)
 {
-    const struct tls_desk *desk = tls_of(io)->desk;
-    ssize_t got =
-        pread(fd, desk->piece, n < IO_FILE_BYTES ? n : IO_FILE_BYTES, (off_t)offset);
+    struct io_tls *t = tls_of(io);
+    char *piece = t->desk->piece;
+    bool moved = false;
 
-    if (got <= 0)
-        return ERR_IO;
+    assert(n > 0 && t->owed <= n);
+    ssize_t done = write_owed(t, &moved);
+    if (done != 0)
+        return done == ERR_AGAIN && moved ? 0 : done;
+    ssize_t got =
+        io_file_read(fd, offset, piece, n < IO_FILE_BYTES ? n : IO_FILE_BYTES);
+    if (got < 0)
+        return got;
     return tls_writev(
-        io, &(struct iovec){.iov_base = desk->piece, .iov_len = (size_t)got}, 1);
+        io, &(struct iovec){.iov_base = piece, .iov_len = narrow_size(got)}, 1);
 }
 
 /* The end */

@@ -141,6 +141,37 @@ def test_no_hello_is_no_handshake(serving, sent, alert):
         assert alert_of(data) == alert, data
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        bytes((21, 3, 1, 0, 2, 2, 40)),  # an alert
+        bytes((21, 3, 3, 0, 2, 1, 0)),  # close_notify
+        bytes((24, 3, 3, 0, 3, 1, 0, 1)),  # a heartbeat
+        bytes((23, 3, 3, 0, 2, 1, 0)),  # application data
+        bytes((20, 3, 3, 0, 1, 1)),  # ChangeCipherSpec
+    ],
+    ids=["alert", "close_notify", "heartbeat", "data", "change_cipher_spec"],
+)
+@pytest.mark.parametrize("bytewise", [False, True], ids=["whole", "bytewise"])
+def test_a_wrong_first_record_ends_the_connection_at_once(localhost, sent, bytewise):
+    """The log says why, not that the handshake has lasted too long."""
+    with (
+        Secure(hello, localhost, timeout_handshake=600) as serving,
+        serving.connect() as sock,
+    ):
+        for piece in (
+            [sent[i : i + 1] for i in range(len(sent))] if bytewise else [sent]
+        ):
+            sock.sendall(piece)
+        if sent[0] == 20:
+            sock.shutdown(socket.SHUT_WR)
+        read_all(sock)
+    texts = [text for _, text in serving.log.lines]
+    assert not any("in time" in text for text in texts), texts
+    if sent[0] in (23, 24) or sent[5:] == bytes((2, 40)):
+        assert any("a TLS error: " in text for text in texts), texts
+
+
 @pytest.mark.parametrize("version", [b"\x03\x01", b"\x03\x02"])
 def test_old_versions_get_protocol_version(serving, authority, version):
     """TLS 1.0 and 1.1 (RFC 8996): a hello of 1.2 that says another number."""
