@@ -495,9 +495,13 @@ h2_begin_upgraded(struct wire *wire, const struct http_head *head,
 
     if (h == NULL)
         return NULL;
-    if (nghttp2_session_upgrade2(h->ng, (const uint8_t *)settings.ptr, settings.len,
-                                 is_head, NULL) != 0 ||
-        h2_exchange_begin_upgraded(h, head) != 0) {
+    h->is_busy =
+        true; /* HTTP/1 holds its 101 back: no frame may be written after it yet */
+    bool failed = nghttp2_session_upgrade2(h->ng, (const uint8_t *)settings.ptr,
+                                           settings.len, is_head, NULL) != 0 ||
+                  h2_exchange_begin_upgraded(h, head) != 0;
+    h->is_busy = false;
+    if (failed) {
         fini(wire, h, ERR_NOMEM);
         wire->read_due_ms = read_due_ms; /* HTTP/1 goes on */
         wire->wants_read = wants_read;

@@ -5,6 +5,7 @@
  * what they are promised; at the end nothing may be left of the connection. */
 #include "session/app.h"
 #include "session/client.h"
+#include "session/socket.h"
 #include "session/world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -99,6 +100,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     app_begin();
     world_begin(&app_handler, data, size);
+    socket_begin(world_clock());
     bool speaks_h2 = script_choice(&world.script, 2) == 0;
     if (speaks_h2)
         client2_begin();
@@ -108,5 +110,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     app_fail_all();
     world_end(speaks_h2 ? client2_check : client1_check);
     app_end();
+    socket_end();
     return 0;
 }

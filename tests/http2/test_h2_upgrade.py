@@ -11,6 +11,7 @@ from rawframes import (
     Raw,
     headers,
     settings,
+    window_update,
 )
 from serving import Serving, answer, read_all, read_body, request
 from talking import Secure, client_context
@@ -64,6 +65,21 @@ def test_a_request_that_asks_is_answered_over_http_2():
             raw.until(lambda: raw.body(3))
             assert raw.body(3) == b"2 GET /"
     assert seen[0] == [(b"host", b"a"), (b"x-a", b"1")]
+
+
+def test_a_large_response_may_be_sent_before_the_connection_has_changed():
+    """The application sends more than a send() waits for inside the upgrade."""
+    body = bytes(range(256)) * 1000
+
+    async def app(scope, receive, send):
+        await answer(send, body)
+
+    sent = request("/first", UPGRADE + SETTINGS)
+    with Serving(app, h2c_upgrade=True) as serving, Upgraded(serving, sent) as raw:
+        raw.send(window_update(0, 1 << 20) + window_update(1, 1 << 20))
+        raw.until(lambda: len(raw.body(1)) == len(body))
+        assert raw.head == SWITCHING
+        assert raw.body(1) == body
 
 
 def test_settings_that_are_none_leave_http_1_1_its_deadlines():

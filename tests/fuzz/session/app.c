@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/timer.h"
+#include "session/socket.h"
 #include "session/world.h"
 
 #define GIVEN_MAX ((uint64_t)8 << 20) /* bytes of all responses of one input */
@@ -96,10 +97,8 @@ note_sent(struct call *call, size_t n, bool last, int err)
     call->sent += n;
     app.given += n;
     call->ended = last && !is_short && !call->has_trailers;
-    if (err == ERR_AGAIN && call->stream != NULL) {
-        CHECK(!last || call->has_trailers);
+    if (err == ERR_AGAIN && call->stream != NULL)
         call->waits = true;
-    }
 }
 
 static void
@@ -211,7 +210,10 @@ open_tunnel(struct call *call)
         return;
     call->has_head = true;
     call->is_tunnel = true;
-    stream_set_deadline(call->stream, TIMER_NEVER);
+    if (script_choice(&world.script, 4) != 0)
+        call->socket = socket_open(call->stream);
+    else
+        stream_set_deadline(call->stream, TIMER_NEVER);
 }
 
 static void
@@ -235,6 +237,13 @@ fail(struct call *call)
 static void
 act(struct call *call)
 {
+    if (call->socket != NULL) {
+        if (script_choice(&world.script, 32) == 0)
+            fail(call);
+        else
+            socket_act(call->socket);
+        return;
+    }
     switch (script_choice(&world.script, 16)) {
     case 0:
     case 1:
@@ -328,8 +337,14 @@ on_body(struct stream *s, struct slice bytes, bool last)
 {
     struct call *call = call_of(s);
 
-    CHECK(call->pulls && !call->body_ended);
     CHECK(bytes.len > 0 || last);
+    if (call->socket != NULL) {
+        CHECK(!call->body_ended);
+        call->body_ended = last;
+        socket_on_body(call->socket, bytes, last);
+        return;
+    }
+    CHECK(call->pulls && !call->body_ended);
     if (app.is_clean && !call->is_tunnel) {
         for (size_t i = 0; i < bytes.len; i++)
             CHECK(bytes.ptr[i] == app_body_byte(call->asked, call->received + i));
@@ -345,9 +360,23 @@ on_writable(struct stream *s)
 {
     struct call *call = call_of(s);
 
+    if (call->socket != NULL) {
+        socket_on_writable(call->socket);
+        return;
+    }
     CHECK(call->waits);
     call->waits = false;
     act_some(call);
+}
+
+static void
+on_shut(struct stream *s)
+{
+    struct call *call = call_of(s);
+
+    CHECK(call->is_tunnel && !call->pulls && !call->body_ended);
+    if (call->socket == NULL)
+        act_some(call);
 }
 
 static void
@@ -356,7 +385,10 @@ on_deadline(struct stream *s)
     struct call *call = call_of(s);
 
     CHECK(call->is_tunnel);
-    act_some(call);
+    if (call->socket != NULL)
+        socket_on_deadline(call->socket);
+    else
+        act_some(call);
 }
 
 static void
@@ -365,7 +397,10 @@ on_shutdown(struct stream *s)
     struct call *call = call_of(s);
 
     CHECK(call->is_tunnel);
-    act_some(call);
+    if (call->socket != NULL)
+        socket_on_shutdown(call->socket);
+    else
+        act_some(call);
 }
 
 static void
@@ -379,6 +414,11 @@ on_close(struct stream *s, int why)
     CHECK(why != 0 || call->ended || call->is_tunnel || call->failed);
     call->stream = NULL;
     call->pulls = false;
+    if (call->socket != NULL) {
+        struct socket *socket = call->socket;
+        call->socket = NULL;
+        socket_on_close(socket, why);
+    }
 }
 
 static void
@@ -397,6 +437,7 @@ const struct stream_handler app_handler = {
     .on_request = on_request,
     .on_body = on_body,
     .on_writable = on_writable,
+    .on_shut = on_shut,
     .on_deadline = on_deadline,
     .on_shutdown = on_shutdown,
     .on_close = on_close,

@@ -9,6 +9,8 @@
 
 #define CALLS_MAX 200u /* requests of one input */
 
+struct socket;
+
 /* What one call of the application has done and seen. */
 struct call {
     struct stream *stream; /* NULL: on_close was called */
@@ -24,6 +26,7 @@ struct call {
     bool failed;   /* stream_fail was called, or a file became shorter */
     bool is_head;  /* HEAD, or a status that has no body */
     bool is_tunnel;
+    struct socket *socket; /* of a tunnel; NULL: its bytes are used as they are */
     bool has_trailers;
     bool has_shrunk; /* a file that it sent was cut */
 };

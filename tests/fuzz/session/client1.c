@@ -6,6 +6,7 @@
 
 #include "session/app.h"
 #include "session/client.h"
+#include "session/socket.h"
 #include "session/world.h"
 
 static struct {
@@ -13,6 +14,7 @@ static struct {
     uint64_t body_left; /* bytes of the last request's body to come */
     uint64_t body_at;   /* ... that were sent */
     bool is_chunked;    /* ... in chunks, of which the last is still to come */
+    bool upgrades;      /* it asks for a WebSocket: frames follow */
 } client;
 
 static void
@@ -55,6 +57,8 @@ send_request(void)
     const char *method = methods[script_choice(script, COUNT(methods))];
     char head[400], framing[64] = "";
 
+    unsigned field = script_choice(script, COUNT(fields));
+    client.upgrades = field == 4 && method[0] != 'P';
     client.nasked++;
     client.body_at = client.body_left = 0;
     client.is_chunked = false;
@@ -67,8 +71,7 @@ send_request(void)
                  (unsigned)client.body_left);
     }
     snprintf(head, sizeof head, "%s /n%u HTTP/1.%d\r\nHost: a\r\n%s%s\r\n", method,
-             client.nasked, script_choice(script, 8) != 0,
-             fields[script_choice(script, COUNT(fields))], framing);
+             client.nasked, script_choice(script, 8) != 0, fields[field], framing);
     send_text(head);
 }
 
@@ -91,6 +94,16 @@ send_some(void)
         client.body_left -= n;
         send_body(n);
     }
+}
+
+static void
+send_frame(void)
+{
+    char *bytes = malloc(SOCKET_FRAME_BYTES);
+
+    CHECK(bytes != NULL);
+    world_send(bytes, socket_put_frame(bytes));
+    free(bytes);
 }
 
 static void
@@ -121,6 +134,8 @@ client1_act(void)
 
     if (choice == 15 && script_choice(&world.script, 4) == 0)
         send_garbage();
+    else if (client.upgrades && choice > 0)
+        send_frame();
     else if (client.is_chunked && choice < 4)
         end_chunks();
     else if (client.is_chunked || client.body_left > 0)

@@ -7,6 +7,7 @@
 
 #include "session/app.h"
 #include "session/client.h"
+#include "session/socket.h"
 #include "session/world.h"
 
 #define STREAMS_MAX 128u
@@ -15,6 +16,7 @@
 struct seen {
     uint64_t body_at; /* bytes of the body that were sent */
     bool ended;       /* ... and its end */
+    bool is_tunnel;   /* it asks for a WebSocket */
     long long number; /* the response's "x-n"; -1: none */
     uint64_t total;   /* bytes of its body */
     bool complete;    /* its end was received */
@@ -90,6 +92,7 @@ send_request(void)
     client.seen[i].number = -1;
     unsigned choice = script_choice(script, 8);
     bool tunnel = choice == 7;
+    client.seen[i].is_tunnel = tunnel;
     snprintf(path, sizeof path, "/n%u", i);
     n += put_field(block + n, ":method", tunnel ? "CONNECT" : methods[choice % 4]);
     n += put_field(block + n, ":scheme", "http");
@@ -126,6 +129,20 @@ send_data(unsigned i)
     send_frame(NGHTTP2_DATA, seen->ended ? NGHTTP2_FLAG_END_STREAM : 0, id_of(i), bytes,
                n);
     seen->body_at += n;
+}
+
+/* A frame of a WebSocket, in as many frames of HTTP/2 as it takes. */
+static void
+send_message(unsigned i)
+{
+    char *bytes = malloc(SOCKET_FRAME_BYTES);
+
+    CHECK(bytes != NULL);
+    size_t n = socket_put_frame(bytes);
+    for (size_t at = 0; at < n; at += 16384)
+        send_frame(NGHTTP2_DATA, 0, id_of(i), bytes + at,
+                   n - at < 16384 ? n - at : 16384);
+    free(bytes);
 }
 
 static void
@@ -200,7 +217,9 @@ client2_act(void)
         return;
     }
     unsigned i = script_choice(&world.script, 256) % client.nopened;
-    if (choice < 9)
+    if (choice < 9 && client.seen[i].is_tunnel && !client.seen[i].ended)
+        send_message(i);
+    else if (choice < 9)
         send_data(i);
     else if (choice < 12)
         send_room(i);

@@ -42,6 +42,12 @@ world_gettime(clockid_t id, struct timespec *out)
     return 0;
 }
 
+struct clock *
+world_clock(void)
+{
+    return &world.server->turn.service.clock;
+}
+
 uint64_t
 world_now_ms(void)
 {

@@ -39,6 +39,9 @@ extern struct world world;
 void world_begin(const struct stream_handler *handler, const uint8_t *data,
                  size_t size);
 
+/* The server's clock. */
+struct clock *world_clock(void);
+
 /* The time of the scripted clock. */
 uint64_t world_now_ms(void);
 
