@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import socket
@@ -26,15 +25,37 @@ def severity(level: int) -> int:
     return _SEVERITIES.get(level, 6)
 
 
-class _Standard:
-    """A standard stream. A pipe that nobody reads costs lines, which are counted."""
+class _Counting:
+    """Counts texts that were not taken; says how many before the next that is."""
 
     is_one_line = False
-    name = ""
 
     def __init__(self) -> None:
         self.dropped = 0
-        """Pieces of text that were not taken, since that was said."""
+        """Those since that was said."""
+        self._why = ""
+
+    def _drop(self, why: str) -> None:
+        self.dropped += 1
+        self._why = why
+
+    def _with_note(self, text: str) -> str:
+        """Return ``text`` behind a line about those that were dropped."""
+        if not self.dropped:
+            return text
+        return f"{self.dropped} lines were dropped: {self._why}\n{text}"
+
+    def reopen(self) -> None:
+        """Do nothing: there is no file."""
+
+
+class _Standard(_Counting):
+    """A standard stream. A pipe that nobody reads costs lines, which are counted."""
+
+    name = ""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._is_torn = False
         """Whether only a part of the last text was taken."""
 
@@ -49,8 +70,7 @@ class _Standard:
                 stream.write(text)
                 stream.flush()
                 return
-            if self.dropped:
-                text = f"{self.dropped} lines were dropped: nobody takes them\n{text}"
+            text = self._with_note(text)
             if self._is_torn:
                 text = "\n" + text
             data = text.encode("utf-8", "replace")
@@ -59,12 +79,9 @@ class _Standard:
                 self.dropped = 0
                 self._is_torn = left > 0
             if left:
-                self.dropped += 1
+                self._drop("nobody takes them")
         except (OSError, ValueError):
             return
-
-    def reopen(self) -> None:
-        """Do nothing: there is no file."""
 
     def _pipe(self) -> int | None:
         """Return the descriptor where the stream is a pipe or a socket."""
@@ -99,20 +116,31 @@ def _write_pipe(number: int, data: bytes) -> int:
     return 0
 
 
-class File:
+class File(_Counting):
     """A file that lines are added to. One that is full costs lines."""
-
-    is_one_line = False
 
     def __init__(self, sink: Sink) -> None:
         """Open it; raise ConfigError."""
+        super().__init__()
         self._sink = sink
         self._number = sink.open()
+        self._is_torn = False
 
     def write(self, level: int, text: str) -> None:
         """Write whole lines."""
-        with contextlib.suppress(OSError):
-            os.write(self._number, text.encode("utf-8", "replace"))
+        text = self._with_note(text)
+        if self._is_torn:
+            text = "\n" + text
+        data = text.encode("utf-8", "replace")
+        try:
+            written = os.write(self._number, data)
+        except OSError as problem:
+            self._drop(problem.strerror or "the file takes none")
+            return
+        self.dropped = 0
+        self._is_torn = written < len(data)
+        if self._is_torn:
+            self._drop("the file takes no more")
 
     def reopen(self) -> None:
         """Open the file again, for whoever has moved it away; raise OSError."""
@@ -121,36 +149,47 @@ class File:
         number = os.open(self._sink.path, flags, FILE_MODE)
         os.close(self._number)
         self._number = number
+        self._is_torn = False
 
 
-class _Datagrams:
+class _Datagrams(_Counting):
     """A datagram for each text, which whoever listens takes at once or not at all."""
 
     is_one_line = True
 
     def __init__(self, sink: Sink) -> None:
         """Open it; raise ConfigError."""
+        super().__init__()
         self._sock = socket.socket(fileno=sink.open())
         self._sock.setblocking(False)
         self._path = sink.path
 
-    def reopen(self) -> None:
-        """Do nothing: there is no file."""
+    def write(self, level: int, text: str) -> None:
+        """Send one line."""
+        try:
+            if self.dropped:
+                note = self._with_note("").rstrip("\n")
+                self._send(self._form(30, note))
+                self.dropped = 0
+            self._send(self._form(level, text.rstrip("\n")))
+        except OSError as problem:
+            self._drop(problem.strerror or "nobody takes them")
+
+    def _form(self, level: int, line: str) -> bytes:
+        """Return the datagram of a line."""
+        raise NotImplementedError
 
     def _send(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):
-            if self._path is None:
-                self._sock.send(data)
-            else:
-                self._sock.sendto(data, self._path)
+        if self._path is None:
+            self._sock.send(data)
+        else:
+            self._sock.sendto(data, self._path)
 
 
 class Syslog(_Datagrams):
     """The system's log by RFC 3164, or one elsewhere by RFC 5424."""
 
-    def write(self, level: int, text: str) -> None:
-        """Send one line."""
-        line = text.rstrip("\n")
+    def _form(self, level: int, line: str) -> bytes:
         priority = _DAEMON * 8 + severity(level)
         if self._path is not None:
             stamp = time.strftime("%b %e %H:%M:%S")
@@ -160,16 +199,14 @@ class Syslog(_Datagrams):
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S") + f"{zone[:3]}:{zone[3:]}"
             host = socket.gethostname() or "-"
             head = f"<{priority}>1 {stamp} {host} bolide {os.getpid()} - - "
-        self._send((head + line).encode("utf-8", "replace"))
+        return (head + line).encode("utf-8", "replace")
 
 
 class Journal(_Datagrams):
     """systemd's journal, by its native protocol."""
 
-    def write(self, level: int, text: str) -> None:
-        """Send one line."""
-        line = text.rstrip("\n")
-        self._send(
+    def _form(self, level: int, line: str) -> bytes:
+        return (
             f"PRIORITY={severity(level)}\nSYSLOG_FACILITY={_DAEMON}\n"
             f"SYSLOG_IDENTIFIER=bolide\nMESSAGE={line}\n".encode("utf-8", "replace")
         )

@@ -10,6 +10,9 @@ import time
 import pytest
 from command import DEADLINE_S, Command, request, run, serve, talk
 
+from bolide.outlets import open_outlet
+from bolide.sinks import parse_sink
+
 
 def wait_for(path, wanted):
     """Wait until a file has a line with ``wanted``; return that line."""
@@ -199,6 +202,39 @@ def test_standard_error_that_nobody_reads_stops_nobody():
         talk(port, request())
         line = command.err.line_with("lines were dropped: nobody takes them")
         assert int(line.split()[0]) > 0
+
+
+def test_a_syslog_that_was_away_is_told_how_many_lines_it_missed(tmp_path):
+    place = tmp_path / "log"
+    sink = parse_sink("log_file", f"syslog:{place}")
+    with listener(place) as sock:
+        outlet = open_outlet(sink)
+        outlet.write(20, "first\n")
+        assert sock.recv(4096).endswith(b"first")
+    place.unlink()
+    for _ in range(3):
+        outlet.write(20, "lost\n")
+    with listener(place) as sock:
+        outlet.write(20, "next\n")
+        outlet.write(20, "last\n")
+        said = [sock.recv(4096).partition(b"]: ")[2] for _ in range(3)]
+    assert said == [
+        b"3 lines were dropped: No such file or directory", b"next", b"last"
+    ]  # fmt: skip
+
+
+def test_a_log_on_a_full_disk_says_how_many_lines_it_has_lost(tmp_path):
+    path = tmp_path / "log"
+    path.symlink_to("/dev/full")
+    outlet = open_outlet(parse_sink("log_file", str(path)))
+    for _ in range(2):
+        outlet.write(20, "lost\n")
+    path.unlink()
+    outlet.reopen()
+    outlet.write(20, "next\n")
+    outlet.write(20, "last\n")
+    wanted = "2 lines were dropped: No space left on device\nnext\nlast\n"
+    assert path.read_text() == wanted
 
 
 ACCESS_FORMAT = "%(client_addr)s|%(request_line)s|%(status_code)s|%(name)s"
