@@ -104,13 +104,14 @@ access_log_free(struct access_log *log)
 {
     if (log == NULL)
         return;
-    if (log->piece != NULL)
+    /* A fork's copy has lost nothing itself, and its lines are its parent's to write. */
+    bool is_own = log->pid == (long)getpid();
+    if (is_own && log->piece != NULL)
         hand_over(log, 0);
     uint64_t ndropped = log->ndropped + writer_free(log->writer, ACCESS_END_MS);
-    /* Fewer than before: a fork's copy, which has lost nothing itself. */
-    if (ndropped >= log->ncounted)
+    if (is_own)
         count(log, ndropped);
-    if (ndropped > log->nsaid)
+    if (is_own && ndropped > log->nsaid)
         say_dropped(log, ndropped, 0);
     mem_free(log);
 }
