@@ -146,6 +146,7 @@ h2_exchange_take(struct h2_exchange *x, struct slice bytes, bool more)
     struct stream *s = &x->stream;
     uint64_t most = limits_of(x)->body_bytes;
 
+    assert(!x->remote_ended && !x->is_gone);
     if (s->state >= STREAM_ENDED) {
         discard(x, bytes.len);
         return;
@@ -328,6 +329,7 @@ new_exchange(struct h2_session *h, int32_t id)
 {
     struct h2_exchange *x = pool_take(&h->wire->service->h2_streams);
 
+    assert(nghttp2_session_get_stream_user_data(h->ng, id) == NULL);
     if (x == NULL)
         return NULL;
     memset(x, 0, offsetof(struct h2_exchange, response));
@@ -482,6 +484,7 @@ h2_exchange_conclude(struct h2_exchange *x, int why)
     if (x->is_concluded)
         return;
     x->is_concluded = true;
+    h2_exchange_stop_reading(x);
     serve_end(session_of(x)->wire->service, &x->stream);
     stream_close(&x->stream, x->why != 0 ? x->why : why);
 }
@@ -492,10 +495,12 @@ h2_exchange_end(struct h2_exchange *x, int why)
     struct h2_session *h = session_of(x);
     struct service *service = h->wire->service;
 
+    assert(!h->is_busy && (x->is_gone || h->is_over));
     x->is_gone = true;
     if (x->stream.waits_for_budget)
         h->nyielded--;
     h2_exchange_conclude(x, why);
+    assert(h->nexchanges > 0 && !x->wait.is_running);
     assert(x->stream.state == STREAM_CLOSED);
     list_remove(&x->link);
     list_remove(&x->news);

@@ -102,6 +102,8 @@ on_headers(struct h2_session *h, const nghttp2_frame *frame)
         err = h2_exchange_begin(h, frame->hd.stream_id, ended);
     } else {
         struct h2_exchange *x = find(h->ng, frame->hd.stream_id);
+        if (x != NULL)
+            x->remote_ended = true; /* trailers end the stream (RFC 9113 8.1) */
         if (h->request.err != 0 && x != NULL)
             h2_exchange_break(x, ERR_TRAILER_TOO_LARGE);
         else

@@ -2,6 +2,8 @@
 /* http2/response.c — see response.h for the contract. */
 #include "http2/response.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -147,6 +149,7 @@ h2_response_copy(struct h2_response *r, const struct wire *wire,
 {
     int status = tunnel ? 200 : res->status;
 
+    assert(r->fields == NULL);
     r->nfields = 0;
     r->has_length = r->has_date = r->has_server = r->says_close = false;
     int err = make_room(r, wire_fields(wire), res);

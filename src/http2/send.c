@@ -135,6 +135,7 @@ resume(struct h2_exchange *x)
 {
     if (!x->is_deferred)
         return 0;
+    assert(x->promised == 0); /* nghttp2 would have a frame and ask for no other */
     x->is_deferred = false;
     return nghttp2_session_resume_data(session_of(x)->ng, x->id) == 0 ? 0 : ERR_NOMEM;
 }
@@ -229,6 +230,7 @@ queue(struct h2_exchange *x, const struct chunk *body, bool last)
     struct slice bytes = body->bytes;
     bool is_first = !x->is_committed;
 
+    assert(!x->out_ended && !x->is_reset && x->trailers == NULL);
     int err = chunk_queue(&x->out, body);
     if (err != 0)
         return err;
@@ -256,6 +258,7 @@ h2_send_trailers(struct stream *s, const struct http_field *fields, uint32_t n)
 
     if (is_lost(x))
         return ERR_CLOSED;
+    assert(x->is_committed && !x->out_ended && x->trailers == NULL);
     h2_exchange_stop_reading(x);
     x->trailers = h2_block_new(0, fields, n);
     x->out_ended = true;

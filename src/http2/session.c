@@ -6,6 +6,8 @@
  * two, settle tells exchanges what has happened to them and frees those that are over. */
 #include "http2/session.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/timer.h"
@@ -16,6 +18,9 @@
 /* How long the peer has to read the first GOAWAY before the second one tells which streams
  * were taken. */
 #define GOAWAY_MS 1000u
+
+/* How often streams are told of what was written, and write more, before one flush. */
+#define ROUNDS 8
 
 static uint64_t
 now_ms(const struct h2_session *h)
@@ -32,8 +37,12 @@ write_frames(struct h2_session *h)
     const uint8_t *bytes;
     ssize_t n;
 
+    /* Each round queues bytes, or is the last. */
     while (wire->out.bytes <= HTTP_OUT_HIGH_BYTES) {
+        assert(!h->is_busy);
+        h->is_busy = true; /* callbacks may end up here again */
         n = nghttp2_session_mem_send(h->ng, &bytes);
+        h->is_busy = false;
         h->is_broken = h->is_broken || n == NGHTTP2_ERR_NOMEM;
         if (n <= 0)
             return n == 0 ? 0 : h->why != 0 ? h->why : ERR_NOMEM;
@@ -57,9 +66,7 @@ h2_write(struct h2_session *h)
 {
     if (h->is_busy || h->is_over || h->wire->is_dead)
         return;
-    h->is_busy = true;
     int err = write_frames(h);
-    h->is_busy = false;
     if (err != 0)
         fail(h, err);
 }
@@ -73,6 +80,7 @@ lose_all(struct h2_session *h, int why)
     for (node = h->exchanges.next; node != &h->exchanges; node = node->next) {
         struct h2_exchange *x = container_of(node, struct h2_exchange, link);
         x->is_gone = true;
+        h2_exchange_stop_reading(x);
         stream_close(&x->stream, why);
     }
 }
@@ -116,6 +124,7 @@ tell(struct h2_session *h, struct h2_exchange *x)
 {
     struct stream *s = &x->stream;
 
+    assert(!h->is_busy);
     if (x->is_gone) {
         h2_exchange_end(x, x->is_answered ? 0 : ERR_RESET);
         if (h->nexchanges == 0)
@@ -169,9 +178,14 @@ before_flush(struct wire *wire, void *session)
 
     if (!list_is_empty(&h->held))
         h2_release_heads(h);
-    do
+    /* What is told may bring more to write, to which the next turn gets as well. */
+    for (int round = 0; round < ROUNDS; round++) {
         h2_write(h);
-    while (settle(h) && wire->out.bytes <= HTTP_OUT_HIGH_BYTES);
+        if (!settle(h) || wire->out.bytes > HTTP_OUT_HIGH_BYTES)
+            break;
+        if (round == ROUNDS - 1)
+            wire->ops->touch(wire);
+    }
     if (h->is_draining)
         go_on_draining(h);
     if (!h->is_over && !wire->is_dead && !nghttp2_session_want_read(h->ng) &&
@@ -423,9 +437,11 @@ fini(struct wire *wire, void *session, int why)
 {
     struct h2_session *h = session;
 
+    assert(!h->is_busy);
     h->is_over = true;
     while (!list_is_empty(&h->exchanges))
         h2_exchange_end(container_of(h->exchanges.next, struct h2_exchange, link), why);
+    assert(h->nexchanges == 0 && h->unsent == 0);
     h2_request_clear(&h->request);
     if (!h->is_broken)
         nghttp2_session_del(h->ng);

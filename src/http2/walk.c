@@ -2,6 +2,7 @@
 /* http2/walk.c — see walk.h for the contract. */
 #include "http2/walk.h"
 
+#include <assert.h>          /* assert */
 #include <nghttp2/nghttp2.h> /* NGHTTP2_PRIORITY */
 
 #include "base/err.h"
@@ -85,5 +86,6 @@ h2_walk_over(struct h2_walk *walk, struct h2_guard *guard, struct slice bytes,
         budget_spend(budget, (is_last ? BUDGET_MESSAGE : BUDGET_FRAME) +
                                  budget_of_bytes(walk->left));
     }
+    assert(at <= bytes.len);
     return at;
 }
