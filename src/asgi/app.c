@@ -28,7 +28,8 @@ is_silent(CallObject *call, PyObject *exc)
     if (PyErr_GivenExceptionMatches(exc, st->CancelledError))
         return call->host->is_stopping || call->is_complete || call->is_disconnected ||
                call->ncancels > 0;
-    return call->is_disconnected && raise_is_disconnect(st, exc);
+    return call->is_disconnected &&
+           raise_is_disconnect(st, exc, call->kind->told_code(call));
 }
 
 /* An exception out of the application: answers, and says so where that is of interest.
@@ -112,6 +113,8 @@ start(CallObject *call, PyObject *scope, PyObject *receive, PyObject *send)
     }
     call->host->may_step = may_step;
     if (task == NULL) {
+        if (PyErr_Occurred() == NULL)
+            PyErr_SetString(PyExc_SystemError, "a Task was not made, without a reason");
         PyObject *exc = raise_take();
         if (!list_is_empty(&call->link))
             app_failed(call, scope, exc);
@@ -131,10 +134,13 @@ run(struct host *host, CallObject *call, PyObject *scope, PyObject *receive,
     PyObject *send)
 {
     bool is_made = receive != NULL && send != NULL;
-    if (is_made)
+    if (is_made) {
         start(call, scope, receive, send);
-    else
+    } else {
         PyErr_WriteUnraisable(host->owner);
+        if (call != NULL)
+            call_leave(call); /* it has no Task, and never will */
+    }
     Py_XDECREF(receive);
     Py_XDECREF(send);
     Py_XDECREF(scope);

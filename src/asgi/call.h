@@ -55,6 +55,9 @@ struct call_kind {
      * complain of, or NULL. */
     const char *(*missing)(const CallObject *call);
 
+    /* The code of the websocket.disconnect that receive() has given; 0: none. */
+    unsigned (*told_code)(const CallObject *call);
+
     /* The application's call has ended: answers in its place where an answer is owed.
      * `why` is ERR_APP_FAILED or ERR_APP_INCOMPLETE.  call->stream is not NULL. */
     void (*finish)(CallObject *call, int why);

@@ -28,6 +28,7 @@ host_init(struct host *host, PyObject *app, PyObject *loop, PyObject *root_path,
 {
     list_init(&host->running);
     list_init(&host->orphans);
+    list_init(&host->stuck);
     host->app = Py_NewRef(app);
     host->loop = Py_NewRef(loop);
     host->root_path = Py_NewRef(root_path);

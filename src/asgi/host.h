@@ -86,6 +86,7 @@ struct host {
     bool offers_files;        /* http.response.pathsend and zerocopysend are served */
     struct host_ws ws;        /* its configuration is the owner's to fill in */
     struct list_node running; /* of CallObject.link: application calls that run */
+    struct list_node stuck;   /* of WaiterObject.stuck: their callback is owed */
     struct list_node orphans; /* of CallObject.orphan: the first is due first */
     uint32_t disconnect_ms;   /* 1000; an orphan runs so long before it is cancelled; 0:
                                  it never is */
@@ -96,6 +97,9 @@ struct host {
     bool is_stopping;    /* a CancelledError out of an application is no error */
     PyObject *interrupt; /* KeyboardInterrupt or SystemExit that must leave the loop,
                             or NULL */
+
+    /* Has the owner call waiter_retry soon, though there is no memory. */
+    void (*wake)(struct host *host);
 
     /* interrupt was set: the owner raises it out of the loop, soon, and not before what
      * was answered has been written. */

@@ -2,6 +2,8 @@
 /* asgi/raise.c — see raise.h for the contract. */
 #include "asgi/raise.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 
 /* How deep groups and contexts are followed; deeper ones are no disconnects. */
@@ -87,10 +89,22 @@ raise_again(PyObject *exc)
 }
 #endif
 
-static bool is_disconnect(module_state *st, PyObject *exc, int depth);
+/* Whether exc.code is `code`. */
+static bool
+has_code(module_state *st, PyObject *exc, unsigned code)
+{
+    PyObject *value = PyObject_GetAttr(exc, st->str_code);
+    long number = value != NULL && PyLong_Check(value) ? PyLong_AsLong(value) : -1;
+
+    Py_XDECREF(value);
+    PyErr_Clear();
+    return number == (long)code;
+}
+
+static bool is_disconnect(module_state *st, PyObject *exc, unsigned code, int depth);
 
 static bool
-is_group_of_disconnects(module_state *st, PyObject *group, int depth)
+is_group_of_disconnects(module_state *st, PyObject *group, unsigned code, int depth)
 {
     PyObject *members = PyObject_GetAttr(group, st->str_exceptions);
     if (members == NULL || !PyTuple_Check(members)) {
@@ -100,34 +114,37 @@ is_group_of_disconnects(module_state *st, PyObject *group, int depth)
     }
     bool all = true;
     for (Py_ssize_t i = 0; all && i < PyTuple_GET_SIZE(members); i++)
-        all = is_disconnect(st, PyTuple_GET_ITEM(members, i), depth);
+        all = is_disconnect(st, PyTuple_GET_ITEM(members, i), code, depth);
     Py_DECREF(members);
     return all;
 }
 
 static bool
-is_disconnect(module_state *st, PyObject *exc, int depth)
+is_disconnect(module_state *st, PyObject *exc, unsigned code, int depth)
 {
     if (depth >= RAISE_DEPTH_MAX)
         return false;
     if (PyErr_GivenExceptionMatches(exc, st->ClientDisconnected))
         return true;
     if (PyErr_GivenExceptionMatches(exc, PyExc_BaseExceptionGroup))
-        return is_group_of_disconnects(st, exc, depth + 1);
+        return is_group_of_disconnects(st, exc, code, depth + 1);
     if (!PyType_HasFeature(Py_TYPE(exc), Py_TPFLAGS_HEAPTYPE))
         return false;
+    if (code != 0 && has_code(st, exc, code))
+        return true;
     PyObject *before = PyException_GetCause(exc); /* new */
     if (before == NULL)
         before = PyException_GetContext(exc); /* new */
-    bool found = before != NULL && is_disconnect(st, before, depth + 1);
+    bool found = before != NULL && is_disconnect(st, before, code, depth + 1);
     Py_XDECREF(before);
     return found;
 }
 
 bool
-raise_is_disconnect(module_state *st, PyObject *exc)
+raise_is_disconnect(module_state *st, PyObject *exc, unsigned code)
 {
-    return is_disconnect(st, exc, 0);
+    assert(exc != NULL && PyErr_Occurred() == NULL);
+    return is_disconnect(st, exc, code, 0);
 }
 
 PyObject *

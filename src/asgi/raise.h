@@ -36,8 +36,10 @@ void raise_again(PyObject *exc);
 /* Whether `exc` says no more than that the client has gone: ClientDisconnected itself,
  * a class of an application's own that was raised while one was handled (Starlette's
  * ClientDisconnect), or a group of nothing else.  A built-in exception such as
- * AttributeError in a handler is a bug and is none.  Sets no exception. */
-bool raise_is_disconnect(module_state *st, PyObject *exc);
+ * AttributeError in a handler is a bug and is none.  Sets no exception.  `code`: that of the
+ * websocket.disconnect that the application was given, or 0: an exception of its own that
+ * carries it as `code` (Starlette's WebSocketDisconnect) says the same. */
+bool raise_is_disconnect(module_state *st, PyObject *exc, unsigned code);
 
 /* Whether `exc` must leave the event loop: KeyboardInterrupt or SystemExit. */
 bool raise_is_exit(PyObject *exc);

@@ -72,7 +72,14 @@ request_finish(CallObject *call, int why)
         stream_fail(call->stream, why);
 }
 
+static unsigned
+request_told_code(const CallObject *Py_UNUSED(call))
+{
+    return 0;
+}
+
 static const struct call_kind request_kind = {
+    .told_code = request_told_code,
     .missing = request_missing,
     .finish = request_finish,
     .on_body = request_on_body,

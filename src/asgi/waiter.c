@@ -21,6 +21,7 @@ waiter_new(struct host *host)
     WaiterObject *waiter = (WaiterObject *)op;
     waiter->host = host;
     waiter->owner = Py_NewRef(host->owner);
+    list_init(&waiter->stuck);
     PyObject_GC_Track(op);
     return waiter;
 }
@@ -62,6 +63,20 @@ step(WaiterObject *waiter, PyObject *callback, PyObject *context)
     return true;
 }
 
+/* The Task would wait for ever: the callback is called later.  The waiter lives until then:
+ * the Task that waits holds it. */
+static void
+owe(WaiterObject *waiter, PyObject *callback, PyObject *context)
+{
+    struct host *host = waiter->host;
+
+    PyErr_WriteUnraisable(waiter->owner);
+    waiter->callback = Py_NewRef(callback);
+    waiter->context = Py_XNewRef(context);
+    list_append(&host->stuck, &waiter->stuck);
+    host->wake(host);
+}
+
 static void
 call_back(WaiterObject *waiter, bool at_once)
 {
@@ -73,10 +88,21 @@ call_back(WaiterObject *waiter, bool at_once)
     Py_INCREF(waiter);
     if (!(at_once && step(waiter, callback, context)) &&
         schedule(waiter, callback, context) < 0)
-        PyErr_WriteUnraisable(waiter->owner);
+        owe(waiter, callback, context);
     Py_DECREF(waiter);
     Py_DECREF(callback);
     Py_XDECREF(context);
+}
+
+void
+waiter_retry(struct host *host)
+{
+    struct list_node owed, *node;
+
+    list_init(&owed);
+    list_move_all(&owed, &host->stuck);
+    while ((node = list_take_first(&owed)) != NULL)
+        call_back(container_of(node, WaiterObject, stuck), false);
 }
 
 void
@@ -205,6 +231,7 @@ waiter_am_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
 void
 waiter_leave(WaiterObject *waiter)
 {
+    list_remove(&waiter->stuck);
     if (waiter->state == WAITER_PENDING)
         waiter->state = WAITER_CANCELLED;
     Py_CLEAR(waiter->callback);
@@ -241,6 +268,7 @@ waiter_clear(PyObject *op)
 {
     WaiterObject *self = (WaiterObject *)op;
 
+    list_remove(&self->stuck);
     Py_CLEAR(self->callback);
     Py_CLEAR(self->context);
     Py_CLEAR(self->reason);

@@ -10,6 +10,8 @@
 
 #include <stdbool.h> /* bool */
 
+#include "base/list.h" /* struct list_node */
+
 struct host;
 
 enum waiter_state {
@@ -24,9 +26,12 @@ typedef struct {
     PyObject *owner;    /* the Server object */
     PyObject *callback; /* the Task's, to be called with this object; NULL at first */
     PyObject *context;  /* what it runs in; NULL: the loop's */
-    PyObject *reason;   /* what cancel() was given, or NULL */
-    uint8_t state;      /* enum waiter_state */
-    bool is_blocking;   /* _asyncio_future_blocking: it was yielded to a Task */
+    struct list_node
+        stuck;        /* in host->stuck while `callback` is owed: there was no memory
+                               to have the loop call it */
+    PyObject *reason; /* what cancel() was given, or NULL */
+    uint8_t state;    /* enum waiter_state */
+    bool is_blocking; /* _asyncio_future_blocking: it was yielded to a Task */
 } WaiterObject;
 
 extern PyType_Spec waiter_spec;
@@ -40,6 +45,10 @@ PySendResult waiter_send(WaiterObject *waiter, PyObject **result);
 
 /* Nobody waits any more: forgets the callback. */
 void waiter_leave(WaiterObject *waiter);
+
+/* Has the loop call what it could not be asked to call before; what there is still no
+ * memory for stays owed. */
+void waiter_retry(struct host *host);
 
 /* Ends the wait.  `at_once`: the Task takes its next step now, where host->may_step says
  * that no application runs; else in the loop's next round.  Does nothing when the wait has

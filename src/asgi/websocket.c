@@ -392,7 +392,18 @@ websocket_finish(CallObject *call, int why)
         stream_fail(call->stream, why);
 }
 
+static unsigned
+websocket_told_code(const CallObject *call)
+{
+    const WebSocketObject *self = (const WebSocketObject *)call;
+
+    if (!self->has_ended)
+        return 0;
+    return self->code != 0 ? self->code : WS_CODE_LOST;
+}
+
 static const struct call_kind websocket_kind = {
+    .told_code = websocket_told_code,
     .missing = websocket_missing,
     .finish = websocket_finish,
     .on_body = websocket_on_body,

@@ -3,6 +3,7 @@
 #include "py/loop.h"
 
 #include "asgi/raise.h"
+#include "asgi/waiter.h"
 
 /* The loop itself calls, so that no Task runs. */
 static PyObject *
@@ -10,6 +11,8 @@ run(PyObject *op, void (*step)(struct server *server))
 {
     ServerObject *self = (ServerObject *)op;
 
+    if (UNLIKELY(!list_is_empty(&self->host.stuck)))
+        waiter_retry(&self->host);
     self->host.may_step = true;
     int result = server_run(self, step);
     self->host.may_step = false;
@@ -114,10 +117,22 @@ loop_schedule(void *owner)
     PyObject *result = PyObject_Vectorcall(tie->call_soon, args + 1,
                                            1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
                                            self->host.st->kwnames_soon);
-    if (result == NULL)
+    if (result == NULL) {
         PyErr_WriteUnraisable(self->host.loop);
+        if (self->server != NULL)
+            server_wake(self->server);
+    }
     Py_XDECREF(result);
     raise_again(before);
+}
+
+void
+loop_wake(struct host *host)
+{
+    ServerObject *self = container_of(host, ServerObject, host);
+
+    if (self->server != NULL)
+        server_wake(self->server);
 }
 
 int

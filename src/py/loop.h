@@ -17,6 +17,9 @@ void loop_untie(ServerObject *self);
 /* server_config.schedule: `owner` is a ServerObject. */
 void loop_schedule(void *owner);
 
+/* host->wake: a turn runs soon, though there is no memory. */
+void loop_wake(struct host *host);
+
 int loop_visit(struct loop_tie *tie, visitproc visit, void *arg);
 
 #endif

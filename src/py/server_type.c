@@ -429,6 +429,7 @@ fill(ServerObject *self, PyObject *app, PyObject *loop, PyObject *mapping)
     self->host.disconnect_ms = config->limits.disconnect_ms;
     self->host.on_idle = on_idle;
     self->host.on_interrupt = on_interrupt;
+    self->host.wake = loop_wake;
     config->log_sink = sink;
     config->log_arg = self;
     config->handler = &app_handler;

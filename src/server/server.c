@@ -384,6 +384,14 @@ note_lag(struct server *server)
     tally_max(server->tally, TALLY_LAG_MAX, now_ns - due_ns);
 }
 
+void
+server_wake(struct server *server)
+{
+    server->turn.is_scheduled = false;
+    server->turn.armed_ms = clock_due(&server->turn.service.clock, 1);
+    poller_alarm(server->turn.poller, 1);
+}
+
 /* Takes what is ready, a bounded number of it. */
 static void
 look(struct server *server)

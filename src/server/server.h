@@ -61,7 +61,8 @@ struct server_config {
     void *handler_arg;
 
     /* Asks the owner to call server_flush soon, once, from its loop: output was queued
-     * outside a turn.  Called at most once until server_flush runs. */
+     * outside a turn.  Called at most once until server_flush runs; an owner that cannot
+     * calls server_wake. */
     void (*schedule)(void *owner);
     /* The stage has changed, or while stopping the last connection has gone.  Called from
      * server_turn, server_flush or server_stop; the owner looks at server_stage and
@@ -111,6 +112,10 @@ void server_turn(struct server *server);
 /* What schedule asked for: writes what was queued outside a turn and goes on with
  * connections whose exchange has ended. */
 void server_flush(struct server *server);
+
+/* Runs a turn soon where `schedule` could not: without memory, by the server's own
+ * descriptor. */
+void server_wake(struct server *server);
 
 /* A stop is to come, and nobody takes over: SERVER_LEAVING until it does, and what waits
  * to be accepted is not left to other workers any more.  Does nothing once a stop has

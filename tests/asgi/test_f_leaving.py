@@ -156,3 +156,66 @@ def test_F48_one_that_is_not_accepted_yet_is_never_cancelled(way):
         assert has_connections(serving, 0)
         go_on.set()
         assert calls.wait(lambda: calls.ends, DEADLINE_S)
+
+
+class WebSocketDisconnect(Exception):
+    """An application's own, as Starlette has it."""
+
+    def __init__(self, code):
+        self.code = code
+
+
+@pytest.mark.parametrize("way", ["close", "fin"])
+def test_F47_an_exception_of_its_own_that_says_no_more_is_not_logged(way):
+    calls = Calls()
+
+    async def app(scope, receive, send):
+        with calls.watch():
+            await receive()
+            await send(ACCEPT)
+            message = await receive()
+            raise WebSocketDisconnect(message["code"])
+
+    with talking(app) as (peer, serving):
+        go(peer, way)
+        assert calls.wait(lambda: calls.ends)
+    assert serving.log.exceptions == [] and serving.log.errors() == []
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [WebSocketDisconnect(4321), ValueError("a bug"), ExceptionGroup("", [KeyError()])],
+)
+def test_F47_any_other_exception_is(failure):
+    calls = Calls()
+
+    async def app(scope, receive, send):
+        with calls.watch():
+            await receive()
+            await send(ACCEPT)
+            await receive()
+            raise failure
+
+    with talking(app) as (peer, serving):
+        go(peer, "close")
+        assert calls.wait(lambda: calls.ends)
+    assert serving.log.exceptions == [failure]
+
+
+def test_F47_fastapi_s_tutorial_loop_logs_nothing_when_its_client_leaves():
+    fastapi = pytest.importorskip("fastapi")
+    app = fastapi.FastAPI()
+
+    @app.websocket("/")
+    async def socket(websocket: fastapi.WebSocket):
+        await websocket.accept()
+        while True:
+            data = await websocket.receive_text()
+            await websocket.send_text(f"Message text was: {data}")
+
+    with talking(app) as (peer, serving):
+        peer.send(TEXT, b"x")
+        peer.frame()
+        go(peer, "fin")
+        assert has_connections(serving, 0)
+    assert serving.log.exceptions == [] and serving.log.errors() == []
