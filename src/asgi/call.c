@@ -65,6 +65,7 @@ call_on_writable(struct stream *s)
 {
     CallObject *call = s->app;
 
+    assert(call->stream == s && !s->waits_for_writable);
     call->is_blocked = false;
     waiters_wake(&call->writers);
 }
@@ -74,6 +75,7 @@ call_on_close(struct stream *s, int why)
 {
     CallObject *call = s->app;
 
+    assert(call->stream == s && s->state == STREAM_CLOSED);
     s->app = NULL;
     call->stream = NULL;
     if (why == 0)

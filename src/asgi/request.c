@@ -2,6 +2,8 @@
 /* asgi/request.c — see request.h for the contract. */
 #include "asgi/request.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "base/narrow.h"
 
@@ -40,6 +42,8 @@ request_on_body(struct stream *s, struct slice bytes, bool last)
 {
     RequestObject *request = s->app;
 
+    assert(request->pending == NULL && !request->pending_last);
+    assert(request->stream == s && !s->pulling);
     PyObject *body = PyBytes_FromStringAndSize(bytes.ptr, narrow_ssize(bytes.len));
     if (body == NULL) {
         PyErr_Clear();

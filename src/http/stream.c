@@ -41,11 +41,30 @@ check_fields(const struct http_response *res, uint64_t *promised)
     return 0;
 }
 
+/* States go forward only. */
+static void
+advance(struct stream *s, enum stream_state state)
+{
+    assert(state > s->state);
+    assert(state != STREAM_ENDED || s->state <= STREAM_HEAD_SENT);
+    s->state = narrow_u8(state);
+}
+
+static void
+accept_head(struct stream *s, const struct http_response *res)
+{
+    advance(s, STREAM_HEAD_SENT);
+    assert(s->status >= 100 && s->body_sent == 0 && !s->is_body_sent);
+    if (s->on_head != NULL)
+        s->on_head(s, res);
+}
+
 int
 stream_send_head(struct stream *s, struct http_response *res)
 {
     uint64_t promised;
 
+    assert(s->state != STREAM_OPEN || s->status == 0);
     if (s->state != STREAM_OPEN)
         return ERR_CLOSED;
     if (res->status < 200 || res->status > 999)
@@ -56,12 +75,14 @@ stream_send_head(struct stream *s, struct http_response *res)
     s->status = narrow_u16((uint64_t)res->status);
     s->body_promised = promised;
     err = s->ops->send_head(s, res);
-    if (err != 0)
+    assert(s->state == STREAM_OPEN); /* no callback comes from in there */
+    if (err != 0) {
+        s->status = 0;
+        s->body_promised = HTTP_LENGTH_NONE;
         return err;
-    s->state = STREAM_HEAD_SENT;
+    }
     s->owes_trailers = res->has_trailers;
-    if (s->on_head != NULL)
-        s->on_head(s, res);
+    accept_head(s, res);
     return 0;
 }
 
@@ -77,13 +98,12 @@ stream_open_tunnel(struct stream *s, struct http_response *res)
         return err;
     s->body_promised = HTTP_LENGTH_NONE;
     err = s->ops->open_tunnel(s, res);
+    assert(s->state == STREAM_OPEN);
     if (err == 0) {
-        s->state = STREAM_HEAD_SENT;
         s->is_tunnel = true;
         s->body_ended = false;
         s->pulling = false; /* what was asked for before was the end */
-        if (s->on_head != NULL)
-            s->on_head(s, res);
+        accept_head(s, res);
     }
     return err;
 }
@@ -143,18 +163,21 @@ stream_send_body(struct stream *s, const struct chunk *body, bool last)
     if (has_no_body(s)) {
         body = &nothing;
     } else if (s->body_promised != HTTP_LENGTH_NONE) {
+        assert(s->body_sent <= s->body_promised);
         uint64_t left = s->body_promised - s->body_sent;
         if (body->bytes.len > left)
             return ERR_RESPONSE_TOO_LONG;
         if (last && body->bytes.len < left)
             return send_short(s, body);
     }
-    int err = s->ops->send_body(s, body, last && !s->owes_trailers);
+    bool ends = last && !s->owes_trailers;
+    int err = s->ops->send_body(s, body, ends);
     if (err == 0 || err == ERR_AGAIN) {
+        assert(err == 0 || s->waits_for_writable);
         s->body_sent += body->bytes.len;
         s->is_body_sent = last;
-        if (last && !s->owes_trailers && s->state == STREAM_HEAD_SENT)
-            s->state = STREAM_ENDED;
+        if (ends && s->state == STREAM_HEAD_SENT)
+            advance(s, STREAM_ENDED);
     }
     return err;
 }
@@ -231,7 +254,7 @@ stream_send_trailers(struct stream *s, struct http_field *fields, uint32_t n)
     else
         err = s->ops->send_body(s, &nothing, true);
     if (err == 0 && s->state == STREAM_HEAD_SENT)
-        s->state = STREAM_ENDED;
+        advance(s, STREAM_ENDED);
     return err;
 }
 
@@ -257,7 +280,9 @@ stream_pull_body(struct stream *s)
     if (s->pulling)
         return 0;
     s->pulling = true;
-    return s->ops->pull_body(s);
+    int err = s->ops->pull_body(s);
+    assert(err == 0 || err == ERR_CLOSED);
+    return err;
 }
 
 void
@@ -267,13 +292,58 @@ stream_fail(struct stream *s, int why)
         s->ops->fail(s, why);
 }
 
+/* For protocols */
+
+void
+stream_hand_up(struct stream *s, struct slice bytes, bool last)
+{
+    assert(s->state != STREAM_CLOSED);
+    assert(s->pulling && !s->body_ended);
+    assert(bytes.len > 0 || last);
+    s->pulling = false;
+    s->body_ended = last;
+    s->body_received += bytes.len;
+    s->handler->on_body(s, bytes, last);
+}
+
+void
+stream_drained(struct stream *s)
+{
+    assert(s->state != STREAM_CLOSED && s->waits_for_writable);
+    s->waits_for_writable = false;
+    s->handler->on_writable(s);
+}
+
+void
+stream_ring(struct stream *s)
+{
+    assert(s->state != STREAM_CLOSED && s->is_tunnel);
+    s->handler->on_deadline(s);
+}
+
+void
+stream_tell_stop(struct stream *s)
+{
+    assert(s->state != STREAM_CLOSED && s->is_tunnel);
+    s->handler->on_shutdown(s);
+}
+
+void
+stream_end(struct stream *s)
+{
+    advance(s, STREAM_ENDED);
+}
+
 void
 stream_close(struct stream *s, int why)
 {
+    assert(why <= 0);
     if (s->state == STREAM_CLOSED)
         return;
-    s->state = STREAM_CLOSED;
+    assert(why != 0 || s->state == STREAM_ENDED);
+    advance(s, STREAM_CLOSED);
     s->pulling = false;
     s->waits_for_writable = false;
     s->handler->on_close(s, why);
+    assert(s->state == STREAM_CLOSED && !s->pulling);
 }

@@ -196,8 +196,8 @@ MUST_USE bool stream_spend(struct stream *s, uint64_t points);
 MUST_USE int stream_send_body(struct stream *s, const struct chunk *body, bool last);
 
 /* Completes a response with has_trailers, behind the last stream_send_body.  They go out
- * where the request had TE: trailers and the protocol has a place for them: HTTP/2, chunked
- * HTTP/1.1 (RFC 9110 6.5.1).  Returns 0, with nothing sent and the stream as it was
+ * over HTTP/2, and in a chunked body of HTTP/1.1 where the request had TE: trailers (RFC
+ * 9110 6.5.1).  Returns 0, with nothing sent and the stream as it was
  *   what stream_check_trailers says,
  *   ERR_CLOSED (the peer has gone, or it is not the time for trailers),
  * or ERR_NOMEM: the exchange is over. */
@@ -227,8 +227,26 @@ MUST_USE int stream_pull_body(struct stream *s);
  * Does nothing once the response is complete. */
 void stream_fail(struct stream *s, int why);
 
-/* Marks the stream closed and calls on_close; for protocols.  Does nothing the second
- * time. */
+/* For protocols: the only ways up to the handler, so that its callbacks come in their
+ * order.  Each may end the stream, and any but stream_end may run the application. */
+
+/* Answers the pull that waits with the next bytes of the body, or with its end. */
+void stream_hand_up(struct stream *s, struct slice bytes, bool last);
+
+/* Output has drained: on_writable, which is owed. */
+void stream_drained(struct stream *s);
+
+/* The deadline of a tunnel has come. */
+void stream_ring(struct stream *s);
+
+/* The server stops, and waits for the tunnel to be ended. */
+void stream_tell_stop(struct stream *s);
+
+/* The response has been ended without the handler, by stream_ops.fail. */
+void stream_end(struct stream *s);
+
+/* Marks the stream closed and calls on_close, with 0 only where the response is complete.
+ * Does nothing the second time. */
 void stream_close(struct stream *s, int why);
 
 #endif

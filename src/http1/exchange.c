@@ -90,6 +90,8 @@ send_head(struct stream *s, const struct http_response *res)
 
     if (h->wire->is_dead)
         return ERR_CLOSED;
+    assert(h->exchange == x && h->phase == H1_EXCHANGE);
+    assert(x->writer.framing == H1_UNDECIDED && !h->wire->out.holding);
     x->writer.owes_continue = s->expect_continue;
     int err = h1_write_head(&x->writer, &h->wire->out, res);
     /* A head that nothing follows leaves at the end of the turn; feed sees to its own. */
@@ -147,6 +149,7 @@ send_body(struct stream *s, const struct chunk *body, bool last)
 
     if (wire->is_dead)
         return ERR_CLOSED;
+    assert(h->exchange == x && h->phase < H1_OVER);
     if (x->writer.framing == H1_UNDECIDED)
         decide_keep_alive(h, x);
     int err = h1_write_body(&x->writer, &wire->out, wire->service, body, last,
@@ -275,10 +278,7 @@ feed_tunnel(struct h1_session *h, struct slice *in)
         }
         struct slice data = *in;
         *in = slice_skip(*in, in->len);
-        s->pulling = false;
-        s->body_ended = data.len == 0;
-        s->body_received += data.len;
-        s->handler->on_body(s, data, s->body_ended);
+        stream_hand_up(s, data, data.len == 0);
         if (s->state == STREAM_CLOSED)
             return;
     }
@@ -289,6 +289,7 @@ h1_exchange_feed(struct h1_session *h, struct slice *in)
 {
     struct h1_exchange *x = h->exchange;
 
+    assert(x != NULL && (h->feeding == NULL || h->feeding == in));
     if (x->stream.is_tunnel) {
         feed_tunnel(h, in);
         return;
@@ -305,18 +306,14 @@ h1_exchange_feed(struct h1_session *h, struct slice *in)
             return;
         }
         end_wait(h);
-        x->stream.body_received += data.len;
         if (err == 0 && body_wait_is_too_slow(&x->wait, &h->wire->service->limits,
-                                              x->stream.body_received))
+                                              x->stream.body_received + data.len))
             err = ERR_BODY_TOO_SLOW;
         if (err != 0) {
             h1_exchange_break(h, err);
             return;
         }
-        x->stream.pulling = false;
-        x->stream.body_ended = !h1_exchange_has_unread(x);
-        assert(data.len > 0 || x->stream.body_ended);
-        x->stream.handler->on_body(&x->stream, data, x->stream.body_ended);
+        stream_hand_up(&x->stream, data, !h1_exchange_has_unread(x));
         if (x->stream.state == STREAM_CLOSED)
             return;
     }
@@ -329,6 +326,7 @@ h1_exchange_discard(struct h1_session *h, struct slice *in)
     const struct http_limits *limits = &h->wire->service->limits;
     struct slice data;
 
+    assert(x->stream.state == STREAM_CLOSED && x->writer.keeps_alive);
     if (x->is_chunked)
         h1_chunked_tick(&x->chunked, clock_ms(&h->wire->service->clock));
     while (h1_exchange_has_unread(x)) {
@@ -408,11 +406,13 @@ can_answer_anew(const struct h1_exchange *x)
 static void
 truncate_answer(struct h1_session *h, struct h1_exchange *x, int why)
 {
+    assert(x->stream.state == STREAM_HEAD_SENT);
     if (h1_write_release(&x->writer, &h->wire->out, h->wire->service,
                          has_no_body(&x->stream)) != 0) {
         h->wire->ops->abort(h->wire, ERR_NOMEM);
         return;
     }
+    assert(!h->wire->out.holding);
     x->writer.keeps_alive = false;
     /* A "0" of the watch and the end would pass for the last chunk. */
     h->wire->ends_with_reset = x->writer.framing == H1_CLOSE || x->watch.nprobes > 0;
@@ -438,7 +438,7 @@ fail(struct stream *s, int why)
     end_wait(h);
     if (!can_answer_anew(x)) {
         truncate_answer(h, x, why);
-        s->state = STREAM_ENDED;
+        stream_end(s);
         return;
     }
     decide_keep_alive(h, x);
@@ -452,7 +452,7 @@ fail(struct stream *s, int why)
     }
     s->status = 500;
     s->body_sent = s->is_head ? 0 : notice.text.len;
-    s->state = STREAM_ENDED;
+    stream_end(s);
     wire->ops->touch(wire);
 }
 
@@ -534,6 +534,7 @@ h1_exchange_begin(struct h1_session *h, const struct http_head *head)
     if (x == NULL)
         return ERR_NOMEM;
 
+    assert(h->exchange == NULL && h->phase <= H1_HEAD && !h->wire->is_dead);
     memset(x, 0, sizeof *x);
     body_wait_init(&x->wait);
     x->is_chunked = head->chunked;
@@ -571,7 +572,7 @@ h1_exchange_end(struct h1_session *h, int why)
     struct h1_exchange *x = h->exchange;
     struct service *service = h->wire->service;
 
-    assert(x != NULL);
+    assert(x != NULL && h->phase != H1_LEFT);
     serve_end(service, &x->stream);
     stream_close(&x->stream, why);
     h->exchange = NULL;

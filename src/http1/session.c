@@ -24,6 +24,29 @@ due_in(const struct wire *wire, uint32_t ms)
     return clock_due(&wire->service->clock, ms);
 }
 
+/* Which phases have an exchange, and of which state.  For asserts, where the connection
+ * calls and where it gets control back. */
+static inline bool
+is_sane(const struct h1_session *h)
+{
+    const struct stream *s = h->exchange != NULL ? &h->exchange->stream : NULL;
+
+    switch (h->phase) {
+    case H1_IDLE:
+    case H1_HEAD:
+    case H1_LEFT:
+        return s == NULL;
+    case H1_EXCHANGE:
+        return s != NULL && !s->is_tunnel;
+    case H1_TUNNELLED:
+        return s != NULL && s->is_tunnel;
+    case H1_UNREAD:
+        return s != NULL && s->state == STREAM_CLOSED;
+    default:
+        return h->phase == H1_OVER;
+    }
+}
+
 static void *
 begin(struct wire *wire)
 {
@@ -40,6 +63,7 @@ begin(struct wire *wire)
 static void
 finish(struct h1_session *h, int why)
 {
+    assert(h->phase != H1_LEFT);
     h->phase = H1_OVER;
     h->wire->read_due_ms = TIMER_NEVER;
     h->wire->ops->finish(h->wire, why);
@@ -55,6 +79,7 @@ h1_refuse(struct h1_session *h, int err, bool is_head)
         .is_head = is_head,
     };
 
+    assert(h->phase < H1_OVER);
     h->wire->lingers = true;
     if (notice.status != 0) {
         notice.text = status_refusal(notice.status, err, room);
@@ -216,9 +241,11 @@ feed(struct wire *wire, void *session, struct slice *in)
 
     if (h->feeding != NULL)
         return;
+    assert(h->wire == wire && is_sane(h));
     h->feeding = in;
     while (step(h, in))
         continue;
+    assert(h->feeding == in && is_sane(h));
     h->feeding = NULL;
     if (h->exchange != NULL && h1_exchange_has_new_head(h->exchange))
         wire->ops->touch(wire);
@@ -237,6 +264,7 @@ on_eof(struct wire *wire, void *session)
 {
     struct h1_session *h = session;
 
+    assert(wire->at_eof && h->feeding == NULL && is_sane(h));
     if (h->exchange == NULL || h->phase == H1_UNREAD) {
         if (h->phase == H1_HEAD)
             h1_refuse(h, ERR_EOF, false);
@@ -275,6 +303,7 @@ before_flush(struct wire *wire, void *session)
     struct h1_session *h = session;
 
     (void)wire;
+    assert(h->feeding == NULL && is_sane(h));
     h1_exchange_release(h);
     if (UNLIKELY(wire->in.len >= HTTP_IN_HIGH_BYTES) && h->phase == H1_EXCHANGE &&
         h->exchange->stream.state == STREAM_HEAD_SENT && !wire->is_dead)
@@ -288,9 +317,7 @@ on_drained(struct wire *wire, void *session)
 
     if (h->exchange != NULL && h->exchange->stream.waits_for_writable) {
         struct stream *s = &h->exchange->stream;
-        assert(s->state != STREAM_CLOSED);
-        s->waits_for_writable = false;
-        s->handler->on_writable(s);
+        stream_drained(s);
     }
     wire->ops->touch(wire);
 }
@@ -300,6 +327,7 @@ on_deadline(struct wire *wire, void *session)
 {
     struct h1_session *h = session;
 
+    assert(h->feeding == NULL && is_sane(h));
     wire->read_due_ms = TIMER_NEVER;
     switch (h->phase) {
     case H1_HEAD:
@@ -312,7 +340,7 @@ on_deadline(struct wire *wire, void *session)
             h1_exchange_break(h, ERR_BODY_TIMEOUT);
         break;
     case H1_TUNNELLED:
-        h->exchange->stream.handler->on_deadline(&h->exchange->stream);
+        stream_ring(&h->exchange->stream);
         break;
     case H1_UNREAD: /* the peer may still be sending */
         wire->lingers = true;
@@ -336,7 +364,7 @@ drain(struct wire *wire, void *session)
     else if (h->exchange != NULL)
         h->exchange->writer.keeps_alive = false;
     if (h->phase == H1_TUNNELLED)
-        h->exchange->stream.handler->on_shutdown(&h->exchange->stream);
+        stream_tell_stop(&h->exchange->stream);
     (void)wire;
 }
 

@@ -101,15 +101,12 @@ hand_up(struct h2_exchange *x, struct slice bytes, bool last)
     assert(wants_body(x) && (bytes.len > 0 || last));
     body_wait_end(&x->wait, now_ms(x));
     give_room(x, bytes.len);
-    s->body_received += bytes.len;
-    if (body_wait_is_too_slow(&x->wait, limits_of(x), s->body_received)) {
+    if (body_wait_is_too_slow(&x->wait, limits_of(x), s->body_received + bytes.len)) {
         h2_exchange_break(x, ERR_BODY_TOO_SLOW);
         assert(!wants_body(x));
         return;
     }
-    s->pulling = false;
-    s->body_ended = last;
-    s->handler->on_body(s, bytes, last);
+    stream_hand_up(s, bytes, last);
 }
 
 void
@@ -307,7 +304,7 @@ h2_exchange_on_time(struct h2_exchange *x, uint64_t now_ms)
     if (x->tunnel_due_ms <= now_ms) {
         x->tunnel_due_ms = TIMER_NEVER;
         if (s->state < STREAM_ENDED)
-            s->handler->on_deadline(s);
+            stream_ring(s);
         else
             h2_reset(x, NGHTTP2_NO_ERROR);
     }

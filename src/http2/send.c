@@ -398,7 +398,7 @@ h2_fail(struct stream *s, int why)
         x->why = why;
         h2_reset(x, NGHTTP2_INTERNAL_ERROR);
     }
-    s->state = STREAM_ENDED;
+    stream_end(s);
 }
 
 /* All of a frame or nothing of it: a head without its payload would have what follows on
@@ -451,8 +451,8 @@ h2_write_data(struct h2_exchange *x, struct slice head, size_t n)
     if (x->out.bytes == 0)
         x->send_due_ms = TIMER_NEVER; /* the peer owes nothing */
     h2_guard_sent(&h->guard, n);
-    if (s->waits_for_writable && x->out.bytes <= HTTP_OUT_LOW_BYTES) {
-        s->waits_for_writable = false;
+    if (s->waits_for_writable && !x->wants_writable &&
+        x->out.bytes <= HTTP_OUT_LOW_BYTES) {
         x->wants_writable = true;
         list_remove(&x->news);
         list_append(&h->news, &x->news);

@@ -134,7 +134,7 @@ tell(struct h2_session *h, struct h2_exchange *x)
     if (x->wants_writable) {
         x->wants_writable = false;
         if (s->state != STREAM_CLOSED)
-            s->handler->on_writable(s);
+            stream_drained(s);
     }
     if (x->is_answered && !s->is_tunnel)
         h2_exchange_conclude(x, 0);
@@ -408,7 +408,7 @@ drain(struct wire *wire, void *session)
     for (node = h->exchanges.next; node != &h->exchanges; node = node->next) {
         struct h2_exchange *x = container_of(node, struct h2_exchange, link);
         if (x->stream.is_tunnel && x->stream.state < STREAM_ENDED)
-            x->stream.handler->on_shutdown(&x->stream);
+            stream_tell_stop(&x->stream);
     }
     h->is_busy = false;
     (void)wire;

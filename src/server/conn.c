@@ -146,13 +146,17 @@ change_session(struct conn *conn, const struct protocol *protocol, void *session
 static void
 feed_session(struct conn *conn, struct slice *in)
 {
+    const char *end = in->ptr + in->len;
+
     conn->protocol->ops->feed(&conn->wire, conn->session, in);
+    assert(in->ptr + in->len == end); /* taken off the front */
     if (LIKELY(conn->heir == NULL))
         return;
     void *heir = conn->heir;
     conn->heir = NULL;
     change_session(conn, &h2_protocol, heir);
     conn->protocol->ops->feed(&conn->wire, heir, in);
+    assert(in->ptr + in->len == end);
 }
 
 /* Lets the session take what is kept, or just settle. */
