@@ -70,6 +70,9 @@ void io_plain_init(struct io *io, int fd);
 ssize_t io_plain_writev(struct io *io, const struct iovec *iov, int n);
 ssize_t io_plain_write_file(struct io *io, int fd, uint64_t offset, size_t n);
 
+/* Whether bytes wait in the socket `fd`, whatever has happened to it. */
+MUST_USE bool io_has_unread(int fd);
+
 /* Reads up to `n` > 0 bytes of the file `fd` from `offset` on.  Returns how many (> 0), or
  * ERR_FILE: it ends before, or cannot be read. */
 MUST_USE ssize_t io_file_read(int fd, uint64_t offset, char *out, size_t n);

@@ -2,6 +2,7 @@
 /* net/io_plain.c — the transport of io.h over a plain socket. */
 #include <assert.h>       /* assert */
 #include <errno.h>        /* errno */
+#include <sys/ioctl.h>    /* ioctl */
 #include <sys/sendfile.h> /* sendfile */
 #include <sys/socket.h>   /* recv, sendmsg */
 #include <unistd.h>       /* close */
@@ -56,6 +57,14 @@ io_plain_write_file(struct io *io, int fd, uint64_t offset, size_t n)
         int err = err_from_errno(errno);
         return err == ERR_IO ? ERR_FILE : err; /* EIO, EINVAL: reading has failed */
     }
+}
+
+bool
+io_has_unread(int fd)
+{
+    int n = 0;
+
+    return ioctl(fd, FIONREAD, &n) == 0 && n > 0;
 }
 
 ssize_t

@@ -2,6 +2,7 @@
 /* net/poller.c — see poller.h for the contract.  The epoll way. */
 #include "net/poller.h"
 
+#include <assert.h>      /* assert */
 #include <errno.h>       /* errno */
 #include <fcntl.h>       /* O_CLOEXEC */
 #include <sys/epoll.h>   /* epoll_create1 */
@@ -113,8 +114,9 @@ events_of(uint32_t epoll_events)
         events |= POLLER_WRITE;
     if ((epoll_events & EPOLLRDHUP) != 0)
         events |= POLLER_HUP;
-    if ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0)
+    if ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0 && (events & POLLER_READ) == 0)
         events |= POLLER_DEAD;
+    assert((events & (POLLER_READ | POLLER_DEAD)) != (POLLER_READ | POLLER_DEAD));
     return events;
 }
 

@@ -14,7 +14,9 @@ enum poller_event {
     POLLER_READ = 1,  /* readable, or at the end */
     POLLER_WRITE = 2, /* writable */
     POLLER_HUP = 4,   /* the peer has shut down its writing side */
-    POLLER_DEAD = 8,  /* reset or error (always reported) */
+    POLLER_DEAD = 8,  /* reset, error, or closed by the peer: always reported, but not
+                         together with POLLER_READ: what is there is read first, and the
+                         read finds the end */
 };
 
 struct poller_ready {

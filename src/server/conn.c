@@ -13,6 +13,7 @@
 #include "base/narrow.h"
 #include "http2/session.h"
 #include "server/ending.h"
+#include "server/gone.h"
 #include "server/hello.h"
 #include "server/output.h"
 #include "server/preamble.h"
@@ -59,22 +60,16 @@ begin_budget(struct conn *conn)
     conn->is_busy = false;
 }
 
-static bool
-is_reading(const struct conn *conn)
-{
-    const struct wire *wire = &conn->wire;
-
-    return !wire->at_eof && (conn->state == CONN_LINGERING ||
-                             (conn->state == CONN_OPEN && wire->wants_read &&
-                              wire->in.len < HTTP_IN_HIGH_BYTES));
-}
-
 static void
 update_watch(struct conn *conn)
 {
+    if (UNLIKELY(conn->is_hung_up)) {
+        gone_update(conn);
+        return;
+    }
     unsigned events = conn->wants_write || conn->io->wants_write ? POLLER_WRITE : 0;
 
-    if (is_reading(conn)) {
+    if (conn_is_reading(conn)) {
         events |= POLLER_READ;
         if (conn->io->has_more)
             turn_touch(conn->turn, conn);
@@ -114,6 +109,10 @@ flush(struct conn *conn)
 {
     struct wire *wire = &conn->wire;
 
+    if (UNLIKELY(conn->is_mute)) {
+        outq_sent(&wire->out, outq_ready(&wire->out));
+        return;
+    }
     if (outq_ready(&wire->out) == 0 && wire->out.held == 0 && !conn->io->wants_write)
         return;
     conn->was_high = conn->was_high || wire->out.bytes > HTTP_OUT_HIGH_BYTES;
@@ -121,6 +120,8 @@ flush(struct conn *conn)
     conn->wants_write = err == ERR_AGAIN;
     if (err == ERR_AGAIN)
         output_set_due(conn);
+    else if (err == ERR_RESET && conn->state == CONN_OPEN)
+        gone_mute(conn);
     else if (err != 0)
         conn_abort(conn, err);
 }
@@ -177,17 +178,20 @@ conn_serve(struct conn *conn)
 {
     if (conn->state == CONN_DEAD)
         return;
-    if (UNLIKELY(conn->io->has_more) && is_reading(conn) && !conn->is_ahead)
+    if (UNLIKELY(conn->io->has_more || conn->is_hung_up) && conn_is_reading(conn) &&
+        !conn->is_ahead)
         conn_on_event(conn, POLLER_READ);
     begin_budget(conn);
     conn->protocol->ops->before_flush(&conn->wire, conn->session);
     if (conn->state != CONN_DEAD)
         flush(conn);
-    if (conn->state != CONN_DEAD)
+    if (conn->state != CONN_DEAD && !conn->is_mute)
         drained(conn);
     if (conn->state == CONN_OPEN || conn->state == CONN_FINISHING)
         feed_kept(conn);
-    if (conn->state == CONN_FINISHING && conn->wire.out.bytes == 0)
+    if (UNLIKELY(conn->is_mute))
+        gone_read_rest(conn);
+    else if (conn->state == CONN_FINISHING && conn->wire.out.bytes == 0)
         ending_begin(conn);
     update(conn);
 }
@@ -200,6 +204,8 @@ conn_go_on(struct conn *conn)
     conn->is_busy = false;
     if (conn->state == CONN_OPEN)
         feed_kept(conn);
+    if (UNLIKELY(conn->is_mute))
+        turn_touch(conn->turn, conn);
     update(conn);
 }
 
@@ -326,11 +332,10 @@ read_some(struct conn *conn)
         read_ended(conn, narrow_int(n));
 }
 
-/* Reading may have begun again meanwhile: then the read finds the end. */
-static void
-note_shut(struct conn *conn)
+void
+conn_note_shut(struct conn *conn)
 {
-    if (conn->state != CONN_OPEN || conn->wire.is_shut || is_reading(conn))
+    if (conn->state != CONN_OPEN || conn->wire.is_shut || conn_is_reading(conn))
         return;
     conn->wire.is_shut = true;
     if (conn->protocol->ops->on_shut != NULL)
@@ -340,10 +345,12 @@ note_shut(struct conn *conn)
 void
 conn_on_event(struct conn *conn, unsigned events)
 {
+    assert((events & (POLLER_READ | POLLER_DEAD)) != (POLLER_READ | POLLER_DEAD));
     if (conn->state == CONN_DEAD)
         return;
     if ((events & POLLER_DEAD) != 0) {
-        conn_abort(conn, ERR_RESET);
+        gone_hang_up(conn);
+        update(conn);
         return;
     }
     if (UNLIKELY(!conn->io->is_ready) && (events & POLLER_READ) != 0 &&
@@ -357,7 +364,7 @@ conn_on_event(struct conn *conn, unsigned events)
             read_some(conn);
     }
     if ((events & POLLER_HUP) != 0)
-        note_shut(conn);
+        conn_note_shut(conn);
     if ((events & POLLER_WRITE) != 0)
         turn_touch(conn->turn, conn);
     update(conn);
@@ -395,6 +402,8 @@ conn_feed(struct conn *conn, struct slice in)
     int err = feed_scratch(conn, in);
     if (UNLIKELY(err != 0))
         conn_abort(conn, err);
+    if (UNLIKELY(conn->is_mute))
+        turn_touch(conn->turn, conn);
     update(conn);
 }
 
@@ -404,7 +413,7 @@ conn_on_timer(struct conn *conn)
     if (conn->state == CONN_DEAD)
         return;
     if (conn->send_due_ms <= turn_now_ms(conn->turn))
-        conn_abort(conn, ERR_SEND_TIMEOUT);
+        conn_abort(conn, conn->is_mute ? ERR_RESET : ERR_SEND_TIMEOUT);
     else if (conn->state == CONN_LINGERING)
         ending_close(conn, false);
     else if (conn->wire.read_due_ms <= turn_now_ms(conn->turn) &&

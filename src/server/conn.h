@@ -40,8 +40,26 @@ struct conn {
     bool wants_write;     /* the transport took less than was offered */
     bool was_high;        /* on_drained is owed */
     bool is_busy;         /* it has spent its last budget */
-    bool is_ahead;        /* conn_feed is owed what conn_read_ahead has brought */
+    bool is_mute;    /* the peer takes no bytes any more: output is dropped, what has
+                             come is read, then it is closed */
+    bool is_hung_up; /* the peer has closed, and the poller is not asked any more */
+    bool is_ahead;   /* conn_feed is owed what conn_read_ahead has brought */
 };
+
+/* Whether its socket is read when something comes. */
+static inline bool
+conn_is_reading(const struct conn *conn)
+{
+    const struct wire *wire = &conn->wire;
+
+    return !wire->at_eof && (conn->state == CONN_LINGERING ||
+                             (conn->state == CONN_OPEN && wire->wants_read &&
+                              wire->in.len < HTTP_IN_HIGH_BYTES));
+}
+
+/* The session learns that the peer has shut its side while it is not read; nothing happens
+ * when reading has begun again meanwhile: then the read finds the end. */
+void conn_note_shut(struct conn *conn);
 
 /* Opens a connection over `fd`, which it owns from now on, whatever happens; over TLS
  * where the endpoint is secure.  Returns 0, or an error after which nothing is left of

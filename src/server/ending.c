@@ -17,7 +17,8 @@ ending_close(struct conn *conn, bool reset)
 
     conn->state = CONN_DEAD;
     conn->wire.is_dead = true;
-    poller_del(turn->poller, conn->io->fd);
+    if (!conn->is_hung_up)
+        poller_del(turn->poller, conn->io->fd);
     conn->io->ops->close(conn->io, reset);
     timer_remove(&turn->wheel, &conn->timer);
     turn_bury(turn, conn);

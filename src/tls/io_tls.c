@@ -267,7 +267,8 @@ tls_read(struct io *io, char *at, size_t n)
     if (got == 0)
         got = decrypt(t, at, n);
     int err = io_tls_send(t); /* of the handshake, alerts, answers */
-    return err == 0 || err == ERR_AGAIN || got < 0 ? got : err;
+    /* Who takes no answers any more may still have sent something. */
+    return err == 0 || err == ERR_AGAIN || err == ERR_RESET || got < 0 ? got : err;
 }
 
 /* Writing */

@@ -84,6 +84,13 @@ close_other(struct pair *pair)
     pair->other = -1;
 }
 
+static void
+send_and_close(struct pair *pair)
+{
+    send_byte(pair);
+    close_other(pair);
+}
+
 static const struct {
     const char *about;
     void (*act)(struct pair *pair);
@@ -102,7 +109,11 @@ static const struct {
     {"an end that is asked for", shut_down, POLLER_HUP, POLLER_HUP},
     {"an end that nobody asks for", shut_down, 0, 0},
     {"a peer that is gone is dead in any case", close_other, 0, POLLER_DEAD},
-    {"a dead peer can be read", close_other, POLLER_READ, POLLER_READ | POLLER_DEAD},
+    {"the end of a dead peer is read", close_other, POLLER_READ, POLLER_READ},
+    {"what it has sent is read first", send_and_close, POLLER_READ, POLLER_READ},
+    {"and written to as before", send_and_close, POLLER_READ | POLLER_WRITE,
+     POLLER_READ | POLLER_WRITE},
+    {"it is dead where nobody reads", send_and_close, 0, POLLER_DEAD},
     {"and has hung up", close_other, POLLER_HUP, POLLER_HUP | POLLER_DEAD},
 };
 

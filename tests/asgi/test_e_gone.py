@@ -1,0 +1,197 @@
+"""What a client has sent before it leaves reaches the application."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+
+import pytest
+from serving import DEADLINE_S, Serving, answer, request, start
+from socketing import CLOSE, TEXT, Heard, accept, close_payload, frame, handshake
+
+MESSAGES = [f"message {i}" for i in range(40)]
+LEAVINGS = ["unix", "close", "reset"]
+
+
+class Left(Serving):
+    """Serves over a Unix socket or TCP clients that leave as ``kind`` says."""
+
+    def __init__(self, kind, tmp_path, *args, **settings):
+        self.kind, self.path = kind, str(tmp_path / "socket")
+        super().__init__(*args, **settings)
+
+    def listen(self):
+        if self.kind != "unix":
+            return super().listen()
+        sock = socket.socket(socket.AF_UNIX)
+        sock.bind(self.path)
+        sock.listen()
+        return sock
+
+    @contextlib.contextmanager
+    def busy(self):
+        """Keep the loop from turning meanwhile."""
+        is_held, release = threading.Event(), threading.Event()
+
+        def hold():
+            is_held.set()
+            release.wait(DEADLINE_S)
+
+        self.loop.call_soon_threadsafe(hold)
+        assert is_held.wait(DEADLINE_S)
+        yield
+        release.set()
+
+    def leave(self, sock):
+        """End a connection at once."""
+        if self.kind == "reset":
+            sock.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+        sock.close()
+
+
+def all_messages():
+    """Return the frames of all messages and of the close behind them."""
+    texts = b"".join(frame(TEXT, text.encode()) for text in MESSAGES)
+    return texts + frame(CLOSE, close_payload(1000))
+
+
+@pytest.mark.parametrize("kind", LEAVINGS)
+def test_a_request_of_a_client_that_closes_at_once_is_served(kind, tmp_path):
+    bodies, ended = [], threading.Event()
+
+    async def app(scope, receive, send):
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                break
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        bodies.append(body)
+        ended.set()
+        with contextlib.suppress(OSError):
+            await answer(send, b"x")
+
+    with Left(kind, tmp_path, app) as serving:
+        sock = serving.connect()
+        with serving.busy():
+            sock.sendall(request(method="POST", body=b"x" * 10_000))
+            serving.leave(sock)
+        assert ended.wait(DEADLINE_S)
+    assert bodies == [b"x" * 10_000]
+
+
+@pytest.mark.parametrize("kind", ["unix", "close"])
+def test_a_body_that_is_read_slowly_arrives_whole(kind, tmp_path):
+    """More has come than the server keeps while the application does not ask."""
+    total, ended = [0], threading.Event()
+    has_left = threading.Event()
+
+    async def app(scope, receive, send):
+        while not has_left.is_set():
+            await asyncio.sleep(0.01)
+        while True:
+            message = await receive()
+            total[0] += len(message.get("body", b""))
+            await asyncio.sleep(0.001)
+            if not message.get("more_body"):
+                break
+        ended.set()
+
+    with Left(kind, tmp_path, app) as serving:
+        sock = serving.connect()
+        sock.sendall(request(method="POST", body=b"x" * 150_000))
+        serving.leave(sock)
+        has_left.set()
+        assert ended.wait(DEADLINE_S)
+    assert total == [150_000]
+
+
+@pytest.mark.parametrize("kind", LEAVINGS)
+def test_the_last_messages_of_a_websocket_arrive(kind, tmp_path):
+    heard = Heard()
+
+    async def app(scope, receive, send):
+        await accept(receive, send)
+        while True:
+            message = await receive()
+            heard.messages.append(message)
+            if message["type"] == "websocket.disconnect":
+                break
+        heard.ended.set()
+
+    with Left(kind, tmp_path, app) as serving:
+        sock = serving.connect()
+        sock.sendall(handshake())
+        sock.recv(1000)
+        with serving.busy():
+            sock.sendall(all_messages())
+            serving.leave(sock)
+        *texts, last = heard.wait()
+    assert [message["text"] for message in texts] == MESSAGES
+    assert last["code"] == 1000
+
+
+@pytest.mark.parametrize("kind", LEAVINGS)
+def test_they_arrive_although_the_server_has_sent_something(kind, tmp_path):
+    """What is sent to a client that has left fails; its messages are there still."""
+    heard = Heard()
+
+    async def app(scope, receive, send):
+        await accept(receive, send)
+
+        async def push():
+            with contextlib.suppress(OSError):
+                for _ in range(100):
+                    await send({"type": "websocket.send", "text": "news"})
+                    await asyncio.sleep(0)
+
+        pushing = asyncio.create_task(push())
+        while True:
+            message = await receive()
+            heard.messages.append(message)
+            if message["type"] == "websocket.disconnect":
+                break
+        await pushing
+        heard.ended.set()
+
+    with Left(kind, tmp_path, app) as serving:
+        sock = serving.connect()
+        sock.sendall(handshake())
+        sock.recv(1000)
+        with serving.busy():
+            sock.sendall(all_messages())
+            serving.leave(sock)
+        *texts, last = heard.wait()
+    assert [message["text"] for message in texts] == MESSAGES
+    assert last["code"] == 1000
+
+
+@pytest.mark.parametrize("kind", LEAVINGS)
+def test_a_stream_to_a_client_that_has_left_fails(kind, tmp_path):
+    """A body that nobody reads does not keep the end from the application."""
+    failures, ended = [], threading.Event()
+
+    async def app(scope, receive, send):
+        await start(send)
+        try:
+            while True:
+                await send(
+                    {"type": "http.response.body", "body": b"x", "more_body": True}
+                )
+                await asyncio.sleep(0.001)
+        except OSError as failure:
+            failures.append(failure)
+        ended.set()
+
+    with Left(kind, tmp_path, app) as serving:
+        sock = serving.connect()
+        sock.sendall(request(method="POST", body=b"x" * 150_000))
+        sock.recv(10)
+        serving.leave(sock)
+        assert ended.wait(DEADLINE_S)
+    assert len(failures) == 1
