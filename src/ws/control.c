@@ -135,7 +135,10 @@ ws_control_on_writable(struct ws *ws)
 void
 ws_control_drop(struct ws *ws)
 {
-    if (ws->frames != NULL)
+    if (ws->frames != NULL) {
         ws->frames->pong_waits = false;
+        if (ws->state == WS_ENDED)
+            ws->frames->nin = 0;
+    }
     free_if_unused(ws);
 }

@@ -30,7 +30,8 @@ void ws_control_take_kept(struct ws *ws, enum ws_opcode opcode);
 /* Sends the pong that waits, if any. */
 void ws_control_on_writable(struct ws *ws);
 
-/* Drops the pong that waits. */
+/* Drops the pong that waits; once it has ended, also half a control frame, which may be a
+ * close before that. */
 void ws_control_drop(struct ws *ws);
 
 #endif

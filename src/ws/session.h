@@ -121,8 +121,8 @@ struct ws {
     void *app;                  /* borrowed; the user's own */
     struct ws_deflate deflate;  /* what was agreed */
     struct ws_controls *frames; /* owns; NULL unless a control frame is held back */
-    uint64_t heard_ms;          /* when the peer's last bytes came */
-    uint64_t controls_ms;       /* the second in which ncontrols came began then */
+    uint64_t heard_ms; /* when the peer's last bytes came, or the last ping went out */
+    uint64_t controls_ms; /* the second in which ncontrols came began then */
     uint32_t ncontrols;
     int why;                 /* enum err behind on_close, or 0 */
     uint8_t state;           /* enum ws_state */
@@ -190,7 +190,10 @@ void ws_lost(struct ws *ws, int why);
 /* Output has drained after a send said ERR_AGAIN. */
 void ws_on_writable(struct ws *ws);
 
-/* The deadline has come: time for a ping, or to give the peer up.  Silence is not held
+#define WS_LATE_MS 500u /* a deadline that comes later than this was held up */
+
+/* The deadline has come: time for a ping, or to give the peer up.  Where it comes later
+ * than WS_LATE_MS the peer's answer may be here, unread: it is waited for again.  Silence is not held
  * against a peer while we do not read from it (ws_pause): it gets a pong that nobody has
  * asked for (RFC 6455 5.5.3), so that one that has left is noticed; nor while it has not
  * taken our output, which is the tunnel's to time. */
