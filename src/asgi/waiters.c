@@ -17,20 +17,19 @@ drop_over(struct waiters *waiters)
         Py_CLEAR(waiters->first);
     if (waiters->more == NULL)
         return 0;
-    PyObject *left = PyList_New(0);
-    if (left == NULL)
-        return -1;
-    int result = 0;
-    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(waiters->more); i++) {
-        PyObject *waiter = PyList_GET_ITEM(waiters->more, i);
+    PyObject *left = PyList_New(0); /* may collect, and so wake or add any waiter */
+    int result = left == NULL ? -1 : 0;
+    PyObject *more = Py_XNewRef(waiters->more);
+    for (Py_ssize_t i = 0; result == 0 && more != NULL && i < PyList_GET_SIZE(more);
+         i++) {
+        PyObject *waiter = PyList_GET_ITEM(more, i);
         if (!is_over(waiter))
             result = PyList_Append(left, waiter);
     }
-    if (result == 0 && PyList_GET_SIZE(left) > 0)
-        Py_XSETREF(waiters->more, Py_NewRef(left));
-    else if (result == 0)
-        Py_CLEAR(waiters->more);
-    Py_DECREF(left);
+    if (result == 0 && more != NULL)
+        Py_XSETREF(waiters->more, PyList_GET_SIZE(left) > 0 ? Py_NewRef(left) : NULL);
+    Py_XDECREF(more);
+    Py_XDECREF(left);
     return result;
 }
 
@@ -42,9 +41,13 @@ keep(struct waiters *waiters, PyObject *waiter)
         return 0;
     }
     if (waiters->more == NULL) {
-        waiters->more = PyList_New(0);
-        if (waiters->more == NULL)
+        PyObject *list = PyList_New(0); /* may collect, as above */
+        if (list == NULL)
             return -1;
+        if (waiters->more == NULL)
+            waiters->more = list;
+        else
+            Py_DECREF(list);
     }
     return PyList_Append(waiters->more, waiter);
 }

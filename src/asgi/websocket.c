@@ -221,8 +221,10 @@ websocket_on_deadline(struct stream *s)
 
     if (self == NULL)
         return;
+    Py_INCREF(self); /* as in websocket_settle */
     ws_on_deadline(&self->ws);
     websocket_settle(self);
+    Py_DECREF(self);
 }
 
 void

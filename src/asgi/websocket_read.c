@@ -69,6 +69,7 @@ websocket_settle(WebSocketObject *self)
 {
     if (self->is_sending)
         return;
+    Py_INCREF(self); /* the stream may end in here, and drop the last reference */
     if (self->writable_due) {
         self->writable_due = false;
         ws_on_writable(&self->ws);
@@ -79,7 +80,9 @@ websocket_settle(WebSocketObject *self)
         ws_lost(&self->ws, self->lost_why);
         ws_fini(&self->ws);
         ws_bytes_give(&self->rest, &self->host->ws.shared.spares);
+        self->rest_at = 0;
     }
+    Py_DECREF(self);
 }
 
 PyObject *

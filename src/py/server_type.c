@@ -28,9 +28,15 @@ sink(void *arg, enum log_level level, struct slice line)
     struct clock *clock = self->host.clock; /* NULL while the engine is made */
     uint8_t before = clock != NULL ? clock_lend(clock) : 0;
 
+    /* The engine is on the stack, also where no turn runs: an application that resumes
+     * comes into it from outside.  A callable that closes the server has it closed later. */
+    self->nrunning++;
     host_log(&self->host, levels[level], line);
+    self->nrunning--;
     if (clock != NULL)
         clock_take_back(clock, before);
+    if (UNLIKELY(self->close_due) && self->nrunning == 0)
+        loop_schedule(self);
 }
 
 /* Whether a graceful stop has nothing left to wait for. */
@@ -180,14 +186,19 @@ server_log_to(PyObject *op, PyObject *access_log)
     Py_RETURN_NONE;
 }
 
+/* `listeners` is a tuple, which nobody can change while its numbers are read. */
 static int
 listen_on(ServerObject *self, PyObject *listeners)
 {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(listeners); i++) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(listeners); i++) {
         int fd = -1;
         unsigned flags = 0;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(listeners, i),
-                              "iI;a listener is (fd, flags)", &fd, &flags))
+        PyObject *pair = PyTuple_GET_ITEM(listeners, i);
+        if (!PyTuple_Check(pair)) {
+            PyErr_SetString(PyExc_TypeError, "a listener is (fd, flags)");
+            return -1;
+        }
+        if (!PyArg_ParseTuple(pair, "iI;a listener is (fd, flags)", &fd, &flags))
             return -1;
         int err = server_listen(self->server, fd, flags);
         if (err != 0) {
@@ -196,6 +207,28 @@ listen_on(ServerObject *self, PyObject *listeners)
         }
     }
     return 0;
+}
+
+/* Makes the engine.  What Python does meanwhile may close it: then it is freed here. */
+static int
+start(ServerObject *self, PyObject *listeners)
+{
+    int err = server_new(&self->config.server, &self->server);
+    if (err != 0) {
+        (void)raise_err(self->host.st, err);
+        return -1;
+    }
+    websocket_open_host(&self->host, server_clock(self->server));
+    self->nrunning++;
+    int result = listen_on(self, listeners);
+    if (result == 0)
+        result = loop_tie(self);
+    self->nrunning--;
+    if (self->close_due && result == 0)
+        loop_untie(self);
+    if (self->close_due || result < 0)
+        free_engine(self);
+    return result;
 }
 
 static PyObject *
@@ -215,14 +248,15 @@ server_start(PyObject *op, PyObject *listeners)
     }
     if (host_open(&self->host) < 0)
         return NULL;
-    int err = server_new(&self->config.server, &self->server);
-    if (err != 0)
-        return raise_err(self->host.st, err);
-    websocket_open_host(&self->host, server_clock(self->server));
-    if (listen_on(self, listeners) < 0 || loop_tie(self) < 0) {
-        free_engine(self);
+    if (self->server != NULL) { /* the loop's task factory was asked for, in Python */
+        PyErr_SetString(PyExc_RuntimeError, "the Server was started before");
         return NULL;
     }
+    PyObject *copy = PyList_AsTuple(listeners);
+    int result = copy == NULL ? -1 : start(self, copy);
+    Py_XDECREF(copy);
+    if (result < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 

@@ -12,11 +12,14 @@ struct reading {
     uint8_t alpn[TLS_ALPN_BYTES];
 };
 
-/* Borrowed from r->owner, or NULL with an exception. */
+/* Borrowed from r->owner, or NULL with an exception.  A list is taken as a tuple: what the mapping does for the next key must not change what
+ * is borrowed here. */
 static PyObject *
 take(struct reading *r, PyObject *mapping, const char *key)
 {
     PyObject *value = PyMapping_GetItemString(mapping, key);
+    if (value != NULL && PyList_Check(value))
+        Py_SETREF(value, PyList_AsTuple(value));
     if (value != NULL && PyList_Append(r->owner, value) < 0)
         Py_CLEAR(value);
     Py_XDECREF(value); /* the list has it */
@@ -75,15 +78,15 @@ read_pairs(struct reading *r, PyObject *mapping, struct tls_config *config)
     PyObject *list = take(r, mapping, "pairs");
     if (list == NULL)
         return -1;
-    if (!PyList_Check(list) || PyList_GET_SIZE(list) == 0 ||
-        PyList_GET_SIZE(list) > TLS_PAIRS_MAX) {
+    if (!PyTuple_Check(list) || PyTuple_GET_SIZE(list) == 0 ||
+        PyTuple_GET_SIZE(list) > TLS_PAIRS_MAX) {
         PyErr_Format(PyExc_ValueError, "tls: pairs must be a list of 1 to %d",
                      TLS_PAIRS_MAX);
         return -1;
     }
     config->pairs = r->pairs;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
-        PyObject *pair = PyList_GET_ITEM(list, i);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(list); i++) {
+        PyObject *pair = PyTuple_GET_ITEM(list, i);
         struct tls_pair *out = &r->pairs[config->npairs++];
         if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 3 ||
             !PyBytes_Check(PyTuple_GET_ITEM(pair, 0))) {
@@ -107,9 +110,9 @@ read_alpn(struct reading *r, PyObject *mapping, struct tls_config *config)
 
     if (list == NULL)
         return -1;
-    for (Py_ssize_t i = 0; PyList_Check(list) && i < PyList_GET_SIZE(list); i++) {
+    for (Py_ssize_t i = 0; PyTuple_Check(list) && i < PyTuple_GET_SIZE(list); i++) {
         const char *name;
-        if (bytes_or_none(PyList_GET_ITEM(list, i), &name) < 0)
+        if (bytes_or_none(PyTuple_GET_ITEM(list, i), &name) < 0)
             return -1;
         size_t n = name != NULL ? strlen(name) : 0;
         if (n == 0 || n > sizeof r->alpn - len - 1)
