@@ -43,6 +43,7 @@ typedef struct {
 } ServerObject;
 
 extern PyType_Spec server_spec;
+extern PyGetSetDef server_getset[]; /* py/server_gets.c */
 
 /* Calls `step` with the engine, which may run applications.  0, or -1 with the
  * KeyboardInterrupt or SystemExit that one of them raised.  Does nothing when the
