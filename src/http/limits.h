@@ -90,4 +90,13 @@ struct http_limits {
         .h2_output_bytes = 1048576,                                                    \
     })
 
+/* How long bytes that nobody reads are discarded behind a last response, so that a client
+ * that sends first and reads then gets to see it; limits->linger_ms without a byte end it
+ * sooner. */
+static inline uint32_t
+http_linger_most_ms(const struct http_limits *limits)
+{
+    return limits->body_stall_ms != 0 ? limits->body_stall_ms : HTTP_BODY_GRACE_MS;
+}
+
 #endif

@@ -462,11 +462,9 @@ h2_exchange_linger(struct h2_exchange *x)
     struct h2_session *h = session_of(x);
     struct service *service = h->wire->service;
     const struct http_limits *limits = &service->limits;
-    uint32_t most_ms =
-        limits->body_stall_ms != 0 ? limits->body_stall_ms : HTTP_BODY_GRACE_MS;
 
     assert(x->is_answered && !x->remote_ended);
-    x->linger_end_ms = clock_due(&service->clock, most_ms);
+    x->linger_end_ms = clock_due(&service->clock, http_linger_most_ms(limits));
     x->tunnel_due_ms = clock_due(&service->clock, limits->linger_ms);
     h2_note_due(h, x->tunnel_due_ms);
     if (x->stream.is_tunnel)

@@ -33,13 +33,13 @@ struct conn {
     struct list_node queued; /* in turn->queued: its budget is spent; or in no list */
     struct list_node later;  /* in turn->later, or in no list */
     struct timer timer;
-    uint64_t send_due_ms; /* when the peer must have taken bytes; TIMER_NEVER */
-    uint32_t linger_left; /* CONN_LINGERING: bytes that may still be swallowed */
-    uint8_t state;        /* enum conn_state */
-    uint8_t watched;      /* what the poller watches, of enum poller_event */
-    bool wants_write;     /* the transport took less than was offered */
-    bool was_high;        /* on_drained is owed */
-    bool is_busy;         /* it has spent its last budget */
+    uint64_t send_due_ms;   /* when the peer must have taken bytes; TIMER_NEVER */
+    uint64_t linger_end_ms; /* CONN_LINGERING: when it ends, whatever comes */
+    uint8_t state;          /* enum conn_state */
+    uint8_t watched;        /* what the poller watches, of enum poller_event */
+    bool wants_write;       /* the transport took less than was offered */
+    bool was_high;          /* on_drained is owed */
+    bool is_busy;           /* it has spent its last budget */
     bool is_mute;    /* the peer takes no bytes any more: output is dropped, what has
                              come is read, then it is closed */
     bool is_hung_up; /* the peer has closed, and the poller is not asked any more */

@@ -2,10 +2,10 @@
 /* server/ending.c — see ending.h for the contract. */
 #include "server/ending.h"
 
+#include <assert.h> /* assert */
 #include <unistd.h> /* ssize_t */
 
 #include "base/err.h"
-#include "base/narrow.h"
 #include "server/conn.h"
 #include "server/output.h"
 #include "server/turn.h"
@@ -15,6 +15,7 @@ ending_close(struct conn *conn, bool reset)
 {
     struct turn *turn = conn->turn;
 
+    assert(conn->state != CONN_DEAD && conn->io->fd >= 0);
     conn->state = CONN_DEAD;
     conn->wire.is_dead = true;
     if (!conn->is_hung_up)
@@ -24,11 +25,22 @@ ending_close(struct conn *conn, bool reset)
     turn_bury(turn, conn);
 }
 
+/* When a peer that sends nothing more has had time enough to read the last answer. */
+static uint64_t
+linger_due(struct conn *conn)
+{
+    struct service *service = &conn->turn->service;
+    uint64_t due_ms = clock_due(&service->clock, service->limits.linger_ms);
+
+    return due_ms < conn->linger_end_ms ? due_ms : conn->linger_end_ms;
+}
+
 void
 ending_begin(struct conn *conn)
 {
     struct wire *wire = &conn->wire;
 
+    assert(conn->state == CONN_FINISHING && wire->out.bytes == 0);
     if (conn->io->ops->is_out != NULL && !conn->io->ops->is_out(conn->io)) {
         output_set_due(conn);
         return;
@@ -39,10 +51,10 @@ ending_begin(struct conn *conn)
     }
     conn->io->ops->shutdown(conn->io);
     conn->state = CONN_LINGERING;
-    conn->linger_left = 16 * HTTP_IN_HIGH_BYTES;
     conn->send_due_ms = TIMER_NEVER;
-    wire->read_due_ms =
-        clock_due(&conn->turn->service.clock, conn->turn->service.limits.linger_ms);
+    conn->linger_end_ms = clock_due(&conn->turn->service.clock,
+                                    http_linger_most_ms(&conn->turn->service.limits));
+    wire->read_due_ms = linger_due(conn);
     buf_release(&wire->in);
 }
 
@@ -50,6 +62,8 @@ void
 ending_swallow(struct conn *conn)
 {
     struct turn *turn = conn->turn;
+
+    assert(conn->state == CONN_LINGERING && turn->scratch_used <= TURN_SCRATCH_BYTES);
     size_t room = TURN_SCRATCH_BYTES - turn->scratch_used;
 
     if (room < IO_READ_MIN)
@@ -58,9 +72,8 @@ ending_swallow(struct conn *conn)
 
     if (n == ERR_AGAIN)
         return;
-    if (n < 0 || (size_t)n > conn->linger_left) {
+    if (n < 0)
         ending_close(conn, false);
-        return;
-    }
-    conn->linger_left -= narrow_u32(narrow_size(n));
+    else if (!turn->service.is_draining)
+        conn->wire.read_due_ms = linger_due(conn);
 }

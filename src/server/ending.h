@@ -18,7 +18,8 @@ void ending_close(struct conn *conn, bool reset);
 void ending_begin(struct conn *conn);
 
 /* Reads and drops what a peer sends to a connection that is CONN_LINGERING; closes it at
- * the peer's end, or when it has sent too much. */
+ * the peer's end.  Each byte renews limits.linger_ms, for http_linger_most_ms at most; not
+ * while the server stops. */
 void ending_swallow(struct conn *conn);
 
 #endif
