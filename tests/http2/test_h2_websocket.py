@@ -37,9 +37,9 @@ def connect(path="/", fields=(), **changes):
 class Tunnel:
     """A WebSocket on one stream."""
 
-    def __init__(self, client, fields=()):
+    def __init__(self, client, fields=(), path="/"):
         self.client = client
-        self.id = client.ask(connect(fields=fields), ends=False)
+        self.id = client.ask(connect(path, fields), ends=False)
         self.stream = client.streams[self.id]
         client.until(lambda: self.stream.fields or self.stream.ended)
         self.taken = 0
@@ -127,6 +127,27 @@ def test_a_key_that_a_proxy_passes_on_is_accepted(fields, accepted):
         assert tunnel.stream.field("sec-websocket-accept") == accepted
         tunnel.send(TEXT, b"hello")
         assert tunnel.frame() == (TEXT, b"hello")
+
+
+def test_socket_io_is_served_by_websocket_alone():
+    """python-engineio looks for the fields of HTTP/1.1 in the scope."""
+    socketio = pytest.importorskip("socketio")
+    sio = socketio.AsyncServer(async_mode="asgi", transports=["websocket"])
+
+    @sio.on("hello")
+    async def hello(sid, data):
+        return f"got {data}"
+
+    app = socketio.ASGIApp(sio)
+    path = "/socket.io/?EIO=4&transport=websocket"
+    with Serving(app) as serving, talk(serving) as client:
+        tunnel = Tunnel(client, path=path)
+        assert tunnel.stream.status == 200
+        assert tunnel.frame()[1].startswith(b'0{"sid"')
+        tunnel.send(TEXT, b"40")
+        assert tunnel.frame()[1].startswith(b'40{"sid"')
+        tunnel.send(TEXT, b'421["hello","you"]')
+        assert tunnel.frame()[1] == b'431["got you"]'
 
 
 def test_the_scope_of_a_request_has_no_upgrade():
