@@ -62,10 +62,10 @@ class Command:
     With ``code``, ``python -c code WORDS`` instead.
     """
 
-    def __init__(self, *words, env=(), pass_fds=(), code=None):
+    def __init__(self, *words, env=(), pass_fds=(), code=None, python=sys.executable):
         how = ["-m", "bolide"] if code is None else ["-c", code]
         self.process = subprocess.Popen(
-            [sys.executable, *how, *words],
+            [python, *how, *words],
             cwd=HERE,
             env={**os.environ, "PYTHONSAFEPATH": "1", **dict(env)},
             pass_fds=pass_fds,

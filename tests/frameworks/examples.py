@@ -34,11 +34,11 @@ class Served:
         return self.command.out.rest(), self.command.err.rest()
 
 
-def serving(target, *words, folder=EXAMPLES, env=()):
+def serving(target, *words, folder=EXAMPLES, env=(), python=sys.executable):
     """Return a Command that serves ``target`` of a folder on a free port."""
     words = [target, "--port", "0", "--app-dir", str(folder), *words]
     words += ["--timeout-keep-alive", "60"]
-    return Command(*words, env=env)
+    return Command(*words, env=env, python=python)
 
 
 def wait_until(holds, tries=500):
