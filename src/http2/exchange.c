@@ -316,7 +316,8 @@ h2_exchange_on_time(struct h2_exchange *x, uint64_t now_ms)
 bool
 h2_exchange_is_undone(const struct h2_exchange *x)
 {
-    return !x->is_answered && !x->stream.is_tunnel && !serve_is_refused(&x->stream);
+    return !x->is_answered && !x->is_reset && !x->stream.is_tunnel &&
+           !serve_is_refused(&x->stream);
 }
 
 /* Begin and end */

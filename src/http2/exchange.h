@@ -65,7 +65,8 @@ void h2_exchange_deliver(struct h2_exchange *x);
 void h2_exchange_stop_reading(struct h2_exchange *x);
 
 /* Whether a reset by the peer throws work away: a handler has begun, and the end of its
- * response has not been written.  A tunnel has no response to complete. */
+ * response has not been written, nor have we reset it ourselves.  A tunnel has no response
+ * to complete. */
 bool h2_exchange_is_undone(const struct h2_exchange *x);
 
 /* Does what is due, and returns when the next thing is. */
