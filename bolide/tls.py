@@ -41,7 +41,7 @@ TICKET_S_MAX = 604800
 _TCP_ULP, _SOL_TLS, _TLS_TX, _AES_GCM_128 = 31, 282, 1, 51
 """Of linux/tcp.h, linux/socket.h and linux/tls.h."""
 
-ALPN = (b"h2", b"http/1.1")
+ALPN = (b"h2", b"http/1.1", b"http/1.0")
 """The protocols offered, the best first; the first not without ``http2``."""
 
 

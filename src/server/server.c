@@ -127,6 +127,19 @@ init_turn(struct server *server)
     turn->on_conn_gone = on_conn_gone;
 }
 
+/* Certificates that are served although clients will refuse them. */
+static void
+warn_of_doubts(struct server *server)
+{
+    const char *doubt;
+
+    for (int i = 0; i < TLS_PAIRS_MAX; i++) {
+        doubt = tls_context_doubt(server->turn.tls, i);
+        if (doubt != NULL)
+            log_line(&server->turn.service.log, LOG_ERROR, "%s", doubt);
+    }
+}
+
 int
 server_new(const struct server_config *config, struct server **out)
 {
@@ -166,6 +179,7 @@ server_new(const struct server_config *config, struct server **out)
         if (err != 0)
             goto fail;
         server->turn.tls = tls_context_retain(config->tls);
+        warn_of_doubts(server);
     }
     *out = server;
     return 0;
@@ -181,6 +195,7 @@ server_set_tls(struct server *server, struct tls_context *context)
     (void)tls_context_retain(context);
     tls_context_release(server->turn.tls);
     server->turn.tls = context;
+    warn_of_doubts(server);
 }
 
 void

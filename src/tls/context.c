@@ -2,6 +2,7 @@
 /* tls/context.c — see context.h for the contract. */
 #include "tls/context.h"
 
+#include <assert.h> /* assert */
 #include <errno.h>  /* errno */
 #include <stdarg.h> /* va_list */
 #include <stdio.h>  /* vsnprintf */
@@ -332,6 +333,13 @@ tls_has_ktls(void)
 #else
     return true;
 #endif
+}
+
+const char *
+tls_context_doubt(const struct tls_context *context, int i)
+{
+    assert(i >= 0);
+    return i < context->nidentities ? context->identities[i].doubt : NULL;
 }
 
 struct tls_context *

@@ -69,10 +69,12 @@ struct tls_identity {
     struct ssl_ctx_st *ctx; /* a reference */
     struct x509_st *cert;   /* a reference */
     char *pem;              /* owned; the certificate alone, NUL-terminated */
-    char *names;         /* owned; host names in lower case, one behind the other, each
+    char *names;      /* owned; host names in lower case, one behind the other, each
                                with a NUL, and an empty one at the end; "*.a.b" covers one
                                label */
-    size_t names_len;    /* bytes of `names`, all NULs included */
+    size_t names_len; /* bytes of `names`, all NULs included */
+    char *doubt; /* owned; why clients will refuse the certificate, though it can be
+                    served: its dates; one line that names the file; NULL: nothing */
     unsigned char *ocsp; /* owned; DER; NULL: none */
     size_t ocsp_len;
 };
@@ -93,10 +95,14 @@ bool tls_has_ktls(void);
 
 /* Makes a context, with one reference that is the caller's.  Returns 0; ERR_NOMEM; or
  * ERR_TLS_CONFIG with *why filled in: a file that is missing or malformed, a wrong
- * password, a key that is another certificate's, a certificate that has expired or is not
- * valid yet, unknown ciphers. */
+ * password, a key that is another certificate's, unknown ciphers.  A certificate that has
+ * expired or is not valid yet is served: see tls_context_doubt. */
 MUST_USE int tls_context_new(const struct tls_config *config, struct tls_context **out,
                              struct tls_why *why);
+
+/* Why clients will refuse certificate `i` of those given to tls_context_new, i >= 0; NULL
+ * when nothing is known, or there is no such certificate.  Borrowed from the context. */
+const char *tls_context_doubt(const struct tls_context *context, int i);
 
 /* Another reference. */
 struct tls_context *tls_context_retain(struct tls_context *context);

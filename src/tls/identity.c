@@ -2,7 +2,7 @@
 /* tls/identity.c — see identity.h for the contract. */
 #include "tls/identity.h"
 
-#include <stdio.h>    /* FILE */
+#include <stdio.h>    /* FILE, snprintf */
 #include <string.h>   /* memcpy, strlen */
 #include <strings.h>  /* strcasecmp */
 #include <sys/stat.h> /* fstat */
@@ -126,20 +126,30 @@ tls_identity_covers(const struct tls_identity *identity, const char *host)
 
 /* Certificates */
 
+/* A server whose certificate has expired is worth more than none: clients that do not look
+ * at dates, or whose users go on, are served, and a worker that is replaced is not lost. */
 static int
-check_dates(const struct tls_identity *identity, const char *path, struct tls_why *why)
+check_dates(struct tls_identity *identity, const char *path)
 {
     const ASN1_TIME *after = X509_get0_notAfter(identity->cert);
     const ASN1_TIME *before = X509_get0_notBefore(identity->cert);
     bool expired = X509_cmp_current_time(after) < 0;
     struct tm when = {0};
+    char text[sizeof((struct tls_why *)0)->text];
 
     if (!expired && X509_cmp_current_time(before) < 0)
         return 0;
     (void)ASN1_TIME_to_tm(expired ? after : before, &when);
-    return tls_fail(why, "the certificate %s %s %04d-%02d-%02d", path,
-                    expired ? "expired on" : "is not valid before", when.tm_year + 1900,
-                    when.tm_mon + 1, when.tm_mday);
+    (void)snprintf(text, sizeof text,
+                   "the certificate %s %s %04d-%02d-%02d: clients will refuse it", path,
+                   expired ? "expired on" : "is not valid before", when.tm_year + 1900,
+                   when.tm_mon + 1, when.tm_mday);
+    size_t n = strlen(text) + 1;
+    identity->doubt = mem_alloc(n);
+    if (identity->doubt == NULL)
+        return ERR_NOMEM;
+    memcpy(identity->doubt, text, n);
+    return 0;
 }
 
 static int
@@ -176,7 +186,7 @@ tls_identity_peek(struct tls_identity *identity, const char *path, struct tls_wh
     int err = write_pem(identity);
     if (err == 0)
         err = read_names(identity);
-    return err != 0 ? err : check_dates(identity, path, why);
+    return err != 0 ? err : check_dates(identity, path);
 }
 
 /* The certificates behind the first one. */
@@ -285,6 +295,7 @@ tls_identity_clear(struct tls_identity *identity)
     X509_free(identity->cert);
     mem_free(identity->pem);
     mem_free(identity->names);
+    mem_free(identity->doubt);
     mem_free(identity->ocsp);
     *identity = (struct tls_identity){0};
 }

@@ -138,6 +138,20 @@ def test_alpn_agrees_on_http_1_1(authority, localhost, offered):
         assert read_answer(sock).body == b"hello"
 
 
+@pytest.mark.parametrize("http2", [False, True])
+def test_alpn_of_http_1_0_alone_is_served(authority, localhost, http2):
+    """curl --http1.0 offers nothing else."""
+    context = client_context(authority)
+    context.set_alpn_protocols(["http/1.0"])
+    with (
+        Secure(hello, localhost, http2=http2) as serving,
+        serving.open(context) as sock,
+    ):
+        assert sock.selected_alpn_protocol() == "http/1.0"
+        sock.sendall(request(version="1.0"))
+        assert read_answer(sock).body == b"hello"
+
+
 def test_alpn_without_a_common_protocol_is_refused(authority, localhost):
     """By a fatal alert of its own, 120 (RFC 7301 3.2)."""
     context = client_context(authority)

@@ -1,9 +1,12 @@
 """What a server says when it starts with TLS, and when it cannot."""
 
+import shutil
+import signal
 import ssl
 from pathlib import Path
 
 import pytest
+from authority import Pair
 from command import connect, run, serve
 from serving import read_answer, request
 from talking import Secure, client_context, hello
@@ -27,7 +30,6 @@ def files(authority, stranger, tmp_path_factory):
     (folder / "garbage").write_text("no PEM")
     names = {"folder": folder, "garbage": folder / "garbage"}
     names["missing"] = folder / "missing"
-    names["expired"] = authority.issue_expired("expired")
     names["locked"] = authority.issue("locked", password="secret")
     names["other"] = authority.issue("other")
     return names
@@ -40,7 +42,6 @@ CASES = [
     ("garbage", "good", [], "the certificate {0}: no certificate in PEM is in it"),
     ("good", "garbage", [], "the key {1}: no private key in PEM is in it"),
     ("good", "other", [], "the key {1} does not belong to its certificate"),
-    ("expired", "expired", [], "the certificate {0} expired on 20"),
     ("locked", "locked", [], "the key {1} is encrypted, and no password was given"),
     (
         *("locked", "locked", ["--ssl-keyfile-password", "x"]),
@@ -59,6 +60,47 @@ CASES = [
     ("good", "good", ["--ssl-ticket-key", "{garbage}"], "32 random bytes or more"),
     ("good", "good", ["--ssl-ticket-key", "{missing}"], "cannot be read: {missing}"),
 ]
+
+
+@pytest.fixture(scope="module")
+def expired(authority):
+    """A pair that nobody should show any more."""
+    return authority.issue_expired("localhost")
+
+
+def served_name(port):
+    """Return whether a client that looks at nothing is answered."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with context.wrap_socket(connect(port)) as sock:
+        sock.sendall(request(fields="Connection: close\r\n"))
+        return read_answer(sock).body == b"hello"
+
+
+@pytest.mark.parametrize("words", [[], ["--workers", "2"]], ids=["one", "workers"])
+def test_an_expired_certificate_is_served_and_the_log_says_so(expired, words):
+    with serve("hello", *expired.words(), *words) as command:
+        line = command.err.line_with("expired on 2020-01-02")
+        assert " error " in line
+        assert str(expired.cert) in line
+        assert served_name(command.port())
+
+
+@pytest.mark.parametrize("words", [[], ["--workers", "2"]], ids=["one", "workers"])
+def test_a_reload_takes_an_expired_certificate_and_says_so(
+    localhost, expired, tmp_path, words
+):
+    served = Pair(tmp_path / "a.pem", tmp_path / "a.key")
+    for theirs, ours in zip(localhost, served, strict=True):
+        shutil.copy(theirs, ours)
+    with serve("hello", *served.words(), "--ssl-watch", "0", *words) as command:
+        port = command.port()
+        assert served_name(port)
+        for theirs, ours in zip(expired, served, strict=True):
+            shutil.copy(theirs, ours)
+        command.signal(signal.SIGHUP)
+        assert " error " in command.err.line_with("expired on 2020-01-02")
+        assert served_name(port)
 
 
 @pytest.mark.parametrize(("cert", "key", "more", "told"), CASES)
