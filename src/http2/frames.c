@@ -2,6 +2,8 @@
 /* http2/frames.c — see frames.h for the contract. */
 #include "http2/frames.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "http2/exchange.h"
@@ -181,6 +183,7 @@ on_answer_sent(struct h2_session *h, int32_t id)
 
     if (x == NULL)
         return;
+    assert(!x->is_answered && x->is_committed && x->promised == 0);
     x->is_answered = true;
     if (!x->remote_ended && !x->is_reset)
         h2_exchange_linger(x);
@@ -239,6 +242,7 @@ send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t
 
     (void)ng;
     (void)frame;
+    assert(h->is_busy);
     if (h->wire->out.bytes > HTTP_OUT_HIGH_BYTES)
         return NGHTTP2_ERR_WOULDBLOCK;
     int err = h2_write_data(source->ptr, slice_new((const char *)head, 9), n);
@@ -256,6 +260,8 @@ on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
     (void)code;
     if (x == NULL)
         return 0;
+    assert(!x->is_gone &&
+           h->is_busy); /* session.c frees it when nghttp2 has returned */
     if (x->remote_ended)
         h2_guard_ended(&h->guard, id);
     x->is_gone = true;
