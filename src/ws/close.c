@@ -2,6 +2,8 @@
 /* ws/close.c — see close.h for the contract. */
 #include "ws/close.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 
 bool
@@ -46,6 +48,7 @@ ws_close_parse(const struct ws_utf8_way *way, struct slice payload, unsigned *co
 {
     struct ws_utf8 state = {0};
 
+    assert(payload.len <= 2 + WS_REASON_BYTES);
     *code = WS_CODE_NO_CODE;
     *reason = slice_new("", 0);
     if (payload.len == 0)
@@ -64,6 +67,7 @@ ws_close_parse(const struct ws_utf8_way *way, struct slice payload, unsigned *co
 size_t
 ws_close_write(char *out, unsigned code, struct slice reason)
 {
+    assert(code == WS_CODE_NO_CODE || ws_code_is_valid(code));
     if (code == WS_CODE_NO_CODE)
         return 0;
     if (reason.len > WS_REASON_BYTES) {

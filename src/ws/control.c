@@ -110,6 +110,7 @@ void
 ws_control_take_kept(struct ws *ws, enum ws_opcode opcode)
 {
     char payload[WS_CONTROL_BYTES];
+    assert(ws->frames != NULL && ws->left == 0);
     size_t n = ws->frames->nin;
 
     memcpy(payload, ws->frames->in, n);

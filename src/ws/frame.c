@@ -2,6 +2,8 @@
 /* ws/frame.c — see frame.h for the contract. */
 #include "ws/frame.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 
 #define FIN 0x80u
@@ -88,6 +90,7 @@ ws_frame_parse(struct slice in, bool may_compress, struct ws_frame *frame)
 size_t
 ws_frame_write(char *out, enum ws_opcode opcode, bool compressed, uint64_t len)
 {
+    assert(len <= INT64_MAX && (!ws_is_control(opcode) || len <= WS_CONTROL_BYTES));
     out[0] = (char)(FIN | (compressed ? RSV1 : 0) | opcode);
     if (len < LENGTH_16) {
         out[1] = (char)len;

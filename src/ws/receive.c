@@ -2,6 +2,8 @@
 /* ws/receive.c — see receive.h for the contract. */
 #include "ws/receive.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "base/narrow.h"
 #include "ws/control.h"
@@ -105,6 +107,7 @@ deliver(struct ws *ws, struct slice bytes)
     struct ws_bytes inflated = {0};
     int err = 0;
 
+    assert(ws->state == WS_OPEN && !ws->is_paused && bytes.len <= most_bytes(ws));
     ws->nframes = 0;
     if (ws->is_compressed) {
         err = ws_deflate_unpack(&ws->deflate, &shared->deflate, bytes,
@@ -185,6 +188,7 @@ gather(struct ws *ws, struct slice piece)
     int err = make_room(ws, need);
     if (err != 0)
         return err;
+    assert(message->cap >= need && need <= most_bytes(ws));
     char *at = message->ptr + message->len;
     ws->shared->mask->apply(at, piece.ptr, piece.len, ws->key);
     message->len = need;
@@ -197,6 +201,7 @@ deliver_gathered(struct ws *ws)
     struct ws_bytes message = ws->message;
     bool is_lent = ws->is_lent;
 
+    assert(!is_lent || (ws->kind == WS_BINARY && !ws->is_compressed));
     ws->message = (struct ws_bytes){0};
     ws->is_lent = false;
     if (is_lent) {
@@ -284,4 +289,5 @@ ws_feed(struct ws *ws, struct slice *in)
     }
     if (ws->state == WS_ENDED)
         *in = slice_skip(*in, in->len);
+    assert(in->len == 0 || ws->is_paused || ws->is_spent);
 }

@@ -14,7 +14,9 @@
 static int
 send_bytes(struct ws *ws, const struct chunk *chunk, bool last)
 {
+    assert(ws->state != WS_ENDED);
     int err = ws->ops->send(ws, chunk, last);
+    assert(!last || err != ERR_AGAIN);
     if (err == ERR_AGAIN)
         ws->waits_for_writable = true;
     return err;

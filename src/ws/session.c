@@ -84,6 +84,7 @@ ws_fini(struct ws *ws)
 void
 ws_leave(struct ws *ws, enum ws_state state, unsigned code, struct slice reason)
 {
+    assert(state != WS_OPEN && state >= ws->state);
     ws->state = narrow_u8(state);
     release(ws);
     if (ws->is_told)
@@ -97,6 +98,7 @@ ws_end(struct ws *ws)
 {
     const struct chunk nothing = {.bytes = {"", 0}};
 
+    assert(ws->state != WS_ENDED); /* `last` is the last call that the tunnel gets */
     (void)!ws->ops->send(ws, &nothing, true);
     ws_leave(ws, WS_ENDED, WS_CODE_LOST, slice_new("", 0));
 }

@@ -2,6 +2,7 @@
 /* ws/utf8.c — the scalar way, and the choice; see utf8.h for the contract. */
 #include "ws/utf8.h"
 
+#include <assert.h> /* assert */
 #include <string.h> /* memcpy */
 
 #include "base/word.h"
@@ -93,12 +94,14 @@ ws_utf8_check(const struct ws_utf8_way *way, struct ws_utf8 *state, struct slice
 {
     size_t i = 0;
 
+    assert(state->missing <= 3);
     while (state->missing > 0 && i < bytes.len) {
         if (!next(state, (uint8_t)bytes.ptr[i++]))
             return false;
     }
     if (bytes.len - i >= 16)
         i += way->span(bytes.ptr + i, bytes.len - i);
+    assert(i <= bytes.len);
     while (i < bytes.len) {
         if (state->missing == 0 && bytes.len - i >= sizeof(uint64_t) &&
             (word_at(bytes.ptr + i) & WORD_HIGHS) == 0) {
