@@ -201,6 +201,7 @@ class Config(Loading):
     worker_lifetime: float = 0
     """Seconds after which a worker is replaced; 0: never."""
     limit_rss: int = 0
+    keep_freed_memory: int = 64 << 20
     """Resident memory in bytes after which a worker is replaced; 0: never."""
     heartbeat: float = 0
     """Seconds that a worker's loop may be blocked until it is replaced; 0: for ever."""
@@ -436,6 +437,7 @@ class Config(Loading):
             self._check_range("limit_max_requests", 1, _MANY)
         self._check_range("limit_max_requests_jitter", 0, _MANY)
         self._check_range("limit_rss", 0, _MANY)
+        self._check_range("keep_freed_memory", 0, 1 << 30)
         for name in (
             "warn_blocked",
             "statsd_interval",

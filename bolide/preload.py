@@ -21,15 +21,7 @@ from bolide.errors import AppError, ConfigError
 from bolide.server import EXIT_ERROR, EXIT_OK
 from bolide.worker import Post, ignore_supervisors_signals, run_worker
 
-_SET_CHILD_SUBREAPER = 36
 _LOOK_S = 5.0
-
-
-def become_parent_of_orphans() -> None:
-    """Have what this process's children leave behind become its own children."""
-    import ctypes
-
-    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def ask_for_worker(template: socket.socket, theirs: socket.socket, seat: int) -> int:

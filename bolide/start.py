@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bolide.config import Config
 from bolide.loops import refuse_running_loop
+from bolide.memory import keep_freed
 from bolide.pidfile import PidFile
 from bolide.server import EXIT_OK, Server
 from bolide.tls import ktls_note
@@ -36,6 +37,7 @@ def run_config(
         config.tell_notes(config.make_log())
     if config.umask is not None:
         os.umask(int(config.umask))
+    keep_freed(config.keep_freed_memory)
     if config.reload:
         from bolide import reloader
 

@@ -14,7 +14,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from bolide import privileges, sockets
+from bolide import _engine, privileges, sockets
 from bolide.config import WORKERS_MAX, Config
 from bolide.crew import STARTING, Worker, cpu_count, how_it_ended, resident_bytes
 from bolide.draining import every_s, progress
@@ -22,7 +22,7 @@ from bolide.errors import ConfigError
 from bolide.logs import banner
 from bolide.parent import Job, Parent
 from bolide.pidfile import PidFile
-from bolide.preload import ask_for_worker, become_parent_of_orphans, run_template
+from bolide.preload import ask_for_worker, run_template
 from bolide.server import (
     EXIT_ERROR,
     EXIT_OK,
@@ -91,7 +91,7 @@ class Supervisor(Parent):
 
     def _run(self) -> int:
         if self.config.preload:
-            become_parent_of_orphans()
+            _engine.adopt_orphans()
         return super()._run()
 
     def _clean_up(self) -> None:

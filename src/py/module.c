@@ -13,6 +13,7 @@
 #include "asgi/websocket.h"
 #include "http1/scan.h"
 #include "py/access.h"
+#include "py/process.h"
 #include "py/server_type.h"
 #include "py/tally.h"
 #include "tls/context.h"
@@ -101,6 +102,12 @@ static PyMethodDef module_methods[] = {
     {"access_format", access_format, METH_O,
      "access_format($module, name, /)\n--\n\n"
      "Returns the text of a format that has a name, else the argument itself."},
+    {"keep_freed_memory", process_keep_freed_memory, METH_O,
+     "keep_freed_memory($module, bytes, /)\n--\n\n"
+     "Has the allocator keep up to so much freed memory; returns whether it does."},
+    {"adopt_orphans", process_adopt_orphans, METH_NOARGS,
+     "adopt_orphans()\n--\n\n"
+     "Makes processes whose parent ends children of this one."},
     {NULL, NULL, 0, NULL},
 };
 

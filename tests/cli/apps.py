@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import sys
 import threading
 import time
@@ -293,3 +294,13 @@ async def mirror(scope, receive, send):
     await send({"type": "websocket.accept", "headers": [(b"x-mirror", b"yes")]})
     while (message := await receive())["type"] == "websocket.receive":
         await send({"type": "websocket.send", "text": message["text"]})
+
+
+async def page_faults(scope, receive, send):
+    """Answer with how many pages the kernel gives for 16 MiB that were freed before."""
+    for _ in range(2):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        blocks = [b"x" * (65536 + n) for n in range(256)]
+        blocks.clear()
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    await answer(send, b"%d" % faults)

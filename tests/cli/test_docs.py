@@ -50,6 +50,7 @@ def test_environment_default_and_unit_are_true(option):
     units = {limit.name: limit.unit for limit in LIMITS} | {"backlog": "connections"}
     units |= {x.field: "s" for x in OPTIONS if x.takes == "SECONDS"}
     units["limit_rss"] = units["h11_max_incomplete_event_size"] = "bytes"
+    units["keep_freed_memory"] = "bytes"
     assert row[1] == (f"`{option.variable}`" if option.variable else "")
     assert row[2] == option.default
     assert row[3] == units.get(option.field, "")
@@ -73,7 +74,7 @@ def test_every_example_can_be_used(row):
 
 
 def test_the_exit_codes_are_those_of_the_server():
-    from bolide import server
+    from bolide import server, stopping
 
     codes = [row[0] for row in rows("OPTIONS.md", "code")]
     assert codes == [
@@ -81,7 +82,7 @@ def test_the_exit_codes_are_those_of_the_server():
         str(server.EXIT_ERROR),
         str(server.EXIT_USAGE),
         str(server.EXIT_STARTUP),
-        f"{server.EXIT_SIGNAL} + n",
+        f"{stopping.EXIT_SIGNAL} + n",
     ]
     text = (ROOT / "docs" / "OPTIONS.md").read_text(encoding="utf-8")
     assert server.LEFTOVERS_S == 10

@@ -1,0 +1,40 @@
+"""Memory that is freed is kept for later (src/py/process.c)."""
+
+import pytest
+from command import request, serve, talk
+from crews import workers
+
+PAGES = (16 << 20) // 4096
+
+
+def faults(command):
+    """Return how many pages that were freed before come from the kernel again."""
+    return int(talk(command.port(), request()).partition(b"\r\n\r\n")[2])
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        lambda: serve("page_faults"),
+        lambda: workers(1, "page_faults"),
+        lambda: workers(1, "page_faults", "--preload"),
+    ],
+    ids=["alone", "workers", "preload"],
+)
+def test_freed_memory_is_kept(server):
+    with server() as command:
+        assert faults(command) < PAGES / 10
+
+
+@pytest.mark.parametrize(
+    ("words", "env"),
+    [
+        (["--keep-freed-memory", "0"], {}),
+        ([], {"MALLOC_TRIM_THRESHOLD_": "131072"}),
+        ([], {"GLIBC_TUNABLES": "glibc.malloc.trim_threshold=131072"}),
+    ],
+    ids=["option", "environment", "tunables"],
+)
+def test_what_the_user_has_set_stays(words, env):
+    with serve("page_faults", *words, env=env) as command:
+        assert faults(command) > PAGES / 2
