@@ -26,6 +26,7 @@
     ERR(CONNECTION_LIMIT, "too many connections")                                      \
     ERR(TLS, "a TLS error")                                                            \
     ERR(TLS_PLAIN, "plain HTTP on a port for HTTPS")                                   \
+    ERR(TLS_UNEXPECTED, "TLS on a port for plain HTTP")                                \
     ERR(TLS_TIMEOUT, "the TLS handshake did not end in time")                          \
     ERR(PROXY, "a malformed PROXY header")                                             \
     ERR(PROXY_SENDER, "a PROXY port is for trusted proxies alone")                     \

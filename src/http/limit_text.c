@@ -50,6 +50,10 @@ static const struct limit limits_of[] = {
      OF(send_stall_ms)},
     {ERR_TLS_TIMEOUT, "the TLS handshake did not end within --timeout-handshake",
      TIME_MS, OF(handshake_ms)},
+    {ERR_TLS_UNEXPECTED,
+     "TLS on a port for plain HTTP (is https:// meant to be http://, or is "
+     "--ssl-certfile missing?)",
+     NO_VALUE, 0},
     {ERR_PROXY_TIMEOUT, "the PROXY header did not arrive within --timeout-head",
      TIME_MS, OF(head_ms)},
     {ERR_PROXY_SENDER, "a PROXY port, and a peer not in --forwarded-allow-ips",

@@ -94,6 +94,7 @@ status_line(int code)
 static const uint16_t answers[ERR_POSITIVE_END] = {
     [-ERR_EOF] = 400,
     [-ERR_TLS_PLAIN] = 400,
+    [-ERR_TLS_UNEXPECTED] = 400,
     [-ERR_PROXY] = 400,
     [-ERR_REQUEST_LINE] = 400,
     [-ERR_METHOD] = 400,

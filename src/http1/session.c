@@ -159,6 +159,14 @@ wait_for_head(struct h1_session *h)
     h->wire->read_due_ms = due_in(h->wire, h->wire->service->limits.head_ms);
 }
 
+/* Whether a client speaks TLS without being asked to: no head begins with the first byte of
+ * a handshake's record (RFC 8446 5.1), nor has it to come whole. */
+static bool
+is_tls(const struct h1_session *h, struct slice in)
+{
+    return in.ptr[0] == 22 && h->wire->peer.tls == NULL;
+}
+
 /* Reads the next head and begins its exchange.  Returns 0, or an error to refuse with. */
 static int
 begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
@@ -169,6 +177,9 @@ begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
         .nfields_max = service->limits.fields,
     };
 
+    assert(in->len > 0);
+    if (UNLIKELY(is_tls(h, *in)))
+        return ERR_TLS_UNEXPECTED;
     ssize_t n = h1_parse_head(h->scan, &service->limits, *in, &h->progress, &head);
     if (n < 0)
         return UNLIKELY(n != ERR_AGAIN) ? h1_try_h2(h, *in, narrow_int(n))
