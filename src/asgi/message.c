@@ -106,8 +106,8 @@ message_body(PyObject *message, module_state *st)
         return NULL;
     if (found == 0)
         return Py_NewRef(st->empty_bytes);
-    if (LIKELY(PyBytes_Check(body)))
-        return body;
+    if (LIKELY(PyBytes_CheckExact(body)))
+        return body; /* else a copy: what is lent must run no code when it is dropped */
     PyObject *bytes = NULL;
     if (PyObject_CheckBuffer(body))
         bytes = PyBytes_FromObject(body);

@@ -139,7 +139,13 @@ read_payload(PyObject *message, module_state *st)
                      Py_TYPE(text)->tp_name);
         goto fail;
     }
-    if (bytes != NULL && !PyBytes_Check(bytes)) {
+    /* Copies of subclasses: what is lent, or kept for the next send, must run no code when
+     * it is dropped. */
+    if (text != NULL && !PyUnicode_CheckExact(text)) {
+        Py_SETREF(text, PyUnicode_FromObject(text));
+        return text;
+    }
+    if (bytes != NULL && !PyBytes_CheckExact(bytes)) {
         if (!PyObject_CheckBuffer(bytes)) {
             PyErr_Format(PyExc_TypeError, "bytes must be bytes, not %.100s",
                          Py_TYPE(bytes)->tp_name);

@@ -1,10 +1,13 @@
 """Group D: the application's life around its requests."""
 
 import asyncio
+import contextlib
 import socket
 import threading
+import time
 
 import pytest
+from leaving import SOON_S, Calls, forever
 from serving import (
     DEADLINE_S,
     LOOPS,
@@ -13,9 +16,11 @@ from serving import (
     answer,
     more,
     read_all,
+    read_until,
     request,
     start,
 )
+from socketing import handshake
 
 import bolide
 
@@ -408,3 +413,62 @@ def test_serve_runs_inside_a_loop_and_stops_by_should_exit():
         return asyncio.get_running_loop().is_running()
 
     assert asyncio.run(main())
+
+
+GRACE_S = 3.0
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_D11_a_stop_ends_soon_after_the_last_client_has_been_told(loop):
+    calls = Calls()
+
+    async def app(scope, receive, send):
+        with calls.watch():
+            if scope["type"] == "websocket":
+                await receive()
+                await send({"type": "websocket.accept"})
+                await forever()
+            await start(send)
+            await more(send, b"x")
+            while scope["path"] == "/busy":
+                await more(send, b"x")
+                await asyncio.sleep(0.05)
+            await forever()
+
+    settings = {"timeout_disconnect": SOON_S, "timeout_graceful_shutdown": GRACE_S}
+    with (
+        Serving(app, loop=loop, **settings) as serving,
+        contextlib.ExitStack() as stack,
+    ):
+        for sent in (request("/idle"), request("/busy"), handshake()):
+            for _ in range(34):
+                sock = stack.enter_context(serving.connect())
+                sock.sendall(sent)
+                read_until(sock, b"\r\n\r\n")
+        assert calls.wait(lambda: calls.running == 102)
+        began = time.monotonic()
+        serving.server.should_exit = True
+        assert calls.wait(lambda: calls.running <= 68), "the WebSockets' are over first"
+        assert time.monotonic() - began < GRACE_S / 2
+        serving.thread.join(DEADLINE_S)
+        took = time.monotonic() - began
+    assert not calls.running
+    assert took + 0.1 >= GRACE_S * 2 / 3
+    assert took < GRACE_S * 2 / 3 + 1 + SOON_S, "told at 2/3 of the grace"
+    assert calls.ends.count("CancelledError") == 68
+    assert calls.ends.count("ClientDisconnected") == 34, "the busy ones"
+    assert serving.log.errors() == [] and serving.log.exceptions == []
+
+
+def test_D11_background_work_has_longer_than_clients_that_were_told():
+    calls = Calls()
+
+    async def app(scope, receive, send):
+        with calls.watch():
+            await answer(send, b"x")
+            await asyncio.sleep(GRACE_S * 0.75)
+
+    settings = {"timeout_disconnect": 0.1, "timeout_graceful_shutdown": GRACE_S}
+    with Serving(app, **settings) as serving:
+        assert serving.ask().body == b"x"
+    assert calls.ends == ["returned"]

@@ -404,3 +404,25 @@ def test_E33_a_pseudo_field_raises():
 
 def test_E34_an_empty_name_raises():
     assert "b''" in str(refused({**START, "headers": [(b"", b"x")]}))
+
+
+def test_E20_what_a_subclass_of_bytes_does_when_it_goes_is_done_in_send():
+    gone = []
+
+    class Noisy(bytes):
+        def __del__(self):
+            gone.append(threading.current_thread())
+
+    async def app(scope, receive, send):
+        await start(send)
+        body = Noisy(b"x" * 100_000)
+        message = {"type": "http.response.body", "body": body, "more_body": True}
+        del body
+        waits = send(message)
+        message.clear()
+        assert len(gone) == 1, "the engine keeps a copy"
+        await waits
+        await send({"type": "http.response.body"})
+
+    with Serving(app) as serving:
+        assert serving.ask().body == b"x" * 100_000

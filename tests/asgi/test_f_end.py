@@ -290,3 +290,24 @@ def test_messages_right_before_the_end_are_answered_first(loop, last, code):
         assert [peer.frame(), peer.frame()] == [(TEXT, b"a"), (TEXT, b"b")]
         assert peer.close_code()[0] == code
         assert peer.ends()
+
+
+@pytest.mark.parametrize("key", ["text", "bytes"])
+def test_F18_a_subclass_is_sent_as_a_copy(key):
+    gone = []
+    plain = {"text": str, "bytes": bytes}[key]
+    content = {"text": "x", "bytes": b"x"}[key] * 100_000
+    noisy = type("Noisy", (plain,), {"__del__": lambda self: gone.append(1)})
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        message = {"type": "websocket.send", key: noisy(content)}
+        waits = send(message)
+        message.clear()
+        assert gone == [1]
+        await waits
+
+    with talking(app) as (peer, serving):
+        assert len(peer.frame()[1]) == 100_000
+    assert serving.log.exceptions == []
