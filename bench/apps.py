@@ -1,6 +1,7 @@
 """The applications that are measured: plain ASGI, and one FastAPI route."""
 
 import asyncio
+import time
 
 HELLO = b"Hello, world!"
 BIG = b"x" * (1 << 20)
@@ -99,6 +100,15 @@ async def flood(scope, receive, send):
     for _ in range(1024):
         await send({"type": "http.response.body", "body": BIG, "more_body": True})
     await send({"type": "http.response.body"})
+
+
+@serving
+async def spin(scope, receive, send):
+    """Take 5 ms of CPU, then answer."""
+    end = time.thread_time() + 0.005
+    while time.thread_time() < end:
+        pass
+    await answer(send, b"ok")
 
 
 @serving

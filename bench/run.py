@@ -17,7 +17,9 @@ from importlib import metadata
 from pathlib import Path
 
 import costs
+import fairness
 import footprint
+import overload
 import picture
 import report
 import servers
@@ -30,6 +32,8 @@ KEPT = Path(__file__).parent.parent / "build" / "bench.json"
 FIRST_PORT = 18000
 TABLES = {
     "footprint": footprint.lines,
+    "fairness": fairness.lines,
+    "overload": overload.lines,
     "tlsidle": tls_idle.lines,
     "costs": costs.lines,
 }

@@ -267,6 +267,7 @@ class Config(Loading):
     timeout_body: float | None = None
     timeout_send: float | None = None
     timeout_linger: float | None = None
+    timeout_queue: float | None = None
     timeout_disconnect: float | None = None
     timeout_handshake: float | None = None
     h2_max_streams: int | None = None

@@ -126,6 +126,9 @@ LIMITS = (
           "without the peer taking a byte of an answer; 0: no limit"),
     Limit("timeout_linger", "linger_ms", "s", 2, 0.05, 60,
           "for the peer to read a last answer before the connection is closed"),
+    Limit("timeout_queue", "queue_ms", "s", 0, 0, _DAY,
+          "for a request to wait for its turn while more come than can be served; 0: as"
+          " long as clients wait"),
     Limit("timeout_disconnect", "disconnect_ms", "s", 1, 0, _DAY,
           "for an application to end a response that has begun after its client has "
           "left, before it is cancelled; 0: no limit"),

@@ -16,7 +16,17 @@ _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 _BARS = " ▁▂▃▄▅▆▇█"
 _KEPT = 180
 _DONE = ("done", "done_1xx", "done_2xx", "done_3xx", "done_4xx", "done_5xx")
-_REASONS = ("head", "body", "limit", "timeout", "tls", "http2", "websocket", "other")
+_REASONS = (
+    "head",
+    "body",
+    "limit",
+    "timeout",
+    "tls",
+    "http2",
+    "websocket",
+    "overload",
+    "other",
+)
 _LABEL = 13
 _CHART_ROWS = 4
 

@@ -96,6 +96,8 @@
     ERR(SEND_TIMEOUT, "the peer took no bytes in time")                                \
     ERR(IDLE_TIMEOUT, "the connection was idle")                                       \
     ERR(SHUTDOWN, "the server is stopping")                                            \
+    /* More than can be done. */                                                       \
+    ERR(OVERLOAD, "the request has waited too long for its turn")                      \
     /* What the application did. */                                                    \
     ERR(APP_FAILED, "the application failed before it answered")                       \
     ERR(APP_INCOMPLETE, "the application did not complete its answer")                 \

@@ -45,6 +45,8 @@ struct http_limits {
     uint32_t
         disconnect_ms;     /* 1000; for a handler to end a response that has begun after
                                its peer has left; 0 off */
+    uint32_t queue_ms;     /* 0 = as long as clients wait; for a request to wait for its
+                              turn (server/overload.h) */
     uint32_t handshake_ms; /* 10000; from accept to the end of the TLS handshake */
     uint32_t handshakes;   /* 0 = unlimited; TLS connections accepted a second */
 
@@ -79,6 +81,7 @@ struct http_limits {
         .send_stall_ms = 30000,                                                        \
         .linger_ms = 2000,                                                             \
         .disconnect_ms = 1000,                                                         \
+        .queue_ms = 0,                                                                 \
         .handshake_ms = 10000,                                                         \
         .handshakes = 0,                                                               \
         .h2_streams = 128,                                                             \

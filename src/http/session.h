@@ -106,6 +106,8 @@ struct wire {
                              all.  The session sets it at will, and touches the wire if
                              it sets it outside of feed and on_deadline. */
     bool wants_read;      /* the session sets it: false stops the reading */
+    bool is_late;         /* what was read has waited too long: its requests are refused
+                             with ERR_OVERLOAD */
     bool at_eof;          /* the peer has sent its last byte */
     bool is_shut;         /* on_shut was called */
     bool is_dead;         /* nothing can be written any more; fini follows */

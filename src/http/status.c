@@ -147,6 +147,7 @@ static const uint16_t answers[ERR_POSITIVE_END] = {
     [-ERR_FD_LIMIT] = 503,
     [-ERR_CONNECTION_LIMIT] = 503,
     [-ERR_SHUTDOWN] = 503,
+    [-ERR_OVERLOAD] = 503,
     [-ERR_VERSION] = 505,
 };
 

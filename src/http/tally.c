@@ -62,6 +62,8 @@ class_of(int why)
     case ERR_TOO_MANY_TRAILERS:
     case ERR_BODY_TOO_LARGE:
         return TALLY_REFUSED_LIMIT;
+    case ERR_OVERLOAD:
+        return TALLY_REFUSED_OVERLOAD;
     case ERR_TLS_TIMEOUT:
     case ERR_WS_PING_TIMEOUT:
         return TALLY_REFUSED_TIMEOUT;

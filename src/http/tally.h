@@ -23,6 +23,7 @@
     R(TLS, "tls")             /* no TLS, or wrong TLS */                               \
     R(HTTP2, "http2")         /* a violation of HTTP/2 */                              \
     R(WEBSOCKET, "websocket") /* a violation of WebSocket */                           \
+    R(OVERLOAD, "overload")   /* has waited too long for its turn */                   \
     R(OTHER, "other")
 
 /* TALLY(name, "name"): the first ones are the worker's present state and begin anew with

@@ -193,6 +193,8 @@ begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
         head.content_length > service->limits.body_bytes)
         return ERR_BODY_TOO_LARGE;
     h->wire->read_due_ms = TIMER_NEVER;
+    if (UNLIKELY(h->wire->is_late))
+        return ERR_OVERLOAD;
     if (UNLIKELY(head.upgrade) && h1_upgrade(h, &head))
         return 0;
     err = forwarded_read(&service->forwarding, &h->wire->peer, &head);

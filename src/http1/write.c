@@ -522,8 +522,14 @@ h1_write_notice(struct outq *q, struct service *service, const struct h1_notice 
     struct http_response res = {
         .status = notice->status,
         .fields = fields,
-        .nfields = notice->status == 405 ? 2 : 1,
+        .nfields = notice->status == 405 || notice->status == 503 ? 2 : 1,
     };
+
+    if (notice->status == 503)
+        fields[1] = (struct http_field){
+            .name = slice_of("retry-after"), /* RFC 9110 10.2.3 */
+            .value = slice_of("1"),
+        };
 
     int err = h1_write_head(&w, q, &res);
     if (err != 0)

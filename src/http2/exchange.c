@@ -370,6 +370,8 @@ start(struct h2_session *h, struct h2_exchange *x, const struct http_head *head,
         .version = HTTP_2,
         .body_promised = HTTP_LENGTH_NONE,
     };
+    if (err == 0 && UNLIKELY(h->wire->is_late))
+        err = ERR_OVERLOAD;
     if (err == 0 && most != 0 && head->content_length != HTTP_LENGTH_NONE &&
         head->content_length > most)
         err = ERR_BODY_TOO_LARGE;

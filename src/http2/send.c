@@ -357,10 +357,13 @@ h2_answer(struct h2_exchange *x, int status, int why)
         },
         {.name = slice_of("allow"), .value = slice_of(STATUS_ALLOW)},
     };
+    if (status == 503)
+        fields[1] = (struct http_field){.name = slice_of("retry-after"),
+                                        .value = slice_of("1")};
     struct http_response res = {
         .status = status,
         .fields = fields,
-        .nfields = status == 405 ? 2 : 1,
+        .nfields = status == 405 || status == 503 ? 2 : 1,
     };
     struct slice text = status_refusal(status, why, room);
 

@@ -47,6 +47,7 @@ static const struct number numbers[] = {
     LIMIT(send_stall_ms, 0, DAY_MS),
     LIMIT(linger_ms, 0, DAY_MS),
     LIMIT(disconnect_ms, 0, DAY_MS),
+    LIMIT(queue_ms, 0, DAY_MS),
     LIMIT(handshake_ms, 1, DAY_MS),
     LIMIT(handshakes, 0, 1 << 24),
     LIMIT(h2_streams, 1, 65536),

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* server/accept.c — takes connections from the listening sockets, and rests from that; see
  * parts.h for the contract. */
-#include <unistd.h> /* close */
+#include <sys/socket.h> /* recv, send */
+#include <unistd.h>     /* close */
 
 #include "base/err.h"
 #include "server/conn.h"
 #include "server/parts.h"
 #include "server/protocols.h"
 
-#define ACCEPTS_PER_TURN 64 /* connections taken from one listener in one turn */
-#define ACCEPT_REST_MS 500u /* how long accepting rests when descriptors ran out */
-#define YIELD_MS 1u         /* how long a busier worker leaves connections to others */
-#define YIELDED_ACCEPTS 8u  /* how many it takes then, when nobody else did */
+#define REFUSALS_PER_TURN 1024 /* connections looked at of one listener in one turn */
+#define ACCEPT_REST_MS 500u    /* how long accepting rests when descriptors ran out */
+#define YIELD_MS 1u        /* how long a busier worker leaves connections to others */
+#define YIELDED_ACCEPTS 8u /* how many it takes then, when nobody else did */
 
 void
 server_watch_doors(struct server *server, bool open)
@@ -105,12 +106,40 @@ is_crowded_inside(const struct server *server)
            server->config.limits.connections + INSIDE_CONNECTIONS_MAX;
 }
 
+/* Refuses a connection that has waited too long for anybody to accept it, as cheaply as may
+ * be: what has come of its request is read, so that the answer is not lost to a reset. */
+static void
+refuse_late(struct server *server, const struct door *door, int fd)
+{
+    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
+                                 "content-type: text/plain; charset=utf-8\r\n"
+                                 "content-length: 20\r\n"
+                                 "retry-after: 1\r\n"
+                                 "connection: close\r\n\r\n"
+                                 "Service Unavailable\n";
+    struct turn *turn = &server->turn;
+
+    char *at = turn->scratch + turn->scratch_used; /* behind what is not fed yet */
+    size_t room = TURN_SCRATCH_BYTES - turn->scratch_used;
+    if (!door->endpoint.secure && door->endpoint.proxy == 0 && room > 0)
+        (void)!(recv(fd, at, room, MSG_DONTWAIT) > 0 &&
+                send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0);
+    close(fd);
+    tally_refused(server->tally, ERR_OVERLOAD);
+    if (log_may_complain(&turn->service.log, ERR_OVERLOAD, slice_of(""),
+                         turn_now_ms(turn), &(uint32_t){0}))
+        log_line(&turn->service.log, LOG_WARNING,
+                 "requests are refused with 503, more come than can be served: %s",
+                 err_text(ERR_OVERLOAD));
+}
+
 void
 server_accept(struct server *server, struct door *door)
 {
+    unsigned nopen = 0, most = server->turn.overload.take;
     struct addr peer;
 
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    for (int i = 0; i < REFUSALS_PER_TURN && nopen < most; i++) {
         if (!door->endpoint.is_inside && !may_accept(server, door))
             return;
         int fd = listener_accept(&door->listener, &peer);
@@ -126,6 +155,12 @@ server_accept(struct server *server, struct door *door)
             close(fd);
             continue;
         }
+        if (UNLIKELY(!door->endpoint.is_inside && turn_finds_late(&server->turn, fd))) {
+            tally_add(server->tally, TALLY_ACCEPTED, 1);
+            refuse_late(server, door, fd);
+            continue;
+        }
+        nopen++;
         int err = conn_open(&server->turn, fd, &peer, &door->endpoint, &h1_protocol);
         tally_add(server->tally, TALLY_ACCEPTED, 1);
         if (err != 0) {

@@ -143,6 +143,15 @@ change_session(struct conn *conn, const struct protocol *protocol, void *session
     conn->session = session;
 }
 
+static void
+judge_wait(struct conn *conn)
+{
+    const struct endpoint *endpoint = conn->wire.peer.endpoint;
+
+    conn->wire.is_late = (endpoint == NULL || !endpoint->is_inside) &&
+                         turn_finds_late(conn->turn, conn->io->fd);
+}
+
 /* Feeds the session; one that has changed the protocol leaves the rest to the next. */
 static void
 feed_session(struct conn *conn, struct slice *in)
@@ -260,6 +269,8 @@ read_scratch(struct conn *conn)
     if (UNLIKELY(room < IO_READ_MIN))
         return ERR_AGAIN; /* until what is ahead has been fed */
     ssize_t n = conn->io->ops->read(conn->io, at, room);
+    if (n > 0)
+        judge_wait(conn);
 
     if (UNLIKELY(conn->protocol == &hello_protocol) && conn->io->is_ready &&
         n != ERR_TLS_PLAIN) {
@@ -384,6 +395,8 @@ conn_read_ahead(struct conn *conn, char *at, size_t room)
     assert(room >= IO_READ_MIN);
     ssize_t n = conn->io->ops->read(conn->io, at, room);
 
+    if (n > 0)
+        judge_wait(conn);
     conn->is_ahead = n > 0;
     if (LIKELY(n > 0))
         return narrow_size(n);

@@ -38,6 +38,7 @@ static const struct counter counters[] = {
     {NULL, "{reason=\"tls\"}", NULL, TALLY_REFUSED_TLS, 1},
     {NULL, "{reason=\"http2\"}", NULL, TALLY_REFUSED_HTTP2, 1},
     {NULL, "{reason=\"websocket\"}", NULL, TALLY_REFUSED_WEBSOCKET, 1},
+    {NULL, "{reason=\"overload\"}", NULL, TALLY_REFUSED_OVERLOAD, 1},
     {NULL, "{reason=\"other\"}", NULL, TALLY_REFUSED_OTHER, 1},
     {"own_requests_total", "", "Requests for health, metrics and status.", TALLY_OWN,
      1},

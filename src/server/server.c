@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/narrow.h"
 #include "net/proxy_protocol.h"
 #include "server/conn.h"
 #include "server/parts.h"
@@ -120,6 +121,8 @@ init_turn(struct server *server)
     outq_pools_init(&turn->out_pools, POOL_KEPT_BLOCKS);
     pool_init(&turn->conn_pool, sizeof(struct conn), POOL_KEPT_CONNS);
     pool_init(&turn->tls_pool, sizeof(struct io_tls), POOL_KEPT_CONNS);
+    turn->overload.take = turn->overload.most = TURN_EVENTS;
+    turn->overload.most_ms = server->config.limits.queue_ms;
     turn->next_due_ms = TIMER_NEVER;
     turn->armed_ms = TIMER_NEVER;
     turn->schedule = server->config.schedule;
@@ -413,7 +416,11 @@ look(struct server *server)
 {
     struct poller_ready ready[TURN_EVENTS];
     bool alarm = false;
-    int n = poller_poll(server->turn.poller, ready, TURN_EVENTS, &alarm);
+    struct overload *overload = &server->turn.overload;
+    int max = narrow_int(overload->take);
+    int n = poller_poll(server->turn.poller, ready, max, &alarm);
+
+    overload_looked(overload, clock_last_ns(&server->turn.service.clock), n);
 
     for (int i = 0; i < n; i++) {
         if (is_door(server, ready[i].arg))
@@ -428,8 +435,7 @@ look(struct server *server)
         server->expire_due = true;
     }
     /* A peer's bytes may be here though its deadline is over: those are looked at first. */
-    if (UNLIKELY(server->expire_due) &&
-        (n < TURN_EVENTS || ++server->nfull >= FULL_LOOKS)) {
+    if (UNLIKELY(server->expire_due) && (n < max || ++server->nfull >= FULL_LOOKS)) {
         server->expire_due = false;
         server->nfull = 0;
         turn_expire(&server->turn);
@@ -482,6 +488,7 @@ server_turn(struct server *server)
     if (server->turn.is_running)
         return;
     server_begin_turn(server);
+    overload_begin(&server->turn.overload, clock_last_ns(&server->turn.service.clock));
     look_and_go_on(server);
     server->has_looked = true;
     server_end_turn(server);

@@ -5,6 +5,7 @@
 #include <assert.h> /* assert */
 
 #include "base/narrow.h"
+#include "net/waited.h"
 #include "server/conn.h"
 
 void
@@ -106,6 +107,17 @@ turn_feed(struct turn *turn)
     }
     turn->nahead = 0;
     turn->scratch_used = 0;
+}
+
+bool
+turn_finds_late(struct turn *turn, int fd)
+{
+    bool has_left;
+
+    if (LIKELY(!overload_asks(&turn->overload)))
+        return false;
+    uint32_t waited = waited_ms(fd, &has_left);
+    return overload_sheds(&turn->overload, turn_now_ms(turn), waited, has_left);
 }
 
 void

@@ -4,13 +4,14 @@
 #ifndef SERVER_TURN_H
 #define SERVER_TURN_H
 
-#include "base/list.h"    /* struct list_node */
-#include "base/outq.h"    /* struct outq_pools */
-#include "base/pool.h"    /* struct pool */
-#include "base/timer.h"   /* struct timer_wheel */
-#include "http/session.h" /* struct service */
-#include "net/poller.h"   /* struct poller */
-#include "tls/io_tls.h"   /* struct tls_desk */
+#include "base/list.h"       /* struct list_node */
+#include "base/outq.h"       /* struct outq_pools */
+#include "base/pool.h"       /* struct pool */
+#include "base/timer.h"      /* struct timer_wheel */
+#include "http/session.h"    /* struct service */
+#include "net/poller.h"      /* struct poller */
+#include "server/overload.h" /* struct overload */
+#include "tls/io_tls.h"      /* struct tls_desk */
 
 struct conn;
 
@@ -68,8 +69,9 @@ struct turn {
     uint64_t waiting_ns;  /* since when the first of the dirty ones waits; about */
     uint64_t next_due_ms; /* the earliest deadline that was set since the last look */
     uint64_t armed_ms;    /* when the poller's alarm rings; TIMER_NEVER: it is off */
-    unsigned nconns;      /* in `conns` */
-    unsigned ndirty;      /* in `dirty`, or taken out of it and not served yet */
+    struct overload overload; /* how much is taken at a time, and what is shed */
+    unsigned nconns;          /* in `conns` */
+    unsigned ndirty;          /* in `dirty`, or taken out of it and not served yet */
     unsigned ntaken;   /* connections that had events since this was set to 0, without
                              those in `queued` */
     bool is_running;   /* inside a turn */
@@ -121,6 +123,10 @@ turn_note_due(struct turn *turn, uint64_t due_ms)
 /* The poller has `events` (enum poller_event) for a connection, in the turn: reads, and
  * feeds it now or with the next turn_feed. */
 void turn_take(struct turn *turn, struct conn *conn, unsigned events);
+
+/* Whether what `fd` has brought has waited too long for its turn.  A system call where looks
+ * for events find more than they take, otherwise nothing. */
+bool turn_finds_late(struct turn *turn, int fd);
 
 /* Feeds what was read, serving on the way when enough answers wait; ends the reading of a
  * turn. */
