@@ -1,7 +1,9 @@
 """Group F, third part: how a WebSocket ends, and the order of messages."""
 
 import asyncio
+import socket
 import threading
+import time
 
 import pytest
 from serving import DEADLINE_S, LOOPS, Serving
@@ -274,6 +276,48 @@ def test_F44_a_long_reason_is_cut_where_a_character_ends():
 
     with talking(app) as (peer, _):
         assert peer.close_code() == (1000, "é" * 61)
+
+
+def test_a_client_that_ends_its_side_without_a_close_frame_is_1006():
+    heard = Heard()
+    with talking(listening(heard)) as (peer, _):
+        peer.sock.shutdown(socket.SHUT_WR)
+        assert peer.ends()
+        assert heard.wait() == [
+            {"type": "websocket.disconnect", "code": 1006, "reason": ""}
+        ]
+
+
+def test_a_close_is_noticed_while_a_send_waits_for_a_client_that_does_not_read():
+    heard, blocks = Heard(), threading.Event()
+
+    async def act(receive, send):
+        asyncio.get_running_loop().call_later(0.2, blocks.set)
+        while True:
+            await send({"type": "websocket.send", "bytes": b"x" * (1 << 20)})
+
+    with talking(doing(heard, act)) as (peer, serving):
+        assert blocks.wait(DEADLINE_S)
+        peer.send(CLOSE, close_payload(1000))
+        heard.wait()
+        (failure,) = heard.failures
+        assert type(failure).__name__ == "ClientDisconnected"
+        peer.sock.close()
+    assert serving.log.exceptions == []
+
+
+def test_a_client_that_does_not_read_is_let_go_after_our_close():
+    heard = Heard()
+
+    async def act(receive, send):
+        await send({"type": "websocket.send", "bytes": b"x" * (16 << 20)})
+
+    settings = {"timeout_send": 0.5, "ws_close_timeout": 0.2}
+    with talking(doing(heard, act), **settings) as (_peer, serving):
+        end = time.monotonic() + DEADLINE_S
+        while serving.server.tallies.read(0)["connections"]:
+            assert time.monotonic() < end
+            time.sleep(0.01)
 
 
 @pytest.mark.parametrize("loop", LOOPS)
