@@ -85,10 +85,18 @@ discard(struct h2_exchange *x, size_t n)
         x->tunnel_due_ms = due_ms < x->linger_end_ms ? due_ms : x->linger_end_ms;
 }
 
+/* The clock is not looked at where no wait runs. */
+static void
+end_wait(struct h2_exchange *x)
+{
+    if (x->wait.is_running)
+        body_wait_end(&x->wait, now_ms(x));
+}
+
 void
 h2_exchange_stop_reading(struct h2_exchange *x)
 {
-    body_wait_end(&x->wait, now_ms(x));
+    end_wait(x);
     give_room(x, x->in.len);
     buf_release(&x->in);
 }
@@ -99,7 +107,7 @@ hand_up(struct h2_exchange *x, struct slice bytes, bool last)
     struct stream *s = &x->stream;
 
     assert(wants_body(x) && (bytes.len > 0 || last));
-    body_wait_end(&x->wait, now_ms(x));
+    end_wait(x);
     give_room(x, bytes.len);
     if (body_wait_is_too_slow(&x->wait, limits_of(x), s->body_received + bytes.len)) {
         h2_exchange_break(x, ERR_BODY_TOO_SLOW);
@@ -131,7 +139,8 @@ keep(struct h2_exchange *x, struct slice bytes)
         h2_exchange_break(x, ERR_NOMEM);
         return;
     }
-    body_wait_renew(&x->wait, limits_of(x), now_ms(x));
+    if (x->wait.is_running)
+        body_wait_renew(&x->wait, limits_of(x), now_ms(x));
     if (body_wait_is_too_slow(&x->wait, limits_of(x),
                               x->stream.body_received + x->in.len))
         h2_exchange_break(x, ERR_BODY_TOO_SLOW);
