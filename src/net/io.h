@@ -70,6 +70,10 @@ void io_plain_init(struct io *io, int fd);
 ssize_t io_plain_writev(struct io *io, const struct iovec *iov, int n);
 ssize_t io_plain_write_file(struct io *io, int fd, uint64_t offset, size_t n);
 
+/* Receives up to `n` > 0 bytes from the socket `fd`; `flags` are recv's.  Repeats when a
+ * signal interrupts it.  Returns how many (> 0), ERR_EOF, or an error of err_from_errno. */
+MUST_USE ssize_t io_receive(int fd, char *at, size_t n, int flags);
+
 /* Whether bytes wait in the socket `fd`, whatever has happened to it. */
 MUST_USE bool io_has_unread(int fd);
 

@@ -11,11 +11,12 @@
 #include "base/narrow.h"
 #include "net/io.h"
 
-static ssize_t
-plain_read(struct io *io, char *at, size_t n)
+ssize_t
+io_receive(int fd, char *at, size_t n, int flags)
 {
+    assert(n > 0); /* recv of nothing would look like the end */
     for (;;) {
-        ssize_t got = recv(io->fd, at, n, 0);
+        ssize_t got = recv(fd, at, n, flags);
         if (got > 0)
             return got;
         if (got == 0)
@@ -23,6 +24,12 @@ plain_read(struct io *io, char *at, size_t n)
         if (errno != EINTR)
             return err_from_errno(errno);
     }
+}
+
+static ssize_t
+plain_read(struct io *io, char *at, size_t n)
+{
+    return io_receive(io->fd, at, n, 0);
 }
 
 ssize_t

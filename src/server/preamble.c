@@ -2,11 +2,12 @@
 /* server/preamble.c — see preamble.h for the contract. */
 #include "server/preamble.h"
 
-#include <errno.h>      /* errno */
-#include <sys/socket.h> /* recv */
+#include <assert.h>     /* assert */
+#include <sys/socket.h> /* MSG_PEEK */
 
 #include "base/err.h"
 #include "base/narrow.h"
+#include "net/io.h"
 #include "net/proxy_protocol.h"
 #include "server/turn.h"
 
@@ -32,17 +33,29 @@ set_client(struct wire *wire, const struct proxy_header *header)
         peer->is_trusted = false;
 }
 
+/* Takes `n` bytes that were peeked at; they are there.  Returns 0 or an error. */
+static ssize_t
+take(int fd, char *scratch, size_t n)
+{
+    while (n > 0) {
+        ssize_t got = io_receive(fd, scratch, n, 0);
+        if (got < 0)
+            return got == ERR_AGAIN ? ERR_IO : got;
+        n -= narrow_size(got);
+    }
+    return 0;
+}
+
 int
 preamble_read(struct wire *wire, int fd, char *scratch)
 {
     struct proxy_header header;
     size_t had = wire->in.len, room = PROXY_HEADER_BYTES - had;
 
-    ssize_t n = recv(fd, scratch, room, MSG_PEEK);
-    if (n == 0)
-        return ERR_EOF;
+    assert(had < PROXY_HEADER_BYTES); /* proxy_parse refuses what is longer */
+    ssize_t n = io_receive(fd, scratch, room, MSG_PEEK);
     if (n < 0)
-        return err_from_errno(errno);
+        return narrow_int(n);
     int err = buf_append(&wire->in, slice_new(scratch, narrow_size(n)));
     if (err != 0)
         return err;
@@ -51,8 +64,9 @@ preamble_read(struct wire *wire, int fd, char *scratch)
     if (used < 0 && used != ERR_AGAIN)
         return narrow_int(used);
     size_t taken = used == ERR_AGAIN ? narrow_size(n) : narrow_size(used) - had;
-    if (recv(fd, scratch, taken, 0) != narrow_ssize(taken))
-        return ERR_IO;
+    ssize_t left = take(fd, scratch, taken);
+    if (left != 0)
+        return narrow_int(left);
     if (used == ERR_AGAIN)
         return ERR_AGAIN;
     buf_release(&wire->in);

@@ -2,9 +2,8 @@
 /* tls/desk.c — see desk.h for the contract. */
 #include "tls/desk.h"
 
-#include <errno.h>      /* errno */
-#include <string.h>     /* memcpy */
-#include <sys/socket.h> /* recv */
+#include <errno.h>  /* errno */
+#include <string.h> /* memcpy */
 
 #include <openssl/bio.h>
 
@@ -23,15 +22,7 @@
 static ssize_t
 receive(const struct io_tls *t, char *at, size_t n)
 {
-    for (;;) {
-        ssize_t got = recv(t->io.fd, at, n, 0);
-        if (got > 0)
-            return got;
-        if (got == 0)
-            return ERR_EOF;
-        if (errno != EINTR)
-            return err_from_errno(errno);
-    }
+    return io_receive(t->io.fd, at, n, 0);
 }
 
 void

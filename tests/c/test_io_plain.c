@@ -7,6 +7,8 @@
 #include <fcntl.h>      /* fcntl */
 #include <netinet/in.h> /* struct sockaddr_in */
 #include <poll.h>       /* poll */
+#include <signal.h>     /* sigaction */
+#include <sys/time.h>   /* setitimer */
 
 #include "tap.h"
 
@@ -158,9 +160,56 @@ test_what_is_no_socket_is_an_error(void)
     close(fds[1]);
 }
 
+static int interrupted; /* where the handler writes */
+
+static void
+on_alarm(int number)
+{
+    (void)number;
+    (void)!write(interrupted, "x", 1);
+}
+
+static void
+test_a_signal_does_not_end_a_read(void)
+{
+    const struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+    struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
+    int fds[2];
+    char got[4];
+
+    is(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0,
+       "sockets that block");
+    interrupted = fds[1];
+    is(sigaction(SIGALRM, &action, NULL), 0, "a handler");
+    is(setitimer(ITIMER_REAL, &soon, NULL), 0, "an alarm");
+    is(io_receive(fds[0], got, sizeof got, MSG_PEEK), 1, "the byte behind it is read");
+    is(io_receive(fds[0], got, sizeof got, 0), 1, "and was only looked at");
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void
+test_what_is_unread_is_seen_also_when_the_peer_has_gone(void)
+{
+    struct io io;
+    int peer;
+    char got[4];
+
+    connect_both(&io, &peer);
+    ok(!io_has_unread(io.fd), "nothing has come");
+    is(send(peer, "x", 1, 0), 1, "the peer sends");
+    close(peer);
+    ok(wait_readable(io.fd) && io_has_unread(io.fd), "and leaves: it is unread");
+    is(io.ops->read(&io, got, sizeof got), 1, "it is read");
+    ok(!io_has_unread(io.fd), "the end is nothing unread");
+    io.ops->close(&io, false);
+}
+
 int
 main(void)
 {
+    test_a_signal_does_not_end_a_read();
+    test_what_is_unread_is_seen_also_when_the_peer_has_gone();
     test_bytes_come_as_they_were_sent();
     test_pieces_go_out_together();
     test_a_peer_that_reads_nothing_stops_us();
