@@ -3,7 +3,7 @@
 import os
 import signal
 
-from command import HERE, Command, connect, read_until, request, serve
+from command import HERE, Command, connect, read_until, request, serve, talk
 from crews import (
     ask,
     children,
@@ -134,9 +134,11 @@ def test_a_signal_to_stop_ends_the_new_process_too(tmp_path):
             wait_for(lambda: not is_alive(pid), "it lives on")
 
 
-def test_a_server_without_workers_gives_way_to_a_supervisor_only():
-    """Without workers there is nobody to start a successor: the signal ends it."""
+def test_a_server_without_workers_refuses_an_upgrade_and_serves_on():
+    """Without workers there is nobody to start a successor."""
     with serve("pid") as command:
-        command.port()
+        port = command.port()
         command.signal(signal.SIGUSR2)
-        assert command.wait() == -signal.SIGUSR2
+        command.err.line_with("not upgraded: a process without a supervisor cannot")
+        assert talk(port, request()).startswith(b"HTTP/1.1 200 ")
+        assert command.stop() == 0
