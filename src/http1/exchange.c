@@ -326,7 +326,7 @@ h1_exchange_discard(struct h1_session *h, struct slice *in)
     const struct http_limits *limits = &h->wire->service->limits;
     struct slice data;
 
-    assert(x->stream.state == STREAM_CLOSED && x->writer.keeps_alive);
+    assert(h->phase == H1_UNREAD && x->stream.state == STREAM_CLOSED);
     if (x->is_chunked)
         h1_chunked_tick(&x->chunked, clock_ms(&h->wire->service->clock));
     while (h1_exchange_has_unread(x)) {

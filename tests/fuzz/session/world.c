@@ -134,8 +134,8 @@ poller_poll(struct poller *poller, struct poller_ready *ready, int max, bool *al
         events |= poller->events & POLLER_WRITE;
     if (world.client_shut)
         events |= poller->events & POLLER_HUP;
-    if (world.is_reset)
-        events |= POLLER_DEAD;
+    if (world.is_reset && (events & POLLER_READ) == 0)
+        events |= POLLER_DEAD; /* what can be read comes first, as in net/poller.c */
     *ready = (struct poller_ready){poller->arg, events};
     return events != 0;
 }
