@@ -78,6 +78,7 @@ count(struct outq *q, size_t n)
     q->bytes += n;
     if (q->holding)
         q->held += n;
+    assert(q->held <= q->bytes && q->bytes >= n);
 }
 
 static struct outq_node *
@@ -179,6 +180,7 @@ append_lent(struct outq *q, size_t len, const struct lender *lender, void *owner
 int
 outq_lend(struct outq *q, struct slice bytes, const struct lender *lender, void *owner)
 {
+    assert(lender != NULL && (bytes.len == 0 || bytes.ptr != NULL));
     struct outq_node *node = append_lent(q, bytes.len, lender, owner);
     if (node == NULL)
         return ERR_NOMEM;
@@ -189,6 +191,7 @@ outq_lend(struct outq *q, struct slice bytes, const struct lender *lender, void 
 int
 outq_lend_file(struct outq *q, struct file *file, uint64_t offset, size_t n)
 {
+    assert(n > 0 && file != NULL && file->nrefs > 0);
     struct outq_node *node = append_lent(q, n, &file_lender, file);
     if (node == NULL)
         return ERR_NOMEM;

@@ -6,6 +6,8 @@
  * that was cancelled leaves. */
 #include "base/timer.h"
 
+#include <assert.h> /* assert */
+
 #include "base/compiler.h"
 #include "base/narrow.h"
 
@@ -46,6 +48,7 @@ put_in_slot(struct timer_wheel *wheel, struct timer *timer)
 {
     uint64_t at = timer->due_ms;
 
+    assert(at != TIMER_NEVER && list_is_empty(&timer->link));
     if (at < wheel->now_ms)
         at = wheel->now_ms;
     if (at - wheel->now_ms > ROUND_MS)
@@ -78,6 +81,7 @@ timer_remove(struct timer_wheel *wheel, struct timer *timer)
     timer->due_ms = TIMER_NEVER;
     if (list_is_empty(&timer->link))
         return;
+    assert(wheel->ntimers > 0);
     list_remove(&timer->link);
     wheel->ntimers--;
 }
@@ -101,6 +105,7 @@ expire_slot(struct timer_wheel *wheel, unsigned slot, uint64_t now_ms)
         else
             list_append(&later, node);
     }
+    assert(due == NULL || due->due_ms <= now_ms); /* never early */
     while ((node = list_take_first(&later)) != NULL) {
         put_in_slot(wheel, container_of(node, struct timer, link));
         wheel->ntimers++;

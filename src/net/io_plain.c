@@ -35,6 +35,7 @@ plain_read(struct io *io, char *at, size_t n)
 ssize_t
 io_plain_writev(struct io *io, const struct iovec *iov, int n)
 {
+    assert(n > 0);
     const struct msghdr message = {.msg_iov = (struct iovec *)iov,
                                    .msg_iovlen = (size_t)n};
 

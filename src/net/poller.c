@@ -131,6 +131,7 @@ swallow_alarm(struct poller *poller)
 int
 poller_poll(struct poller *poller, struct poller_ready *ready, int max, bool *alarm)
 {
+    assert(max > 0);
     int limit = max < POLL_EVENTS_MAX ? max : POLL_EVENTS_MAX;
     int n = epoll_wait(poller->epoll_fd, poller->events, limit, 0);
     if (n == -1)
@@ -155,6 +156,7 @@ poller_alarm(struct poller *poller, int64_t ms)
 {
     struct itimerspec when = {{0, 0}, {0, 0}};
 
+    assert(ms >= -1);
     if (ms >= 0) {
         when.it_value.tv_sec = ms / 1000;
         when.it_value.tv_nsec = ms % 1000 * 1000000 + 1; /* 0 would switch it off */

@@ -53,7 +53,7 @@ void poller_del(struct poller *poller, int fd);
 MUST_USE int poller_poll(struct poller *poller, struct poller_ready *ready, int max,
                          bool *alarm);
 
-/* Rings in `ms` milliseconds (>= 1), replacing the alarm that was set; -1 switches it
+/* Rings in `ms` milliseconds (>= 0), replacing the alarm that was set; -1 switches it
  * off.  A system call: set it only when it changes. */
 void poller_alarm(struct poller *poller, int64_t ms);
 

@@ -247,6 +247,7 @@ tls_read(struct io *io, char *at, size_t n)
     struct tls_desk *desk = t->desk;
     ssize_t got = 0;
 
+    assert(n >= IO_READ_MIN && desk->out_len == 0);
     io->has_more = false;
     if (t->broken != 0)
         return t->broken;
