@@ -27,4 +27,12 @@ rate_take(struct rate *rate, uint32_t most, uint64_t now_ms)
     return 0;
 }
 
+/* Gives back what was taken last, within the same second. */
+static inline void
+rate_give_back(struct rate *rate)
+{
+    if (rate->taken > 0)
+        rate->taken--;
+}
+
 #endif

@@ -154,6 +154,9 @@ struct session_ops {
     void (*on_drained)(struct wire *wire, void *session);
     /* wire->read_due_ms has come. */
     void (*on_deadline)(struct wire *wire, void *session);
+    /* Whether the connection has had a request, and waits for the next one, so that
+     * `drain` would end it.  NULL: it never waits so. */
+    bool (*is_idle)(const struct wire *wire, const void *session);
     /* The server stops: finish when nothing runs, else after the running exchange. */
     void (*drain)(struct wire *wire, void *session);
     /* The grace is over: running exchanges hear on_close(ERR_SHUTDOWN); with

@@ -367,6 +367,15 @@ on_deadline(struct wire *wire, void *session)
     }
 }
 
+static bool
+is_idle(const struct wire *wire, const void *session)
+{
+    const struct h1_session *h = session;
+
+    (void)wire;
+    return h->phase == H1_IDLE && h->has_begun;
+}
+
 static void
 drain(struct wire *wire, void *session)
 {
@@ -415,6 +424,7 @@ static const struct session_ops session_ops = {
     .before_flush = before_flush,
     .on_drained = on_drained,
     .on_deadline = on_deadline,
+    .is_idle = is_idle,
     .drain = drain,
     .notify = notify,
     .fini = fini,

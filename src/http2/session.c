@@ -397,6 +397,16 @@ on_deadline(struct wire *wire, void *session)
 
 /* The end */
 
+static bool
+is_idle(const struct wire *wire, const void *session)
+{
+    const struct h2_session *h = session;
+
+    (void)wire;
+    return h->nexchanges == 0 && !h->is_over && !h->is_draining &&
+           nghttp2_session_get_last_proc_stream_id(h->ng) != 0;
+}
+
 static void
 drain(struct wire *wire, void *session)
 {
@@ -532,6 +542,7 @@ static const struct session_ops session_ops = {
     .before_flush = before_flush,
     .on_drained = on_drained,
     .on_deadline = on_deadline,
+    .is_idle = is_idle,
     .drain = drain,
     .notify = notify,
     .fini = fini,

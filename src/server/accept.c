@@ -11,6 +11,7 @@
 
 #define REFUSALS_PER_TURN 1024 /* connections looked at of one listener in one turn */
 #define ACCEPT_REST_MS 500u    /* how long accepting rests when descriptors ran out */
+#define IDLE_LOOKS 256u        /* connections looked at for an idle one */
 #define YIELD_MS 1u        /* how long a busier worker leaves connections to others */
 #define YIELDED_ACCEPTS 8u /* how many it takes then, when nobody else did */
 
@@ -19,12 +20,14 @@ server_watch_doors(struct server *server, bool open)
 {
     for (int i = 0; i < server->ndoors; i++) {
         struct door *door = &server->doors[i];
-        if (door->is_open == open || door->listener.fd == -1 ||
+        bool rests = door->endpoint.secure && server->shake_due_ms != TIMER_NEVER;
+        bool opens = open && !rests;
+        if (door->is_open == opens || door->listener.fd == -1 ||
             door->endpoint.is_inside)
             continue;
-        if (poller_set(server->turn.poller, door->listener.fd, open ? POLLER_READ : 0,
+        if (poller_set(server->turn.poller, door->listener.fd, opens ? POLLER_READ : 0,
                        door, true) == 0)
-            door->is_open = open;
+            door->is_open = opens;
     }
 }
 
@@ -69,17 +72,39 @@ yields(struct server *server)
     return true;
 }
 
+/* Whether another handshake may begin; else the doors of TLS rest until one may. */
 static bool
 may_shake_hands(struct server *server, const struct door *door)
 {
     uint32_t most = server->config.limits.handshakes, wait_ms = 0;
 
-    if (most > 0 && door->endpoint.secure)
-        wait_ms =
-            rate_take(&server->shaking, most, clock_ms(&server->turn.service.clock));
-    if (wait_ms > 0)
-        rest_for(server, wait_ms);
-    return wait_ms == 0;
+    if (most == 0 || !door->endpoint.secure)
+        return true;
+    wait_ms = rate_take(&server->shaking, most, turn_now_ms(&server->turn));
+    if (wait_ms == 0)
+        return true;
+    server->shake_due_ms = clock_due(&server->turn.service.clock, wait_ms);
+    turn_note_due(&server->turn, server->shake_due_ms);
+    server_watch_doors(server, server->accept_due_ms == TIMER_NEVER);
+    return false;
+}
+
+/* The connection that has been idle for longest after a response; NULL when none is.  Those
+ * at the front of the list were served least recently; running ones among them are passed
+ * over, but not without end. */
+static struct conn *
+find_idle(struct server *server)
+{
+    struct list_node *head = &server->turn.conns, *node = head->next;
+
+    for (unsigned i = 0; node != head && i < IDLE_LOOKS; i++, node = node->next) {
+        struct conn *conn = container_of(node, struct conn, link);
+        const struct session_ops *ops = conn->protocol->ops;
+        if (conn->state == CONN_OPEN && conn->wire.in.len == 0 && !conn->is_ahead &&
+            ops->is_idle != NULL && ops->is_idle(&conn->wire, conn->session))
+            return conn;
+    }
+    return NULL;
 }
 
 /* Whether there is room for a connection of the application's. */
@@ -89,13 +114,13 @@ may_accept(struct server *server, const struct door *door)
     /* Those that leave leave nothing to each other. */
     if (server->stage < SERVER_LEAVING && yields(server))
         return false;
-    if (!may_shake_hands(server, door))
-        return false;
-    if (server->turn.nconns >= server->config.limits.connections) {
-        rest(server, ERR_CONNECTION_LIMIT);
-        return false;
-    }
-    return true;
+    return may_shake_hands(server, door);
+}
+
+static bool
+is_full(const struct server *server)
+{
+    return server->turn.nconns >= server->config.limits.connections;
 }
 
 /* Those who look at a server that is full still get in, but not all at once. */
@@ -133,40 +158,75 @@ refuse_late(struct server *server, const struct door *door, int fd)
                  err_text(ERR_OVERLOAD));
 }
 
+/* Whether the next connection at `door` may be taken; else accepting rests.  *idle is the one
+ * that is to make room for it, or NULL. */
+static bool
+has_room(struct server *server, const struct door *door, struct conn **idle)
+{
+    *idle = NULL;
+    if (door->endpoint.is_inside)
+        return true;
+    if (is_full(server)) {
+        *idle = find_idle(server);
+        if (*idle == NULL) {
+            rest(server, ERR_CONNECTION_LIMIT);
+            return false;
+        }
+    }
+    return may_accept(server, door);
+}
+
+static void
+open_conn(struct server *server, struct door *door, int fd, const struct addr *peer)
+{
+    int err = conn_open(&server->turn, fd, peer, &door->endpoint, &h1_protocol);
+
+    if (err == 0)
+        return;
+    tally_add(server->tally, TALLY_DROPPED, 1);
+    log_line(&server->turn.service.log, LOG_ERROR, "a connection was dropped: %s",
+             err_text(err));
+}
+
+/* Nobody was accepted: `err` tells why. */
+static void
+accept_ended(struct server *server, const struct door *door, int err)
+{
+    if (door->endpoint.secure && !door->endpoint.is_inside)
+        rate_give_back(&server->shaking);
+    if (err == ERR_FD_LIMIT || err == ERR_NOMEM)
+        rest(server, err);
+    else
+        server->yielded = 0; /* others have taken them */
+}
+
 void
 server_accept(struct server *server, struct door *door)
 {
     unsigned nopen = 0, most = server->turn.overload.take;
+    struct conn *idle;
     struct addr peer;
 
     for (int i = 0; i < REFUSALS_PER_TURN && nopen < most; i++) {
-        if (!door->endpoint.is_inside && !may_accept(server, door))
+        if (!has_room(server, door, &idle))
             return;
         int fd = listener_accept(&door->listener, &peer);
-        if (fd == ERR_FD_LIMIT || fd == ERR_NOMEM) {
-            rest(server, fd);
-            return;
-        }
         if (fd < 0) {
-            server->yielded = 0; /* others have taken them */
+            accept_ended(server, door, fd);
             return;
         }
         if (UNLIKELY(is_crowded_inside(server))) {
             close(fd);
             continue;
         }
-        if (UNLIKELY(!door->endpoint.is_inside && turn_finds_late(&server->turn, fd))) {
-            tally_add(server->tally, TALLY_ACCEPTED, 1);
+        tally_add(server->tally, TALLY_ACCEPTED, 1);
+        if (!door->endpoint.is_inside && turn_finds_late(&server->turn, fd)) {
             refuse_late(server, door, fd);
             continue;
         }
+        if (idle != NULL)
+            idle->protocol->ops->drain(&idle->wire, idle->session);
         nopen++;
-        int err = conn_open(&server->turn, fd, &peer, &door->endpoint, &h1_protocol);
-        tally_add(server->tally, TALLY_ACCEPTED, 1);
-        if (err != 0) {
-            tally_add(server->tally, TALLY_DROPPED, 1);
-            log_line(&server->turn.service.log, LOG_ERROR,
-                     "a connection was dropped: %s", err_text(err));
-        }
+        open_conn(server, door, fd, &peer);
     }
 }

@@ -187,6 +187,8 @@ conn_serve(struct conn *conn)
 {
     if (conn->state == CONN_DEAD)
         return;
+    list_remove(&conn->link); /* the last to be served is the last in the list */
+    list_append(&conn->turn->conns, &conn->link);
     if (UNLIKELY(conn->io->has_more || conn->is_hung_up) && conn_is_reading(conn) &&
         !conn->is_ahead)
         conn_on_event(conn, POLLER_READ);

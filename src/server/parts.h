@@ -39,6 +39,7 @@ struct server {
     uint64_t stage_due_ms;   /* when the next stage comes */
     struct rate shaking;     /* TLS connections accepted */
     uint64_t accept_due_ms;  /* when accepting goes on after a rest */
+    uint64_t shake_due_ms;   /* when it does for TLS alone */
     char *fields;            /* owned copy of config.fields_sent */
     struct inside inside;    /* what is answered without the application */
     struct tally *tally;     /* borrowed: what is counted */

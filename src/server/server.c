@@ -154,6 +154,7 @@ server_new(const struct server_config *config, struct server **out)
     server->config = *config;
     server->stage_due_ms = TIMER_NEVER;
     server->accept_due_ms = TIMER_NEVER;
+    server->shake_due_ms = TIMER_NEVER;
     if (copy_fields(server) != 0)
         goto fail;
     if (take_tally(server) != 0)
@@ -333,12 +334,15 @@ expire_own(struct server *server)
         server_enter_stage(server, server->stage + 1);
     if (server->stage_due_ms != TIMER_NEVER)
         turn_note_due(&server->turn, server->stage_due_ms);
-    if (server->accept_due_ms <= now) {
-        server->accept_due_ms = TIMER_NEVER;
-        server_watch_doors(server, true);
-    } else {
-        turn_note_due(&server->turn, server->accept_due_ms);
+    if (server->accept_due_ms <= now || server->shake_due_ms <= now) {
+        if (server->accept_due_ms <= now)
+            server->accept_due_ms = TIMER_NEVER;
+        if (server->shake_due_ms <= now)
+            server->shake_due_ms = TIMER_NEVER;
+        server_watch_doors(server, server->accept_due_ms == TIMER_NEVER);
     }
+    turn_note_due(&server->turn, server->accept_due_ms);
+    turn_note_due(&server->turn, server->shake_due_ms);
     inside_on_time(server);
     if (server->access == NULL)
         return;

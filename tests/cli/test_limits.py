@@ -284,3 +284,34 @@ def test_a_graceful_shutdown_is_bounded():
             assert not read_all(sock).startswith(b"HTTP/1.1 200 ")
         server.thread.join(DEADLINE_S)
         assert not server.thread.is_alive()
+
+
+def test_the_connection_that_was_idle_for_longest_makes_room():
+    with Here(apps.hello, limit_concurrency=3, timeout_keep_alive=300) as server:
+        idle = [connect(server.port) for _ in range(3)]
+        for sock in idle:
+            sock.sendall(request(fields=""))
+            read_until(sock, b"hello")
+        with connect(server.port) as new:
+            new.sendall(request(fields=""))
+            read_until(new, b"hello")
+            assert read_all(idle[0]) == b"", "the first one is closed"
+            for sock in idle[1:]:
+                sock.sendall(request(fields=""))
+                read_until(sock, b"hello")
+        for sock in idle:
+            sock.close()
+
+
+def test_a_connection_that_has_asked_for_nothing_makes_no_room():
+    """It may be about to: what waits for its first request is not idle."""
+    with (
+        Here(apps.hello, limit_concurrency=1, timeout_keep_alive=300) as server,
+        connect(server.port) as first,
+        connect(server.port) as second,
+    ):
+        second.sendall(request(fields=""))
+        assert server.log.line_with("accepting rests")
+        first.sendall(request(fields=""))
+        read_until(first, b"hello")
+        read_until(second, b"hello")

@@ -173,13 +173,13 @@ def test_a_handshake_that_stalls_is_ended(localhost):
         assert read_all(sock) == b""
 
 
-def test_handshakes_a_second_are_limited(authority, localhost):
-    """The third connection waits in the kernel until the second is over."""
+def test_as_many_handshakes_a_second_are_admitted(authority, localhost):
+    """The third connection waits until the second is over, and so does the fifth."""
     with Secure(hello, localhost, limit_handshakes=2) as serving:
         began = time.monotonic()
         for _ in range(5):
             assert serving.get(client_context(authority)).body == b"hello"
-        assert time.monotonic() - began > 1
+        assert 1.9 < time.monotonic() - began < 3.5
 
 
 class Heard:
