@@ -6,7 +6,15 @@ is the same inside a loop that runs already.
 
 from __future__ import annotations
 
-from bolide._engine import ClientDisconnected, LifespanError, TLSError
+try:
+    from bolide._engine import ClientDisconnected, LifespanError, TLSError
+except ModuleNotFoundError as error:
+    if error.name != "bolide._engine":
+        raise
+    raise ImportError(
+        f"{__path__[0]} is bolide's source, which is not built there: "
+        "start Python in another folder, where the installed bolide is found"
+    ) from None
 from bolide.config import Config
 from bolide.errors import AppError, BindError, ConfigError
 from bolide.server import Server

@@ -42,8 +42,8 @@ class Bind(NamedTuple):
     """Of kind fd."""
     name: str = ""
     """Of kind systemd: FileDescriptorName; "" is every socket."""
-    mode: int = 0o666
-    """Of kind unix."""
+    mode: int = -1
+    """Of kind unix; -1: as the socket had that was there before, else 0o666."""
     owner: str = ""
     """Of kind unix: "user", "user:group" or ":group"; "" leaves it."""
     tls: bool | None = None

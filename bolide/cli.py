@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from bolide._engine import TLSError
 from bolide.config import Config
-from bolide.errors import AppError, ConfigError
+from bolide.errors import AppError, BindError, ConfigError
 from bolide.importer import check_target
+from bolide.options import OPTIONS
 from bolide.server import EXIT_ERROR, EXIT_OK, EXIT_USAGE
 from bolide.settings import Gathered, UsageError, gather
 from bolide.start import run_config
@@ -33,9 +36,18 @@ def _config_of(gathered: Gathered) -> Config:
     except ConfigError as error:
         given = gathered.settings.get(error.name)
         origin = given.origin if given is not None else error.name
-        raise UsageError(f"{origin} {error.text}") from None
+        text = error.text if ":" in origin else _in_options(error.text)
+        raise UsageError(f"{origin} {text}") from None
     config.notes += gathered.notes
     return config
+
+
+def _in_options(text: str) -> str:
+    """Return ``text`` with options in place of the fields of Config that it names."""
+    for option in OPTIONS:
+        if "_" in option.field:
+            text = re.sub(rf"(?<![\w-]){option.field}\b", option.name, text)
+    return text
 
 
 def _version() -> str:
@@ -68,14 +80,14 @@ def _answer(gathered: Gathered) -> int | None:
 
 
 def _check(config: Config) -> int:
-    """Load the application as a server would; say whether that and all else is fine."""
-    from bolide import privileges
+    """Read all that a start reads; say whether that is fine."""
+    from bolide.checking import check_start
 
     try:
-        privileges.check(config)
-        config.load()
-    except (AppError, ConfigError) as error:
-        sys.stderr.write(f"bolide: error: {error}\n")
+        check_start(config)
+    except (AppError, BindError, ConfigError, TLSError) as error:
+        what = "cannot serve TLS: " if isinstance(error, TLSError) else ""
+        sys.stderr.write(f"bolide: error: {what}{error}\n")
         return EXIT_ERROR
     print(f"the configuration is fine, and {config.app} can be loaded")
     return EXIT_OK

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from bolide import _engine, proxies, tls
 from bolide.binds import Bind, check_path, parse_bind, parse_binds, redirecting
+from bolide.environment import environment
 from bolide.errors import ConfigError
-from bolide.headers import encode_header
+from bolide.headers import check_headers, encode_header
+from bolide.kinds import NEVER_NONE, check_kinds
 from bolide.limits import LIMITS
 from bolide.loading import Loading
 from bolide.loggers import Route
@@ -73,8 +75,8 @@ class Config(Loading):
     ws: Any = "auto"
     """One of WEBSOCKETS, or a class, which means nothing here; "none" takes a
     handshake for an ordinary request."""
-    ws_max_size: int | None = None
-    ws_max_queue: int | None = None
+    ws_max_size: int | None = 16777216
+    ws_max_queue: int | None = 32
     ws_ping_interval: float | None = 20
     """Seconds; None: no pings."""
     ws_ping_timeout: float | None = 20
@@ -121,17 +123,17 @@ class Config(Loading):
     $FORWARDED_ALLOW_IPS, or TRUSTED."""
     root_path: str = ""
     """Where a proxy mounts the application: empty, or begins with "/"."""
-    limit_concurrency: int | None = None
+    limit_concurrency: int | None = 16384
     limit_max_requests: int | None = None
     """Requests after which a worker is replaced, or a server without workers stops."""
     limit_max_requests_jitter: int = 0
     """Up to so many requests more, drawn for each worker."""
     backlog: int = 2048
     """Connections that the kernel keeps waiting until they are accepted."""
-    timeout_keep_alive: float | None = None
+    timeout_keep_alive: float | None = 5
     timeout_notify: float = 30
     """Seconds between two calls of callback_notify."""
-    timeout_graceful_shutdown: float | None = None
+    timeout_graceful_shutdown: float | None = 30
     timeout_worker_healthcheck: float = 5
     """Has no meaning here."""
     callback_notify: Callable[[], Awaitable[None]] | None = None
@@ -153,7 +155,7 @@ class Config(Loading):
     ssl_context_factory: Callable[..., Any] | None = None
     """Changes the context of Python's ssl that its second argument returns, and returns
     it; what ``bolide.context`` reads of that is used."""
-    headers: Iterable[tuple[str, str]] | None = ()
+    headers: Iterable[tuple[str | bytes, str | bytes]] | None = ()
     """Fields that every answer gets; a Date or Server of these replaces ours."""
     factory: bool = False
     """Whether ``app`` is called, without arguments, to get the application."""
@@ -243,41 +245,41 @@ class Config(Loading):
     """Whether a traceback is one line, its breaks as \\n."""
     pid_file: str | None = None
     """File that has the number of this process while it serves."""
-    limit_request_line: int | None = None
-    limit_head: int | None = None
-    limit_fields: int | None = None
-    limit_body: int | None = None
-    limit_trailers: int | None = None
-    limit_trailer_fields: int | None = None
-    limit_chunk_overhead: int | None = None
-    limit_unread_body: int | None = None
-    limit_body_rate: int | None = None
-    limit_handshakes: int | None = None
-    limit_access_log: int | None = None
-    ws_max_frame: int | None = None
-    ws_max_fragments: int | None = None
-    ws_max_controls: int | None = None
-    ws_max_queue_bytes: int | None = None
-    ws_deflate_threshold: int | None = None
-    ws_deflate_level: int | None = None
-    ws_deflate_mem_level: int | None = None
-    ws_deflate_server_bits: int | None = None
-    ws_deflate_client_bits: int | None = None
-    timeout_head: float | None = None
-    timeout_body: float | None = None
-    timeout_send: float | None = None
-    timeout_linger: float | None = None
-    timeout_queue: float | None = None
-    timeout_disconnect: float | None = None
-    timeout_handshake: float | None = None
-    h2_max_streams: int | None = None
-    h2_window: int | None = None
-    h2_connection_window: int | None = None
-    h2_max_frame: int | None = None
-    h2_header_table: int | None = None
-    h2_max_resets: int | None = None
-    h2_max_output: int | None = None
-    ws_close_timeout: float | None = None
+    limit_request_line: int | None = 16384
+    limit_head: int | None = 65536
+    limit_fields: int | None = 128
+    limit_body: int | None = 0
+    limit_trailers: int | None = 8192
+    limit_trailer_fields: int | None = 64
+    limit_chunk_overhead: int | None = 65536
+    limit_unread_body: int | None = 65536
+    limit_body_rate: int | None = 256
+    limit_handshakes: int | None = 0
+    limit_access_log: int | None = 1048576
+    ws_max_frame: int | None = 0
+    ws_max_fragments: int | None = 1024
+    ws_max_controls: int | None = 1024
+    ws_max_queue_bytes: int | None = 1048576
+    ws_deflate_threshold: int | None = 256
+    ws_deflate_level: int | None = 1
+    ws_deflate_mem_level: int | None = 5
+    ws_deflate_server_bits: int | None = 12
+    ws_deflate_client_bits: int | None = 12
+    timeout_head: float | None = 10
+    timeout_body: float | None = 30
+    timeout_send: float | None = 30
+    timeout_linger: float | None = 2
+    timeout_queue: float | None = 0
+    timeout_disconnect: float | None = 1
+    timeout_handshake: float | None = 10
+    h2_max_streams: int | None = 128
+    h2_window: int | None = 131072
+    h2_connection_window: int | None = 1048576
+    h2_max_frame: int | None = 16384
+    h2_header_table: int | None = 4096
+    h2_max_resets: int | None = 400
+    h2_max_output: int | None = 1048576
+    ws_close_timeout: float | None = 10
     limits: InitVar[Mapping[str, float] | None] = None
 
     def __post_init__(self, limits: Mapping[str, float] | None) -> None:
@@ -286,7 +288,13 @@ class Config(Loading):
         """Takes requests, where log_config sets logging up; known after make_log()."""
         self.notes: list[str] = []
         """What the user should be told at the start."""
-        if self.h11_max_incomplete_event_size and self.limit_head is None:
+        self.warnings: list[str] = []
+        """What the user should change."""
+        self._check_kinds()
+        if self.h11_max_incomplete_event_size and self.limit_head in (
+            None,
+            type(self).limit_head,
+        ):
             self.limit_head = self.h11_max_incomplete_event_size
         self._check_place()
         check_loop(self.loop)
@@ -305,10 +313,11 @@ class Config(Loading):
             raise ConfigError("root_path", f'begins with "/", not {self.root_path!r}')
         self.root_path = self.root_path.rstrip("/")
         self.level = self._level_number()
-        self.headers = [(str(name), str(value)) for name, value in self.headers or ()]
+        self.headers = check_headers(self.headers)
         self._encoded_headers = [encode_header(*pair) for pair in self.headers]
         if self.forwarded_allow_ips is None:
-            self.forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or TRUSTED
+            theirs = self._environ.get("FORWARDED_ALLOW_IPS")
+            self.forwarded_allow_ips = theirs or TRUSTED
         self._set_limits(limits or {})
         self._check_processes()
         if self.ssl_context_factory is not None:
@@ -324,6 +333,14 @@ class Config(Loading):
             self._encoded_headers.append(
                 encode_header("Strict-Transport-Security", hsts)
             )
+
+    def _check_kinds(self) -> None:
+        """Take texts for numbers, None for a default; raise ConfigError."""
+        kinds = type(self).__annotations__
+        for name, kind in kinds.items():
+            if self.__dict__.get(name, "") is None and kind in NEVER_NONE:
+                setattr(self, name, getattr(type(self), name))
+        self.__dict__.update(check_kinds(self.__dict__, kinds))
 
     def _add_redirect(self) -> None:
         if self.redirect_http is None:
@@ -373,7 +390,6 @@ class Config(Loading):
                 raise ConfigError(name, f'begins with "/", and is ASCII: {path!r}')
         if self.statsd:
             parse_address(self.statsd)
-        self.statsd_interval = max(float(self.statsd_interval), 0.1)
         if self.metrics_bind:
             place = parse_bind(self.metrics_bind)
             tls = bool(place.tls)
@@ -401,10 +417,14 @@ class Config(Loading):
                 os.path.isdir(path) or not os.access(path, os.R_OK)
             ):
                 raise ConfigError(name, f'is no file that can be read: "{path}"')
-        meaningless = {"http": "auto", "timeout_worker_healthcheck": 5.0}
-        for name, default in meaningless.items():
-            if getattr(self, name) not in (default, None):
-                self.notes.append(f"{name} has no meaning in bolide")
+        self._environ = environment(self.env_file)
+        if self.http not in ("auto", None):
+            name = getattr(self.http, "__name__", self.http)
+            text = f"--http {name} is ignored: bolide has a parser of its own"
+            self.notes.append(text)
+        if float(self.timeout_worker_healthcheck) != 5:
+            text = "--timeout-worker-healthcheck is ignored: see --heartbeat"
+            self.notes.append(text)
 
     def make_log(self) -> Log:
         """Return where to say things, as the settings ask for; raise ConfigError."""
@@ -425,7 +445,7 @@ class Config(Loading):
 
     def _check_processes(self) -> None:
         if self.workers is None:
-            self.workers = os.environ.get("WEB_CONCURRENCY") or None
+            self.workers = self._environ.get("WEB_CONCURRENCY") or None
         if isinstance(self.workers, str) and self.workers.isdecimal():
             self.workers = int(self.workers)
         if self.workers not in (None, "auto"):
@@ -440,20 +460,19 @@ class Config(Loading):
         self._check_range("limit_rss", 0, _MANY)
         self._check_range("keep_freed_memory", 0, 1 << 30)
         for name in (
-            "warn_blocked",
-            "statsd_interval",
-            "worker_lifetime",
-            "heartbeat",
-            "drain_delay",
-            "ssl_watch",
-            "reload_delay",
-        ):
+            "timeout_notify", "timeout_worker_healthcheck", "warn_blocked",
+            "statsd_interval", "worker_lifetime", "heartbeat", "drain_delay",
+            "ssl_watch", "reload_delay",
+        ):  # fmt: skip
             self._check_seconds(name)
+        self.statsd_interval = max(self.statsd_interval, 0.1)
         if isinstance(self.umask, str):
             try:
                 self.umask = int(self.umask, 8)
             except ValueError:
                 self.umask = -1
+        if not isinstance(self.umask, (int, type(None))):
+            self.umask = -1
         if self.umask is not None and not 0 <= self.umask <= 0o777:
             raise ConfigError("umask", "takes an octal number, 000 to 777")
 
@@ -476,16 +495,6 @@ class Config(Loading):
             raise ConfigError(name, f"takes 0 to {86400 * 366} s, not {value}")
         setattr(self, name, seconds)
 
-    def draw_max_requests(self) -> int:
-        """Return after how many requests a process ends; 0: it does not."""
-        if self.limit_max_requests is None:
-            return 0
-        import random
-
-        return self.limit_max_requests + random.randint(
-            0, self.limit_max_requests_jitter
-        )
-
     def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
         value = getattr(self, name)
         if value not in choices:
@@ -505,7 +514,7 @@ class Config(Loading):
             return LEVELS["info"]
         if isinstance(self.log_level, int):
             return self.log_level
-        if self.log_level.lower() not in LEVELS:
+        if str(self.log_level).lower() not in LEVELS:
             choices = ", ".join(LEVELS)
             raise ConfigError("log_level", f"is one of {choices}, not {self.log_level}")
         return LEVELS[self.log_level.lower()]

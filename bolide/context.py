@@ -7,6 +7,7 @@ afterwards. What cannot be read of it is refused rather than ignored.
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -60,12 +61,16 @@ def apply_context_factory(config: Config, factory: Callable[..., Any]) -> None:
 
     ``default()`` returns a context with what ``config`` has so far.
     """
-    context = factory(config, lambda: _default_context(config))
+    if not callable(factory):
+        raise _refusal(f"takes a function, not {factory!r}")
+    context = factory(config, lambda: default_context(config))
     if not isinstance(context, RememberingContext):
         text = "has to return the context that it gets from its second argument"
         raise _refusal(text)
     if context.sni_callback is not None:
         raise _refusal("cannot set sni_callback; give several ssl_certfile instead")
+    if not context.chains:
+        raise _refusal("has to load a certificate, by load_cert_chain")
     config.ssl_certfile = [chain[0] for chain in context.chains]
     config.ssl_keyfile = [chain[1] for chain in context.chains]
     config.ssl_keyfile_password = context.password
@@ -75,25 +80,28 @@ def apply_context_factory(config: Config, factory: Callable[..., Any]) -> None:
     config.ssl_version = _version(context)
 
 
-def _default_context(config: Config) -> RememberingContext:
+def default_context(config: Config) -> RememberingContext:
+    """Return a context with what ``config`` has; raise ConfigError."""
     from bolide import tls
 
-    checked = tls.check(config)
-    if checked is None:
-        raise _refusal("needs ssl_certfile for its default")
     context = RememberingContext(ssl.PROTOCOL_TLS_SERVER)
     context.chains = []
-    for cert, key, _ in checked.pairs:
-        context.load_cert_chain(cert, key, config.ssl_keyfile_password)
+    if config.ssl_certfile:
+        checked = tls.check(config)
+        assert checked is not None
+        for cert, key, _ in checked.pairs:
+            context.load_cert_chain(cert, key, config.ssl_keyfile_password)
     if config.ssl_ca_certs is not None:
         context.ca = config.ssl_ca_certs
-        ssl.SSLContext.load_verify_locations(context, checked.ca)
+        found = config.ssl_ca_certs
+        where = (None, found) if os.path.isdir(found) else (found, None)
+        ssl.SSLContext.load_verify_locations(context, *where)
     if config.ssl_ciphers is not None:
         context.set_ciphers(config.ssl_ciphers)
-    low, high = checked.versions
+    low, high = tls.VERSIONS[tls.version_name(config.ssl_version)]
     context.minimum_version = ssl.TLSVersion(low)
     context.maximum_version = ssl.TLSVersion(high)
-    context.verify_mode = ssl.VerifyMode(checked.verify)
+    context.verify_mode = ssl.VerifyMode(tls.verify_number(config.ssl_cert_reqs))
     return context
 
 

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 
+def reason_first(text: str) -> str:
+    """Return a text that is a traceback with its last line, the reason, in front."""
+    lines = text.rstrip().splitlines()
+    if not lines or not lines[0].startswith("Traceback (most recent call last)"):
+        return text.rstrip()
+    reason = next(x for x in reversed(lines) if not x.startswith(" "))
+    return "\n".join([reason, *lines])
+
+
 class ConfigError(ValueError):
     """A setting that cannot be used.
 

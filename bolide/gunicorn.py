@@ -26,7 +26,7 @@ from bolide.binds import PROXY_PROTOCOLS, Bind
 from bolide.config import Config
 from bolide.errors import AppError, BindError, ConfigError
 from bolide.forks import default_signals, undone_in_children
-from bolide.server import Server
+from bolide.server import Server, startup_failure
 from bolide.sinks import AccessLog
 
 NOTIFY_MOST_S = 1.0
@@ -43,7 +43,6 @@ class WorkerServer(Server):
     def __init__(self, config: Config, worker: BolideWorker) -> None:
         super().__init__(config)
         self.log.logger = worker.log.error_log
-        self.log.tag = f"[{os.getpid()}] "
         self._worker = worker
 
     @contextlib.contextmanager
@@ -140,7 +139,7 @@ class BolideWorker(Worker):  # type: ignore[misc]
             with self._own_signals(), asyncio.Runner(loop_factory=factory) as runner:
                 runner.run(self._serve(self.server))
         except LifespanError as error:
-            self.log.error("the application's startup failed: %s", error)
+            self.log.error("%s", startup_failure(error))
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
         except (AppError, BindError, ConfigError, TLSError) as error:
             self.log.error("%s", error)

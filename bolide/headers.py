@@ -1,6 +1,8 @@
-"""Fields that a user adds to every response."""
+"""Fields that every answer gets, checked."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from bolide.errors import ConfigError
 
@@ -10,6 +12,34 @@ _TOKEN = frozenset(
 _OWN_FIELDS = frozenset(
     b"connection content-length keep-alive trailer transfer-encoding upgrade".split()
 )
+
+
+def check_headers(given: object) -> list[tuple[str, str]]:
+    """Return pairs of texts; raise ConfigError for what is none.
+
+    Bytes are taken as uvicorn takes them, in latin-1.
+    """
+    if given is None:
+        return []
+    try:
+        pairs = [(name, value) for name, value in _items(given)]
+    except (TypeError, ValueError):
+        raise ConfigError("headers", f"takes pairs, not {given!r}") from None
+    return [(_text(name), _text(value)) for name, value in pairs]
+
+
+def _items(given: object) -> Iterable[tuple[object, object]]:
+    if isinstance(given, dict):
+        return given.items()
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError
+    return given
+
+
+def _text(given: object) -> str:
+    if isinstance(given, (bytes, bytearray)):
+        return given.decode("latin-1")
+    return str(given)
 
 
 def encode_header(name: str, value: str) -> tuple[bytes, bytes]:

@@ -37,14 +37,20 @@ def look_first_in(folder: str | None) -> None:
 
 
 def load_app(
-    target: Any, *, factory: bool, app_dir: str | None, interface: str = "auto"
+    target: Any,
+    *,
+    factory: bool,
+    app_dir: str | None,
+    interface: str = "auto",
+    warn: Callable[[str], object] = lambda text: None,
 ) -> Any:
     """Return the ASGI 3.0 application that ``target`` names, or is.
 
     With ``factory`` the named thing is called without arguments and returns it.
     ``app_dir`` comes first on ``sys.path``. An ASGI 2.0 application (a callable that
     takes the scope alone) is wrapped, and so is one of WSGI; ``interface`` says which
-    it is, unless it is "auto", which is never WSGI. Raises AppError.
+    it is, unless it is "auto", which is never WSGI. What takes no arguments is called
+    as a factory, and ``warn`` called with a text that says so. Raises AppError.
     """
     look_first_in(app_dir)
     app, name = target, repr(target)
@@ -59,11 +65,14 @@ def load_app(
         return _wrap_wsgi(app)
     if interface != "auto":
         return _wrap_double_callable(app) if interface == "asgi2" else app
-    if _takes(app, 0):
-        raise AppError(
-            f"{name} is no application: it takes no arguments; "
-            "a factory of applications needs --factory"
-        )
+    if _takes(app, 0) and not factory:
+        warn(f"{name} is taken for a factory of applications: --factory says so")
+        app = _call_factory(name, app)
+        name = f"what the factory {name} returns"
+        if not callable(app):
+            raise AppError(f"{name} is no application: {_type(app)} cannot be called")
+    if _is_wsgi(app):
+        raise AppError(f"{name} looks like WSGI: serve it with --interface wsgi")
     return _wrap_double_callable(app) if _is_double_callable(app) else app
 
 
@@ -179,6 +188,16 @@ def _takes(app: Any, count: int) -> bool:
         return False
     needed = code.co_argcount - len(function.__defaults__ or ())
     return bool(needed == bound + count and code.co_argcount < bound + 3)
+
+
+def _is_wsgi(app: Any) -> bool:
+    """Return whether ``app`` takes the two arguments that PEP 3333 names."""
+    if not _takes(app, 2):
+        return False
+    function = app if hasattr(app, "__code__") else getattr(app, "__func__", None)
+    code = getattr(function or type(app).__call__, "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code is not None else ()
+    return names[-2:] == ("environ", "start_response")
 
 
 def _is_double_callable(app: Any) -> bool:

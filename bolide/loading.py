@@ -5,16 +5,19 @@ The names are those of uvicorn's Config, for the programs that call them.
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 from typing import TYPE_CHECKING, Any, cast
 
-from bolide.errors import ConfigError
+from bolide.environment import read_env_file
 from bolide.importer import load_app, look_first_in
 from bolide.logs import LEVELS, Log
 from bolide.loops import LoopFactory, loop_factory
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from bolide.config import Config
 
 
@@ -26,8 +29,11 @@ class Loading:
     env_file: str | os.PathLike[str] | None
     factory: bool
     interface: str
+    limit_max_requests: int | None
+    limit_max_requests_jitter: int
     loop: Any
     notes: list[str]
+    warnings: list[str]
     reload: bool
     tls: Any
     workers: int | str | None
@@ -52,24 +58,26 @@ class Loading:
             factory=self.factory,
             app_dir=self.app_dir,
             interface=self.interface,
+            warn=self.warnings.append,
         )
 
     def tell_notes(self, log: Log) -> None:
         """Say what the user should be told at the start, once."""
-        for note in self.notes:
-            log.line(LEVELS["info"], note)
+        for level, text in self.take_notes():
+            log.line(level, text)
+
+    def take_notes(self) -> list[tuple[int, str]]:
+        """Return what the user should be told, with its level, once."""
+        notes = [(LEVELS["warning"], x) for x in self.warnings]
+        notes += [(LEVELS["info"], x) for x in self.notes]
+        self.warnings.clear()
         self.notes.clear()
+        return notes
 
     def prepare(self) -> None:
         """Put the variables of ``env_file`` into the environment; raise ConfigError."""
-        if self.env_file is None:
-            return
-        try:
-            from dotenv import load_dotenv
-        except ImportError:
-            text = "needs python-dotenv: pip install python-dotenv"
-            raise ConfigError("env_file", text) from None
-        load_dotenv(self.env_file)
+        for name, value in read_env_file(self.env_file).items():
+            os.environ.setdefault(name, value)
 
     def get_loop_factory(self) -> LoopFactory | None:
         """Return what makes the event loop; None: asyncio's policy. ConfigError."""
@@ -93,6 +101,28 @@ class Loading:
     def is_ssl(self) -> bool:
         """Whether TLS is spoken."""
         return self.tls is not None
+
+    def draw_max_requests(self) -> int:
+        """Return after how many requests a process ends; 0: it does not."""
+        if self.limit_max_requests is None:
+            return 0
+        import random
+
+        return self.limit_max_requests + random.randint(
+            0, self.limit_max_requests_jitter
+        )
+
+    @functools.cached_property
+    def ssl(self) -> SSLContext | None:
+        """What the settings of TLS are as a context of Python's ssl; None without.
+
+        The server has its own, which this does not change.
+        """
+        if self.tls is None:
+            return None
+        from bolide.context import default_context
+
+        return default_context(cast("Config", self))
 
     @property
     def should_reload(self) -> bool:

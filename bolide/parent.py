@@ -24,7 +24,7 @@ from bolide.logs import LEVELS
 from bolide.server import EXIT_ERROR, EXIT_OK
 from bolide.stopping import EXIT_SIGNAL
 from bolide.tally import Tallies
-from bolide.worker import SEAT_BYTES, Post
+from bolide.worker import SAYS, SEAT_BYTES, Post
 
 SIGNALS = (
     signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2,
@@ -72,6 +72,7 @@ class Parent:
         self.owns_process = False
         """Whether nothing but this runs in the process."""
         self._is_child = False
+        self._said: set[bytes] = set()
         self._poll = select.poll()
         self._crowd = mmap.mmap(-1, seats * SEAT_BYTES)
         self._tallies = Tallies(seats)
@@ -215,10 +216,19 @@ class Parent:
             return
         except OSError:
             message = b""
-        if message:
+        if message.startswith(SAYS):
+            self._say_once(message.removeprefix(SAYS))
+        elif message:
             self._on_message(child, message)
         else:
             self._poll.unregister(fd)
+
+    def _say_once(self, message: bytes) -> None:
+        """Say for a child what each of them has to say."""
+        if message not in self._said:
+            self._said.add(message)
+            level, _, text = message.decode(errors="replace").partition(" ")
+            self.log.line(int(level), text)
 
     def _reap(self) -> None:
         while True:

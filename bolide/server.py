@@ -19,12 +19,13 @@ from bolide.access import AccessOutput, probe_access_log
 from bolide.child import leave_child
 from bolide.config import Config
 from bolide.draining import every_s, progress
-from bolide.errors import AppError, BindError, ConfigError
+from bolide.errors import AppError, BindError, ConfigError, reason_first
 from bolide.forks import guard
 from bolide.logs import LEVELS, banner
 from bolide.loops import loop_name, refuse_running_loop
 from bolide.observing import Observers
 from bolide.sinks import AccessLog
+from bolide.stopping import EXIT_SIGNAL as EXIT_SIGNAL
 from bolide.stopping import Stopping
 from bolide.systemd import Notifier
 from bolide.tally import Tallies
@@ -50,6 +51,11 @@ LAST_LOOK_S = 1.0
 
 SHUTDOWN_LEAST_S = 1.0
 """How long the application's shutdown may take at least, however short the grace is."""
+
+
+def startup_failure(error: _engine.LifespanError) -> str:
+    """Return why an application does not start, for the log."""
+    return f"the application's startup failed: {reason_first(str(error))}"
 
 
 class ServerState(NamedTuple):
@@ -141,7 +147,7 @@ class Server(Stopping):
             self.log.failure(f"cannot serve TLS: {error}", None)
             return EXIT_ERROR
         except _engine.LifespanError as error:
-            self.log.failure(f"the application's startup failed: {error}", None)
+            self.log.failure(startup_failure(error), None)
             return EXIT_STARTUP
         return EXIT_OK
 
@@ -460,9 +466,8 @@ class Server(Stopping):
             text = f"the application's shutdown took over {self._shutdown_s():g} s"
             self.log.line(LEVELS["error"], text)
         except _engine.LifespanError as error:
-            self.log.line(
-                LEVELS["error"], f"the application's shutdown failed: {error}"
-            )
+            text = f"the application's shutdown failed: {reason_first(str(error))}"
+            self.log.line(LEVELS["error"], text)
         finally:
             with self._access.reading() if self._access else contextlib.nullcontext():
                 engine.close()

@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bolide.binds import split_binds
+from bolide.environment import read_env_file
+from bolide.errors import ConfigError
+from bolide.kinds import SWITCH
 from bolide.options import OPTIONS, Option, by_name
 from bolide.synonyms import HINTS, MEANINGLESS
 from bolide.usage import topics
 
-SWITCH = {
-    "1": True, "true": True, "yes": True, "on": True,
-    "0": False, "false": False, "no": False, "off": False,
-}  # fmt: skip
+_LIKENESS = 0.75
+"""Of a name and the one that may be meant: as of "prot" and "port"."""
 
 _STRANGERS = {
     "workers": ("WEB_CONCURRENCY",),
@@ -62,10 +63,15 @@ def gather(words: Sequence[str], environ: Mapping[str, str]) -> Gathered:
     settings = _from_words(words, asks, notes)
     if "help" in asks or "version" in asks or "completion" in asks:
         return Gathered({}, asks, notes)
-    for name, given in _from_environment(environ, notes).items():
+    named = settings.get("env_file") or _named_in(environ)
+    variables = _with_file(environ, named)
+    path = asks.get("config") or variables.get("BOLIDE_CONFIG", "")
+    in_file = _from_file(path)
+    if named is None:
+        variables = _with_file(environ, in_file.get("env_file"))
+    for name, given in _from_environment(variables, notes).items():
         settings.setdefault(name, given)
-    path = asks.get("config") or environ.get("BOLIDE_CONFIG", "")
-    for name, given in _from_file(path).items():
+    for name, given in in_file.items():
         settings.setdefault(name, given)
     if "app" not in settings:
         raise UsageError("which application? give module:app, or --help to see more")
@@ -84,6 +90,7 @@ def _from_words(
     rest = deque(words)
     while rest:
         word = rest.popleft()
+        word = _apart(word, names, rest)
         name, has_value, value = word.partition("=")
         if word == "--":
             apps += rest
@@ -119,6 +126,18 @@ def _from_words(
     return settings
 
 
+def _apart(word: str, names: Mapping[str, object], rest: deque[str]) -> str:
+    """Take the value off a short option that is written with it, as -w4 or -b:8000."""
+    short = word[:2]
+    is_known = short in names or short in MEANINGLESS or short in HINTS
+    if len(word) < 3 or word[0] != "-" or word[1] == "-" or not is_known:
+        return word
+    if word[2] != "=":
+        rest.appendleft(word[2:])
+        return short
+    return word
+
+
 def _topic(rest: deque[str], name: str, value: str) -> str:
     """Return what help is wanted on: ``value``, or the next word if it is a topic."""
     known = [*topics(), "all"]
@@ -137,8 +156,9 @@ def _unknown(name: str) -> str:
 def _did_you_mean(name: str, names: list[str]) -> str:
     import difflib
 
-    close = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {close[0]}?" if close else ""
+    bare = {x.removeprefix("--"): x for x in names}
+    close = difflib.get_close_matches(name.removeprefix("--"), bare, 1, _LIKENESS)
+    return f"; did you mean {bare[close[0]]}?" if close else ""
 
 
 def _next(rest: deque[str], name: str, names: Mapping[str, object]) -> str:
@@ -174,6 +194,24 @@ def _pair(text: str, origin: str) -> tuple[str, str]:
 
 
 # The environment
+
+
+def _named_in(environ: Mapping[str, str]) -> Given | None:
+    """Return the file of variables that a variable names."""
+    for name in ("BOLIDE_ENV_FILE", "UVICORN_ENV_FILE"):
+        if environ.get(name):
+            return Given(environ[name], name)
+    return None
+
+
+def _with_file(environ: Mapping[str, str], named: Given | None) -> Mapping[str, str]:
+    """Return the variables with those of a file, which count less; UsageError."""
+    if named is None or not named.value:
+        return environ
+    try:
+        return {**read_env_file(named.value), **environ}
+    except ConfigError as error:
+        raise UsageError(f"{named.origin} {error.text}") from None
 
 
 def _from_environment(environ: Mapping[str, str], notes: list[str]) -> dict[str, Given]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import stat
 from typing import Any, NamedTuple
@@ -97,6 +98,19 @@ def bind(config: Config) -> Listeners:
         made.close()
         raise
     return made
+
+
+def check_places(config: Config) -> None:
+    """Raise BindError for a place that can never be listened on; bind nothing."""
+    for place in config.places:
+        if place.kind == "tcp":
+            _find_addresses(place.host, place.port)
+        elif place.kind == "unix" and not place.path.startswith("@"):
+            _owner(place)
+            folder = os.path.dirname(os.path.abspath(place.path))
+            if not os.access(folder, os.W_OK):
+                why = "no permission" if os.path.isdir(folder) else "no such folder"
+                raise BindError(f"cannot listen on unix:{place.path}: {why}")
 
 
 def _key(place: Bind) -> str:
@@ -228,10 +242,11 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _cannot(where: str, error: OSError) -> BindError:
+def _cannot(where: str, error: OSError, port: int = 0) -> BindError:
     """Return a BindError with a line that says why, in a user's words."""
     why = {
-        errno.EADDRINUSE: "the address is in use by another program",
+        errno.EADDRINUSE: "the address is in use by "
+        + (_user(port, error) or "another program"),
         errno.EACCES: "no permission; ports below 1024 are root's",
         errno.EADDRNOTAVAIL: "this machine has no such address",
     }.get(error.errno or 0, os.strerror(error.errno or 0))
@@ -240,19 +255,36 @@ def _cannot(where: str, error: OSError) -> BindError:
     return BindError(f"cannot listen on {where}: {why}")
 
 
+def _user(port: int, error: OSError) -> str:
+    """Return who has a port that cannot be had; "" where that is unknown."""
+    if port == 0 or error.errno != errno.EADDRINUSE:
+        return ""
+    from bolide.whose import port_user
+
+    return port_user(port)
+
+
+def _find_addresses(host: str, port: int) -> list[tuple[Any, ...]]:
+    """Return all addresses of ``host``; raise BindError."""
+    # As bytes a name needs no IDNA, whose tables are 0.5 MiB.
+    name = host.encode() if host.isascii() else host
+    try:
+        return socket.getaddrinfo(
+            name or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (socket.gaierror, UnicodeError):
+        why = "there is no such host"
+        if re.fullmatch(r"(\[.*\]|[^:]*):\d+", host):
+            why += f"; did you mean --bind {host}?"
+        raise BindError(f'cannot listen on "{host}": {why}') from None
+
+
 def _bind_tcp(host: str, port: int, is_one_of_many: bool) -> list[socket.socket]:
     """Return sockets for all addresses of ``host``.
 
     Among other places IPv6 is for itself, so that 0.0.0.0 and [::] go together.
     """
-    # As bytes a name needs no IDNA, whose tables are 0.5 MiB.
-    name = host.encode() if host.isascii() else host
-    try:
-        found = socket.getaddrinfo(
-            name or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except (socket.gaierror, UnicodeError):
-        raise BindError(f'cannot listen on "{host}": there is no such host') from None
+    found = _find_addresses(host, port)
     made: list[socket.socket] = []
     absent: BindError | None = None
     for family, address in dict.fromkeys((x[0], x[4]) for x in found):
@@ -262,7 +294,7 @@ def _bind_tcp(host: str, port: int, is_one_of_many: bool) -> list[socket.socket]
             count = len(found) + is_one_of_many
             made.append(_bind_one(family, (address[0], port, *address[2:]), count))
         except OSError as error:
-            cannot = _cannot(_url(str(address[0]), port), error)
+            cannot = _cannot(_url(str(address[0]), port), error, port)
             if error.errno not in _ABSENT:
                 _close(made)
                 raise cannot from None
@@ -298,19 +330,29 @@ def _bind_unix(place: Bind) -> socket.socket:
     path = place.path
     is_file = not path.startswith("@")
     owner = _owner(place)
+    mode = place.mode
     if is_file:
+        mode = _mode(path) if mode == -1 else mode
         _remove_stale(path)
     sock = socket.socket(socket.AF_UNIX)
     try:
         sock.bind(path if is_file else "\0" + path[1:])
         if is_file:
-            os.chmod(path, place.mode)
+            os.chmod(path, mode)
             if place.owner:
                 os.chown(path, *owner)
     except OSError as error:
         sock.close()
         raise _cannot(f"unix:{path}", error) from None
     return sock
+
+
+def _mode(path: str) -> int:
+    """Return the mode of a Unix socket's new file: that of the one that is there."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except OSError:
+        return 0o666
 
 
 def _owner(place: Bind) -> tuple[int, int]:

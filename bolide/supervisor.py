@@ -92,7 +92,10 @@ class Supervisor(Parent):
     def _run(self) -> int:
         if self.config.preload:
             _engine.adopt_orphans()
-        return super()._run()
+        code = super()._run()
+        if self._stop_signal is not None:
+            self._say("info", "stopped")
+        return code
 
     def _clean_up(self) -> None:
         self._drop_template()
@@ -467,7 +470,11 @@ class Supervisor(Parent):
         self._stop_due = now + self.config.drain_delay + grace
         if not self._succession.has_handed_over:
             self._notifier.stopping()
-        self._say("info", f"stopping; workers: {len(self._workers)}")
+        again = " (Ctrl-C again to force quit)" * (number == signal.SIGINT)
+        open_now = sum(x["connections"] for x in self._tallies.workers())
+        also = f", connections open: {open_now}" if open_now else ""
+        text = f"stopping; workers: {len(self._workers)}{also}{again}"
+        self._say("info", text)
         for worker in self._workers.values():
             self._dismiss(worker)
         if self._succession.successor is not None:

@@ -130,7 +130,7 @@ def check(config: Config) -> TLS | None:
         raise ConfigError("ssl_certfile", f"may be given {PAIRS_MAX} times")
     _check_count("ssl_keyfile", keys, certs)
     _check_count("ssl_ocsp", ocsp, certs)
-    verify = _verify(config.ssl_cert_reqs)
+    verify = verify_number(config.ssl_cert_reqs)
     if verify and config.ssl_ca_certs is None:
         raise ConfigError("ssl_cert_reqs", f"{CERT_REQS[verify]} needs ssl_ca_certs")
     return TLS(
@@ -142,7 +142,7 @@ def check(config: Config) -> TLS | None:
         ca=_text("ssl_ca_certs", config.ssl_ca_certs),
         crl=_text("ssl_crl", config.ssl_crl),
         ciphers=_text("ssl_ciphers", config.ssl_ciphers),
-        versions=VERSIONS[_version(config.ssl_version)],
+        versions=VERSIONS[version_name(config.ssl_version)],
         verify=verify,
         ktls=_ktls(config.ktls),
         ticket_s=_seconds(config.ssl_session_timeout),
@@ -193,7 +193,8 @@ def _check_count(name: str, some: list[bytes], certs: list[bytes]) -> None:
         )
 
 
-def _verify(given: Any) -> int:
+def verify_number(given: Any) -> int:
+    """Return the index in CERT_REQS that is meant; raise ConfigError."""
     text = (
         str(int(given))
         if isinstance(given, int)
@@ -207,7 +208,8 @@ def _verify(given: Any) -> int:
     return names[text]
 
 
-def _version(given: Any) -> str:
+def version_name(given: Any) -> str:
+    """Return which of VERSIONS is meant; raise ConfigError."""
     text = str(int(given)) if isinstance(given, int) else str(given)
     name = _PROTOCOLS.get(int(text), "") if text.isdecimal() else text
     if name not in VERSIONS:

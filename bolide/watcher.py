@@ -38,14 +38,41 @@ def folders(config: Config) -> list[str]:
     ]  # fmt: skip
 
 
+def files(config: Config) -> list[str]:
+    """Return the files that are named one by one, whether they exist or not."""
+    excludes = texts_of(config.reload_excludes)
+    return [
+        os.path.join(os.path.realpath(os.path.dirname(x)), os.path.basename(x))
+        for x in texts_of(config.reload_includes)
+        if not os.path.isdir(x)
+        and not any(y in x for y in "*?[")
+        and ("/" in x or os.path.exists(x))
+        and x not in excludes
+    ]
+
+
+def _stamps(paths: list[str]) -> dict[str, tuple[int, int, int] | None]:
+    """Return what changes when one of the files does."""
+    found: dict[str, tuple[int, int, int] | None] = {}
+    for path in paths:
+        try:
+            facts = os.stat(path)
+            found[path] = facts.st_ino, facts.st_mtime_ns, facts.st_size
+        except OSError:
+            found[path] = None
+    return found
+
+
 class Filter:
     """Tells whether a change of a file is one to reload for."""
 
     def __init__(self, config: Config) -> None:
         includes = texts_of(config.reload_includes)
         excludes = texts_of(config.reload_excludes)
-        self._includes = [x for x in INCLUDES if x not in excludes]
-        self._includes += [x for x in includes if not os.path.isdir(x)]
+        self._files = set(files(config))
+        self._folders = [Path(x).resolve() for x in includes if os.path.isdir(x)]
+        self._named = [x for x in includes if not os.path.isdir(x)]
+        self._includes = [x for x in INCLUDES if x not in excludes] + self._named
         self._excludes = [x for x in EXCLUDES if x not in includes]
         self._excludes += [x for x in excludes if not os.path.isdir(x)]
         self._none = [Path(x).resolve() for x in excludes if os.path.isdir(x)]
@@ -53,10 +80,16 @@ class Filter:
     def __call__(self, text: str) -> bool:
         """Return whether the file at the path ``text`` is wanted."""
         path = Path(text)
+        if text in self._files:
+            return True
         if any(path.is_relative_to(x) for x in self._none):
             return False
         if any(path.match(x) for x in self._excludes):
-            return path.name in self._includes
+            # "*" does not mean hidden files; ".env*" does.
+            hidden = [x for x in self._named if Path(x).name.startswith((".", "~"))]
+            return any(path.match(x) for x in hidden)
+        if any(path.is_relative_to(x) for x in self._folders):
+            return True
         return any(path.match(x) for x in self._includes)
 
 
@@ -79,6 +112,12 @@ def run_watcher(config: Config, post: Post, listeners: list[socket.socket]) -> i
         ignore_permission_denied=True,
     )
     has_told = False
+    inside = folders(config)
+    # Named ones elsewhere are looked at, without all that is in their folder.
+    outside = [
+        x for x in files(config) if not any(Path(x).is_relative_to(y) for y in inside)
+    ]
+    stamps = _stamps(outside)
     for changes in seen:
         if os.getppid() != parent:
             break
@@ -86,6 +125,8 @@ def run_watcher(config: Config, post: Post, listeners: list[socket.socket]) -> i
             post.control.send(b"watching")
             has_told = True
         paths = sorted({path for _, path in changes if is_wanted(path)})
+        before, stamps = stamps, _stamps(outside)
+        paths += [x for x in outside if stamps[x] != before[x]]
         if paths:
             post.control.send(os.fsencode("\0" + "\0".join(paths))[:_TOLD_BYTES])
     return 0

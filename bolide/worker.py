@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 SEAT_BYTES = 64
 """Of a worker in the memory that all share; src/server/crowd.h."""
 
+SAYS = b"say "
+"""What begins a message with a level and a text that all workers have to say."""
+_SAID_BYTES = 4000
+
 _BEAT = struct.Struct("d")
 _BEAT_OFFSET = 16
 _SUPERVISORS = (
@@ -72,10 +76,19 @@ class WorkerServer(Server):
     def _engine_settings(self) -> dict[str, object]:
         settings = super()._engine_settings()
         settings["crowd"], settings["seat"] = self.post.crowd, self.post.seat
+        settings["log"] = self._say
         return settings
 
     def _main_pid(self) -> int:
         return os.getppid()
+
+    def _say(self, level: int, text: str) -> None:
+        """Log a line; before it serves one that the supervisor says for all workers."""
+        message = SAYS + b"%d " % level + text.encode()
+        if self.started or level >= LEVELS["error"] or len(message) > _SAID_BYTES:
+            self.log.line(level, text)
+        elif level >= self.log.level:
+            self._tell(message)
 
     def _make_notifier(self) -> None:
         """The supervisor tells."""
@@ -84,6 +97,8 @@ class WorkerServer(Server):
         """The supervisor tells."""
 
     def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
+        for level, text in self.config.take_notes():
+            self._tell(SAYS + b"%d " % level + text.encode()[:_SAID_BYTES])
         self.log.line(LEVELS["debug"], "the worker is ready")
         self.post.control.setblocking(False)
         loop.add_reader(self.post.control.fileno(), self._on_control, loop)

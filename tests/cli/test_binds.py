@@ -136,7 +136,7 @@ def test_nothing_is_left_when_one_of_several_fails(tmp_path):
         words = ["--bind", f"unix:{path}", "--bind", f"127.0.0.1:{port}"]
         code, _, err = run("apps:hello", *words, "--app-dir", str(HERE))
     assert code == 1
-    assert "the address is in use by another program" in err
+    assert f"the address is in use by python, pid {os.getpid()}" in err
     assert not path.exists()
 
 

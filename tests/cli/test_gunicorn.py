@@ -42,7 +42,10 @@ class Gunicorn(Command):
     def workers(self):
         """Return the numbers of the workers that have begun to serve."""
         self.err.count("")
-        return [int(x) for x in re.findall(r"\[(\d+)\] bolide serves", self.err.text)]
+        return [
+            int(x)
+            for x in re.findall(r"\[(\d+)\] \[INFO\] bolide serves", self.err.text)
+        ]
 
 
 def wait_for(condition):

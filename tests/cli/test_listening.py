@@ -33,7 +33,7 @@ def test_a_port_in_use_is_told(fails):
         port = taken.getsockname()[1]
         assert fails("--port", str(port)) == (
             f"cannot listen on http://127.0.0.1:{port}: "
-            "the address is in use by another program"
+            f"the address is in use by python, pid {os.getpid()}"
         )
 
 

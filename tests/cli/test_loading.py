@@ -20,15 +20,11 @@ FAILS = [
         '"apps:not_callable" is no application: an object of type int cannot be called',
     ),
     (
-        "apps:create",
-        '"apps:create" is no application: it takes no arguments; '
-        "a factory of applications needs --factory",
-    ),
-    (
         "apps:Broken",
-        '"apps:Broken" is no application: it takes no arguments; '
-        "a factory of applications needs --factory",
+        'what the factory "apps:Broken" returns is no application: '
+        "an object of type Broken cannot be called",
     ),
+    ("apps:wsgi", '"apps:wsgi" looks like WSGI: serve it with --interface wsgi'),
     (
         "apps:not_callable --factory",
         '"apps:not_callable" is no factory: an object of type int cannot be called',

@@ -58,7 +58,7 @@ WRONG = [
         "a:b --bind unix:/s,mode=9",
         '--bind takes an octal mode, not "9" in "unix:/s,mode=9"',
     ),
-    ("a:b --bind :1,tls", "--bind with tls needs ssl_certfile"),
+    ("a:b --bind :1,tls", "--bind with tls needs --ssl-certfile"),
     ("a:b --bind :1,plain=1", '--bind takes no value for plain in ":1,plain=1"'),
     (
         "a:b --bind :1,proxy-protocol=v3",

@@ -166,7 +166,7 @@ def test_two_binds_of_one_port_end_before_a_worker_starts():
         port = first.port()
         with workers(2, "pid", "--port", str(port)) as second:
             assert second.wait() == 1
-            assert "the address is in use by another program" in second.err.rest()
+            assert "the address is in use by python, pid " in second.err.rest()
 
 
 def test_workers_come_and_go_by_signals():

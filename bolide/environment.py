@@ -1,0 +1,31 @@
+"""``--env-file``: variables that are read before all else that reads variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from bolide.errors import ConfigError
+
+
+def read_env_file(path: str | os.PathLike[str] | None) -> dict[str, str]:
+    """Return the variables that the file at ``path`` sets; raise ConfigError."""
+    if path is None:
+        return {}
+    try:
+        from dotenv import dotenv_values
+    except ImportError:
+        text = "needs python-dotenv: pip install python-dotenv"
+        raise ConfigError("env_file", text) from None
+    try:
+        values: Mapping[str, Any] = dotenv_values(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError("env_file", f"cannot be read: {error}") from None
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def environment(path: str | os.PathLike[str] | None) -> Mapping[str, str]:
+    """Return the environment with what a file adds; what is set already counts more."""
+    added = read_env_file(path)
+    return {**added, **os.environ} if added else os.environ
