@@ -241,7 +241,9 @@ check_one(struct reader *r)
         return true;
     long long number = field_of(head, end, "\r\nX-N: ");
     long long length = field_of(head, end, "\r\ncontent-length: ");
-    bool chunked = field_of(head, end, "\r\ntransfer-encoding: chunked") >= 0;
+    static const char coding[] = "\r\ntransfer-encoding: chunked\r\n";
+    bool chunked =
+        memmem(head, (size_t)(end - head), coding, sizeof coding - 1) != NULL;
     bool has_body = number < 0
                         ? r->end - r->at < 9 || memcmp(r->at, "HTTP/1.1 ", 9) != 0
                         : !app.calls[number].is_head;
