@@ -13,7 +13,7 @@ import threading
 import time
 from typing import NamedTuple
 
-from bolide import _engine, about
+from bolide import _engine, about, descriptors
 from bolide import sockets as listening
 from bolide.access import AccessOutput, probe_access_log
 from bolide.child import leave_child
@@ -310,9 +310,22 @@ class Server(Stopping):
         self._access = AccessOutput(self.config, self._loop, self.log)
         return self._access.setting
 
+    def _most_connections(self) -> int:
+        """Return how many connections there may be; say so where files are too few."""
+        files, wanted = (
+            descriptors.raise_limit(),
+            int(self.config.limit_concurrency or 1),
+        )
+        most = descriptors.most_connections(wanted, files)
+        if most < wanted and self.seat == 0:
+            text = f"at most {most} connections: {files} files may be open (ulimit -n)"
+            self.log.line(LEVELS["warning"], text)
+        return most
+
     def _engine_settings(self) -> dict[str, object]:
         """Return what the engine is told; a server under a supervisor adds to it."""
         settings = self.config.for_engine()
+        settings["connections"] = self._most_connections()
         settings["tallies"], settings["seat"] = self.tallies.memory, self.seat
         settings["history"] = self.tallies.history
         if self._loop is not None and self.config.is_seen():
