@@ -274,6 +274,16 @@ on_deadline(struct stream *s)
 }
 
 static void
+on_shut(struct stream *s)
+{
+    struct clock *clock = ((struct host *)s->handler_arg)->clock;
+    uint8_t before = clock_lend(clock);
+
+    websocket_on_shut(s);
+    clock_take_back(clock, before);
+}
+
+static void
 on_budget(struct stream *s)
 {
     struct clock *clock = ((struct host *)s->handler_arg)->clock;
@@ -310,7 +320,7 @@ const struct stream_handler app_handler = {
     .on_request = on_request,
     .on_body = on_body,
     .on_writable = on_writable,
-    .on_shut = websocket_on_shut,
+    .on_shut = on_shut,
     .on_deadline = on_deadline,
     .on_budget = on_budget,
     .on_shutdown = on_shutdown,
