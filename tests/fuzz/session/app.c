@@ -374,7 +374,7 @@ on_shut(struct stream *s)
 {
     struct call *call = call_of(s);
 
-    CHECK(call->is_tunnel && !call->pulls && !call->body_ended);
+    CHECK(call->is_tunnel && !s->pulling && !call->body_ended);
     if (call->socket == NULL)
         act_some(call);
 }
