@@ -380,6 +380,15 @@ on_shut(struct stream *s)
 }
 
 static void
+on_budget(struct stream *s)
+{
+    struct call *call = call_of(s);
+
+    CHECK(call->socket != NULL && !s->waits_for_budget);
+    socket_on_budget(call->socket);
+}
+
+static void
 on_deadline(struct stream *s)
 {
     struct call *call = call_of(s);
@@ -438,6 +447,7 @@ const struct stream_handler app_handler = {
     .on_body = on_body,
     .on_writable = on_writable,
     .on_shut = on_shut,
+    .on_budget = on_budget,
     .on_deadline = on_deadline,
     .on_shutdown = on_shutdown,
     .on_close = on_close,

@@ -70,10 +70,19 @@ tunnel_complain(struct ws *ws, int why)
     CHECK(why < 0);
 }
 
+static bool
+tunnel_spend(struct ws *ws, uint64_t points)
+{
+    struct socket *socket = socket_of(ws);
+
+    return socket->stream == NULL || stream_spend(socket->stream, points);
+}
+
 static const struct ws_ops ops = {
     .send = tunnel_send,
     .set_deadline = tunnel_set_deadline,
     .complain = tunnel_complain,
+    .spend = tunnel_spend,
 };
 
 /* The user */
@@ -259,6 +268,13 @@ void
 socket_on_writable(struct socket *socket)
 {
     socket->writable_due = true;
+    settle(socket);
+}
+
+void
+socket_on_budget(struct socket *socket)
+{
+    ws_on_budget(&socket->ws);
     settle(socket);
 }
 

@@ -20,6 +20,7 @@ struct socket *socket_open(struct stream *s);
 /* What the stream says. */
 void socket_on_body(struct socket *socket, struct slice bytes, bool last);
 void socket_on_writable(struct socket *socket);
+void socket_on_budget(struct socket *socket);
 void socket_on_deadline(struct socket *socket);
 void socket_on_shutdown(struct socket *socket);
 void socket_on_close(struct socket *socket, int why);
