@@ -178,7 +178,7 @@ fake_renew(struct fake *fake)
 }
 
 /* What the connection does at the end of a turn: write, then feed what is kept. */
-static void
+static inline void
 fake_serve(struct fake *fake)
 {
     for (int round = 0; round < 8; round += !fake->yielded) {
@@ -220,7 +220,7 @@ fake_take(struct fake *fake, size_t n, size_t step)
 
 /* Feeds bytes as the connection would, without the end of the turn.  Returns whether
  * there was memory to keep what was left over. */
-static bool
+static inline bool
 fake_feed(struct fake *fake, struct slice bytes)
 {
     if (buf_append(&fake->wire.in, bytes) != 0)

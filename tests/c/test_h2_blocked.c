@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/c/test_h2_blocked.c — HTTP/2 over a socket that blocks at any byte: what nghttp2 was
  * promised is there when it asks for it, whatever has become of the stream. */
+#include "http2/send.c"
+
 #include <stdlib.h> /* mkstemp */
 #include <unistd.h> /* ftruncate */
 
 #include "base/file.h"
 #include "h2_app.h"
-#include "http2/exchange.h"
 
 static void
 open_windows(void)

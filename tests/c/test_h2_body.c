@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/c/test_h2_body.c — the body of a request over HTTP/2: how long a handler waits for
  * it, and what becomes of it when the response is complete. */
-#include "http2/exchange.h"
+#include "http2/exchange.c"
 
 #include "h2_app.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/c/test_h2_session.c — HTTP/2 on a connection in memory. */
+#include "http2/frames.c"
+
 #include "h2_app.h"
 
 static void

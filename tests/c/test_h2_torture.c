@@ -2,11 +2,12 @@
 /* tests/c/test_h2_torture.c — conversations of HTTP/2 in memory, played again and again with
  * the n-th allocation failing, until none fails: every exchange ends, the connection is not
  * left waiting, and everything that was taken comes back. */
+#include "http2/session.c"
+
 #include <malloc.h>   /* mallopt */
 #include <sys/wait.h> /* waitpid */
 #include <unistd.h>   /* fork */
 
-#include "base/err.h"
 #include "h2_talk.h"
 #include "tap.h"
 
@@ -298,7 +299,7 @@ allocations_can_fail(void)
 }
 
 static void
-begin(struct h2_script *script)
+begin_script(struct h2_script *script)
 {
     h2_put_preface(script);
     h2_put_number(script, NGHTTP2_WINDOW_UPDATE, 0, 1 << 24);
@@ -315,20 +316,20 @@ main(void)
         return 0;
     }
     mallopt(M_PERTURB, 0x55); /* what is not initialised is the same in every run */
-    begin(&gets);
+    begin_script(&gets);
     for (int32_t id = 1; id < 6; id += 2) {
         H2_PUT_HEADERS(&gets, id, H2_GET H2_TE, true);
         h2_put_number(&gets, NGHTTP2_WINDOW_UPDATE, id, 1 << 20);
     }
-    begin(&post);
+    begin_script(&post);
     H2_PUT_HEADERS(&post, 1, H2_POST H2_EXPECT, false);
     h2_put_number(&post, NGHTTP2_WINDOW_UPDATE, 1, 1 << 20);
     h2_put_frame(&post, NGHTTP2_DATA, 0, 1, slice_of("hello"));
     h2_put_frame(&post, NGHTTP2_HEADERS, 5, 1, H2_LITERAL("\0\1x\1y"));
-    begin(&tunnel);
+    begin_script(&tunnel);
     H2_PUT_HEADERS(&tunnel, 1, H2_CONNECT, false);
     h2_put_frame(&tunnel, NGHTTP2_DATA, 0, 1, slice_of("hello"));
-    begin(&wrong);
+    begin_script(&wrong);
     H2_PUT_HEADERS(&wrong, 1, H2_GET, true);
     H2_PUT_HEADERS(&wrong, 3, "\x82\x86\x84", true);
     h2_put_number(&wrong, NGHTTP2_RST_STREAM, 1, 8);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/c/test_watch.c — what a peer that has stopped sending gets while the application
  * has nothing for it, look by look. */
-#include "http1/watch.h"
+#include "http1/watch.c"
 
 #include "fake_wire.h"
 #include "http1/exchange.h"
