@@ -38,6 +38,7 @@ is_silent(CallObject *call, PyObject *exc)
 static void
 app_failed(CallObject *call, PyObject *scope, PyObject *exc)
 {
+    assert(PyExceptionInstance_Check(exc) && !PyErr_Occurred());
     if (raise_is_exit(exc))
         host_interrupt(call->host, exc);
     else if (!is_silent(call, exc))
@@ -73,6 +74,7 @@ on_result(PyObject *aw, PyObject *Py_UNUSED(result))
     CallObject *call = callable_call(aw);
     if (call == NULL)
         return -2;
+    assert(!PyErr_Occurred());
     const char *complaint = call->kind->missing(call);
     if (complaint != NULL)
         host_complain(call->host, complaint, call_scope(aw));
@@ -95,6 +97,7 @@ call_app(CallObject *call, PyObject *scope, PyObject *receive, PyObject *send)
                        PyAwaitable_AddAwait(aw, coro, on_result, on_error) < 0))
         Py_CLEAR(aw);
     Py_DECREF(coro);
+    assert((aw == NULL) == (PyErr_Occurred() != NULL));
     return aw;
 }
 
@@ -105,6 +108,7 @@ start(CallObject *call, PyObject *scope, PyObject *receive, PyObject *send)
     PyObject *task = NULL;
     bool may_step = call->host->may_step;
 
+    assert(call->task == NULL && !list_is_empty(&call->link));
     call->host->may_step = false;
     PyObject *aw = call_app(call, scope, receive, send);
     if (aw != NULL) {
@@ -134,6 +138,7 @@ run(struct host *host, CallObject *call, PyObject *scope, PyObject *receive,
     PyObject *send)
 {
     bool is_made = receive != NULL && send != NULL;
+    assert(is_made == (PyErr_Occurred() == NULL));
     if (is_made) {
         start(call, scope, receive, send);
     } else {
@@ -144,6 +149,7 @@ run(struct host *host, CallObject *call, PyObject *scope, PyObject *receive,
     Py_XDECREF(receive);
     Py_XDECREF(send);
     Py_XDECREF(scope);
+    assert(!PyErr_Occurred()); /* the engine goes on */
     Py_XDECREF((PyObject *)call);
     return is_made ? 0 : ERR_NOMEM;
 }
@@ -229,6 +235,7 @@ begin_call(struct stream *s, const struct http_head *head)
 static int
 on_request(struct stream *s, const struct http_head *head)
 {
+    assert(PyGILState_Check() && !PyErr_Occurred());
     struct clock *clock = ((struct host *)s->handler_arg)->clock;
     uint8_t before = clock_lend(clock);
     int err = begin_call(s, head);

@@ -11,6 +11,8 @@ void
 call_init(CallObject *call, const struct call_kind *kind, struct host *host,
           struct stream *s)
 {
+    assert(s->app == NULL && s->state == STREAM_OPEN);
+    assert(host->owner != NULL && host->clock != NULL);
     call->kind = kind;
     call->host = host;
     call->owner = Py_NewRef(host->owner);
@@ -99,6 +101,7 @@ call_end(CallObject *call, int why)
 
     if (list_is_empty(&call->link))
         return; /* has ended before */
+    assert(why == ERR_APP_FAILED || why == ERR_APP_INCOMPLETE);
     call->task = NULL;
     if (call->stream != NULL)
         call->kind->finish(call, why);
@@ -111,6 +114,7 @@ call_leave(CallObject *call)
 {
     struct host *host = call->host;
 
+    assert(!list_is_empty(&call->link)); /* the list's reference is there to drop */
     orphan_end(call);
     list_remove(&call->link);
     if (UNLIKELY(host->is_stopping) && list_is_empty(&host->running) &&

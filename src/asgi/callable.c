@@ -2,11 +2,14 @@
 /* asgi/callable.c — see callable.h for the contract. */
 #include "asgi/callable.h"
 
+#include <assert.h>       /* assert */
 #include <structmember.h> /* T_PYSSIZET, READONLY */
 
 PyObject *
 callable_new(PyTypeObject *type, vectorcallfunc function, CallObject *call)
 {
+    assert(type->tp_basicsize == sizeof(CallableObject));
+    assert(!list_is_empty(&call->link)); /* the application has not been called yet */
     PyObject *op = freelist_take(&call->host->st->free_callables, type);
     if (op == NULL)
         return NULL;
@@ -20,6 +23,7 @@ callable_new(PyTypeObject *type, vectorcallfunc function, CallObject *call)
 PyObject *
 callable_defer(CallObject *call, PyObject *name, PyAwaitable_Defer step)
 {
+    assert(PyUnicode_CheckExact(name) && !PyErr_Occurred());
     PyObject *aw = PyAwaitable_NewWithState(call->host->st->awaitables);
     if (aw == NULL)
         return NULL;

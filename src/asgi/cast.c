@@ -2,6 +2,8 @@
 /* asgi/cast.c — see cast.h for the contract. */
 #include "asgi/cast.h"
 
+#include <assert.h> /* assert */
+
 /* A long message that is not compressed is lent anyway: reading it twice would cost more
  * than its header does. */
 static bool
@@ -33,6 +35,9 @@ cast_find(struct cast *cast, struct ws_shared *shared,
     enum ws_opcode kind = PyUnicode_Check(message) ? WS_TEXT : WS_BINARY;
     struct ws_packet **packet = &cast->packets[params->is_on ? params->server_bits : 0];
 
+    assert(PyUnicode_CheckExact(message) || PyBytes_CheckExact(message));
+    assert(!params->is_on ||
+           (params->server_bits >= WS_BITS_MIN && params->server_bits <= WS_BITS_MAX));
     if (bytes.len < CAST_BYTES_MIN || params->server_takeover)
         return NULL;
     if (!is_last(cast, params, message, bytes)) {

@@ -2,6 +2,8 @@
 /* asgi/extend.c — see extend.h for the contract. */
 #include "asgi/extend.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/message.h"
 #include "asgi/raise.h"
 #include "asgi/respond.h"
@@ -46,6 +48,7 @@ check_order(CallObject *call)
 static int
 join_held(CallObject *call, struct fields *fields)
 {
+    assert(call->trailers == NULL || PyList_CheckExact(call->trailers));
     if (call->trailers == NULL && fields->owner != NULL)
         call->trailers = PySequence_List(fields->owner);
     else if (fields->owner != NULL)
@@ -60,6 +63,7 @@ join_held(CallObject *call, struct fields *fields)
 static PyObject *
 finish_trailers(CallObject *call, struct fields *fields)
 {
+    assert(call->stream->is_body_sent && call->stream->owes_trailers);
     int err = stream_send_trailers(call->stream, fields->list, fields->n);
 
     if (err == 0)
@@ -207,6 +211,7 @@ extend_scope(struct host *host, const struct http_head *head)
 {
     if ((host->extensions == NULL || was_written(host)) && new_extensions(host) < 0)
         return NULL;
+    assert(PyDict_GET_SIZE(host->extensions) <= HOST_EXTENSIONS);
     PyObject *copy = PyDict_Copy(host->extensions);
     if (copy != NULL && head->version == HTTP_1_0 && /* which has neither */
         (PyDict_DelItem(copy, host->st->str_http_response_trailers) < 0 ||

@@ -2,6 +2,7 @@
 /* asgi/fields.c — see fields.h for the contract. */
 #include "asgi/fields.h"
 
+#include <assert.h>  /* assert */
 #include <stdbool.h> /* bool */
 
 #include "base/err.h"
@@ -79,6 +80,7 @@ is_plain(PyObject *headers)
 int
 fields_read(struct fields *fields, PyObject *headers)
 {
+    assert(fields->owner == NULL && fields->n == 0 && fields->list == fields->few);
     fields->owner = is_plain(headers) ? Py_NewRef(headers) : copy_headers(headers);
     if (fields->owner == NULL)
         return -1;
@@ -98,6 +100,7 @@ fields_read(struct fields *fields, PyObject *headers)
             return -1;
     }
     fields->n = narrow_u32((uint64_t)n);
+    assert(!PyErr_Occurred());
     return 0;
 }
 
@@ -123,6 +126,7 @@ raise_about(const char *complaint, struct slice bytes)
 void
 fields_raise(const struct fields *fields, int err)
 {
+    assert(err < 0 && !PyErr_Occurred());
     for (uint32_t i = 0; i < fields->n; i++) {
         const struct http_field *field = &fields->list[i];
         if (err == ERR_RESPONSE_FIELD_NAME && !is_token(field->name)) {

@@ -2,6 +2,7 @@
 /* asgi/files.c — see files.h for the contract. */
 #include "asgi/files.h"
 
+#include <assert.h>   /* assert */
 #include <errno.h>    /* errno */
 #include <fcntl.h>    /* open */
 #include <sys/stat.h> /* fstat */
@@ -97,6 +98,8 @@ send_part(CallObject *call, struct part *part, const char *type)
 {
     PyObject *result = NULL;
 
+    assert(part->fd >= 0 && part->offset >= 0 && part->n >= 0);
+    assert(part->n == 0 || part->n <= part->size - part->offset);
     if (respond_check_order(call, type) == 0)
         result =
             part->n <= SMALL_BYTES ? send_small(call, part) : send_large(call, part);
@@ -134,6 +137,7 @@ files_send_path(CallObject *call, PyObject *message)
 
     if (respond_check_order(call, type) < 0)
         return NULL;
+    assert(call->stream != NULL && !call->stream->is_body_sent);
     if (call->stream->body_sent > 0) {
         PyErr_SetString(PyExc_RuntimeError,
                         "http.response.pathsend was sent behind a body");

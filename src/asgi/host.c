@@ -26,6 +26,8 @@ int
 host_init(struct host *host, PyObject *app, PyObject *loop, PyObject *root_path,
           PyObject *log, PyObject *log_exception)
 {
+    assert(host->st != NULL && host->owner != NULL && host->app == NULL);
+    assert(PyUnicode_Check(root_path));
     list_init(&host->running);
     list_init(&host->orphans);
     list_init(&host->stuck);
@@ -97,6 +99,7 @@ fill_scope_websocket(struct host *host)
 int
 host_open(struct host *host)
 {
+    assert(host->clock == NULL && list_is_empty(&host->running)); /* it is closed */
     module_state *st = host->st;
     PyObject *factory = PyObject_CallMethodNoArgs(host->loop, st->str_get_task_factory);
     if (factory == NULL) {
@@ -156,7 +159,9 @@ drop_running(struct host *host)
 void
 host_clear(struct host *host)
 {
+    assert(host->clock == NULL); /* the server is gone, and with it all streams */
     drop_running(host);
+    assert(host->orphans.next == NULL || list_is_empty(&host->orphans));
     Py_CLEAR(host->app);
     Py_CLEAR(host->loop);
     Py_CLEAR(host->call_soon);
@@ -183,6 +188,7 @@ host_clear(struct host *host)
 PyObject *
 host_create_task(struct host *host, PyObject *aw)
 {
+    assert(Py_TYPE(aw)->tp_as_async != NULL && !PyErr_Occurred());
     if (host->create_task != NULL)
         return PyObject_CallOneArg(host->create_task, aw);
     PyObject *args[] = {NULL, aw, host->loop, Py_True};
@@ -280,6 +286,7 @@ host_log_exception(struct host *host, const char *message, PyObject *scope,
 void
 host_interrupt(struct host *host, PyObject *exc)
 {
+    assert(raise_is_exit(exc) && host->on_interrupt != NULL);
     Py_XSETREF(host->interrupt, Py_NewRef(exc));
     host->on_interrupt(host);
 }
@@ -287,6 +294,7 @@ host_interrupt(struct host *host, PyObject *exc)
 void
 host_unraisable(struct host *host, PyObject *where)
 {
+    assert(PyErr_Occurred());
     PyObject *exc = raise_take();
 
     if (exc != NULL && raise_is_exit(exc)) {

@@ -2,6 +2,8 @@
 /* asgi/inbox.c — see inbox.h for the contract. */
 #include "asgi/inbox.h"
 
+#include <assert.h> /* assert */
+
 #include "base/narrow.h"
 
 #define ROOM_FIRST 4u
@@ -18,6 +20,7 @@ size_of(PyObject *item)
 static int
 grow(struct inbox *inbox)
 {
+    assert((inbox->room & (inbox->room - 1)) == 0 && inbox->n == inbox->room);
     size_t room = inbox->room == 0 ? ROOM_FIRST : (size_t)inbox->room * 2;
     PyObject **items = PyMem_New(PyObject *, room);
     if (items == NULL)
@@ -34,6 +37,8 @@ grow(struct inbox *inbox)
 int
 inbox_put(struct inbox *inbox, PyObject *item)
 {
+    assert(PyUnicode_CheckExact(item) || PyBytes_CheckExact(item));
+    assert(inbox->n <= inbox->room);
     if (inbox->n == inbox->room && grow(inbox) < 0) {
         Py_DECREF(item);
         return -1;
@@ -46,11 +51,14 @@ inbox_put(struct inbox *inbox, PyObject *item)
 PyObject *
 inbox_take(struct inbox *inbox)
 {
+    assert(inbox->n > 0 && inbox->first < inbox->room);
     PyObject *item = inbox->items[inbox->first];
 
     inbox->first = (inbox->first + 1) & (inbox->room - 1);
+    assert(inbox->bytes >= size_of(item));
     inbox->bytes -= size_of(item);
     if (--inbox->n == 0) {
+        assert(inbox->bytes == 0);
         PyMem_Free(inbox->items);
         *inbox = (struct inbox){0};
     }

@@ -6,6 +6,8 @@
  * whoever waits for a change of it looks again. */
 #include "asgi/lifespan.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/raise.h"
 #include "asgi/waiters.h"
 
@@ -37,6 +39,7 @@ typedef struct {
 static void
 enter(LifespanObject *self, enum lifespan_phase phase)
 {
+    assert(phase >= self->phase); /* never back */
     self->phase = phase;
     waiters_wake(&self->watchers);
 }
@@ -52,6 +55,7 @@ set_failure(LifespanObject *self, PyObject *text, PyObject *cause)
         failure = raise_take();
     else if (cause != NULL)
         PyException_SetCause(failure, Py_NewRef(cause));
+    assert(failure != NULL && PyExceptionInstance_Check(failure));
     Py_XSETREF(self->failure, failure);
 }
 
@@ -251,6 +255,7 @@ end_with(LifespanObject *self, PyObject *exc)
 
     if (self->has_ended)
         return;
+    assert(phase != PHASE_NEW && !PyErr_Occurred());
     self->has_ended = true;
     if (phase == PHASE_STARTING) {
         end_unanswered(self, exc);
@@ -355,6 +360,7 @@ begin(LifespanObject *self)
 {
     PyObject *task = NULL;
 
+    assert(self->phase == PHASE_NEW && self->task == NULL);
     self->phase = PHASE_STARTING;
     PyObject *aw = call_app(self);
     if (aw != NULL)
@@ -367,6 +373,7 @@ begin(LifespanObject *self)
         return 0;
     }
     PyObject *exc = raise_take();
+    assert(exc != NULL); /* a call that has failed says why */
     if (is_from_outside(self->host->st, exc)) {
         enter(self, PHASE_OVER);
         raise_again(exc);

@@ -2,18 +2,22 @@
 /* asgi/message.c — see message.h for the contract. */
 #include "asgi/message.h"
 
+#include <assert.h> /* assert */
+
 /* Below it a copy is cheaper than the node, the reference and the extra iovec. */
 #define LEND_BYTES_MIN 2048u
 
 static void
 retain(void *owner)
 {
+    assert(PyGILState_Check());
     Py_INCREF((PyObject *)owner);
 }
 
 static void
 release(void *owner)
 {
+    assert(PyGILState_Check());
     Py_DECREF((PyObject *)owner);
 }
 
@@ -32,6 +36,7 @@ message_of(PyObject *const *args, size_t nargsf, PyObject *kwnames)
 int
 message_get(PyObject *message, PyObject *key, PyObject **value)
 {
+    assert(PyDict_Check(message) && !PyErr_Occurred());
     *value = PyDict_GetItemWithError(message, key);
     if (*value != NULL) {
         Py_INCREF(*value);
@@ -47,6 +52,7 @@ message_type(PyObject *message, module_state *st)
 
     if (message_get(message, st->str_type, &type) == 0)
         PyErr_SetString(PyExc_ValueError, "a message without a type");
+    assert((type == NULL) == (PyErr_Occurred() != NULL));
     return type;
 }
 
@@ -115,6 +121,7 @@ message_body(PyObject *message, module_state *st)
         PyErr_Format(PyExc_TypeError, "a body must be bytes, not %.100s",
                      Py_TYPE(body)->tp_name);
     Py_DECREF(body);
+    assert(bytes == NULL ? PyErr_Occurred() != NULL : PyBytes_CheckExact(bytes));
     return bytes;
 }
 

@@ -2,11 +2,14 @@
 /* asgi/next.c — see next.h for the contract. */
 #include "asgi/next.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/raise.h"
 
 PyObject *
 next_new(CallObject *call, next_take *take)
 {
+    assert(take != NULL && !PyErr_Occurred());
     module_state *st = call->host->st;
     PyObject *op = freelist_take(&st->free_nexts, st->NextType);
     if (op == NULL)
@@ -26,6 +29,7 @@ next_am_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
 {
     NextObject *self = (NextObject *)op;
 
+    assert(!self->is_over || self->waiter == NULL);
     *result = NULL;
     if (self->is_over) {
         PyErr_SetString(PyExc_RuntimeError, "cannot await a receive() twice");
@@ -48,6 +52,7 @@ next_am_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
         if (self->waiter == NULL)
             break;
     }
+    assert((*result == NULL) == (PyErr_Occurred() != NULL));
     self->is_over = true;
     return *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
 }

@@ -34,6 +34,8 @@ put(CallObject *call)
 {
     struct list_node *orphans = &call->host->orphans, *node = orphans->prev;
 
+    assert(list_is_empty(&call->orphan) && !list_is_empty(&call->link));
+    assert(call->ncancels <= CANCELS_MAX);
     call->orphan_due_ns = clock_now_ns() + wait_ns(call);
     while (node != orphans && call_at(node)->orphan_due_ns > call->orphan_due_ns)
         node = node->prev;
@@ -127,6 +129,7 @@ ring(PyObject *op, PyObject *Py_UNUSED(unused))
     struct host *host = ((CallObject *)op)->host;
     uint64_t now_ns = clock_now_ns();
 
+    assert(!PyErr_Occurred()); /* the loop calls */
     Py_CLEAR(host->orphan_timer);
     while (cancel_first(host, now_ns))
         continue;

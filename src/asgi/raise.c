@@ -41,6 +41,7 @@ class_of_err(module_state *st, int err)
 PyObject *
 raise_err(module_state *st, int err)
 {
+    assert(err < 0 && !PyErr_Occurred());
     if (err == ERR_NOMEM)
         return PyErr_NoMemory();
     PyErr_SetString(class_of_err(st, err), err_text(err));
@@ -161,12 +162,14 @@ raise_thrown(PyObject *args)
     } else {
         PyErr_SetString(PyExc_TypeError, "throw() takes an exception");
     }
+    assert(PyErr_Occurred());
     return NULL;
 }
 
 void
 raise_return(PyObject *value)
 {
+    assert(value != NULL && !PyErr_Occurred());
     /* A tuple or an exception would be taken for arguments. */
     PyObject *exc = PyObject_CallOneArg(PyExc_StopIteration, value);
 

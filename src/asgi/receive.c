@@ -5,6 +5,8 @@
  * and then wait in request->pending, so that a cancelled receive() loses nothing. */
 #include "asgi/receive.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/callable.h"
 #include "asgi/next.h"
 
@@ -12,6 +14,7 @@
 static PyObject *
 message_from_pending(RequestObject *request)
 {
+    assert(PyBytes_CheckExact(request->pending) && !request->body_delivered);
     module_state *st = request->host->st;
     PyObject *message = PyDict_Copy(st->msg_request);
     if (message == NULL)
@@ -39,6 +42,7 @@ message_at_hand(RequestObject *request)
         return message_from_pending(request);
     if (request->is_disconnected)
         return PyDict_Copy(st->msg_disconnect);
+    assert(request->stream != NULL); /* else it is complete or disconnected */
     if (request->stream->body_ended && !request->body_delivered) {
         request->body_delivered = true; /* there was none */
         return PyDict_Copy(st->msg_request);
@@ -56,7 +60,9 @@ next_message(CallObject *call)
         return message;
     if (stream_pull_body(request->stream) != 0)
         call_disconnect((CallObject *)request);
-    return message_at_hand(request);
+    message = message_at_hand(request);
+    assert(message != NULL || PyErr_Occurred() || request->stream->pulling);
+    return message;
 }
 
 static PyObject *

@@ -28,6 +28,7 @@ request_dealloc(PyObject *op)
     PyObject *owner = request->owner;
     struct freelist *list = &request->host->st->free_requests;
 
+    assert(list_is_empty(&request->link) && list_is_empty(&request->orphan));
     PyObject_GC_UnTrack(op);
     if (request->stream != NULL)
         request->stream->app = NULL;
@@ -43,6 +44,7 @@ request_on_body(struct stream *s, struct slice bytes, bool last)
     RequestObject *request = s->app;
 
     assert(request->pending == NULL && !request->pending_last);
+    assert(!request->body_delivered && (bytes.len > 0 || last));
     assert(request->stream == s && !s->pulling);
     PyObject *body = PyBytes_FromStringAndSize(bytes.ptr, narrow_ssize(bytes.len));
     if (body == NULL) {

@@ -5,6 +5,8 @@
  * read again after each. */
 #include "asgi/respond.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/callable.h"
 #include "asgi/message.h"
 #include "asgi/raise.h"
@@ -30,6 +32,7 @@ wait_step(PyObject *aw)
     }
     if (!call->is_blocked)
         return 0;
+    assert(call->stream != NULL && call->stream->waits_for_writable);
     return waiters_join(&call->writers, call->host, aw, wait_woken);
 }
 
@@ -38,6 +41,7 @@ respond_result(CallObject *call, int err)
 {
     module_state *st = call->host->st;
 
+    assert(err <= 0 && !PyErr_Occurred());
     if (LIKELY(err == 0))
         return Py_NewRef(st->done);
     if (err == ERR_CLOSED)
@@ -86,6 +90,7 @@ done:
 int
 respond_chunk(CallObject *call, const struct chunk *chunk, bool last)
 {
+    assert(call->is_started && call->stream != NULL);
     int err = stream_send_body(call->stream, chunk, last);
 
     if ((err == 0 || err == ERR_AGAIN) && last &&

@@ -2,6 +2,8 @@
 /* asgi/scope.c — see scope.h for the contract. */
 #include "asgi/scope.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/extend.h"
 #include "asgi/scope_tls.h"
 #include "base/narrow.h"
@@ -202,6 +204,7 @@ may_keep(enum field_id id)
 static PyObject *
 header(struct host *host, const struct http_field *field)
 {
+    assert(field->id < FIELD_END);
     PyObject *last = host->fields[field->id];
 
     if (last != NULL) {
@@ -277,6 +280,7 @@ client_of(struct peer *peer, const struct forwarded *told)
 static PyObject *
 server_of(struct endpoint *endpoint)
 {
+    assert(endpoint != NULL && endpoint->host != NULL);
     if (endpoint->app == NULL) {
         if (endpoint->port < 0)
             endpoint->app = Py_BuildValue(
@@ -308,6 +312,7 @@ named_server(const struct peer *peer, const struct forwarded *told)
 void
 scope_drop_peer(struct peer *peer)
 {
+    assert(PyGILState_Check());
     PyObject *client = peer->app, *named = peer->app_named, *tls = peer->app_tls;
 
     peer->app = peer->app_named = peer->app_tls = NULL;
@@ -319,6 +324,7 @@ scope_drop_peer(struct peer *peer)
 void
 scope_drop_endpoint(struct endpoint *endpoint)
 {
+    assert(PyGILState_Check());
     PyObject *server = endpoint->app;
 
     endpoint->app = NULL;
@@ -517,18 +523,21 @@ fill_websocket(struct host *host, PyObject *scope, struct peer *peer,
 PyObject *
 scope_new(struct host *host, struct peer *peer, const struct http_head *head)
 {
+    assert(host->scope != NULL && !PyErr_Occurred());
     PyObject *scope = PyDict_Copy(host->scope);
 
     if (scope != NULL &&
         (fill_own(host, scope) < 0 || fill_connection(host, scope, peer, head) < 0 ||
          fill_request(host, scope, head) < 0 || fill_http(host, scope, peer, head) < 0))
         Py_CLEAR(scope);
+    assert((scope == NULL) == (PyErr_Occurred() != NULL));
     return scope;
 }
 
 PyObject *
 scope_new_websocket(struct host *host, struct peer *peer, const struct http_head *head)
 {
+    assert(host->scope_websocket != NULL && !PyErr_Occurred());
     PyObject *scope = PyDict_Copy(host->scope_websocket);
 
     if (scope != NULL &&
@@ -536,5 +545,6 @@ scope_new_websocket(struct host *host, struct peer *peer, const struct http_head
          fill_request(host, scope, head) < 0 ||
          fill_websocket(host, scope, peer, head) < 0))
         Py_CLEAR(scope);
+    assert((scope == NULL) == (PyErr_Occurred() != NULL));
     return scope;
 }

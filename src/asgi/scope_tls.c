@@ -2,6 +2,8 @@
 /* asgi/scope_tls.c — see scope_tls.h for the contract. */
 #include "asgi/scope_tls.h"
 
+#include <assert.h> /* assert */
+
 #include "base/mem.h"
 
 /* The texts of `chain`, each with a NUL, an empty one at the end. */
@@ -74,6 +76,7 @@ scope_tls(struct host *host, struct peer *peer)
 {
     struct peer_tls facts;
 
+    assert(peer->tls != NULL && !PyErr_Occurred());
     if (peer->app_tls == NULL) {
         peer->tls->facts(peer, &facts);
         peer->app_tls = facts.has_client_cert ? dict_with_client(host, peer, &facts)

@@ -2,6 +2,8 @@
 /* asgi/send.c — see send.h for the contract. */
 #include "asgi/send.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/callable.h"
 #include "asgi/extend.h"
 #include "asgi/files.h"
@@ -15,6 +17,7 @@ send_message(CallObject *call, PyObject *message)
 {
     module_state *st = call->host->st;
 
+    assert(!PyErr_Occurred());
     if (call->is_complete)
         return Py_NewRef(st->done);
     if (call->is_disconnected)
@@ -49,6 +52,7 @@ send_call(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
     /* What runs in here may drop the last reference to send itself. */
     Py_INCREF(call);
     PyObject *result = send_message(call, message);
+    assert((result == NULL) == (PyErr_Occurred() != NULL));
     Py_DECREF(call);
     return result;
 }

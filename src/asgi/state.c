@@ -2,6 +2,8 @@
 /* asgi/state.c — see state.h for the contract. */
 #include "asgi/state.h"
 
+#include <assert.h> /* assert */
+
 static int
 fill_names(module_state *st)
 {
@@ -75,6 +77,7 @@ fill_asyncio(module_state *st)
 int
 state_fill(module_state *st)
 {
+    assert(st->ServerType != NULL && st->done != NULL && st->awaitables == NULL);
     if (PyAwaitable_Init() < 0)
         return -1;
     st->awaitables = PyAwaitable_GetState();
@@ -161,6 +164,7 @@ freelist_free(struct freelist *list)
 void
 state_free(module_state *st)
 {
+    assert(st->RequestType == NULL && st->WaiterType == NULL); /* it was cleared */
 #define NAME(id, text) Py_CLEAR(st->str_##id);
 #include "asgi/names.def"
 #undef NAME
@@ -175,6 +179,7 @@ state_free(module_state *st)
 PyObject *
 freelist_take(struct freelist *list, PyTypeObject *type)
 {
+    assert(list->n >= 0 && list->n <= FREELIST_MAX && type->tp_itemsize == 0);
     if (LIKELY(list->n > 0))
         return PyObject_Init(list->objects[--list->n], type);
     return PyObject_GC_New(PyObject, type);
@@ -185,6 +190,7 @@ freelist_give(struct freelist *list, PyObject *op)
 {
     PyTypeObject *type = Py_TYPE(op);
 
+    assert(Py_REFCNT(op) == 0 && !PyObject_GC_IsTracked(op));
     if (LIKELY(list->n < FREELIST_MAX))
         list->objects[list->n++] = op;
     else

@@ -6,6 +6,7 @@
  * nobody but a Task awaits a waiter. */
 #include "asgi/waiter.h"
 
+#include <assert.h>       /* assert */
 #include <structmember.h> /* PyMemberDef */
 
 #include "asgi/host.h"
@@ -52,8 +53,10 @@ step(WaiterObject *waiter, PyObject *callback, PyObject *context)
         PyErr_Clear();
         return false;
     }
+    assert(!PyErr_Occurred());
     host->may_step = false;
     PyObject *result = PyObject_CallOneArg(callback, (PyObject *)waiter);
+    assert(!host->may_step); /* whoever has set it meanwhile has set it back */
     host->may_step = true;
     if (result == NULL)
         host_unraisable(host, callback);
@@ -70,6 +73,8 @@ owe(WaiterObject *waiter, PyObject *callback, PyObject *context)
 {
     struct host *host = waiter->host;
 
+    assert(PyErr_Occurred() && waiter->callback == NULL);
+    assert(list_is_empty(&waiter->stuck));
     PyErr_WriteUnraisable(waiter->owner);
     waiter->callback = Py_NewRef(callback);
     waiter->context = Py_XNewRef(context);
@@ -82,6 +87,7 @@ call_back(WaiterObject *waiter, bool at_once)
 {
     PyObject *callback = waiter->callback, *context = waiter->context;
 
+    assert(waiter->state != WAITER_PENDING); /* the wait has ended */
     waiter->callback = waiter->context = NULL;
     if (callback == NULL)
         return; /* nobody has come to wait */

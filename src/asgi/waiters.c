@@ -2,6 +2,8 @@
 /* asgi/waiters.c — see waiters.h for the contract. */
 #include "asgi/waiters.h"
 
+#include <assert.h> /* assert */
+
 static bool
 is_over(PyObject *op)
 {
@@ -36,6 +38,8 @@ drop_over(struct waiters *waiters)
 static int
 keep(struct waiters *waiters, PyObject *waiter)
 {
+    assert(!is_over(waiter));
+    assert(waiters->more == NULL || PyList_CheckExact(waiters->more));
     if (waiters->first == NULL) {
         waiters->first = Py_NewRef(waiter);
         return 0;
@@ -60,6 +64,7 @@ waiters_add(struct waiters *waiters, struct host *host)
     WaiterObject *waiter = waiter_new(host);
     if (waiter != NULL && keep(waiters, (PyObject *)waiter) < 0)
         Py_CLEAR(waiter);
+    assert((waiter == NULL) == (PyErr_Occurred() != NULL));
     return waiter;
 }
 

@@ -35,6 +35,7 @@ tunnel_send(struct ws *ws, const struct chunk *bytes, bool last)
 
     if (self->stream == NULL)
         return ERR_CLOSED;
+    assert(!self->is_sending && self->stream->is_tunnel);
     self->is_sending = true;
     int err = stream_send_body(self->stream, bytes, last);
     self->is_sending = false;
@@ -80,6 +81,8 @@ static const struct ws_ops tunnel_ops = {
 static void
 put_message(WebSocketObject *self, PyObject *item)
 {
+    assert((item == NULL) == (PyErr_Occurred() != NULL));
+    assert(!websocket_is_full(self)); /* else ws/ is paused */
     if (item == NULL || inbox_put(&self->inbox, item) < 0) {
         PyErr_Clear();
         ws_fail(&self->ws, ERR_NOMEM);
@@ -141,6 +144,7 @@ on_writable(struct ws *ws)
 {
     WebSocketObject *self = websocket_of(ws);
 
+    assert(!ws->waits_for_writable);
     self->is_blocked = false;
     waiters_wake(&self->writers);
 }
@@ -151,6 +155,7 @@ on_close(struct ws *ws, unsigned code, struct slice reason)
 {
     WebSocketObject *self = websocket_of(ws);
 
+    assert(self->phase == WEBSOCKET_OPEN && self->reason == NULL); /* it ends once */
     self->phase = WEBSOCKET_CLOSED;
     self->code = code;
     if (reason.len > 0) {
@@ -185,6 +190,7 @@ static const struct ws_handler ws_handler = {
 void
 websocket_open_host(struct host *host, struct clock *clock)
 {
+    assert(host->clock == NULL && clock != NULL);
     host->clock = clock;
     ws_shared_init(&host->ws.shared, &host->ws.config, &ws_handler, clock);
 }
@@ -248,6 +254,7 @@ websocket_on_close(struct stream *s, int why)
 {
     WebSocketObject *self = s->app;
 
+    assert(self->stream == s && s->state == STREAM_CLOSED);
     s->app = NULL;
     self->stream = NULL;
     drop_opening(self);
@@ -284,6 +291,7 @@ websocket_accept(WebSocketObject *self, struct http_response *response,
     struct http_field *fields = response->fields;
     uint32_t n = response->nfields;
 
+    assert(self->phase == WEBSOCKET_CONNECTING && self->stream != NULL);
     assert(subprotocol.len == 0 || websocket_is_offered(self, subprotocol));
     if (opening->accept[0] != '\0') /* HTTP/2 does without, proxies do not */
         fields[n++] = (struct http_field){
@@ -467,6 +475,8 @@ websocket_dealloc(PyObject *op)
     PyTypeObject *type = Py_TYPE(op);
     PyObject *owner = self->owner;
 
+    assert(self->stream == NULL && self->opening == NULL); /* the stream's reference */
+    assert(list_is_empty(&self->link) && list_is_empty(&self->orphan));
     PyObject_GC_UnTrack(op);
     call_clear((CallObject *)op);
     inbox_clear(&self->inbox);

@@ -2,6 +2,8 @@
 /* asgi/websocket_end.c — how the application ends a WebSocket, and what is left of its
  * call when the client has ended it; see websocket.h for the contract. */
 #include "asgi/orphan.h"
+
+#include <assert.h> /* assert */
 #include "asgi/websocket.h"
 #include "base/err.h"
 
@@ -21,6 +23,7 @@ websocket_refuse(WebSocketObject *self)
     struct http_response response = {.status = 403};
     const struct chunk nothing = {.bytes = {"", 0}};
 
+    assert(self->phase == WEBSOCKET_CONNECTING && self->stream != NULL);
     int err = stream_send_head(self->stream, &response);
     if (err != 0)
         return err;
@@ -38,6 +41,7 @@ websocket_on_shut(struct stream *s)
 {
     WebSocketObject *self = s->app;
 
+    assert(s->is_tunnel && s->state != STREAM_CLOSED);
     if (self != NULL && !self->has_ended)
         orphan_begin((CallObject *)self);
 }

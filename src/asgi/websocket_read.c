@@ -88,6 +88,7 @@ websocket_settle(WebSocketObject *self)
 PyObject *
 websocket_take(WebSocketObject *self)
 {
+    assert(self->inbox.n > 0);
     PyObject *item = inbox_take(&self->inbox);
 
     if (UNLIKELY(self->phase == WEBSOCKET_OPEN && self->ws.is_paused) &&
@@ -103,6 +104,7 @@ websocket_on_body(struct stream *s, struct slice bytes, bool last)
 {
     WebSocketObject *self = s->app;
 
+    assert(self->stream == s && s->is_tunnel && !s->pulling);
     Py_INCREF(self);
     if (bytes.len > 0)
         feed(self, bytes);

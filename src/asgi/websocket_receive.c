@@ -3,6 +3,8 @@
  * contract. */
 #include "asgi/receive.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/callable.h"
 #include "asgi/next.h"
 #include "asgi/orphan.h"
@@ -68,6 +70,7 @@ next_message(CallObject *call)
     PyObject *message = message_at_hand(self);
     if (message != NULL || PyErr_Occurred() || self->phase == WEBSOCKET_OPEN)
         return message;
+    assert(self->stream != NULL); /* else it is complete or disconnected */
     if (stream_pull_body(self->stream) != 0 && self->stream != NULL)
         call_disconnect((CallObject *)self);
     return message_at_hand(self);

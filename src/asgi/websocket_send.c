@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* asgi/websocket_send.c — the send() of a WebSocket; see send.h for the contract. */
 #include "asgi/callable.h"
+
+#include <assert.h> /* assert */
 #include "asgi/message.h"
 #include "asgi/raise.h"
 #include "asgi/respond.h"
@@ -166,7 +168,9 @@ send_payload(WebSocketObject *self, PyObject *message)
     PyObject *payload = read_payload(message, self->host->st);
     if (payload == NULL)
         return NULL;
+    assert(PyUnicode_CheckExact(payload) || PyBytes_CheckExact(payload));
     int err = websocket_send(self, payload);
+    assert(err <= 0 || PyErr_Occurred());
     Py_DECREF(payload);
     return err > 0 ? NULL : respond_result((CallObject *)self, err);
 }
@@ -310,6 +314,7 @@ send_call(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
         return NULL;
     Py_INCREF(self); /* what runs in here may drop send itself */
     PyObject *result = send_message(self, message);
+    assert((result == NULL) == (PyErr_Occurred() != NULL));
     Py_DECREF(self);
     return result;
 }

@@ -2,6 +2,8 @@
 /* py/access.c — see access.h for the contract. */
 #include "py/access.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 
 static int
@@ -14,6 +16,7 @@ read_format(const char *text, Py_ssize_t len, bool colors, struct format **out)
         PyErr_NoMemory();
     else if (err != 0)
         PyErr_Format(PyExc_ValueError, "%s", why);
+    assert((err != 0) == (PyErr_Occurred() != NULL));
     return err == 0 ? 0 : -1;
 }
 
@@ -44,6 +47,7 @@ access_read(PyObject *given, struct access_config *out)
     Py_ssize_t len;
     int colors;
 
+    assert(out->format == NULL); /* else it would not be freed */
     if (given == Py_None)
         return 0;
     if (!PyTuple_Check(given)) {

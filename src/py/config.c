@@ -2,6 +2,7 @@
 /* py/config.c — see config.h for the contract. */
 #include "py/config.h"
 
+#include <assert.h>  /* assert */
 #include <limits.h>  /* INT_MAX */
 #include <stdbool.h> /* bool */
 
@@ -152,6 +153,8 @@ read_number(struct config *config, PyObject *mapping, const struct number *numbe
     char *member = (char *)config + number->offset;
     long long value;
 
+    assert(number->size == 1 || number->size == 4 || number->size == 8);
+    assert(number->size == 8 || number->max < (uint64_t)1 << (8 * number->size));
     if (read_int(mapping, number->key, (long long)number->min, (long long)number->max,
                  &value) < 0)
         return -1;
@@ -348,6 +351,7 @@ read_buffer(PyObject *mapping, const char *key, Py_buffer *out)
     if (value == NULL)
         return -1;
     int result = 0;
+    assert(out->obj == NULL); /* else nobody would release it */
     if (value != Py_None)
         result = PyObject_GetBuffer(value, out, PyBUF_WRITABLE);
     Py_DECREF(value);
@@ -430,6 +434,7 @@ read_bytes(struct config *config, PyObject *mapping, const char *key, int i,
     PyObject *value = get(mapping, key);
     if (value == NULL)
         return -1;
+    assert((size_t)i < COUNT(config->inside) && config->inside[i] == NULL);
     config->inside[i] = value;
     if (!PyBytes_Check(value))
         return wrong_type(key, "bytes", value);
@@ -464,6 +469,7 @@ config_set_access(struct config *config, PyObject *given)
 int
 config_read(module_state *st, struct config *config, PyObject *mapping)
 {
+    assert(config->fields == NULL); /* else what it has would be lost */
     for (size_t i = 0; i < COUNT(numbers); i++) {
         if (read_number(config, mapping, &numbers[i]) < 0)
             return -1;

@@ -2,6 +2,8 @@
 /* py/loop.c — see loop.h for the contract. */
 #include "py/loop.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/raise.h"
 #include "asgi/waiter.h"
 
@@ -11,10 +13,12 @@ run(PyObject *op, void (*step)(struct server *server))
 {
     ServerObject *self = (ServerObject *)op;
 
+    assert(!self->host.may_step && !PyErr_Occurred());
     if (UNLIKELY(!list_is_empty(&self->host.stuck)))
         waiter_retry(&self->host);
     self->host.may_step = true;
     int result = server_run(self, step);
+    assert((result < 0) == (PyErr_Occurred() != NULL));
     self->host.may_step = false;
     return result < 0 ? NULL : Py_NewRef(Py_None);
 }
@@ -55,6 +59,7 @@ loop_tie(ServerObject *self)
 {
     struct loop_tie *tie = &self->tie;
 
+    assert(self->server != NULL && !tie->is_tied && tie->turn == NULL);
     tie->turn = PyCFunction_New(&turn_def, (PyObject *)self);
     tie->flush = PyCFunction_New(&flush_def, (PyObject *)self);
     tie->call_soon = PyObject_GetAttr(self->host.loop, self->host.st->str_call_soon);
@@ -112,6 +117,7 @@ loop_schedule(void *owner)
 
     if (tie->call_soon == NULL)
         return;
+    assert(tie->flush != NULL && tie->context != NULL);
     PyObject *before = raise_take();
     PyObject *args[] = {NULL, tie->flush, tie->context};
     PyObject *result = PyObject_Vectorcall(tie->call_soon, args + 1,

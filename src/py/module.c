@@ -3,6 +3,8 @@
  * and death. */
 #include <Python.h>
 
+#include <assert.h> /* assert */
+
 #include "asgi/lifespan.h"
 #include "asgi/next.h"
 #include "asgi/receive.h"
@@ -33,6 +35,7 @@ module_has_ktls(PyObject *Py_UNUSED(mod), PyObject *Py_UNUSED(ignored))
 static int
 make_type(PyObject *mod, PyType_Spec *spec, PyTypeObject **type)
 {
+    assert(*type == NULL); /* the state is made once */
     *type = (PyTypeObject *)PyType_FromModuleAndSpec(mod, spec, NULL);
     return *type == NULL ? -1 : 0;
 }
@@ -55,6 +58,7 @@ module_exec(PyObject *mod)
 {
     module_state *st = PyModule_GetState(mod);
 
+    assert(st->done == NULL && st->awaitables == NULL); /* zeroed by Python */
     if (make_type(mod, &done_spec, &st->DoneType) < 0 ||
         make_type(mod, &lifespan_spec, &st->LifespanType) < 0 ||
         make_type(mod, &next_spec, &st->NextType) < 0 ||

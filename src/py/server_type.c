@@ -3,6 +3,7 @@
  * Python sees. */
 #include "py/server_type.h"
 
+#include <assert.h>       /* assert */
 #include <structmember.h> /* PyMemberDef */
 
 #include "asgi/app.h"
@@ -28,6 +29,7 @@ sink(void *arg, enum log_level level, struct slice line)
     struct clock *clock = self->host.clock; /* NULL while the engine is made */
     uint8_t before = clock != NULL ? clock_lend(clock) : 0;
 
+    assert(PyGILState_Check() && (size_t)level < COUNT(levels));
     /* The engine is on the stack, also where no turn runs: an application that resumes
      * comes into it from outside.  A callable that closes the server has it closed later. */
     self->nrunning++;
@@ -67,6 +69,7 @@ on_interrupt(struct host *host)
 {
     ServerObject *self = container_of(host, ServerObject, host);
 
+    assert(host->interrupt != NULL);
     if (self->nrunning == 0) /* else the end of the turn raises it */
         loop_schedule(self);
 }
@@ -108,6 +111,7 @@ free_engine(ServerObject *self)
 {
     struct server *server = self->server;
 
+    assert(self->nrunning == 0 && !self->tie.is_tied);
     self->close_due = false;
     if (server == NULL)
         return;
@@ -127,10 +131,12 @@ free_engine(ServerObject *self)
 int
 server_run(ServerObject *self, void (*step)(struct server *server))
 {
+    assert(!PyErr_Occurred());
     Py_INCREF(self);
     self->nrunning++;
     if (self->server != NULL)
         step(self->server);
+    assert(!PyErr_Occurred() && self->nrunning > 0);
     self->nrunning--;
     if (UNLIKELY(self->close_due) && self->nrunning == 0) {
         loop_untie(self);
@@ -213,6 +219,7 @@ listen_on(ServerObject *self, PyObject *listeners)
 static int
 start(ServerObject *self, PyObject *listeners)
 {
+    assert(self->is_ready && self->server == NULL && self->tie.turn == NULL);
     int err = server_new(&self->config.server, &self->server);
     if (err != 0) {
         (void)raise_err(self->host.st, err);
@@ -228,6 +235,7 @@ start(ServerObject *self, PyObject *listeners)
         loop_untie(self);
     if (self->close_due || result < 0)
         free_engine(self);
+    assert((result < 0) == (PyErr_Occurred() != NULL));
     return result;
 }
 
@@ -375,6 +383,7 @@ server_reload_tls(PyObject *op, PyObject *settings)
     }
     if (tls_read(self->host.st, settings, ++self->ntls, &context) < 0)
         return NULL;
+    assert(context != NULL); /* as the settings are not None */
     tls_context_release(self->config.tls);
     self->config.tls = self->config.server.tls = context;
     if (self->server != NULL)
@@ -498,6 +507,7 @@ server_dealloc(PyObject *op)
 
     PyObject_GC_UnTrack(op);
     (void)server_clear(op);
+    assert(((ServerObject *)op)->server == NULL);
     type->tp_free(op);
     Py_DECREF(type);
     Py_XDECREF(module);

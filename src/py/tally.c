@@ -2,7 +2,8 @@
 /* py/tally.c — see tally.h for the contract. */
 #include "py/tally.h"
 
-#include <math.h> /* HUGE_VAL */
+#include <assert.h> /* assert */
+#include <math.h>   /* HUGE_VAL */
 
 #include "base/slice.h"
 #include "http/tally.h"
@@ -21,6 +22,7 @@ names(void)
     };
     PyObject *list = PyTuple_New(TALLY_END);
 
+    assert(COUNT(known) == TALLY_BUCKET); /* a name for each, in their order */
     for (unsigned i = 0; list != NULL && i < TALLY_END; i++) {
         PyObject *name = i < TALLY_BUCKET
                              ? PyUnicode_FromString(known[i])

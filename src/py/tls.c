@@ -2,6 +2,8 @@
 /* py/tls.c — see tls.h for the contract. */
 #include "py/tls.h"
 
+#include <assert.h> /* assert */
+
 #include "asgi/raise.h"
 #include "base/err.h"
 
@@ -17,6 +19,7 @@ struct reading {
 static PyObject *
 take(struct reading *r, PyObject *mapping, const char *key)
 {
+    assert(PyList_CheckExact(r->owner) && !PyErr_Occurred());
     PyObject *value = PyMapping_GetItemString(mapping, key);
     if (value != NULL && PyList_Check(value))
         Py_SETREF(value, PyList_AsTuple(value));
@@ -125,6 +128,7 @@ read_alpn(struct reading *r, PyObject *mapping, struct tls_config *config)
         PyErr_SetString(PyExc_ValueError, "tls: alpn must be a list of short bytes");
         return -1;
     }
+    assert(len <= sizeof r->alpn);
     config->alpn = slice_new((const char *)r->alpn, len);
     return 0;
 }
@@ -193,5 +197,6 @@ tls_read(module_state *st, PyObject *settings, uint32_t number,
             result = 0;
     }
     Py_XDECREF(reading.owner);
+    assert(result == 0 ? *out != NULL : PyErr_Occurred() != NULL);
     return result;
 }

@@ -1,4 +1,8 @@
-"""Group A: the call of the application, its scope, its Task and its context."""
+"""Group A: the call of the application, its scope, its Task and its context.
+
+Covers src/asgi/app.c, src/asgi/call.c, src/asgi/callable.c, src/asgi/done.c and
+src/asgi/host.c.
+"""
 
 import asyncio
 import contextvars

@@ -1,4 +1,7 @@
-"""How a call waits: its Task goes on in the engine's turn, and is an ordinary one."""
+"""How a call waits: its Task goes on in the engine's turn, and is an ordinary one.
+
+Covers src/asgi/next.c, src/asgi/waiter.c and src/asgi/waiters.c.
+"""
 
 import asyncio
 import contextvars

@@ -1,4 +1,7 @@
-"""Group B: the scope of a request."""
+"""Group B: the scope of a request.
+
+Covers src/asgi/scope.c.
+"""
 
 import socket
 

@@ -1,4 +1,7 @@
-"""Group C: the body of a request."""
+"""Group C: the body of a request.
+
+Covers src/asgi/receive.c and src/asgi/request.c.
+"""
 
 import asyncio
 import threading

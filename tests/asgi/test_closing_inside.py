@@ -1,4 +1,7 @@
-"""Python code that the engine runs, and that changes what the engine works with."""
+"""Python code that the engine runs, and that changes what the engine works with.
+
+Covers src/py/loop.c.
+"""
 
 import asyncio
 import socket

@@ -1,4 +1,7 @@
-"""Group D: the application's life around its requests."""
+"""Group D: the application's life around its requests.
+
+Covers src/asgi/lifespan.c.
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,7 @@
-"""What a client has sent before it leaves reaches the application."""
+"""What a client has sent before it leaves reaches the application.
+
+Covers src/server/gone.c.
+"""
 
 import asyncio
 import contextlib

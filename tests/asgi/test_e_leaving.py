@@ -1,6 +1,8 @@
 """E52 to E58: what becomes of a call whose client leaves, by how far its response is.
 
 The table of docs/ASGI.md, "A client that leaves", cell by cell.
+
+Covers src/asgi/orphan.c.
 """
 
 import asyncio

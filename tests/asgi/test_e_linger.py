@@ -1,4 +1,7 @@
-"""A response that comes before the request has ended is not lost (RFC 9112 9.6)."""
+"""A response that comes before the request has ended is not lost (RFC 9112 9.6).
+
+Covers src/server/ending.c.
+"""
 
 import shutil
 import subprocess

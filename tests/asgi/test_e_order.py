@@ -1,4 +1,8 @@
-"""Group E, first part: messages, their order, and what is wrong with them."""
+"""Group E, first part: messages, their order, and what is wrong with them.
+
+Covers src/asgi/fields.c, src/asgi/message.c, src/asgi/raise.c, src/asgi/respond.c and
+src/asgi/send.c.
+"""
 
 import asyncio
 import threading

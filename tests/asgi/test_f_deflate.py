@@ -1,4 +1,7 @@
-"""Group F, second part: permessage-deflate, and one message for many."""
+"""Group F, second part: permessage-deflate, and one message for many.
+
+Covers src/asgi/cast.c.
+"""
 
 import asyncio
 import threading

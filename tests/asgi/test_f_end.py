@@ -1,4 +1,7 @@
-"""Group F, third part: how a WebSocket ends, and the order of messages."""
+"""Group F, third part: how a WebSocket ends, and the order of messages.
+
+Covers src/asgi/websocket_end.c.
+"""
 
 import asyncio
 import socket

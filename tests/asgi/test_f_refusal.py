@@ -1,4 +1,7 @@
-"""A WebSocket that is ended for what its peer sent: the log, the counter, the code."""
+"""A WebSocket that is ended for what its peer sent: the log, the counter, the code.
+
+Covers src/server/refusal.c.
+"""
 
 import time
 

@@ -1,4 +1,8 @@
-"""Group F, first part: the handshake and messages."""
+"""Group F, first part: the handshake and messages.
+
+Covers src/asgi/inbox.c, src/asgi/websocket.c, src/asgi/websocket_read.c,
+src/asgi/websocket_receive.c and src/asgi/websocket_send.c.
+"""
 
 import asyncio
 import threading

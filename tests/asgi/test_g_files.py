@@ -1,4 +1,7 @@
-"""Group G, second part: files as bodies, by path and by descriptor."""
+"""Group G, second part: files as bodies, by path and by descriptor.
+
+Covers src/asgi/files.c.
+"""
 
 import contextlib
 import functools

@@ -1,4 +1,7 @@
-"""Group G: early hints (G20, G21) and trailers (G22 to G26), over both protocols."""
+"""Group G: early hints (G20, G21) and trailers (G22 to G26), over both protocols.
+
+Covers src/asgi/extend.c.
+"""
 
 import asyncio
 import threading

@@ -1,6 +1,8 @@
 """More requests come than can be served: clients that wait are served in time.
 
 Each call keeps the loop for a while, so that requests wait for their turn.
+
+Covers src/server/accept.c.
 """
 
 import os

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""AsyncWith() does what the statement `async with` does."""
+"""AsyncWith() does what the statement `async with` does.
+
+Covers src/awaitable/with.c.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A PyAwaitable is a coroutine: send, throw, close, and what tools ask of one."""
+"""A PyAwaitable is a coroutine: send, throw, close, and what tools ask of one.
+
+Covers src/awaitable/object.c.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""References, the collector, recycled objects, and memory that runs out."""
+"""References, the collector, recycled objects, and memory that runs out.
+
+Covers src/awaitable/state.c.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What is awaited, in which order, and what the callbacks' answers do."""
+"""What is awaited, in which order, and what the callbacks' answers do.
+
+Covers src/awaitable/queue.c, src/awaitable/run.c and src/awaitable/values.c.
+"""
 
 from __future__ import annotations
 

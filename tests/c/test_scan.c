@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/c/test_scan.c — every way of scanning finds what the scalar one finds, and
- * reads nothing outside its bytes: they end where a page begins that cannot be read. */
+ * reads nothing outside its bytes: they end where a page begins that cannot be read.
+ * Covers src/http1/scan_x86.c or src/http1/scan_neon.c, whichever the machine has. */
 #include "http1/scan.c"
 
 #include <string.h>   /* memcpy, memset */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/c/test_ws_utf8.c — every way says what a decoder by the definition says (RFC 3629
- * 3), at the first byte that shows it, however the text is cut. */
+ * 3), at the first byte that shows it, however the text is cut.  Covers
+ * src/ws/utf8_x86.c or src/ws/utf8_neon.c, whichever the machine has. */
 #include "ws/utf8.c"
 
 #include "tap.h"

@@ -1,4 +1,7 @@
-"""The access log over the wire: its formats, where it goes, and what never happens."""
+"""The access log over the wire: its formats, where it goes, and what never happens.
+
+Covers src/py/access.c, src/server/access.c, src/server/lines.c and src/server/note.c.
+"""
 
 import contextlib
 import json

@@ -1,4 +1,7 @@
-"""The stages of a stop as clients, balancers and people at a terminal see them."""
+"""The stages of a stop as clients, balancers and people at a terminal see them.
+
+Covers src/server/stages.c.
+"""
 
 import contextlib
 import os

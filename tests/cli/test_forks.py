@@ -1,4 +1,7 @@
-"""A process that an application forks never acts in the server's place."""
+"""A process that an application forks never acts in the server's place.
+
+Covers src/server/disown.c.
+"""
 
 import os
 import signal

@@ -1,6 +1,8 @@
 """Limits: one table of defaults, and what a peer sees who passes one.
 
 docs/LIMITS.md says the same in words.
+
+Covers src/py/config.c.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""docs/LOGS.md says what the code does."""
+"""docs/LOGS.md says what the code does.
+
+Covers src/server/format.c.
+"""
 
 import json
 import re

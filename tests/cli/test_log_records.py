@@ -1,4 +1,7 @@
-"""Records of Python's logging: what they have, who gets them, and what loses one."""
+"""Records of Python's logging: what they have, who gets them, and what loses one.
+
+Covers src/asgi/about.c.
+"""
 
 import json
 import logging

@@ -1,4 +1,7 @@
-"""How a connection comes to HTTP/2: by ALPN, prior knowledge, or Upgrade: h2c."""
+"""How a connection comes to HTTP/2: by ALPN, prior knowledge, or Upgrade: h2c.
+
+Covers src/server/protocols.c.
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,7 @@
-"""What proxies say of clients: who is believed, in what, and what tells nothing."""
+"""What proxies say of clients: who is believed, in what, and what tells nothing.
+
+Covers src/http/hops.c.
+"""
 
 import socket
 

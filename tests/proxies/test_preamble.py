@@ -1,4 +1,7 @@
-"""Headers of the PROXY protocol: who is named, and what is refused."""
+"""Headers of the PROXY protocol: who is named, and what is refused.
+
+Covers src/server/preamble.c.
+"""
 
 import shutil
 import socket

@@ -1,4 +1,7 @@
-"""The health path: ready, live, draining; before the application, in every protocol."""
+"""The health path: ready, live, draining; before the application, in every protocol.
+
+Covers src/server/inside.c.
+"""
 
 import signal
 

@@ -1,4 +1,7 @@
-"""The metrics: what Prometheus reads, summed over workers, and that docs name all."""
+"""The metrics: what Prometheus reads, summed over workers, and that docs name all.
+
+Covers src/server/metrics.c.
+"""
 
 import re
 import signal

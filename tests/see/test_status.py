@@ -1,4 +1,7 @@
-"""The status page and its news, without a browser; tests/browser has one."""
+"""The status page and its news, without a browser; tests/browser has one.
+
+Covers src/server/status.c.
+"""
 
 import json
 import os

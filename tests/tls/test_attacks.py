@@ -1,4 +1,7 @@
-"""Bytes that TLS does not allow, and floods of those that it does."""
+"""Bytes that TLS does not allow, and floods of those that it does.
+
+Covers src/server/hello.c.
+"""
 
 import contextlib
 import socket

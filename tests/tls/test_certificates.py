@@ -1,4 +1,8 @@
-"""Which certificate is shown, what is asked of clients, and what is read again."""
+"""Which certificate is shown, what is asked of clients, and what is read again.
+
+Covers src/asgi/scope_tls.c, src/py/tls.c, src/tls/context.c, src/tls/identity.c,
+src/tls/info.c and src/tls/trust.c.
+"""
 
 import asyncio
 import shutil

@@ -1,4 +1,7 @@
-"""A port for plain HTTP that sends everybody to https."""
+"""A port for plain HTTP that sends everybody to https.
+
+Covers src/server/redirect.c.
+"""
 
 import shutil
 import subprocess

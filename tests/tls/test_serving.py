@@ -1,4 +1,7 @@
-"""Requests and answers over TLS, with the clients that people have."""
+"""Requests and answers over TLS, with the clients that people have.
+
+Covers src/server/secure.c.
+"""
 
 import contextlib
 import hashlib
