@@ -20,7 +20,7 @@ RUNS ?= 1000000
 
 .PHONY: run test build debug check fmt asan coverage fuzz neon ktls browser autobahn h2spec \
 	bench bench-guard soak wheel clean \
-	test-c test-fuzz test-wire test-py venv asan-build
+	test-names test-c test-fuzz test-wire test-py venv asan-build
 
 run: build
 	cd examples && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
@@ -33,7 +33,11 @@ debug: $(VENV)/.build
 	@tools/build.sh $(DEBUG) --buildtype=debugoptimized -Dwerror_dev=true \
 		-Dunit_tests=true -Dextension_tests=true -Dfuzzers=true
 
-test: debug $(VENV)/.test test-c test-fuzz test-wire test-py
+test: debug $(VENV)/.test test-names test-c test-fuzz test-wire test-py
+
+# Each C file of src/ has a test that names it.
+test-names: $(VENV)/.build
+	@$(BIN)/python tools/check_tests.py
 
 test-c: debug
 	@$(BIN)/python tools/run_c_tests.py $(DEBUG)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Holds the rules by programs: format, layers, sizes, banned calls, Python style and
-# types, the stub against the extension.
+# Holds the rules by programs: format, layers, sizes, banned calls, asserts, a test for each
+# C file, Python style and types, the stub against the extension.
 #   tools/check.sh BUILD_DIR
 set -u
 
@@ -23,6 +23,8 @@ step format clang-format --dry-run -Werror $sources
 step layers python tools/check_layers.py
 step sizes python tools/check_sizes.py
 step banned python tools/check_banned.py
+step asserts python tools/check_asserts.py
+step tests python tools/check_tests.py
 step ruff ruff check -q .
 step ruff-format ruff format --check -q .
 step mypy mypy --no-error-summary

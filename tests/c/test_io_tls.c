@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/c/test_io_tls.c — the transport over TLS, with a client of OpenSSL's in the same
- * process, over a socket that takes any number of bytes and then no more. */
+ * process, over a socket that takes any number of bytes and then no more.  Covers
+ * src/tls/desk.c, through which all of its records go. */
 #include "tls/io_tls.c"
 
 #include <stdlib.h> /* mkstemp */

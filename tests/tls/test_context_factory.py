@@ -70,5 +70,5 @@ def test_what_cannot_be_read_is_refused(localhost, factory, text):
 
 
 def test_it_needs_a_certificate():
-    with pytest.raises(bolide.ConfigError, match="ssl_context_factory needs"):
+    with pytest.raises(bolide.ConfigError, match="ssl_context_factory has to load a"):
         bolide.Config(hello, ssl_context_factory=only_newest)

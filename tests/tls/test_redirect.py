@@ -97,4 +97,4 @@ def test_http2_is_redirected_as_well(ports):
 
 def test_there_is_nothing_to_redirect_to_without_tls():
     code, _, err = run("apps:hello", "--redirect-http", "80")
-    assert (code, err) == (2, "bolide: error: --redirect-http needs ssl_certfile\n")
+    assert (code, err) == (2, "bolide: error: --redirect-http needs --ssl-certfile\n")
