@@ -7,6 +7,7 @@ import resource
 
 _RESERVE_LOWEST = 64
 _RESERVE_PART = 8
+_EXTRA_MOST = 64
 _MOST = 1 << 20
 """What a soft limit is raised to where the hard one is unlimited (fs.nr_open)."""
 
@@ -27,6 +28,12 @@ def reserve_of(files: int) -> int:
     return max(_RESERVE_LOWEST, files // _RESERVE_PART)
 
 
+def extra_of(connections: int) -> int:
+    """Return how many beyond ``connections`` may be open to be refused."""
+    return min(_EXTRA_MOST, 16 + connections // 8)
+
+
 def most_connections(wanted: int, files: int) -> int:
     """Return how many connections there may be, at most ``wanted``."""
-    return max(1, min(wanted, files - reserve_of(files)))
+    room = files - reserve_of(files)
+    return max(1, min(wanted, room - extra_of(room)))

@@ -4,6 +4,22 @@
 
 #include <assert.h> /* assert */
 
+#include "base/err.h"
+
+int
+serve_judge(const struct wire *wire, const struct http_head *head)
+{
+    struct service *service = wire->service;
+    const struct endpoint *endpoint = wire->peer.endpoint;
+
+    assert(wire->refusal == 0 || wire->refusal == ERR_OVERLOAD ||
+           wire->refusal == ERR_CONNECTION_LIMIT);
+    if ((endpoint != NULL && endpoint->is_inside) ||
+        (service->is_own != NULL && service->is_own(service, head)))
+        return 0;
+    return wire->refusal != 0 ? wire->refusal : ERR_CONNECTION_LIMIT;
+}
+
 static void
 count(struct service *service, const struct stream *s)
 {

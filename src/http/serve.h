@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* http/serve.h — what begins and ends an exchange in every protocol: who answers it, when
- * it began, and what is counted of it. */
+/* http/serve.h — what begins and ends an exchange in every protocol: whether it may begin,
+ * who answers it, when it began, and what is counted of it. */
 #ifndef HTTP_SERVE_H
 #define HTTP_SERVE_H
 
 #include "http/session.h" /* struct service */
 #include "http/stream.h"  /* struct stream */
 #include "http/tally.h"   /* tally_add */
+
+/* Of serve_admit, when there is a reason to refuse. */
+MUST_USE int serve_judge(const struct wire *wire, const struct http_head *head);
 
 /* Whether the application answers `s`; else the engine does so itself, and neither the
  * access log nor the metrics of requests tell of it. */
@@ -39,6 +42,21 @@ serve_begin(struct service *service, struct stream *s, const struct http_head *h
             service->on_begin(service, s, head);
         }
     }
+}
+
+/* Whether a request with `head` on `wire` may begin.  Returns 0, or why it is answered 503
+ * (RFC 9110 15.6.4): wire->refusal, or ERR_CONNECTION_LIMIT when limits.connections
+ * requests run, which streams of HTTP/2 may bring over fewer connections.  What the engine
+ * answers itself always begins, so that probes are answered while requests are refused. */
+MUST_USE static inline int
+serve_admit(const struct wire *wire, const struct http_head *head)
+{
+    const struct service *service = wire->service;
+
+    if (LIKELY(wire->refusal == 0 &&
+               tally_get(service->tally, TALLY_RUNNING) < service->limits.connections))
+        return 0;
+    return serve_judge(wire, head);
 }
 
 /* `s` begins with a head that is refused: no handler learns of it, and it is no request for

@@ -57,6 +57,9 @@ struct service {
      * when there are no such requests. */
     void (*pick)(struct service *service, struct stream *s,
                  const struct http_head *head);
+    /* Whether `pick` will have the engine answer a request with `head`, on a listener of
+     * the application; NULL as `pick`. */
+    bool (*is_own)(struct service *service, const struct http_head *head);
     /* The access log: what it keeps of a request stands behind the exchange. */
     uint32_t note_bytes; /* room for that; 0: nothing logs */
     void (*on_begin)(struct service *service, struct stream *s,
@@ -106,11 +109,11 @@ struct wire {
                              all.  The session sets it at will, and touches the wire if
                              it sets it outside of feed and on_deadline. */
     bool wants_read;      /* the session sets it: false stops the reading */
-    bool is_late;         /* what was read has waited too long: its requests are refused
-                             with ERR_OVERLOAD */
-    bool at_eof;          /* the peer has sent its last byte */
-    bool is_shut;         /* on_shut was called */
-    bool is_dead;         /* nothing can be written any more; fini follows */
+    int refusal;  /* why requests of what was read are not to begin (serve_admit):
+                    ERR_OVERLOAD, ERR_CONNECTION_LIMIT, or 0 */
+    bool at_eof;  /* the peer has sent its last byte */
+    bool is_shut; /* on_shut was called */
+    bool is_dead; /* nothing can be written any more; fini follows */
     bool lingers; /* set before finish: the peer may still be sending, so what it
                              sends is swallowed for a while, or our answer would be lost
                              to a reset (RFC 9112 9.6) */

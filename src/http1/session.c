@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/narrow.h"
 #include "base/timer.h"
+#include "http/serve.h"
 #include "http/status.h"
 #include "http1/exchange.h"
 #include "http1/framing.h"
@@ -193,8 +194,9 @@ begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
         head.content_length > service->limits.body_bytes)
         return ERR_BODY_TOO_LARGE;
     h->wire->read_due_ms = TIMER_NEVER;
-    if (UNLIKELY(h->wire->is_late))
-        return ERR_OVERLOAD;
+    err = serve_admit(h->wire, &head);
+    if (UNLIKELY(err != 0))
+        return err;
     if (UNLIKELY(head.upgrade) && h1_upgrade(h, &head))
         return 0;
     err = forwarded_read(&service->forwarding, &h->wire->peer, &head);

@@ -379,14 +379,16 @@ start(struct h2_session *h, struct h2_exchange *x, const struct http_head *head,
         .version = HTTP_2,
         .body_promised = HTTP_LENGTH_NONE,
     };
-    if (err == 0 && UNLIKELY(h->wire->is_late))
-        err = ERR_OVERLOAD;
+    if (err == 0)
+        err = serve_admit(h->wire, head);
     if (err == 0 && most != 0 && head->content_length != HTTP_LENGTH_NONE &&
         head->content_length > most)
         err = ERR_BODY_TOO_LARGE;
     if (err != 0) {
         serve_refused(&x->stream);
         h2_exchange_break(x, err);
+        if (err == ERR_CONNECTION_LIMIT && h->wire->refusal == err)
+            h2_go_away(h); /* the next one may find room on another connection */
         return;
     }
     serve_begin(service, &x->stream, head, x->note);

@@ -8,6 +8,7 @@
 #include "server/conn.h"
 #include "server/parts.h"
 #include "server/protocols.h"
+#include "server/room.h"
 
 #define REFUSALS_PER_TURN 1024 /* connections looked at of one listener in one turn */
 #define ACCEPT_REST_MS 500u    /* how long accepting rests when descriptors ran out */
@@ -101,7 +102,8 @@ find_idle(struct server *server)
         struct conn *conn = container_of(node, struct conn, link);
         const struct session_ops *ops = conn->protocol->ops;
         if (conn->state == CONN_OPEN && conn->wire.in.len == 0 && !conn->is_ahead &&
-            ops->is_idle != NULL && ops->is_idle(&conn->wire, conn->session))
+            !conn->is_over && !conn->is_ousted && ops->is_idle != NULL &&
+            ops->is_idle(&conn->wire, conn->session))
             return conn;
     }
     return NULL;
@@ -117,17 +119,11 @@ may_accept(struct server *server, const struct door *door)
     return may_shake_hands(server, door);
 }
 
-static bool
-is_full(const struct server *server)
-{
-    return server->turn.nconns >= server->config.limits.connections;
-}
-
 /* Those who look at a server that is full still get in, but not all at once. */
 static bool
 is_crowded_inside(const struct server *server)
 {
-    return server->turn.nconns >=
+    return server->turn.nconns - server->turn.nextra >=
            server->config.limits.connections + INSIDE_CONNECTIONS_MAX;
 }
 
@@ -159,19 +155,20 @@ refuse_late(struct server *server, const struct door *door, int fd)
 }
 
 /* Whether the next connection at `door` may be taken; else accepting rests.  *idle is the one
- * that is to make room for it, or NULL. */
+ * that is to make room for it, or NULL: then there is room, or it is one too many, whose
+ * requests are refused (conn_open). */
 static bool
 has_room(struct server *server, const struct door *door, struct conn **idle)
 {
     *idle = NULL;
     if (door->endpoint.is_inside)
         return true;
-    if (is_full(server)) {
-        *idle = find_idle(server);
-        if (*idle == NULL) {
+    if (UNLIKELY(turn_is_full(&server->turn))) {
+        if (server->turn.nextra >= turn_extra_most(&server->turn)) {
             rest(server, ERR_CONNECTION_LIMIT);
             return false;
         }
+        *idle = find_idle(server);
     }
     return may_accept(server, door);
 }
@@ -225,7 +222,7 @@ server_accept(struct server *server, struct door *door)
             continue;
         }
         if (idle != NULL)
-            idle->protocol->ops->drain(&idle->wire, idle->session);
+            room_oust(idle);
         nopen++;
         open_conn(server, door, fd, &peer);
     }

@@ -19,6 +19,7 @@
 #include "server/preamble.h"
 #include "server/protocols.h"
 #include "server/refusal.h"
+#include "server/room.h"
 #include "server/secure.h"
 #include "server/turn.h"
 
@@ -143,15 +144,6 @@ change_session(struct conn *conn, const struct protocol *protocol, void *session
     conn->session = session;
 }
 
-static void
-judge_wait(struct conn *conn)
-{
-    const struct endpoint *endpoint = conn->wire.peer.endpoint;
-
-    conn->wire.is_late = (endpoint == NULL || !endpoint->is_inside) &&
-                         turn_finds_late(conn->turn, conn->io->fd);
-}
-
 /* Feeds the session; one that has changed the protocol leaves the rest to the next. */
 static void
 feed_session(struct conn *conn, struct slice *in)
@@ -272,7 +264,7 @@ read_scratch(struct conn *conn)
         return ERR_AGAIN; /* until what is ahead has been fed */
     ssize_t n = conn->io->ops->read(conn->io, at, room);
     if (n > 0)
-        judge_wait(conn);
+        room_judge(conn);
 
     if (UNLIKELY(conn->protocol == &hello_protocol) && conn->io->is_ready &&
         n != ERR_TLS_PLAIN) {
@@ -398,7 +390,7 @@ conn_read_ahead(struct conn *conn, char *at, size_t room)
     ssize_t n = conn->io->ops->read(conn->io, at, room);
 
     if (n > 0)
-        judge_wait(conn);
+        room_judge(conn);
     conn->is_ahead = n > 0;
     if (LIKELY(n > 0))
         return narrow_size(n);
@@ -560,6 +552,7 @@ conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *e
     if (err != 0)
         goto fail;
     list_append(&turn->conns, &conn->link);
+    room_enter(conn);
     turn->nconns++;
     update_timer(conn);
     if (UNLIKELY(conn->protocol == &preamble_protocol) &&
@@ -587,6 +580,7 @@ conn_bury(struct conn *conn)
     buf_release(&conn->wire.in);
     list_remove(&conn->link);
     turn->nconns--;
+    room_leave(conn);
     secure_free(conn);
     pool_give(&turn->conn_pool, conn);
     turn->on_conn_gone(turn);

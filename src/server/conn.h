@@ -43,7 +43,10 @@ struct conn {
     bool is_mute;    /* the peer takes no bytes any more: output is dropped, what has
                              come is read, then it is closed */
     bool is_hung_up; /* the peer has closed, and the poller is not asked any more */
-    bool is_ahead;   /* conn_feed is owed what conn_read_ahead has brought */
+    bool is_over; /* opened beyond limits.connections: its requests are refused as long
+                        as there is no room */
+    bool is_ousted; /* it ends, and counts in turn->nextra */
+    bool is_ahead;  /* conn_feed is owed what conn_read_ahead has brought */
 };
 
 /* Whether its socket is read when something comes. */

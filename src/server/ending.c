@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "server/conn.h"
 #include "server/output.h"
+#include "server/room.h"
 #include "server/turn.h"
 
 void
@@ -51,6 +52,7 @@ ending_begin(struct conn *conn)
     }
     conn->io->ops->shutdown(conn->io);
     conn->state = CONN_LINGERING;
+    room_linger(conn);
     conn->send_due_ms = TIMER_NEVER;
     conn->linger_end_ms = clock_due(&conn->turn->service.clock,
                                     http_linger_most_ms(&conn->turn->service.limits));

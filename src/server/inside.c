@@ -146,6 +146,15 @@ find_on_own_door(struct slice path)
                                                   : &missing_handler;
 }
 
+static bool
+is_own(struct service *service, const struct http_head *head)
+{
+    struct turn *turn = container_of(service, struct turn, service);
+    struct server *server = container_of(turn, struct server, turn);
+
+    return find(&server->inside.config, head->path) != NULL;
+}
+
 static void
 pick(struct service *service, struct stream *s, const struct http_head *head)
 {
@@ -181,6 +190,7 @@ void
 inside_open_door(struct server *server)
 {
     server->turn.service.pick = pick;
+    server->turn.service.is_own = is_own;
 }
 
 void

@@ -36,6 +36,9 @@ struct conn;
  * other work is not kept waiting. */
 #define TURN_NS 2000000u
 
+/* The most that turn_extra_most says (bolide/descriptors.py keeps files for them). */
+#define TURN_EXTRA 64
+
 /* Steps of handshakes in one turn: they cost a hundred times what a request does, and
  * requests must not wait for all of them. */
 #define TURN_HANDSHAKES 8
@@ -71,7 +74,8 @@ struct turn {
     uint64_t armed_ms;    /* when the poller's alarm rings; TIMER_NEVER: it is off */
     struct overload overload; /* how much is taken at a time, and what is shed */
     unsigned nconns;          /* in `conns` */
-    unsigned ndirty;          /* in `dirty`, or taken out of it and not served yet */
+    unsigned nextra;   /* of them: to be refused, or about to end (server/room.h) */
+    unsigned ndirty;   /* in `dirty`, or taken out of it and not served yet */
     unsigned ntaken;   /* connections that had events since this was set to 0, without
                              those in `queued` */
     bool is_running;   /* inside a turn */
@@ -134,6 +138,24 @@ void turn_feed(struct turn *turn);
 
 /* Serves all dirty connections, and those that become dirty meanwhile, once. */
 void turn_serve(struct turn *turn);
+
+/* Connections beyond limits.connections that there may be at once: those that are refused,
+ * and those that end. */
+static inline unsigned
+turn_extra_most(const struct turn *turn)
+{
+    unsigned most = 16 + turn->service.limits.connections / 8;
+    return most < TURN_EXTRA ? most : TURN_EXTRA;
+}
+
+/* Whether there are limits.connections. */
+static inline bool
+turn_is_full(const struct turn *turn)
+{
+    unsigned most = turn_extra_most(turn);
+    unsigned nextra = turn->nextra < most ? turn->nextra : most;
+    return turn->nconns - nextra >= turn->service.limits.connections;
+}
 
 /* Calls conn_on_timer for what is due. */
 void turn_expire(struct turn *turn);

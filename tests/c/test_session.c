@@ -104,12 +104,10 @@ static const struct stream_handler app_handler = {
 
 /* Feeds `in` in pieces of `step` bytes and ends each with a turn. */
 static bool
-play(struct fake *fake, struct app *app, const char *in, size_t step)
+feed_by(struct fake *fake, const char *in, size_t step)
 {
     struct slice left = slice_of(in);
 
-    if (!fake_init(fake, &app_handler, app))
-        return false;
     while (left.len > 0 && !fake->aborted) {
         size_t n = left.len < step ? left.len : step;
         if (!fake_feed(fake, slice_first(left, n)))
@@ -118,6 +116,12 @@ play(struct fake *fake, struct app *app, const char *in, size_t step)
         fake_serve(fake);
     }
     return true;
+}
+
+static bool
+play(struct fake *fake, struct app *app, const char *in, size_t step)
+{
+    return fake_init(fake, &app_handler, app) && feed_by(fake, in, step);
 }
 
 static const struct {
@@ -448,6 +452,48 @@ test_a_complete_answer_ends_the_wait_for_a_body(void)
     fake_fini(&fake);
 }
 
+static bool
+own_health(struct service *service, const struct http_head *head)
+{
+    (void)service;
+    return slice_equal(head->path, slice_of("/health"));
+}
+
+static void
+check_refusal(int reason, size_t step)
+{
+    struct app app = {.answers_at_once = true};
+    struct fake fake;
+
+    if (!fake_init(&fake, &app_handler, &app))
+        return;
+    fake.service.is_own = own_health;
+    fake.wire.refusal = reason;
+    if (reason == 0) /* as many run as may */
+        tally_set(fake.service.tally, TALLY_RUNNING, fake.service.limits.connections);
+    ok(feed_by(&fake, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n", step) &&
+           strncmp(fake.out, OK_HEAD, strlen(OK_HEAD)) == 0,
+       "%d by %zu: the engine's own requests begin", reason, step);
+    ok(feed_by(&fake, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n", step) &&
+           strstr(fake.out, "HTTP/1.1 503 ") != NULL &&
+           strstr(fake.out, "\r\nretry-after: 1\r\n") != NULL &&
+           strstr(fake.out, "\r\nconnection: close\r\n") != NULL,
+       "%d by %zu: others get 503", reason, step);
+    is_text(app.heard, "GET /health;done;", "the application sees nothing");
+    is(fake.finish_why, reason != 0 ? reason : ERR_CONNECTION_LIMIT, "the reason");
+    fake_fini(&fake);
+}
+
+static void
+test_what_is_not_admitted_is_503_at_any_cut(void)
+{
+    for (size_t step = 1; step < 50; step++) {
+        check_refusal(ERR_OVERLOAD, step);
+        check_refusal(ERR_CONNECTION_LIMIT, step);
+        check_refusal(0, step);
+    }
+}
+
 int
 main(void)
 {
@@ -463,6 +509,7 @@ main(void)
     test_100_continue_is_sent_when_the_body_is_asked_for();
     test_an_unread_body_is_swallowed_up_to_the_limit();
     test_deadlines();
+    test_what_is_not_admitted_is_503_at_any_cut();
     test_framing_does_not_renew_the_wait_for_a_body();
     test_a_drip_is_measured_from_the_first_pull();
     test_a_complete_answer_ends_the_wait_for_a_body();

@@ -1,6 +1,7 @@
 """A server in a thread of this process, for tests that start many."""
 
 import asyncio
+import importlib
 import socket
 import threading
 
@@ -38,7 +39,8 @@ class Lines:
 class Here:
     """``bolide.Server`` for ``app`` on a free port, as long as its block lasts."""
 
-    def __init__(self, app, **settings):
+    def __init__(self, app, loop="asyncio", **settings):
+        self.loop = loop
         config = bolide.Config(app, access_log=False, lifespan="off", **settings)
         self.server = bolide.Server(config)
         self.server.log = self.log = Lines()
@@ -48,7 +50,11 @@ class Here:
         self.thread.start()
 
     def run(self, listener):
-        asyncio.run(self.server.serve([listener]))
+        factory = None
+        if self.loop == "uvloop":
+            factory = importlib.import_module("uvloop").new_event_loop
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(self.server.serve([listener]))
 
     def __enter__(self):
         return self

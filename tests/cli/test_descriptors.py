@@ -48,7 +48,7 @@ def test_an_application_can_open_files_while_connections_are_at_their_limit():
 
 
 def test_a_part_is_kept_for_the_application():
-    assert most_connections(16384, 1024) == 1024 - reserve_of(1024) == 896
+    assert most_connections(16384, 1024) == 1024 - reserve_of(1024) - 64 == 832
     assert most_connections(100, 1024) == 100
     assert most_connections(100, 32) == 1
     assert reserve_of(256) == 64

@@ -6,8 +6,10 @@ Covers src/py/config.c.
 """
 
 import asyncio
+import importlib.util
 import re
 import threading
+import time
 from pathlib import Path
 
 import apps
@@ -20,6 +22,7 @@ from bolide.config import Config
 from bolide.limits import LIMITS
 
 SOURCES = Path(__file__).parents[2] / "src"
+HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
 CHUNKED = "Transfer-Encoding: chunked\r\n"
 
 
@@ -246,18 +249,112 @@ def test_an_unread_body_is_swallowed_up_to_the_limit(length, goes_on):
         assert answer.count(b"HTTP/1.1 200 ") == 1 + goes_on
 
 
-def test_connections_over_the_limit_wait_for_one_to_close():
+class Held:
+    """An application whose responses wait until they are released, and its calls."""
+
+    def __init__(self):
+        self.calls = 0
+        self.news = threading.Condition()
+        self.release = asyncio.Event()
+
+    async def app(self, scope, receive, send):
+        with self.news:
+            self.calls += 1
+            self.news.notify_all()
+        self.loop = asyncio.get_running_loop()
+        await self.release.wait()
+        await apps.hello(scope, receive, send)
+
+    def wait_for(self, calls):
+        with self.news:
+            assert self.news.wait_for(lambda: self.calls >= calls, DEADLINE_S)
+
+    def end(self):
+        self.loop.call_soon_threadsafe(self.release.set)
+
+
+loops = pytest.mark.parametrize("loop", ["asyncio", *["uvloop"] * HAS_UVLOOP])
+
+
+@loops
+def test_requests_over_the_limit_of_connections_are_503(loop):
+    held = Held()
+    with (
+        Here(held.app, loop=loop, limit_concurrency=1) as server,
+        connect(server.port) as first,
+    ):
+        first.sendall(request())
+        held.wait_for(1)
+        for _ in range(40):
+            with connect(server.port) as over:
+                over.sendall(request(fields=""))
+                answer = read_all(over)
+                assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+                assert b"\r\nretry-after: 1\r\n" in answer
+                assert b"\r\nconnection: close\r\n" in answer
+        line = server.log.line_with("503, more connections than --limit-concurrency 1")
+        assert line[0] == 30
+        assert sum("--limit-concurrency" in x for _, x in server.log.lines) == 1
+        held.end()
+        assert read_all(first).endswith(b"hello")
+        assert talk(server.port, request()).endswith(b"hello")
+    assert held.calls == 2, "the application learns of no refused request"
+
+
+def test_a_connection_over_the_limit_is_served_if_there_is_room_by_then():
     with (
         Here(apps.hello, limit_concurrency=1) as server,
         connect(server.port) as first,
         connect(server.port) as second,
     ):
-        first.sendall(request(fields=""))
-        read_until(first, b"hello")
-        second.sendall(request())
-        server.log.line_with("accepting rests: too many connections (1 open)")
-        first.close()
-        assert read_all(second).endswith(b"hello")
+        first.sendall(request())
+        assert read_all(first).endswith(b"hello")
+        for _ in range(2):
+            second.sendall(request(fields=""))
+            read_until(second, b"hello")
+        with connect(server.port) as third:
+            third.sendall(request())
+            assert read_all(third).endswith(b"hello"), "the idle one makes room"
+
+
+def test_connections_that_wait_to_be_refused_are_bounded():
+    """Those beyond wait in the kernel's backlog until one closes."""
+    with (
+        Here(apps.hello, limit_concurrency=1, timeout_head=300) as server,
+        connect(server.port) as first,
+    ):
+        silent = [connect(server.port) for _ in range(30)]
+        server.log.line_with("accepting rests: too many connections (17 open)")
+        first.sendall(request())
+        assert read_all(first).endswith(b"hello")
+        for sock in silent:
+            sock.close()
+        end = time.monotonic() + DEADLINE_S
+        while not talk(server.port, request()).endswith(b"hello"):
+            assert time.monotonic() < end, "their places are free again"
+
+
+def test_one_that_is_silent_over_the_limit_is_closed_like_a_slow_head():
+    limits = {"limit_concurrency": 1, "timeout_head": 0.1, "timeout_keep_alive": 300}
+    with (
+        Here(apps.hello, **limits) as server,
+        connect(server.port),
+        connect(server.port) as over,
+    ):
+        assert read_all(over) == b""
+
+
+def test_probes_are_answered_over_the_limit():
+    held = Held()
+    settings = {"limit_concurrency": 1, "health_path": "/health"}
+    with Here(held.app, **settings) as server, connect(server.port) as first:
+        first.sendall(request())
+        held.wait_for(1)
+        answer = talk(server.port, request("/health"))
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert talk(server.port, request("/")).startswith(b"HTTP/1.1 503 ")
+        held.end()
+        assert read_all(first).endswith(b"hello")
 
 
 def test_a_refused_peer_has_a_while_to_read_why():
@@ -313,7 +410,6 @@ def test_a_connection_that_has_asked_for_nothing_makes_no_room():
         connect(server.port) as second,
     ):
         second.sendall(request(fields=""))
-        assert server.log.line_with("accepting rests")
+        assert read_all(second).startswith(b"HTTP/1.1 503 ")
         first.sendall(request(fields=""))
         read_until(first, b"hello")
-        read_until(second, b"hello")
