@@ -251,6 +251,7 @@ on_body(struct stream *s, struct slice bytes, bool last)
 
     if (call == NULL)
         return;
+    assert(PyGILState_Check() && !PyErr_Occurred());
     struct clock *clock = call->host->clock;
     uint8_t before = clock_lend(clock);
     call->kind->on_body(s, bytes, last);
@@ -264,6 +265,7 @@ on_writable(struct stream *s)
 
     if (call == NULL)
         return;
+    assert(PyGILState_Check() && !PyErr_Occurred());
     struct clock *clock = call->host->clock;
     uint8_t before = clock_lend(clock);
     call->kind->on_writable(s);
@@ -317,6 +319,7 @@ on_close(struct stream *s, int why)
 
     if (call == NULL)
         return;
+    assert(PyGILState_Check() && !PyErr_Occurred());
     struct clock *clock = call->host->clock;
     uint8_t before = clock_lend(clock);
     call->kind->on_close(s, why);

@@ -214,6 +214,21 @@ static PyMethodDef send_def = {"send", lifespan_send, METH_O,
 
 /* How the call ends */
 
+/* `format` with repr(exc) for its %U, or with the name of its class where that fails: new
+ * reference, or NULL with MemoryError. */
+static PyObject *
+text_about(const char *format, PyObject *exc)
+{
+    PyObject *shown = PyObject_Repr(exc);
+    if (shown == NULL) {
+        PyErr_Clear();
+        shown = PyUnicode_FromString(Py_TYPE(exc)->tp_name);
+    }
+    PyObject *text = shown != NULL ? PyUnicode_FromFormat(format, shown) : NULL;
+    Py_XDECREF(shown);
+    return text;
+}
+
 /* An application that ends before it answers does not know the lifespan (ASGI D4, D5,
  * D9): it may be meant to say so, when it has never asked what happens, or be broken.
  */
@@ -223,16 +238,16 @@ end_unanswered(LifespanObject *self, PyObject *exc)
     struct host *host = self->host;
     PyObject *text;
 
+    /* First, as no exception may be set then. */
+    if (self->mode == LIFESPAN_ON && exc != NULL)
+        host_log_exception(host, "Exception in ASGI lifespan", NULL, exc);
     if (exc == NULL)
         text = PyUnicode_FromString(
             "the application returned before it answered lifespan.startup");
     else
-        text = PyUnicode_FromFormat("the application raised %R before it answered "
-                                    "lifespan.startup",
-                                    exc);
+        text = text_about(
+            "the application raised %U before it answered lifespan.startup", exc);
     if (self->mode == LIFESPAN_ON) {
-        if (exc != NULL)
-            host_log_exception(host, "Exception in ASGI lifespan", NULL, exc);
         set_failure(self, text, exc);
     } else if (text != NULL) {
         Py_ssize_t len;
@@ -262,8 +277,7 @@ end_with(LifespanObject *self, PyObject *exc)
     } else if (exc != NULL && !self->has_failed) {
         host_log_exception(self->host, "Exception in ASGI lifespan", NULL, exc);
         if (phase == PHASE_STOPPING) {
-            PyObject *text =
-                PyUnicode_FromFormat("the application's shutdown raised %R", exc);
+            PyObject *text = text_about("the application's shutdown raised %U", exc);
             set_failure(self, text, exc);
             Py_XDECREF(text);
         }

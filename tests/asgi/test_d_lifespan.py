@@ -395,6 +395,50 @@ def test_D20_lifespan_on_takes_an_end_without_an_answer_for_a_failure(ends):
     assert [str(e) for e in log.exceptions] == ["no lifespan here"][: ends == "raises"]
 
 
+class Unspeakable(RuntimeError):
+    """An exception that cannot be shown."""
+
+    def __repr__(self):
+        """Fail."""
+        raise ValueError("no words for it")
+
+
+def test_D20_an_exception_that_cannot_be_shown_is_named_by_its_class():
+    async def handle(scope, receive, send):
+        raise Unspeakable("no lifespan here")
+
+    code, log = run_and_fail(handle, lifespan="on")
+    assert code == 3
+    assert "the application raised Unspeakable before" in log.errors()[0]
+    assert [type(e) for e in log.exceptions] == [Unspeakable]
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_D4_an_exception_that_cannot_be_shown_is_no_failure_either(asks):
+    async def handle(scope, receive, send):
+        if asks:
+            await receive()
+        raise Unspeakable("no lifespan here")
+
+    with serving(handle) as running:
+        assert running.ask().status == 200
+    wanted = "raised Unspeakable before" if asks else "does not support the lifespan"
+    assert [text for _, text in running.log.lines if wanted in text] != []
+    assert running.log.errors() == [] and running.log.exceptions == []
+
+
+def test_D15_a_shutdown_that_raises_what_cannot_be_shown_is_logged():
+    async def handle(scope, receive, send):
+        await begin(receive, send)
+        await receive()
+        raise Unspeakable("no way out")
+
+    with serving(handle) as running:
+        pass
+    assert [type(e) for e in running.log.exceptions] == [Unspeakable]
+    assert "shutdown raised Unspeakable" in running.log.errors()[-1]
+
+
 def test_D20_lifespan_off_never_calls():
     async def handle(scope, receive, send):
         raise AssertionError("never called")
