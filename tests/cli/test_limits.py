@@ -2,7 +2,7 @@
 
 docs/LIMITS.md says the same in words.
 
-Covers src/py/config.c.
+Covers src/py/config.c and src/server/room.c.
 """
 
 import asyncio
