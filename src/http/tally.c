@@ -2,6 +2,7 @@
 /* http/tally.c — see tally.h for the contract. */
 #include "http/tally.h"
 
+#include <assert.h> /* assert */
 #include <limits.h> /* UINT_MAX */
 #include <time.h>   /* time */
 #include <unistd.h> /* getpid */
@@ -89,5 +90,6 @@ class_of(int why)
 void
 tally_refused(struct tally *tally, int why)
 {
+    assert(why < 0);
     tally_add(tally, class_of(why), 1);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* server/accept.c — takes connections from the listening sockets, and rests from that; see
  * parts.h for the contract. */
+#include <assert.h>     /* assert */
 #include <sys/socket.h> /* recv, send */
 #include <unistd.h>     /* close */
 
@@ -23,6 +24,7 @@ server_watch_doors(struct server *server, bool open)
         struct door *door = &server->doors[i];
         bool rests = door->endpoint.secure && server->shake_due_ms != TIMER_NEVER;
         bool opens = open && !rests;
+        assert(!door->is_open || door->listener.fd != -1);
         if (door->is_open == opens || door->listener.fd == -1 ||
             door->endpoint.is_inside)
             continue;
@@ -141,6 +143,7 @@ refuse_late(struct server *server, const struct door *door, int fd)
     struct turn *turn = &server->turn;
 
     char *at = turn->scratch + turn->scratch_used; /* behind what is not fed yet */
+    assert(turn->scratch_used <= TURN_SCRATCH_BYTES);
     size_t room = TURN_SCRATCH_BYTES - turn->scratch_used;
     if (!door->endpoint.secure && door->endpoint.proxy == 0 && room > 0)
         (void)!(recv(fd, at, room, MSG_DONTWAIT) > 0 &&
@@ -189,6 +192,7 @@ open_conn(struct server *server, struct door *door, int fd, const struct addr *p
 static void
 accept_ended(struct server *server, const struct door *door, int err)
 {
+    assert(err < 0);
     if (door->endpoint.secure && !door->endpoint.is_inside)
         rate_give_back(&server->shaking);
     if (err == ERR_FD_LIMIT || err == ERR_NOMEM)

@@ -62,6 +62,7 @@ access_log_new(const struct access_config *config, struct log *say, struct tally
 static void
 hand_over(struct access_log *log, uint64_t now_ms)
 {
+    assert(log->piece != NULL && log->piece->nlines > 0);
     writer_put(log->writer, log->piece);
     log->piece = NULL;
     log->write_ms = TIMER_NEVER;
@@ -82,6 +83,7 @@ count(struct access_log *log, uint64_t ndropped)
 static void
 say_dropped(struct access_log *log, uint64_t ndropped, int error)
 {
+    assert(ndropped > log->nsaid);
     errno = error;
     log_line(log->say, LOG_WARNING,
              error != 0 && error != EAGAIN ? "access log: %llu lines were dropped: %m"

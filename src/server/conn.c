@@ -37,6 +37,7 @@ update_timer(struct conn *conn)
 {
     uint64_t due = conn->wire.read_due_ms;
 
+    assert(conn->state != CONN_DEAD); /* whose timer is in no wheel any more */
     if (conn->send_due_ms < due)
         due = conn->send_due_ms;
     if (due == conn->timer.due_ms)
@@ -52,6 +53,7 @@ begin_budget(struct conn *conn)
 {
     struct turn *turn = conn->turn;
 
+    assert(conn->state != CONN_DEAD);
     if (conn_is_queued(conn))
         return;
     if (conn->is_busy && turn_is_shared(turn))
@@ -139,6 +141,7 @@ drained(struct conn *conn)
 static void
 change_session(struct conn *conn, const struct protocol *protocol, void *session)
 {
+    assert(session != NULL && conn->protocol != protocol && conn->heir == NULL);
     conn->protocol->ops->fini(&conn->wire, conn->session, 0);
     conn->protocol = protocol;
     conn->session = session;
@@ -150,6 +153,7 @@ feed_session(struct conn *conn, struct slice *in)
 {
     const char *end = in->ptr + in->len;
 
+    assert(conn->state == CONN_OPEN || conn->state == CONN_FINISHING);
     conn->protocol->ops->feed(&conn->wire, conn->session, in);
     assert(in->ptr + in->len == end); /* taken off the front */
     if (LIKELY(conn->heir == NULL))
@@ -260,9 +264,11 @@ read_scratch(struct conn *conn)
     char *at = turn->scratch + turn->scratch_used;
     size_t room = TURN_SCRATCH_BYTES - turn->scratch_used;
 
+    assert(turn->scratch_used <= TURN_SCRATCH_BYTES && conn->wire.in.len == 0);
     if (UNLIKELY(room < IO_READ_MIN))
         return ERR_AGAIN; /* until what is ahead has been fed */
     ssize_t n = conn->io->ops->read(conn->io, at, room);
+    assert(n != 0 && n <= narrow_ssize(room));
     if (n > 0)
         room_judge(conn);
 
@@ -299,6 +305,7 @@ read_ended(struct conn *conn, int n)
 {
     struct wire *wire = &conn->wire;
 
+    assert(n < 0);
     if (n == ERR_AGAIN || conn->state == CONN_DEAD)
         return;
     if (n == ERR_TLS_PLAIN) {
@@ -314,6 +321,7 @@ read_ended(struct conn *conn, int n)
         conn_abort(conn, n);
         return;
     }
+    assert(!wire->at_eof); /* the end comes once */
     wire->at_eof = true;
     conn->protocol->ops->on_eof(wire, conn->session);
 }
@@ -365,7 +373,7 @@ conn_on_event(struct conn *conn, unsigned events)
         begin_budget(conn);
         if (conn->state == CONN_LINGERING)
             ending_swallow(conn);
-        else if (conn->state == CONN_OPEN)
+        else if (conn->state == CONN_OPEN && !conn->wire.at_eof)
             read_some(conn);
     }
     if ((events & POLLER_HUP) != 0)
@@ -378,7 +386,7 @@ conn_on_event(struct conn *conn, unsigned events)
 bool
 conn_can_read_ahead(const struct conn *conn, unsigned events)
 {
-    return events == POLLER_READ && conn->state == CONN_OPEN &&
+    return events == POLLER_READ && conn->state == CONN_OPEN && !conn->wire.at_eof &&
            conn->wire.in.len == 0 && conn->io->is_ready && !conn_is_queued(conn) &&
            conn->protocol != &preamble_protocol && conn->protocol != &hello_protocol;
 }
@@ -386,7 +394,7 @@ conn_can_read_ahead(const struct conn *conn, unsigned events)
 size_t
 conn_read_ahead(struct conn *conn, char *at, size_t room)
 {
-    assert(room >= IO_READ_MIN);
+    assert(room >= IO_READ_MIN && !conn->is_ahead);
     ssize_t n = conn->io->ops->read(conn->io, at, room);
 
     if (n > 0)
@@ -402,6 +410,7 @@ conn_read_ahead(struct conn *conn, char *at, size_t room)
 void
 conn_feed(struct conn *conn, struct slice in)
 {
+    assert(conn->is_ahead && in.len > 0);
     conn->is_ahead = false;
     if (conn->state != CONN_OPEN)
         return;
@@ -493,6 +502,7 @@ wire_change_to_h2(struct wire *wire, const struct http_head *head,
 {
     struct conn *conn = conn_of(wire);
 
+    assert(conn->heir == NULL && conn->state == CONN_OPEN);
     conn->heir = head == NULL ? h2_protocol.begin(wire)
                               : h2_begin_upgraded(wire, head, settings);
     return conn->heir != NULL ? 0 : ERR_NOMEM;
@@ -544,6 +554,7 @@ conn_open(struct turn *turn, int fd, const struct addr *peer, struct endpoint *e
         err = secure_open(conn, &conn->protocol);
     if (err != 0)
         goto fail;
+    assert(conn->io == &conn->plain || endpoint->secure);
     err = ERR_NOMEM;
     conn->session = conn->protocol->begin(&conn->wire);
     if (conn->session == NULL)
@@ -574,6 +585,9 @@ conn_bury(struct conn *conn)
 {
     struct turn *turn = conn->turn;
 
+    assert(conn->state == CONN_DEAD && turn->nconns > 0);
+    assert(list_is_empty(&conn->dirty) && list_is_empty(&conn->later));
+    assert(!conn_is_queued(conn) && conn->timer.due_ms == TIMER_NEVER);
     conn->protocol->ops->fini(&conn->wire, conn->session, ERR_CLOSED);
     turn->service.handler->on_peer_gone(&conn->wire.peer);
     outq_clear(&conn->wire.out);

@@ -7,6 +7,7 @@
 
 #include "base/narrow.h"
 
+#include <assert.h> /* assert */
 #include <limits.h> /* UINT_MAX */
 
 _Static_assert(sizeof(struct crowd_seat) == CROWD_SEAT_BYTES, "a seat is a cache line");
@@ -27,6 +28,7 @@ crowd_tell(const struct crowd *crowd, bool is_accepting, unsigned connections,
 {
     if (crowd->seats == NULL)
         return;
+    assert(crowd->own < crowd->nseats);
     struct crowd_seat *seat = &crowd->seats[crowd->own];
     atomic_store_explicit(&seat->connections, connections, memory_order_relaxed);
     atomic_store_explicit(&seat->requests, requests, memory_order_relaxed);

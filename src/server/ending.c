@@ -33,6 +33,7 @@ linger_due(struct conn *conn)
     struct service *service = &conn->turn->service;
     uint64_t due_ms = clock_due(&service->clock, service->limits.linger_ms);
 
+    assert(conn->state == CONN_LINGERING && conn->linger_end_ms > 0);
     return due_ms < conn->linger_end_ms ? due_ms : conn->linger_end_ms;
 }
 

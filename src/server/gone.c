@@ -22,6 +22,7 @@ has_unread(const struct conn *conn)
 void
 gone_update(struct conn *conn)
 {
+    assert(conn->is_hung_up && conn->state != CONN_DEAD);
     if (conn_is_reading(conn))
         turn_touch(conn->turn, conn);
     else if (conn->wire.at_eof && conn->wire.in.len == 0)
@@ -43,6 +44,7 @@ gone_mute(struct conn *conn)
 void
 gone_read_rest(struct conn *conn)
 {
+    assert(conn->is_mute);
     if (conn->state == CONN_DEAD || conn->is_ahead || conn_is_queued(conn))
         return; /* what was read is fed first */
     if (conn->state != CONN_OPEN || !conn_is_reading(conn) ||

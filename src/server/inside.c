@@ -24,6 +24,7 @@ inside_answer(struct stream *s, int status, const char *type, struct slice body)
         .nfields = status == 405 ? 3 : 2,
     };
     struct chunk chunk = {.bytes = body};
+    assert(status >= 200 && status < 600);
     int err = stream_send_head(s, &response);
 
     return err != 0 ? err : stream_send_body(s, &chunk, true);

@@ -4,6 +4,8 @@
  * The kind of an atom leads to the function that writes its value: a line of twenty atoms
  * is twenty calls, without a decision in between. */
 #include "http/forwarded.h"
+
+#include <assert.h> /* assert */
 #include "http/status.h"
 #include "server/format_parts.h"
 
@@ -525,5 +527,6 @@ format_line(const struct format *format, const struct stream *s,
     }
     put_short(&pen, format->last);
     *pen.at++ = '\n';
+    assert(pen.at <= out + FORMAT_LINE_BYTES);
     return (size_t)(pen.at - out);
 }

@@ -2,6 +2,8 @@
 /* server/lines.c — a server's access log; see server.h and parts.h for the contract. */
 #include "server/parts.h"
 
+#include <assert.h> /* assert */
+
 #include "base/narrow.h"
 
 static void
@@ -10,6 +12,7 @@ on_begin(struct service *service, struct stream *s, const struct http_head *head
     struct turn *turn = container_of(service, struct turn, service);
     struct server *server = container_of(turn, struct server, turn);
 
+    assert(server->config.access.format != NULL && s->note != NULL);
     format_note(server->config.access.format, s, head);
 }
 
@@ -19,6 +22,7 @@ on_exchange(struct service *service, const struct stream *s)
     struct turn *turn = container_of(service, struct turn, service);
     struct server *server = container_of(turn, struct server, turn);
 
+    assert(server->access != NULL);
     access_log_add(server->access, &service->clock, s);
     turn_note_due(turn, access_log_due_ms(server->access));
 }

@@ -3,6 +3,8 @@
  * contract. */
 #include "server/format_parts.h"
 
+#include <assert.h> /* assert */
+
 #include "base/narrow.h"
 
 size_t
@@ -36,6 +38,7 @@ note_answer(struct stream *s, const struct http_response *res)
 {
     struct note *note = s->note;
 
+    assert(note->format->keeps_answer);
     for (uint32_t i = 0; i < res->nfields; i++)
         keep_value(note->format, note, &res->fields[i], true);
 }
@@ -55,6 +58,7 @@ format_note(const struct format *format, struct stream *s, const struct http_hea
 {
     struct note *note = s->note;
 
+    assert(note != NULL && format->nkept <= FORMAT_FIELDS);
     note->format = format;
     note->method_len = keep_piece(note->line, FORMAT_TARGET_BYTES, head->method);
     note->target_len = keep_piece(note->line + note->method_len,
@@ -65,6 +69,7 @@ format_note(const struct format *format, struct stream *s, const struct http_hea
         note->path_at = narrow_u16(narrow_size(head->path.ptr - head->target.ptr));
     size_t left = (size_t)note->target_len - note->path_at;
     note->path_len = narrow_u16(head->path.len < left ? head->path.len : left);
+    assert(note->method_len + note->target_len <= FORMAT_TARGET_BYTES);
     for (uint32_t i = 0; i < format->nkept; i++)
         note->field_lens[i] = NOTE_ABSENT;
     for (uint32_t i = 0; format->nkept > 0 && i < head->nfields; i++)

@@ -63,6 +63,7 @@ output_write(struct conn *conn)
     struct outq *out = &conn->wire.out;
     size_t offered, total = 0;
 
+    assert(conn->state != CONN_DEAD && !conn->is_mute);
     while (outq_ready(out) > 0) {
         if (total >= WRITE_TURN_BYTES)
             return ERR_AGAIN; /* the poller says that there is room */

@@ -63,6 +63,9 @@ preamble_read(struct wire *wire, int fd, char *scratch)
         proxy_parse(wire->peer.endpoint->proxy, buf_bytes(&wire->in), &header);
     if (used < 0 && used != ERR_AGAIN)
         return narrow_int(used);
+    /* What came before was not enough. */
+    assert(used == ERR_AGAIN ||
+           (narrow_size(used) > had && narrow_size(used) <= wire->in.len));
     size_t taken = used == ERR_AGAIN ? narrow_size(n) : narrow_size(used) - had;
     ssize_t left = take(fd, scratch, taken);
     if (left != 0)

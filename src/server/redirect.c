@@ -2,7 +2,8 @@
 /* server/redirect.c — see redirect.h for the contract. */
 #include "server/redirect.h"
 
-#include <stdio.h> /* snprintf */
+#include <assert.h> /* assert */
+#include <stdio.h>  /* snprintf */
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -80,6 +81,7 @@ on_request(struct stream *s, const struct http_head *head)
         at = append(at, head->path);
     if (head->query.len > 0)
         at = append(append(at, slice_of("?")), head->query);
+    assert(at <= location + host.len + head->path.len + head->query.len + EXTRA_BYTES);
     int err = answer(s, 308, slice_new(location, (size_t)(at - location)),
                      slice_of("This is served by https.\n"));
     mem_free(location);

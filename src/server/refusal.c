@@ -2,6 +2,7 @@
 /* server/refusal.c — see refusal.h for the contract. */
 #include "server/refusal.h"
 
+#include <assert.h>   /* assert */
 #include <inttypes.h> /* PRIu32 */
 #include <stdio.h>    /* snprintf */
 
@@ -19,6 +20,7 @@ refusal_complain(struct conn *conn, int why)
     uint32_t dropped;
     struct service *service = &conn->turn->service;
 
+    assert(why <= 0 && why > -ERR_POSITIVE_END);
     if (why == 0 || why == ERR_EOF || why == ERR_RESET || why == ERR_CLOSED ||
         why == ERR_SHUTDOWN)
         return;
@@ -49,6 +51,8 @@ refusal_answer(struct conn *conn, const char *text, int why)
                      "connection: close\r\n\r\n%s",
                      strlen(text), text);
 
+    assert(conn->state == CONN_OPEN && why < 0);
+    assert(n > 0 && (size_t)n < sizeof answer); /* the text is a short one */
     if (outq_copy(&conn->wire.out, slice_new(answer, (size_t)n)) != 0) {
         conn_abort(conn, ERR_NOMEM);
         return;

@@ -2,6 +2,8 @@
 /* server/secure.c — see secure.h for the contract. */
 #include "server/secure.h"
 
+#include <assert.h> /* assert */
+
 #include "base/err.h"
 #include "server/conn.h"
 #include "server/hello.h"
@@ -12,6 +14,8 @@ static const struct io_tls *
 tls_of_peer(const struct peer *peer)
 {
     const struct conn *conn = container_of(peer, struct conn, wire.peer);
+
+    assert(peer->tls == &secure_peer_ops && conn->io != &conn->plain);
     return container_of(conn->io, struct io_tls, io);
 }
 
@@ -46,6 +50,7 @@ secure_open(struct conn *conn, const struct protocol **protocol)
 
     if (endpoint == NULL || !endpoint->secure)
         return 0;
+    assert(conn->io == &conn->plain && turn->tls != NULL);
     struct io_tls *tls = pool_take(&turn->tls_pool);
     if (tls == NULL)
         return ERR_NOMEM;
@@ -63,6 +68,7 @@ secure_open(struct conn *conn, const struct protocol **protocol)
 void
 secure_free(struct conn *conn)
 {
+    assert(conn->io->fd == -1); /* closed before it is freed */
     if (conn->io != &conn->plain)
         pool_give(&conn->turn->tls_pool, container_of(conn->io, struct io_tls, io));
 }

@@ -65,6 +65,7 @@ take_tally(struct server *server)
             return ERR_NOMEM;
         *tallies = (struct tallies){.all = server->own_tally, .n = 1};
     }
+    assert(tallies->own < tallies->n);
     server->tally = &tallies->all[tallies->own];
     tally_begin(server->tally);
     return 0;
@@ -196,6 +197,7 @@ fail:
 void
 server_set_tls(struct server *server, struct tls_context *context)
 {
+    assert(server->turn.tls != NULL);
     (void)tls_context_retain(context);
     tls_context_release(server->turn.tls);
     server->turn.tls = context;
@@ -209,6 +211,7 @@ server_close_door(struct server *server, struct door *door)
         return;
     poller_del(server->turn.poller, door->listener.fd);
     listener_close(&door->listener);
+    door->is_open = false;
 }
 
 void
@@ -216,6 +219,7 @@ server_free(struct server *server)
 {
     if (server == NULL)
         return;
+    assert(!server->turn.is_running);
     crowd_tell(&server->config.crowd, false, 0, server->turn.service.nrequests);
     if (server->turn.poller != NULL) {
         server->turn.is_running = true;
@@ -223,6 +227,7 @@ server_free(struct server *server)
             server_close_door(server, &server->doors[i]);
         server_abort_all(server, ERR_SHUTDOWN);
         turn_end(&server->turn);
+        assert(server->turn.nconns == 0 && server->inside.nwatchers == 0);
         for (int i = 0; i < server->ndoors; i++)
             server->config.handler->on_endpoint_gone(&server->doors[i].endpoint);
         pool_fini(&server->turn.conn_pool);
@@ -275,6 +280,7 @@ server_listen(struct server *server, int fd, unsigned flags)
         return err;
     addr_host(&door->listener.local, door->endpoint.host);
     door->endpoint.port = addr_port(&door->listener.local);
+    assert((flags & LISTEN_REDIRECT) == 0 || (flags & LISTEN_PLAIN) != 0);
     door->endpoint.secure = server->turn.tls != NULL && !(flags & LISTEN_PLAIN);
     if ((flags & LISTEN_REDIRECT) != 0) {
         door->endpoint.handler = &redirect_handler;
@@ -421,6 +427,7 @@ look(struct server *server)
     struct poller_ready ready[TURN_EVENTS];
     bool alarm = false;
     struct overload *overload = &server->turn.overload;
+    assert(overload->take >= 1 && overload->take <= TURN_EVENTS);
     int max = narrow_int(overload->take);
     int n = poller_poll(server->turn.poller, ready, max, &alarm);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* server/stages.c — the stages of a stop; see server.h and parts.h for the contract. */
 #include "base/err.h"
+
+#include <assert.h> /* assert */
 #include "server/conn.h"
 #include "server/parts.h"
 
@@ -63,6 +65,8 @@ stage_begins_ms(const struct server *server, enum server_stage stage)
 void
 server_enter_stage(struct server *server, enum server_stage stage)
 {
+    assert(stage > server->stage && stage <= SERVER_CLOSED);
+    assert(server->turn.is_running || stage == SERVER_LEAVING);
     server->stage = stage;
     if (stage == SERVER_LEAVING || stage == SERVER_LAST_CALL) {
         server->turn.service.is_leaving = stage == SERVER_LEAVING;
@@ -79,6 +83,8 @@ server_enter_stage(struct server *server, enum server_stage stage)
     } else if (stage == SERVER_CLOSED) {
         server_abort_all(server, ERR_SHUTDOWN);
     }
+    if (server->stage != stage)
+        return; /* what has heard of this stage has begun a later one */
     server->stage_due_ms = TIMER_NEVER;
     if (stage != SERVER_LEAVING && stage != SERVER_CLOSED) {
         server->stage_due_ms =

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* server/status.c — the status page, and the news that it hears by server-sent events
  * (HTML Living Standard 9.2): all numbers once a second, as JSON. */
-#include <time.h> /* time */
+#include <assert.h> /* assert */
+#include <time.h>   /* time */
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -165,6 +166,8 @@ inside_on_time(struct server *server)
     struct inside *inside = &server->inside;
     uint64_t now = clock_ms(&server->turn.service.clock);
 
+    assert((inside->nwatchers == 0) == list_is_empty(&inside->watchers));
+    assert(inside->nwatchers == 0 || inside->news_due_ms != TIMER_NEVER);
     if (inside->news_due_ms == TIMER_NEVER)
         return;
     if (inside->news_due_ms <= now) {
@@ -250,6 +253,7 @@ on_events_close(struct stream *s, int why)
     (void)why;
     if (watcher == NULL)
         return;
+    assert(watcher->stream == s && server->inside.nwatchers > 0);
     s->app = NULL;
     list_remove(&watcher->link);
     server->inside.nwatchers--;

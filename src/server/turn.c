@@ -46,6 +46,7 @@ turn_queue(struct turn *turn, struct conn *conn)
 void
 turn_bury(struct turn *turn, struct conn *conn)
 {
+    assert(conn->state == CONN_DEAD);
     if (!list_is_empty(&conn->dirty)) {
         assert(turn->ndirty > 0);
         turn->ndirty--;
@@ -72,6 +73,7 @@ turn_serve(struct turn *turn)
         turn->ndirty--;
         conn_serve(container_of(node, struct conn, dirty));
     }
+    assert((turn->ndirty == 0) == list_is_empty(&turn->dirty));
 }
 
 static void
@@ -133,9 +135,11 @@ turn_take(struct turn *turn, struct conn *conn, unsigned events)
         return;
     }
     uint32_t at = turn->scratch_used;
+    assert(turn->nahead < TURN_AHEAD && at <= TURN_AHEAD_BYTES);
     size_t n = conn_read_ahead(conn, turn->scratch + at, TURN_SCRATCH_BYTES - at);
     if (n == 0)
         return;
+    assert(n <= TURN_SCRATCH_BYTES - at);
     turn->ahead[turn->nahead++] = (struct ahead){conn, at, narrow_u32(n)};
     turn->scratch_used =
         at + narrow_u32((n + 63) & ~(size_t)63); /* a cache line's start */
@@ -177,6 +181,7 @@ turn_end(struct turn *turn)
 {
     struct list_node *node;
 
+    assert(turn->is_running && turn->nahead == 0 && turn->scratch_used == 0);
     /* Serving lets pipelined requests begin, whose answers are to leave now as well; a
      * connection gets at most a few rounds, the rest belongs to the next turn. */
     for (int round = 0; round < 4 && !list_is_empty(&turn->dirty); round++)
@@ -185,6 +190,7 @@ turn_end(struct turn *turn)
         conn_bury(container_of(node, struct conn, dirty));
     while ((node = list_take_first(&turn->later)) != NULL)
         turn_touch(turn, container_of(node, struct conn, later));
+    assert(list_is_empty(&turn->dead) && list_is_empty(&turn->later));
     if ((!list_is_empty(&turn->dirty) || !list_is_empty(&turn->queued)) &&
         !turn->is_scheduled) {
         turn->is_scheduled = true;

@@ -54,7 +54,8 @@ struct turn {
     struct service service; /* lent to all sessions */
     struct poller *poller;  /* owned */
     struct timer_wheel wheel;
-    struct list_node conns;  /* all that are not dead; served least recently first */
+    struct list_node conns;  /* all, dead ones until they are freed; served least
+                                recently first */
     struct list_node dirty;  /* touched since they were served */
     struct list_node queued; /* their budget is spent, and they have more to do */
     struct list_node later;  /* to be touched at the end of this turn, for the next */

@@ -70,6 +70,7 @@ tls_context_identity(const SSL *ssl)
     const struct tls_context *context = tls_context_of(ssl);
     const X509 *shown = SSL_get_certificate(ssl);
 
+    assert(context->nrefs > 0 && context->nidentities > 0);
     for (int i = 0; i < context->nidentities; i++) {
         if (context->identities[i].cert == shown)
             return &context->identities[i];
@@ -279,6 +280,7 @@ load_pair(struct tls_context *context, const struct tls_config *config,
 {
     struct tls_identity *identity = &context->identities[context->nidentities];
 
+    assert(identity->ctx == NULL && identity->cert == NULL);
     int err = tls_identity_peek(identity, pair->cert, why);
     if (err == 0) {
         identity->ctx = twin_ctx(context, identity);
@@ -296,6 +298,9 @@ tls_context_new(const struct tls_config *config, struct tls_context **out,
                 struct tls_why *why)
 {
     int err = ERR_NOMEM;
+    assert(config->npairs >= 1 && config->npairs <= TLS_PAIRS_MAX);
+    assert(config->alpn.len > 0 && config->alpn.len <= TLS_ALPN_BYTES);
+    assert(config->version_min <= config->version_max);
     struct tls_context *context = mem_calloc(1, sizeof *context);
     if (context == NULL)
         return err;
@@ -317,6 +322,7 @@ tls_context_new(const struct tls_config *config, struct tls_context **out,
         if (err != 0)
             goto fail;
     }
+    assert(context->nidentities == config->npairs);
     *out = context;
     return 0;
 
@@ -345,6 +351,7 @@ tls_context_doubt(const struct tls_context *context, int i)
 struct tls_context *
 tls_context_retain(struct tls_context *context)
 {
+    assert(context->nrefs > 0);
     context->nrefs++;
     return context;
 }
@@ -352,6 +359,7 @@ tls_context_retain(struct tls_context *context)
 void
 tls_context_release(struct tls_context *context)
 {
+    assert(context == NULL || context->nrefs > 0);
     if (context == NULL || --context->nrefs > 0)
         return;
     for (int i = 0; i < context->nidentities; i++)

@@ -2,6 +2,7 @@
 /* tls/desk.c — see desk.h for the contract. */
 #include "tls/desk.h"
 
+#include <assert.h> /* assert */
 #include <errno.h>  /* errno */
 #include <string.h> /* memcpy */
 
@@ -29,6 +30,7 @@ void
 tls_desk_fill(const struct io_tls *t)
 {
     struct tls_desk *desk = t->desk;
+    assert(desk->in_at == desk->in_end); /* or received bytes would be lost */
     ssize_t got = receive(t, desk->in, IN_BYTES);
 
     desk->in_at = desk->in_end = 0;
@@ -45,6 +47,7 @@ bio_read(BIO *bio, char *at, int wanted)
     struct tls_desk *desk = t->desk;
     size_t n = (size_t)wanted;
 
+    assert(desk->in_at <= desk->in_end && desk->in_end <= IN_BYTES);
     BIO_clear_retry_flags(bio);
     if (desk->in_at == desk->in_end && desk->ended == 0) {
         if (desk->receives++ == RECEIVES_MAX)
@@ -91,6 +94,7 @@ bio_write(BIO *bio, const char *bytes, int len)
     struct tls_desk *desk = t->desk;
     size_t n = (size_t)len;
 
+    assert(len >= 0 && desk->out_len <= TLS_DESK_OUT_BYTES);
     BIO_clear_retry_flags(bio);
     if (UNLIKELY(t->socket != NULL) && BIO_get_ktls_send(t->socket))
         return write_to_kernel(bio, t, bytes, len);

@@ -2,6 +2,7 @@
 /* tls/identity.c — see identity.h for the contract. */
 #include "tls/identity.h"
 
+#include <assert.h>   /* assert */
 #include <stdio.h>    /* FILE, snprintf */
 #include <string.h>   /* memcpy, strlen */
 #include <strings.h>  /* strcasecmp */
@@ -68,6 +69,7 @@ add_name(struct tls_identity *identity, const unsigned char *name, int name_len)
 
     if (n == 0 || n > 255 || memchr(name, '\0', n) != NULL)
         return 0;
+    assert(identity->names_len > 0);
     char *names = mem_realloc(identity->names, identity->names_len + n + 1);
     if (names == NULL)
         return ERR_NOMEM;
@@ -279,6 +281,7 @@ int
 tls_identity_load(struct tls_identity *identity, const struct tls_pair *pair,
                   const char *password, struct tls_why *why)
 {
+    assert(identity->ctx != NULL && identity->cert != NULL);
     int err = load_cert(identity, pair->cert, why);
     if (err == 0)
         err = load_key(identity, pair->key != NULL ? pair->key : pair->cert, password,

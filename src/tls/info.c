@@ -2,6 +2,7 @@
 /* tls/info.c — see info.h for the contract. */
 #include "tls/info.h"
 
+#include <assert.h> /* assert */
 #include <string.h> /* memcpy */
 
 #include <openssl/pem.h>
@@ -14,6 +15,7 @@
 void
 tls_info_read(const struct io_tls *io, struct tls_info *out)
 {
+    assert(io->ssl != NULL && io->io.is_ready);
     const struct tls_context *context = tls_context_of(io->ssl);
     const struct tls_identity *identity = tls_context_identity(io->ssl);
     const SSL_CIPHER *cipher = SSL_get_current_cipher(io->ssl);

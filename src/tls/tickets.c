@@ -2,6 +2,7 @@
 /* tls/tickets.c — see tickets.h for the contract. */
 #include "tls/tickets.h"
 
+#include <assert.h> /* assert */
 #include <string.h> /* memcmp, memcpy */
 #include <time.h>   /* time */
 
@@ -25,6 +26,7 @@ derive(const struct tls_tickets *tickets, char label, uint64_t period, uint8_t *
     uint8_t input[1 + sizeof period], digest[EVP_MAX_MD_SIZE];
     unsigned len = sizeof digest;
 
+    assert(n <= 64);
     input[0] = (uint8_t)label;
     memcpy(input + 1, &period, sizeof period);
     if (HMAC(EVP_sha512(), tickets->secret, TLS_SECRET_BYTES, input, sizeof input,
@@ -51,6 +53,7 @@ derive_key(const struct tls_tickets *tickets, uint64_t period,
 int
 tls_tickets_turn(struct tls_tickets *tickets, uint64_t now_s)
 {
+    assert(tickets->period_s > 0);
     uint64_t period = now_s / tickets->period_s;
 
     if (tickets->now.period == period && tickets->before.period == period - 1)

@@ -2,6 +2,7 @@
 /* tls/trust.c — see trust.h for the contract. */
 #include "tls/trust.h"
 
+#include <assert.h>   /* assert */
 #include <stdio.h>    /* FILE */
 #include <string.h>   /* strlen */
 #include <sys/stat.h> /* stat */
@@ -126,6 +127,7 @@ tls_trust_install(SSL_CTX *ctx, const struct tls_config *config,
         [TLS_VERIFY_OPTIONAL] = SSL_VERIFY_PEER,
         [TLS_VERIFY_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
     };
+    assert(config->verify <= TLS_VERIFY_REQUIRED && identity->names != NULL);
     int err = config->ca != NULL ? load_ca(ctx, config->ca, why) : 0;
 
     if (err == 0 && config->crl != NULL)

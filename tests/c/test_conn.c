@@ -12,6 +12,8 @@
 
 static size_t may_take; /* bytes that the transport still takes */
 static int ndrained;    /* calls of on_drained */
+static bool has_ended;  /* reading finds the end of the peer */
+static int nends;       /* calls of on_eof */
 
 /* What connections are read and fed, by their numbers from 1: "r1 r2 f1 f2 ". */
 static struct {
@@ -37,7 +39,7 @@ static ssize_t
 fake_read(struct io *io, char *at, size_t n)
 {
     if (story.conns[0] == NULL)
-        return ERR_AGAIN;
+        return has_ended ? ERR_EOF : ERR_AGAIN;
     tell("r", container_of(io, struct conn, plain));
     is(n >= TURN_AHEAD_BYTES, true, "there is room for the read");
     at[0] = 'x';
@@ -69,6 +71,7 @@ fake_close(struct io *io, bool reset)
 {
     (void)reset;
     close(io->fd);
+    io->fd = -1;
 }
 
 static const struct io_ops fake_io = {
@@ -121,9 +124,17 @@ begin_nothing(struct wire *wire)
     return wire;
 }
 
+static void
+count_end(struct wire *wire, void *session)
+{
+    (void)session;
+    is(wire->at_eof, true, "the end is known");
+    nends++;
+}
+
 static const struct session_ops session_ops = {
     .feed = take_all,
-    .on_eof = nothing,
+    .on_eof = count_end,
     .before_flush = nothing,
     .on_drained = count_drained,
     .on_deadline = nothing,
@@ -259,6 +270,25 @@ test_drained_is_not_said_of_little(struct turn *turn)
     disconnect(turn, conn);
 }
 
+/* The poller may have reported bytes before the end was read, and the event comes after. */
+static void
+test_the_end_is_told_once(struct turn *turn)
+{
+    struct conn *conn = connect_to(turn);
+
+    has_ended = true;
+    nends = 0;
+    conn->wire.wants_read = true;
+    turn->is_running = true;
+    for (int i = 0; i < 3; i++)
+        turn_take(turn, conn, POLLER_READ);
+    conn_on_event(conn, POLLER_READ);
+    turn->is_running = false;
+    is(nends, 1, "a later event brings no second end");
+    has_ended = false;
+    disconnect(turn, conn);
+}
+
 /* Two connections are ready in one turn; `when_fed` is what happens inside of it. */
 static void
 two_are_ready(struct turn *turn, void (*when_fed)(int number))
@@ -357,6 +387,7 @@ main(void)
     test_drained_is_said_after_a_high_mark_that_one_write_clears(&turn);
     test_drained_waits_for_the_low_mark(&turn);
     test_drained_is_not_said_of_little(&turn);
+    test_the_end_is_told_once(&turn);
     test_many_are_read_before_the_first_is_fed(&turn);
     test_what_was_read_first_is_fed_first(&turn);
     test_a_connection_that_has_died_is_not_fed(&turn);

@@ -119,6 +119,7 @@ fake_close(struct io *io, bool reset)
 {
     (void)reset;
     close(io->fd);
+    io->fd = -1;
 }
 
 static const struct io_ops fake_io = {.read = fake_read, .close = fake_close};
