@@ -53,7 +53,6 @@ begin_budget(struct conn *conn)
 {
     struct turn *turn = conn->turn;
 
-    assert(conn->state != CONN_DEAD);
     if (conn_is_queued(conn))
         return;
     if (conn->is_busy && turn_is_shared(turn))

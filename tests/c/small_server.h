@@ -80,7 +80,7 @@ small_listener(void)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ok(bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 8) == 0,
+    ok(bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 64) == 0,
        "a listening socket");
     return fd;
 }

@@ -30,28 +30,37 @@ accept_some(void)
     server_end_turn(server);
 }
 
+/* Some are opened beyond the limit, so that their requests can be refused; then the others
+ * wait. */
 static void
 test_a_full_server_rests(void)
 {
-    int fd = set_up(1), clients[2] = {small_client(fd), small_client(fd)};
+    int fd = set_up(1), clients[64];
+    unsigned most = 1 + turn_extra_most(&server->turn);
 
+    ok(most < 64, "%u are taken at most", most);
+    for (unsigned i = 0; i < most + 1; i++)
+        clients[i] = small_client(fd);
     accept_some();
-    is(server->turn.nconns, 1, "one is taken, the other waits");
+    is(server->turn.nconns, most, "so many are taken, the last one waits");
+    is(server->turn.nextra, most - 1, "of which one is within the limit");
     is(tally_get(server->tally, TALLY_RESTS), 1, "accepting rests");
     is(server->doors[0].is_open, false, "the poller does not watch for more");
     ok(server->accept_due_ms != TIMER_NEVER, "it goes on later");
     server_begin_turn(server);
     server_abort_all(server, ERR_SHUTDOWN);
     server_end_turn(server);
+    is(server->turn.nextra, 0, "nobody is beyond the limit");
     ok(server->accept_due_ms <= clock_ms(server_clock(server)),
-       "or when a connection has gone");
+       "it also goes on when a connection has closed");
     server_watch_doors(server, true);
     is(server->doors[0].is_open, true, "then it is open again");
     accept_some();
-    is(tally_get(server->tally, TALLY_ACCEPTED), 2, "and takes the one that waits");
+    is(tally_get(server->tally, TALLY_ACCEPTED), most + 1,
+       "and takes the one that waits");
     server_free(server);
-    close(clients[0]);
-    close(clients[1]);
+    for (unsigned i = 0; i < most + 1; i++)
+        close(clients[i]);
 }
 
 static void
