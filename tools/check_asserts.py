@@ -23,8 +23,8 @@ FLOORS = {
     "http1": 9.0,
     "http2": 9.0,
     "py": 12.0,
-    "server": 4.5,
-    "tls": 3.5,
+    "server": 13.0,
+    "tls": 11.0,
     "ws": 10.0,
 }
 """... of a folder: about what it has, so that new code keeps it."""
