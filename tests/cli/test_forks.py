@@ -162,10 +162,10 @@ WAYS = ["os", "fork", "forkserver", "subprocess", "preexec", "thread-os", "threa
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("how", WAYS)
 def test_a_child_ends_by_one_signal_and_the_server_serves_on(server, how, number):
-    command, place = server
-    child = fork(command, place, how)
     if how == "forkserver" and number == signal.SIGINT:
         pytest.skip("CPython's fork server raises KeyboardInterrupt")
+    command, place = server
+    child = fork(command, place, how)
     try:
         wait_for(lambda: state(child) == "S", "it does not sleep")
         os.kill(child, number)

@@ -299,6 +299,7 @@ def test_the_settings_in_a_file_say_what_the_unit_says(tmp_path):
         assert settings[name] == words[words.index(word) + 1]
     (tmp_path / "main.py").write_text("async def app(scope, receive, send):\n    ...\n")
     words = ("--config", str(DEPLOY / "bolide.toml"), "--app-dir", str(tmp_path))
+    words += ("--bind", f"unix:{tmp_path}/app.sock")  # systemd makes /run/bolide
     with Command("main:app", *words, "--check-config") as command:
         assert command.wait() == 0, command.err.rest()
 
