@@ -104,7 +104,7 @@ h2spec: build
 		PYTHONPATH=$(abspath $(RELEASE))/stage $(BIN)/python tests/h2spec/run.py $(CASES); \
 	else echo "h2spec: skipped"; fi
 
-bench: build build/big_load build/tls_load build/ws_load $(VENV)/.bench
+bench: build build/crowd_load build/big_load build/tls_load build/ws_load $(VENV)/.bench
 	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
 		run.py $(BENCH)
 

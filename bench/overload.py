@@ -1,121 +1,116 @@
 """What a server still does for its clients when more of them come than it can serve.
 
 Each request costs 5 ms of CPU. Clients come at a fixed rate, each on a connection of
-its own, and give up after a second. Goodput is what they got in time, as a multiple of
-what the server serves to four clients that ask one request after the other.
+its own, and give up after a second (bench/c/crowd_load.c). Goodput is what they got in
+time in the second half, as a multiple of what the server serves to four clients that
+ask one after the other, right before and right after. The second figure is the same
+per second of the server's CPU time: what other processes take of the core falls out.
 """
 
-import asyncio
 import contextlib
-import os
+import statistics
+import subprocess
 import sys
 import time
 
-TIMES = (0.5, 1.5, 3, 10)
-PATIENCE_S = 1.0
-SECONDS = 6.0
-CAPACITY_S = 2.0
-GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+import servers
+from measure import LOADS, cpu_seconds
+from works import Work
+
+TIMES = (1.5, 3, 10)
+SECONDS = 4.0
+CAPACITY_S = 1.0
+ROUNDS = 3
+LATEST_MS = 250.0
 
 
-async def request(port):
-    """Ask once on a new connection; return whether the answer is 200."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        writer.write(GET)
-        head = await reader.readuntil(b"\r\n\r\n")
-        return head.startswith(b"HTTP/1.1 200 ")
-    finally:
-        writer.close()
+def crowd(process, port, seconds, rate):
+    """Let clients come; return the second half's goodput and CPU seconds a second."""
+    command = ["taskset", "-c", servers.CORE_OF_CLIENT, LOADS / "crowd_load", port]
+    words = [str(x) for x in [*command, seconds, rate]]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as client:
+        time.sleep(seconds / 2)
+        used = -sum(cpu_seconds(process.pid))
+        began = time.monotonic()
+        _, second, latest, own = (float(x) for x in client.communicate()[0].split())
+        used += sum(cpu_seconds(process.pid))
+    if latest > LATEST_MS or own > 0.9:
+        print(f"clients: {latest:.0f} ms late, {own:.0%} of a core", file=sys.stderr)
+    return second, used / (time.monotonic() - began)
 
 
-async def ask(port, done):
-    """Ask with patience; note when a good answer came."""
-    with contextlib.suppress(OSError, EOFError, asyncio.TimeoutError):
-        if await asyncio.wait_for(request(port), PATIENCE_S):
-            done.append(time.monotonic())
-
-
-async def capacity(port):
-    """Return how many requests a second four clients get that wait."""
-    done = []
-    end = time.monotonic() + CAPACITY_S
-
-    async def client():
-        while time.monotonic() < end:
-            await ask(port, done)
-
-    await asyncio.gather(*(client() for _ in range(4)))
-    return len(done) / CAPACITY_S
-
-
-async def load(port, rate, seconds):
-    """Have clients come at ``rate``; return the second half's goodput per second."""
-    done, tasks = [], set()
+def recovery(process, port, capacity):
+    """Return after how many seconds half of the capacity is served again."""
     began = time.monotonic()
-    for n in range(int(rate * seconds)):
-        wait = began + n / rate - time.monotonic()
-        if wait > 0:
-            await asyncio.sleep(wait)
-        task = asyncio.create_task(ask(port, done))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-    end = time.monotonic()
-    half = began + (end - began) / 2
-    goodput = sum(half <= at < end for at in done) / (end - half)
-    await asyncio.gather(*tasks)
-    return goodput
-
-
-async def recovery(port, most=20.0):
-    """Return after how many seconds a client gets a good answer again."""
-    began = time.monotonic()
-    done = []
-    while not done and time.monotonic() - began < most:
-        await ask(port, done)
+    while time.monotonic() - began < 20:
+        if crowd(process, port, 0.2, 0)[0] >= capacity / 2:
+            break
     return time.monotonic() - began
 
 
-async def measure(port, times):
-    """Return goodput at each multiple of the capacity, and the time to recover."""
-    most = await capacity(port)
-    found = []
-    for each in times:
-        found.append(await load(port, each * most, SECONDS) / most)
-    return most, found, await recovery(port)
+def once(process, port, times):
+    """Return goodput at a multiple of the capacity, per CPU as well, and recovery."""
+    before = crowd(process, port, CAPACITY_S, 0)
+    served, used = crowd(process, port, SECONDS, before[0] * times)
+    again = recovery(process, port, before[0])
+    after = crowd(process, port, CAPACITY_S, 0)
+    capacity = (before[0] + after[0]) / 2
+    served_per_cpu = (before[0] + after[0]) / (before[1] + after[1])
+    return served / capacity, served / used / served_per_cpu, again, capacity
+
+
+def rounds_of(started, times):
+    """Return the medians of each server by name; each round asks all in turn."""
+    found = {name: [] for name in started}
+    for _ in range(ROUNDS):
+        for name, (process, port) in started.items():
+            with servers.at_work(name, process):
+                found[name].append(once(process, port, times))
+    return {
+        name: [statistics.median(x) for x in zip(*runs, strict=True)]
+        for name, runs in found.items()
+    }
+
+
+def start(names, ports, stack):
+    """Start the servers; return (process, port) by name."""
+    started = {}
+    for name in names:
+        port = next(ports)
+        try:
+            running = servers.running(name, Work("overload", "spin"), port)
+            started[name] = stack.enter_context(running), port
+        except RuntimeError as problem:
+            print(f"{name}: {problem}", file=sys.stderr)
+    for name, (process, _) in started.items():
+        servers.rest(name, process)
+    return started
 
 
 def lines(names, ports):
     """Return the table of goodput under overload."""
-    import servers
-    from works import Work
-
-    work = Work("overload", "spin")
-    os.sched_setaffinity(0, {int(servers.CORE_OF_CLIENT)})
+    with contextlib.ExitStack() as stack:
+        started = start(names, ports, stack)
+        figures = [rounds_of(started, times) for times in TIMES]
     found = [
-        "5 ms of CPU a request, clients that give up after a second:"
-        " goodput in multiples of the capacity",
+        "5 ms of CPU a request, clients that give up after a second: goodput in"
+        " multiples of the capacity / the same per CPU time, and seconds until half of"
+        f" the capacity is served again; medians of {ROUNDS}",
         "",
         "| server | capacity, requests/s | "
         + " | ".join(f"at {x:g} times" for x in TIMES)
-        + " | serves again after s |",
-        "|---|---:|" + "---:|" * (len(TIMES) + 1),
+        + " |",
+        "|---|---:|" + "---:|" * len(TIMES),
     ]
-    for name in names:
-        port = next(ports)
-        try:
-            with servers.running(name, work, port):
-                most, goodput, again = asyncio.run(measure(port, TIMES))
-        except (OSError, RuntimeError) as problem:
-            found.append(f"| {name} | {problem} |" + " |" * (len(TIMES) + 1))
-            continue
-        cells = " | ".join(f"{x:.2f}" for x in goodput)
-        found.append(f"| {name} | {most:.0f} | {cells} | {again:.2f} |")
+    for name in started:
+        cells = [
+            f"{goodput:.2f} / {per_cpu:.2f}, {again:.1f} s"
+            for goodput, per_cpu, again, _ in (x[name] for x in figures)
+        ]
+        capacity = statistics.median(x[name][3] for x in figures)
+        found.append(f"| {name} | {capacity:.0f} | " + " | ".join(cells) + " |")
     return found
 
 
 if __name__ == "__main__":
-    most, goodput, again = asyncio.run(
-        measure(int(sys.argv[1]), [float(x) for x in sys.argv[2:]])
-    )
-    print(f"{most:.0f}/s", *(f"{x:.2f}" for x in goodput), f"again {again:.2f} s")
+    print("\n".join(lines(sys.argv[1:], iter(range(18300, 18400)))))

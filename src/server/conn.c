@@ -396,8 +396,6 @@ conn_read_ahead(struct conn *conn, char *at, size_t room)
     assert(room >= IO_READ_MIN && !conn->is_ahead);
     ssize_t n = conn->io->ops->read(conn->io, at, room);
 
-    if (n > 0)
-        room_judge(conn);
     conn->is_ahead = n > 0;
     if (LIKELY(n > 0))
         return narrow_size(n);
@@ -413,6 +411,7 @@ conn_feed(struct conn *conn, struct slice in)
     conn->is_ahead = false;
     if (conn->state != CONN_OPEN)
         return;
+    room_judge(conn); /* now: the requests before it may have taken long */
     begin_budget(conn);
     int err = feed_scratch(conn, in);
     if (UNLIKELY(err != 0))

@@ -40,13 +40,20 @@ overload_begin(struct overload *o, uint64_t now_ns)
     assert(o->take >= 1 && o->take <= o->most && now_ns >= o->looked_ns);
     if (__builtin_expect(!o->was_full, 1)) {
         o->take = o->most;
-        o->full_ms = o->cut_ns = 0;
-        o->wants_sample = o->has_queue = false;
-        return;
+        o->cut_ns = 0;
+        /* While many are shed, a look may find fewer in the middle of the overload. */
+        if (__builtin_expect(!o->has_queue, 1) ||
+            now_ms - o->last_full_ms >= OVERLOAD_CALM_MS) {
+            o->full_ms = 0;
+            o->wants_sample = o->has_queue = false;
+            return;
+        }
+    } else {
+        adapt(o, now_ns);
+        if (o->full_ms == 0)
+            o->full_ms = now_ms;
+        o->last_full_ms = now_ms;
     }
-    adapt(o, now_ns);
-    if (o->full_ms == 0)
-        o->full_ms = now_ms;
     o->wants_sample = now_ms - o->full_ms >= OVERLOAD_FULL_MS;
 }
 

@@ -19,6 +19,9 @@
 /* Each look has found more than it took for so long: waits are looked at. */
 #define OVERLOAD_FULL_MS 200u
 
+/* None was full for so long: the overload has ended. */
+#define OVERLOAD_CALM_MS 1000u
+
 /* A wait that is worth looking at, and the shortest after which a client is taken to have
  * given up: one that ends its side sooner may well want its answer (ASGI E12). */
 #define OVERLOAD_WAIT_MS 100u
@@ -32,12 +35,13 @@
 
 /* All zero but `most`, and `take`, which is `most`. */
 struct overload {
-    uint64_t looked_ns; /* when the last look began */
-    uint64_t full_ms;   /* since when looks are full; 0: they are not */
-    uint64_t cut_ns;    /* how long the turn took after which `take` was halved; or 0 */
-    uint64_t hold_ms;   /* `take` is not halved before: that has not helped */
-    uint64_t left_ms;   /* when the second began in which `nleft` peers had left */
-    uint64_t eased_ms;  /* when `bound_ms` was raised last */
+    uint64_t looked_ns;    /* when the last look began */
+    uint64_t full_ms;      /* since when looks are full; 0: they are not */
+    uint64_t last_full_ms; /* when the last full one was */
+    uint64_t cut_ns;   /* how long the turn took after which `take` was halved; or 0 */
+    uint64_t hold_ms;  /* `take` is not halved before: that has not helped */
+    uint64_t left_ms;  /* when the second began in which `nleft` peers had left */
+    uint64_t eased_ms; /* when `bound_ms` was raised last */
     uint32_t nleft;
     uint32_t nshort;   /* waits in a row that were short */
     uint32_t bound_ms; /* a request that has waited longer is shed; 0: there is none */

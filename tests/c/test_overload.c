@@ -99,6 +99,24 @@ test_who_waits_is_served(void)
     ok(overload_asks(&o), "but all are asked");
 }
 
+/* What was shed took no time, so that the next look finds fewer. */
+static void
+test_a_queue_outlasts_a_look_that_finds_fewer(void)
+{
+    struct overload o;
+    uint64_t now = queue_up(&o);
+
+    ok(!overload_sheds(&o, now, OVERLOAD_WAIT_MS, false), "one has waited");
+    turn(&o, &now, 1, false);
+    ok(overload_asks(&o), "all are asked still");
+    turn(&o, &now, OVERLOAD_CALM_MS - 2, false);
+    ok(overload_asks(&o), "for a while");
+    turn(&o, &now, 1, false);
+    ok(!overload_asks(&o), "and then no more");
+    turn(&o, &now, 1, true);
+    ok(!overload_asks(&o), "until looks are full for long again");
+}
+
 static void
 test_those_that_leave_teach_how_long_clients_wait(void)
 {
@@ -139,6 +157,7 @@ main(void)
     test_nobody_is_asked_without_full_looks();
     test_short_waits_are_no_queue();
     test_who_waits_is_served();
+    test_a_queue_outlasts_a_look_that_finds_fewer();
     test_those_that_leave_teach_how_long_clients_wait();
     test_a_bound_that_was_given_holds();
     return tap_done();
