@@ -111,13 +111,13 @@ flush(struct conn *conn)
 {
     struct wire *wire = &conn->wire;
 
+    conn->was_high = conn->was_high || wire->out.bytes > HTTP_OUT_HIGH_BYTES;
     if (UNLIKELY(conn->is_mute)) {
         outq_sent(&wire->out, outq_ready(&wire->out));
         return;
     }
     if (outq_ready(&wire->out) == 0 && wire->out.held == 0 && !conn->io->wants_write)
         return;
-    conn->was_high = conn->was_high || wire->out.bytes > HTTP_OUT_HIGH_BYTES;
     int err = output_write(conn);
     conn->wants_write = err == ERR_AGAIN;
     if (err == ERR_AGAIN)
@@ -191,7 +191,7 @@ conn_serve(struct conn *conn)
     conn->protocol->ops->before_flush(&conn->wire, conn->session);
     if (conn->state != CONN_DEAD)
         flush(conn);
-    if (conn->state != CONN_DEAD && !conn->is_mute)
+    if (conn->state != CONN_DEAD)
         drained(conn);
     if (conn->state == CONN_OPEN || conn->state == CONN_FINISHING)
         feed_kept(conn);
@@ -439,15 +439,13 @@ conn_on_timer(struct conn *conn)
 static void
 wire_touch(struct wire *wire)
 {
-    struct conn *conn = conn_of(wire);
-    turn_touch(conn->turn, conn);
+    turn_touch(conn_of(wire)->turn, conn_of(wire));
 }
 
 static void
 wire_touch_later(struct wire *wire)
 {
-    struct conn *conn = conn_of(wire);
-    turn_touch_later(conn->turn, conn);
+    turn_touch_later(conn_of(wire)->turn, conn_of(wire));
 }
 
 static void
@@ -464,7 +462,8 @@ wire_flush(struct wire *wire)
 {
     struct conn *conn = conn_of(wire);
 
-    if (conn->state == CONN_DEAD || conn->wants_write)
+    /* A mute one drops once a turn, or a task that only sends would never let it end. */
+    if (conn->state == CONN_DEAD || conn->wants_write || conn->is_mute)
         return;
     flush(conn);
     update(conn);

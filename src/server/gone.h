@@ -7,7 +7,7 @@
 struct conn;
 
 /* A write has failed with ERR_RESET on a connection that is CONN_OPEN: from now on output
- * is dropped.  Reading continues in gone_read_rest, for limits.linger_ms at most. */
+ * is dropped, once a turn: send() still waits when there is too much.  Reading continues in gone_read_rest, for limits.linger_ms at most. */
 void gone_mute(struct conn *conn);
 
 /* For a connection that is mute, when it is served: reads a piece and touches it; closes it

@@ -7,11 +7,18 @@ import asyncio
 import contextlib
 import socket
 import struct
+import sys
 import threading
+from pathlib import Path
 
 import pytest
-from serving import DEADLINE_S, Serving, answer, request, start
+from serving import DEADLINE_S, LOOPS, Serving, answer, request, start
 from socketing import CLOSE, TEXT, Heard, accept, close_payload, frame, handshake
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "http2"))
+from rawframes import PREFACE, headers, settings, window_update
+
+WIDE = settings((4, 1 << 30)) + window_update(0, 1 << 30)
 
 MESSAGES = [f"message {i}" for i in range(40)]
 LEAVINGS = ["unix", "close", "reset"]
@@ -198,3 +205,50 @@ def test_a_stream_to_a_client_that_has_left_fails(kind, tmp_path):
         serving.leave(sock)
         assert ended.wait(DEADLINE_S)
     assert len(failures) == 1
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("way", ["unix", "close", "reset"])
+@pytest.mark.parametrize("spoken_here", ["http", "h2", "websocket"])
+def test_one_that_only_sends_to_a_client_that_has_left_lets_the_loop_turn(
+    spoken_here, way, loop, tmp_path
+):
+    """send() fails in the end, whatever its task does, and others are served."""
+    begun, left, ended = (threading.Event() for _ in range(3))
+
+    async def app(scope, receive, send):
+        if scope["path"] == "/other":
+            return await answer(send)
+        part = {"type": "http.response.body", "body": bytes(70_000), "more_body": True}
+        if scope["type"] == "websocket":
+            await accept(receive, send)
+            part = {"type": "websocket.send", "bytes": bytes(70_000)}
+        else:
+            await start(send)
+            await send({**part, "body": b"x"})
+        await asyncio.sleep(0.01)
+        begun.set()
+        left.wait(DEADLINE_S)  # no turn of the loop until it has left
+        with contextlib.suppress(OSError):
+            while True:
+                await send(part)
+        ended.set()
+        return None
+
+    with Left(way, tmp_path, app, loop=loop) as serving:
+        sock = serving.connect_directly()
+        sock.sendall(
+            {
+                "http": request(method="POST", body=b"x" * 1000),
+                "h2": PREFACE + WIDE + headers(1),
+                "websocket": handshake(),
+            }[spoken_here]
+        )
+        sock.recv(1)
+        assert begun.wait(DEADLINE_S)
+        if spoken_here == "websocket":
+            sock.sendall(frame(TEXT, b"unread"))
+        serving.leave(sock)
+        left.set()
+        assert ended.wait(DEADLINE_S)
+        assert serving.ask("/other").status == 200
