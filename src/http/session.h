@@ -144,7 +144,8 @@ struct session_ops {
      * can off the front of *in (fresh bytes, or wire->in again after touch; may be empty)
      * and leaves the rest, which the connection keeps in wire->in. */
     void (*feed)(struct wire *wire, void *session, struct slice *in);
-    /* The peer has sent its last byte; what it sent before has been fed. */
+    /* The peer has sent its last byte; what it sent before has been fed.  Called
+     * once. */
     void (*on_eof)(struct wire *wire, void *session);
     /* The peer has shut down its sending side, but what it sent before is not read, since
      * wire->wants_read or the room for it does not allow that; on_eof follows if it is read
