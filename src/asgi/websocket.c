@@ -367,7 +367,7 @@ websocket_send(WebSocketObject *self, PyObject *message)
         packet != NULL
             ? ws_send_packet(&self->ws, packet)
             : ws_send(&self->ws, PyBytes_Check(message) ? WS_BINARY : WS_TEXT, &chunk);
-    if (UNLIKELY(err != 0 || self->lost_due || self->writable_due))
+    if (UNLIKELY(err != 0 || self->lost_due || self->writable_due || self->eof_due))
         websocket_settle(self);
     if (err == ERR_AGAIN)
         self->is_blocked = self->phase == WEBSOCKET_OPEN && self->ws.waits_for_writable;

@@ -48,6 +48,7 @@ typedef struct {
     bool is_sending;   /* the tunnel is at work: its news wait in the next two */
     bool lost_due;     /* ws_lost is owed */
     bool writable_due; /* ws_on_writable is owed */
+    bool eof_due;      /* ws_on_eof is owed, after what came before the end */
     int lost_why;      /* enum err */
     unsigned code;     /* of websocket.disconnect */
     PyObject *reason;  /* str of the same, or NULL: none */

@@ -56,8 +56,10 @@ pump(WebSocketObject *self)
         return;
     self->is_pumping = true;
     while (self->stream != NULL && ws_wants_input(&self->ws)) {
-        if (self->rest.len > 0)
+        if (self->rest.len > 0 || ws_is_inflating(&self->ws))
             feed_rest(self);
+        else if (self->eof_due)
+            ws_on_eof(&self->ws);
         else if (self->stream->pulling || stream_pull_body(self->stream) != 0)
             break;
     }
@@ -108,11 +110,12 @@ websocket_on_body(struct stream *s, struct slice bytes, bool last)
     Py_INCREF(self);
     if (bytes.len > 0)
         feed(self, bytes);
-    if (last)
-        ws_on_eof(&self->ws);
+    self->eof_due = last; /* it waits for what came before it */
     websocket_settle(self);
     if (self->inbox.n > 0)
         waiters_run(&self->readers);
+    if (last && self->phase == WEBSOCKET_OPEN && self->stream != NULL)
+        websocket_on_shut(self->stream);
     Py_DECREF(self);
 }
 

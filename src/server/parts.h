@@ -26,6 +26,7 @@ struct server {
     int ndoors;
     struct access_log *access; /* owned; NULL: no access log */
     enum server_stage stage;
+    bool has_others; /* the last turn has found connections beside those queued */
     bool
         has_looked; /* a turn has run since the last flush: the event loop's other work,
                         which that has begun, comes before what is queued */

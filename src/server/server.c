@@ -469,8 +469,10 @@ may_go_on(struct server *server, uint64_t began_ns, uint64_t running)
     return clock_last_ns(&server->turn.service.clock) - began_ns < TURN_NS;
 }
 
-/* What is queued gets at least one budget a turn.  Others are looked for before each, and
- * what others have answered leaves before the first. */
+/* What is queued gets at least one budget a turn, one where others come in it, and none if
+ * others came in the last: the event loop may call both a flush and a turn before it runs
+ * the Tasks of those.  Others are looked for before each budget, and what others have
+ * answered leaves before the first. */
 static void
 look_and_go_on(struct server *server)
 {
@@ -482,15 +484,19 @@ look_and_go_on(struct server *server)
         turn_serve(turn);
     turn->ntaken = 0;
     look(server);
+    bool had_others = server->has_others;
+    server->has_others = turn->ntaken > 0;
     if (LIKELY(list_is_empty(&turn->queued)))
         return;
     if (turn->ntaken > 0)
         turn_serve(turn);
-    turn->ntaken = 0;
+    else if (had_others)
+        return;
     do {
         turn_go_on(turn);
         look(server);
     } while (may_go_on(server, began_ns, running));
+    server->has_others = turn->ntaken > 0;
 }
 
 void

@@ -13,7 +13,6 @@
 
 #define TAIL_BYTES 4u /* what ends a flushed block, and is left out (RFC 7692 7.2.1) */
 #define AT_BLOCK_END 128 /* in data_type: the last block is complete (zlib.h) */
-#define GROWTH 4u        /* how much longer text is likely to be than its deflation */
 
 /* Room that deflate needs beyond deflateBound for the block that flushes. */
 #define FLUSH_BYTES 16u
@@ -43,20 +42,19 @@ stream_new(void)
     return z;
 }
 
-/* The stream at *at, made when there is none; NULL when there is no memory. */
+/* NULL when there is no memory. */
 static z_stream *
-inflater_at(z_stream **at, int bits)
+inflater_new(int bits)
 {
-    if (*at != NULL)
-        return *at;
     z_stream *z = stream_new();
     if (z != NULL && inflateInit2(z, -bits) != Z_OK) {
         mem_free(z);
         z = NULL;
     }
-    return *at = z;
+    return z;
 }
 
+/* The stream at *at, made when there is none; NULL when there is no memory. */
 static z_stream *
 deflater_at(z_stream **at, const struct ws_deflate_config *config, int bits)
 {
@@ -97,30 +95,71 @@ ws_deflate_pool_init(struct ws_deflate_pool *pool,
 void
 ws_deflate_pool_fini(struct ws_deflate_pool *pool)
 {
-    inflater_free(pool->inflater);
-    pool->inflater = NULL;
+    assert(pool->nlent == 0);
+    while (pool->nkept > 0)
+        inflater_free(pool->inflaters[--pool->nkept]);
     for (int bits = 0; bits <= WS_BITS_MAX; bits++) {
         deflater_free(pool->deflaters[bits]);
         pool->deflaters[bits] = NULL;
     }
 }
 
-void
-ws_deflate_fini(struct ws_deflate *d)
+/* Takes an inflater for a message that begins. */
+static int
+begin_message(struct ws_deflate *d, struct ws_deflate_pool *pool)
 {
+    assert(d->unpacking == NULL);
+    if (d->params.client_takeover) {
+        if (d->inflater == NULL)
+            d->inflater = inflater_new(d->params.client_bits);
+        d->unpacking = d->inflater;
+    } else if (pool->nkept > 0) {
+        d->unpacking = pool->inflaters[--pool->nkept];
+        (void)inflateReset(d->unpacking);
+    } else {
+        d->unpacking = inflater_new(WS_BITS_MAX);
+    }
+    if (d->unpacking == NULL)
+        return ERR_NOMEM;
+    if (d->unpacking != d->inflater)
+        pool->nlent++;
+    d->in_tail = false;
+    d->tail_left = TAIL_BYTES;
+    return 0;
+}
+
+void
+ws_deflate_drop(struct ws_deflate *d, struct ws_deflate_pool *pool)
+{
+    z_stream *z = d->unpacking;
+
+    d->unpacking = NULL;
+    if (z == NULL || z == d->inflater)
+        return;
+    assert(pool->nlent > 0);
+    pool->nlent--;
+    if (pool->nkept < WS_INFLATERS_KEPT)
+        pool->inflaters[pool->nkept++] = z;
+    else
+        inflater_free(z);
+}
+
+void
+ws_deflate_fini(struct ws_deflate *d, struct ws_deflate_pool *pool)
+{
+    ws_deflate_drop(d, pool);
     inflater_free(d->inflater);
     deflater_free(d->deflater);
     d->inflater = d->deflater = NULL;
 }
 
-/* Offers zlib the room behind the bytes so far, up to `most` of them. */
+/* Offers zlib the room behind the bytes so far. */
 static void
-offer_room(z_stream *z, const struct ws_bytes *out, size_t most)
+offer_room(z_stream *z, const struct ws_bytes *out)
 {
-    size_t cap = out->cap < most ? out->cap : most;
+    size_t room = out->cap - out->len;
     z->next_out = (Bytef *)out->ptr + out->len;
-    z->avail_out =
-        narrow_u32(cap - out->len < UINT32_MAX ? cap - out->len : UINT32_MAX);
+    z->avail_out = narrow_u32(room < UINT32_MAX ? room : UINT32_MAX);
 }
 
 static size_t
@@ -162,7 +201,7 @@ ws_deflate_pack(struct ws_deflate *d, struct ws_deflate_pool *pool, struct slice
             ws_bytes_give(out, pool->spares);
             return ERR_NOMEM;
         }
-        offer_room(z, out, SIZE_MAX);
+        offer_room(z, out);
         (void)deflate(z, Z_SYNC_FLUSH);
         out->len = used_room(z, out);
         need = out->cap + in.len / 2 + FLUSH_BYTES;
@@ -172,72 +211,73 @@ ws_deflate_pack(struct ws_deflate *d, struct ws_deflate_pool *pool, struct slice
     return 0;
 }
 
-/* Inflates one piece of a payload.  A final block may stand anywhere (7.2.3.4); DEFLATE
- * goes on behind it with the same window, so that the stream begins anew but for that.
- * *ended: the piece ends with a final block. */
-static int
-inflate_piece(z_stream *z, struct ws_spares *spares, struct slice in, size_t limit,
-              struct ws_bytes *out, bool *ended)
+/* How a slice of a piece ends. */
+enum piece {
+    PIECE_GOES_ON, /* there is more of it, or of what it becomes */
+    PIECE_IS_USED, /* and nothing is held back */
+    PIECE_HAS_END, /* with a final block at its end */
+    PIECE_IS_BAD,
+    PIECE_NO_MEMORY,
+};
+
+/* Inflates a slice of a piece of a payload.  A final block may stand anywhere (7.2.3.4);
+ * DEFLATE goes on behind it with the same window, so that the stream begins anew but for
+ * that. */
+static enum piece
+take_piece(z_stream *z, struct slice *in)
 {
-    z->next_in = (const Bytef *)in.ptr;
-    z->avail_in = narrow_u32(in.len);
-    *ended = false;
-    for (;;) {
-        size_t need = out->len + 1; /* <= limit + 1 */
-        if (need > out->cap) {
-            int err = ws_bytes_reserve(out, spares, need, GROWTH * in.len, limit + 1);
-            if (err != 0)
-                return err;
-        }
-        offer_room(z, out, limit + 1);
-        int status = inflate(z, Z_SYNC_FLUSH);
-        out->len = used_room(z, out);
-        if (out->len > limit)
-            return ERR_WS_TOO_BIG;
-        if (status == Z_STREAM_END) {
-            *ended = z->avail_in == 0;
-            if (inflateResetKeep(z) != Z_OK)
-                return ERR_WS_DEFLATE;
-            if (*ended)
-                return 0;
-        } else if (status != Z_OK && status != Z_BUF_ERROR) {
-            return status == Z_MEM_ERROR ? ERR_NOMEM : ERR_WS_DEFLATE;
-        } else if (z->avail_out != 0) {
-            return 0; /* the piece is used up, and nothing is held back */
-        }
-    }
+    size_t given = in->len < WS_UNPACK_IN_BYTES ? in->len : WS_UNPACK_IN_BYTES;
+    int status;
+
+    z->next_in = (const Bytef *)in->ptr;
+    z->avail_in = narrow_u32(given);
+    do {
+        status = inflate(z, Z_SYNC_FLUSH);
+    } while (status == Z_STREAM_END && inflateResetKeep(z) == Z_OK && z->avail_in > 0);
+    *in = slice_skip(*in, given - z->avail_in);
+    if (status == Z_STREAM_END)
+        return in->len == 0 ? PIECE_HAS_END : PIECE_GOES_ON;
+    if (status != Z_OK && status != Z_BUF_ERROR)
+        return status == Z_MEM_ERROR ? PIECE_NO_MEMORY : PIECE_IS_BAD;
+    /* Between blocks zlib holds nothing back, and a call without input would have it
+     * forget that it is there. */
+    bool is_flushed = z->avail_out != 0 || (z->data_type & AT_BLOCK_END) != 0;
+    return in->len == 0 && is_flushed ? PIECE_IS_USED : PIECE_GOES_ON;
 }
 
-static int
-inflate_message(z_stream *z, struct ws_spares *spares, struct slice in, size_t limit,
-                struct ws_bytes *out)
+static enum piece
+take_tail(struct ws_deflate *d)
 {
     static const char tail[TAIL_BYTES] = {0, 0, '\xFF', '\xFF'};
-    bool ended;
+    struct slice in = slice_new(tail + TAIL_BYTES - d->tail_left, d->tail_left);
 
-    int err = inflate_piece(z, spares, in, limit, out, &ended);
-    if (err != 0 || ended)
-        return err;
-    err = inflate_piece(z, spares, slice_new(tail, sizeof tail), limit, out, &ended);
-    if (err == 0 && !ended && (z->data_type & AT_BLOCK_END) == 0)
-        return ERR_WS_DEFLATE;
-    return err;
+    d->in_tail = true;
+    enum piece piece = take_piece(d->unpacking, &in);
+    d->tail_left = narrow_u8(in.len);
+    if (piece == PIECE_IS_USED && (d->unpacking->data_type & AT_BLOCK_END) == 0)
+        return PIECE_IS_BAD;
+    return piece;
 }
 
 int
-ws_deflate_unpack(struct ws_deflate *d, struct ws_deflate_pool *pool, struct slice in,
-                  size_t limit, struct ws_bytes *out)
+ws_deflate_unpack(struct ws_deflate *d, struct ws_deflate_pool *pool, struct slice *in,
+                  char *to, size_t room, size_t *n)
 {
-    bool kept = d->params.client_takeover;
-    z_stream *z = kept ? inflater_at(&d->inflater, d->params.client_bits)
-                       : inflater_at(&pool->inflater, WS_BITS_MAX);
-    if (z == NULL)
+    static const int errs[] = {ERR_AGAIN, 0, 0, ERR_WS_DEFLATE, ERR_NOMEM};
+
+    assert(room > 0 && room <= WS_UNPACK_OUT_BYTES);
+    *n = 0;
+    if (d->unpacking == NULL && begin_message(d, pool) != 0)
         return ERR_NOMEM;
-    assert(in.len <= UINT32_MAX && limit < UINT32_MAX);
-    if (!kept)
-        (void)inflateReset(z);
-    int err = inflate_message(z, pool->spares, in, limit, out);
-    if (err != 0)
-        ws_bytes_give(out, pool->spares);
-    return err;
+    z_stream *z = d->unpacking;
+    z->next_out = (Bytef *)to;
+    z->avail_out = narrow_u32(room);
+    enum piece piece = d->in_tail ? PIECE_IS_USED : take_piece(z, in);
+    if (piece == PIECE_IS_USED)
+        piece = take_tail(d);
+    *n = room - z->avail_out;
+    assert(in->len == 0 || !d->in_tail);
+    if (piece != PIECE_GOES_ON)
+        ws_deflate_drop(d, pool);
+    return errs[piece];
 }

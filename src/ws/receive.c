@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/narrow.h"
 #include "ws/control.h"
+#include "ws/inflation.h"
 
 /* So many bytes of a message allow one more fragment: less is not data but a flood. */
 #define FRAGMENT_BYTES 16u
@@ -98,33 +99,19 @@ take_header(struct ws *ws, struct slice *in)
     *in = slice_skip(*in, narrow_size(n) - before);
 }
 
-/* Hands a whole message up.  The state is ready for the next one before, as the user may
+/* Hands a whole message up that is not compressed.  The state is ready for the next one before, as the user may
  * do anything but feed. */
 static void
 deliver(struct ws *ws, struct slice bytes)
 {
-    struct ws_shared *shared = ws->shared;
-    struct ws_bytes inflated = {0};
-    int err = 0;
-
-    assert(ws->state == WS_OPEN && !ws->is_paused && bytes.len <= most_bytes(ws));
+    assert(ws->state == WS_OPEN && !ws->is_paused && !ws->is_compressed);
+    assert(bytes.len <= most_bytes(ws));
     ws->nframes = 0;
-    if (ws->is_compressed) {
-        err = ws_deflate_unpack(&ws->deflate, &shared->deflate, bytes,
-                                shared->config.message_bytes, &inflated);
-        bytes = ws_bytes_slice(&inflated);
-        if (err == 0 && ws->kind == WS_TEXT &&
-            !ws_utf8_check(shared->utf8, &ws->utf8, bytes))
-            err = ERR_WS_UTF8;
-    }
-    if (err == 0 && ws->kind == WS_TEXT && !ws_utf8_is_whole(&ws->utf8))
-        err = ERR_WS_UTF8;
     ws_spend(ws, BUDGET_MESSAGE + budget_of_bytes(bytes.len));
-    if (err == 0)
-        shared->handler->on_message(ws, ws->kind, bytes);
+    if (ws->kind == WS_TEXT && !ws_utf8_is_whole(&ws->utf8))
+        ws_fail(ws, ERR_WS_UTF8);
     else
-        ws_fail(ws, err);
-    ws_bytes_give(&inflated, &shared->spares);
+        ws->shared->handler->on_message(ws, ws->kind, bytes);
 }
 
 static bool
@@ -139,7 +126,9 @@ static void
 take_in_place(struct ws *ws, struct slice payload)
 {
     ws->shared->mask->apply((char *)payload.ptr, payload.ptr, payload.len, ws->key);
-    if (is_text_good(ws, payload))
+    if (ws->is_compressed)
+        ws_inflate_in_place(ws, payload);
+    else if (is_text_good(ws, payload))
         deliver(ws, payload);
     else
         ws_fail(ws, ERR_WS_UTF8);
@@ -201,7 +190,12 @@ deliver_gathered(struct ws *ws)
     struct ws_bytes message = ws->message;
     bool is_lent = ws->is_lent;
 
-    assert(!is_lent || (ws->kind == WS_BINARY && !ws->is_compressed));
+    assert(message.len <= most_bytes(ws));
+    if (ws->is_compressed) {
+        ws_inflate_gathered(ws);
+        return;
+    }
+    assert(!is_lent || (ws->kind == WS_BINARY));
     ws->message = (struct ws_bytes){0};
     ws->is_lent = false;
     if (is_lent) {
@@ -281,8 +275,11 @@ ws_feed(struct ws *ws, struct slice *in)
 {
     if (in->len > 0)
         ws_hear(ws);
-    while (ws_wants_input(ws) && (in->len > 0 || (ws->in_frame && ws->left == 0))) {
-        if (ws->in_frame)
+    while (ws_wants_input(ws) &&
+           (ws_is_inflating(ws) || in->len > 0 || (ws->in_frame && ws->left == 0))) {
+        if (ws_is_inflating(ws))
+            ws_inflate_more(ws);
+        else if (ws->in_frame)
             take_payload(ws, in);
         else
             take_header(ws, in);

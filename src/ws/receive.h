@@ -6,8 +6,9 @@
 #include "ws/session.h" /* struct ws */
 
 /* Takes what it can off the front of `in`, fresh bytes or what was left before: all of it,
- * unless the user pauses or has paused (ws_pause); what is left then is the caller's to
- * keep and to feed again after ws_resume.
+ * unless the user pauses or has paused (ws_pause), or the budget is spent (ws_ops.spend);
+ * what is left then is the caller's to keep and to feed again after ws_resume or
+ * ws_on_budget.  While ws_is_inflating there is something to do even when nothing is left.
  *
  * The bytes are changed in place: the mask comes off.  A message that is in them whole, in
  * one frame and not compressed, is handed up where it stands, without a copy; another is

@@ -9,6 +9,7 @@
 #include "base/narrow.h"
 #include "base/timer.h" /* TIMER_NEVER */
 #include "ws/control.h"
+#include "ws/inflation.h"
 #include "ws/receive.h"
 #include "ws/send.h"
 
@@ -67,8 +68,9 @@ ws_init(struct ws *ws, struct ws_shared *shared, const struct ws_ops *ops,
 static void
 release(struct ws *ws)
 {
+    ws_inflate_drop(ws);
     ws_drop_message(ws);
-    ws_deflate_fini(&ws->deflate);
+    ws_deflate_fini(&ws->deflate, &ws->shared->deflate);
     ws_control_drop(ws);
 }
 

@@ -88,8 +88,8 @@ struct ws_handler {
     /* The peer is about to be refused, or has sent its close frame: the last moment to
      * answer what came before.  The bytes of ws_feed's caller are in use.  May be NULL. */
     void (*before_end)(struct ws *ws);
-    /* Memory of the user's, in which a long binary message is gathered where it comes
-     * uncompressed, so that nobody copies it.  NULL: on_message has all messages. */
+    /* Memory of the user's, in which a long binary message is gathered, or inflated, so
+     * that nobody copies it.  NULL: on_message has all messages. */
     ws_resize *resize;
     /* As on_message, of one that was gathered so: [ptr, ptr + n) is the user's again. */
     void (*on_long_message)(struct ws *ws, char *ptr, size_t n);
@@ -113,6 +113,14 @@ enum ws_state {
 };
 
 struct ws_controls; /* ws/control.h */
+
+/* A message that is half inflated (ws/inflation.h). */
+struct ws_inflation {
+    struct ws_bytes out; /* owns; what has come out so far */
+    size_t at;           /* so much of ws->message has gone in */
+    bool is_on;          /* there is one, and it waits for a budget */
+    bool is_lent;        /* `out` is memory of the user's */
+};
 
 struct ws {
     const struct ws_ops *ops;
@@ -148,6 +156,7 @@ struct ws {
     bool is_lent;            /* `message` is memory of the user's */
     struct ws_utf8 utf8;     /* how its text ends so far */
     struct ws_bytes message; /* owns; what had to be gathered of it */
+    struct ws_inflation inflation;
 };
 
 /* Prepares what a worker shares; `config` is copied, a message_bytes of UINT32_MAX becomes
@@ -218,6 +227,14 @@ ws_wants_input(const struct ws *ws)
 {
     return !ws->is_spent &&
            (ws->state == WS_CLOSING || (ws->state == WS_OPEN && !ws->is_paused));
+}
+
+/* Whether a message is half inflated: ws_feed has work without fresh bytes, and what comes
+ * behind the message waits, an end too. */
+static inline bool
+ws_is_inflating(const struct ws *ws)
+{
+    return ws->inflation.is_on;
 }
 
 /* For the other files of ws/: counts work. */

@@ -5,6 +5,8 @@ client, which is connected, has sent a request; what counts is how many calls of
 busy one come before that request's.
 """
 
+import contextlib
+import itertools
 import sys
 import threading
 import time
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from serving import DEADLINE_S, LOOPS, Serving, answer, read_answer, request
-from socketing import BINARY, accept, frame, handshake, talking
+from socketing import BINARY, Peer, accept, frame, handshake, talking
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "http2"))
 from rawframes import DATA, END_HEADERS, END_STREAM, GET, POST, Raw, headers
@@ -183,3 +185,59 @@ def test_messages_that_inflate_do_not_delay_another_client(loop):
         peer.sock.sendall(deflated(1 << 20) * 8)
         assert order.before_polite(other) <= 2
         all_come(order, 8)
+
+
+class Steps(Order):
+    """Stops the loop at each polite call too, until the next request has been sent.
+
+    So there is a polite request whenever the server looks for others, and the calls
+    count how often it has looked.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.called = threading.Semaphore(0)
+        self.sent = threading.Semaphore(0)
+
+    def note(self, who):
+        """Note a call."""
+        super().note(who)
+        if who == "polite":
+            self.called.release()
+            assert self.sent.acquire(timeout=DEADLINE_S)
+
+    def looks(self, socks, count):
+        """Return how often the server looks before so many calls of the busy ones."""
+        assert self.is_busy.wait(DEADLINE_S)
+        turns = itertools.cycle(socks)
+        next(turns).sendall(request("/polite"))
+        self.is_sent.set()
+        while self.calls.count("busy") < count:
+            assert self.called.acquire(timeout=DEADLINE_S)
+            next(turns).sendall(request("/polite"))
+            self.sent.release()
+        self.sent.release(2)
+        last = [n for n, who in enumerate(self.calls) if who == "busy"][count - 1]
+        return self.calls[:last].count("polite")
+
+
+@loops
+@pytest.mark.parametrize("takeover", [False, True])
+@pytest.mark.parametrize("busy", [1, 3])
+def test_a_message_that_inflates_is_divided(loop, takeover, busy):
+    """A message of 15 MiB is 60 budgets, of which each may be passed by 64 KiB."""
+    order = Steps()
+    ask = handshake(fields="Sec-WebSocket-Extensions: permessage-deflate\r\n")
+    options = {"ws_client_takeover": takeover}
+    with contextlib.ExitStack() as stack:
+        peer, serving = stack.enter_context(
+            talking(order.app, ask, loop=loop, **options)
+        )
+        peers = [peer] + [
+            Peer(stack.enter_context(serving.connect_directly()), ask)
+            for _ in range(busy - 1)
+        ]
+        others = [stack.enter_context(polite(serving)) for _ in range(4)]
+        for each in peers:
+            each.sock.sendall(frame(BINARY, b"x") + deflated(15 << 20))
+        assert order.looks(others, 2 * busy) >= 45 * busy

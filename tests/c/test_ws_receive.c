@@ -133,11 +133,12 @@ static const struct {
 };
 
 /* The transcript of the i-th talk, whose first `cut` bytes come first and the rest by
- * `step`; the caller frees it. */
+ * `step`, with budgets of `budget` points; the caller frees it. */
 static char *
-transcript(size_t i, size_t cut, size_t step)
+transcript_of(size_t i, size_t cut, size_t step, int64_t budget)
 {
     struct talk *talk = talk_new(NULL, talks[i].params);
+    talk->budget = talk->left = budget;
     struct script script = {0};
     for (int k = 0; k < NFRAMES && talks[i].frames[k].payload.ptr != NULL; k++)
         script_frame(&script, talks[i].frames[k].first, talks[i].frames[k].payload);
@@ -151,6 +152,12 @@ transcript(size_t i, size_t cut, size_t step)
     free(script.bytes);
     talk_free(talk);
     return text;
+}
+
+static char *
+transcript(size_t i, size_t cut, size_t step)
+{
+    return transcript_of(i, cut, step, 0);
 }
 
 static void
@@ -169,6 +176,12 @@ test_talks(void)
         ok(same, "%s, cut at every byte (%zu)", talks[i].about, cut);
         char *bytes = transcript(i, 0, 1);
         is_text(bytes, talks[i].want, "%s, byte by byte", talks[i].about);
+        char *spent = transcript_of(i, 1000, 1, 1);
+        is_text(spent, talks[i].want, "%s, a budget for each step", talks[i].about);
+        char *both = transcript_of(i, 0, 1, 1);
+        is_text(both, talks[i].want, "%s, and byte by byte", talks[i].about);
+        free(both);
+        free(spent);
         free(bytes);
         free(whole);
     }
@@ -418,10 +431,11 @@ test_random_messages(void)
         struct script script = {0};
         for (int i = 0; i < 5; i++)
             add_message(&script, client, want, &seed);
-        for (int way = 0; way < 3; way++) {
+        for (int way = 0; way < 5; way++) {
             struct talk *talk = talk_new(NULL, params[round % 3]);
             struct slice in = script_bytes(&script);
-            size_t most = way == 0 ? in.len : way == 1 ? 20000 : 50;
+            size_t most = way == 0 || way == 3 ? in.len : way == 1 ? 20000 : 50;
+            talk->budget = talk->left = way > 2 ? 1 : 0;
             while (in.len > 0) {
                 size_t n = way == 0 ? most : 1 + next_number(&seed, (uint32_t)most);
                 n = n < in.len ? n : in.len;

@@ -37,6 +37,12 @@ struct talk {
     bool writable;    /* on_writable was called */
     int complaint;    /* the last one, enum err */
     unsigned ncomplaints;
+    int64_t budget;    /* points that a budget has; 0: there is no end of it */
+    int64_t left;      /* ... and has left */
+    uint64_t spent;    /* points of the budget that runs */
+    uint64_t most;     /* of all budgets: what one has spent at most */
+    unsigned nbudgets; /* ended so far */
+    bool stops;        /* talk_feed does not go on when the budget is spent */
 };
 
 static struct talk *
@@ -133,6 +139,31 @@ talk_complain(struct ws *ws, int why)
     talk_of(ws)->ncomplaints++;
 }
 
+static bool
+talk_spend(struct ws *ws, uint64_t points)
+{
+    struct talk *talk = talk_of(ws);
+
+    talk->spent += points;
+    if (talk->most < talk->spent)
+        talk->most = talk->spent;
+    talk->left -= (int64_t)points;
+    if (talk->budget == 0 || talk->left > 0)
+        return true;
+    talk->nbudgets++;
+    return false;
+}
+
+/* Gives the next budget, and feeds what was left. */
+static void __attribute__((unused))
+talk_go_on(struct talk *talk)
+{
+    talk->left = talk->budget;
+    talk->spent = 0;
+    ws_on_budget(&talk->ws);
+    ws_feed(&talk->ws, &talk->rest);
+}
+
 static void
 talk_on_message(struct ws *ws, enum ws_opcode kind, struct slice bytes)
 {
@@ -186,7 +217,8 @@ talk_on_long_message(struct ws *ws, char *ptr, size_t n)
     mem_free(ptr);
 }
 
-static const struct ws_ops talk_ops = {talk_send, talk_set_deadline, talk_complain};
+static const struct ws_ops talk_ops = {talk_send, talk_set_deadline, talk_complain,
+                                       talk_spend};
 static const struct ws_handler talk_handler = {talk_on_message, talk_on_writable,
                                                talk_on_close};
 static const struct ws_handler __attribute__((unused)) talk_long_handler = {
@@ -237,6 +269,8 @@ talk_feed(struct talk *talk, struct slice bytes)
     talk->memory = memory;
     talk->rest = slice_new(memory, n);
     ws_feed(&talk->ws, &talk->rest);
+    while (talk->ws.is_spent && !talk->stops)
+        talk_go_on(talk);
 }
 
 /* Bytes that a client writes. */

@@ -30,15 +30,17 @@ small_config(void)
     return config;
 }
 
-/* Feeds `in`, of which `first` bytes come first and the rest by `step`, and ends. */
+/* Feeds `in`, of which `first` bytes come first and the rest by `step`, with budgets of
+ * `budget` points, and ends. */
 static struct talk *
 talk_cut(struct slice in, const struct ws_deflate_params *params, size_t first,
-         size_t step)
+         size_t step, int64_t budget)
 {
     const struct ws_config config = small_config();
     struct talk *talk = talk_new(&config, params);
 
     talk->echoes = true;
+    talk->budget = talk->left = budget;
     while (in.len > 0 && talk->ws.state != WS_ENDED) {
         size_t n = first < in.len ? first : in.len;
         talk_feed(talk, slice_first(in, n));
@@ -54,12 +56,13 @@ static void
 check_cuts(struct slice in, const struct ws_deflate_params *params)
 {
     static const size_t steps[] = {1, 7};
-    struct talk *whole = talk_cut(in, params, in.len, 1);
+    struct talk *whole = talk_cut(in, params, in.len, 1, 0);
 
-    for (size_t i = 0; i <= COUNT(steps); i++) {
+    for (size_t i = 0; i <= COUNT(steps) + 1; i++) {
         struct talk *cut = i < COUNT(steps)
-                               ? talk_cut(in, params, steps[i], steps[i])
-                               : talk_cut(in, params, in.len / 2 + 1, in.len);
+                               ? talk_cut(in, params, steps[i], steps[i], i > 0 ? 1 : 0)
+                               : talk_cut(in, params, in.len / 2 + 1, in.len,
+                                          i > COUNT(steps) ? 1 : 0);
         CHECK(strcmp(whole->text, cut->text) == 0);
         talk_free(cut);
     }

@@ -16,7 +16,17 @@ from rawframes import (
     headers,
 )
 from serving import DEADLINE_S, Serving, answer
-from socketing import CLOSE, TEXT, Heard, accept, close_payload, echo, frame, listening
+from socketing import (
+    BINARY,
+    CLOSE,
+    TEXT,
+    Heard,
+    accept,
+    close_payload,
+    echo,
+    frame,
+    listening,
+)
 from talking_h2 import talk
 
 
@@ -304,3 +314,21 @@ def test_a_refused_websocket_is_logged_and_counted_and_the_connection_lives():
         (line,) = (text for level, text in serving.log.lines if level == 30)
         assert "a WebSocket message over --ws-max-size" in line
         assert "--ws-max-size" in line
+
+
+def test_what_comes_with_the_end_of_the_stream_is_received_before_it():
+    """Messages that wait for a budget come before the end that was with them."""
+    heard = []
+    ended = threading.Event()
+
+    async def app(scope, receive, send):
+        await accept(receive, send)
+        while (message := await receive())["type"] == "websocket.receive":
+            heard.append(message)
+        ended.set()
+
+    with Serving(app) as serving, talk(serving) as client:
+        tunnel = Tunnel(client)
+        client.send(tunnel.id, frame(BINARY, b"x") * 500, ends=True)
+        assert ended.wait(DEADLINE_S)
+    assert len(heard) == 500

@@ -25,6 +25,7 @@ struct socket {
     int lost_why;
     bool is_told; /* on_close was called */
     bool is_paused;
+    bool eof_due; /* ws_on_eof is to be called when all before has been fed */
 };
 
 static struct ws_shared shared;
@@ -185,11 +186,13 @@ pump(struct socket *socket)
     if (socket->is_feeding)
         return;
     while (socket->stream != NULL && ws_wants_input(&socket->ws)) {
-        if (socket->rest.len > 0) {
+        if (socket->rest.len > 0 || ws_is_inflating(&socket->ws)) {
             struct buf rest = socket->rest;
             buf_init(&socket->rest);
             feed(socket, buf_bytes(&rest));
             buf_release(&rest);
+        } else if (socket->eof_due) {
+            ws_on_eof(&socket->ws);
         } else if (socket->stream->pulling || stream_pull_body(socket->stream) != 0) {
             break;
         }
@@ -259,8 +262,7 @@ socket_on_body(struct socket *socket, struct slice bytes, bool last)
 {
     if (bytes.len > 0)
         feed(socket, bytes);
-    if (last)
-        ws_on_eof(&socket->ws);
+    socket->eof_due = last;
     settle(socket);
 }
 
