@@ -506,7 +506,7 @@ h1_exchange_release(struct h1_session *h)
 {
     struct h1_exchange *x = h->exchange;
 
-    if (x == NULL || x->stream.state != STREAM_HEAD_SENT)
+    if (x == NULL || x->stream.is_tunnel || x->stream.state != STREAM_HEAD_SENT)
         return;
     if (holds_head(x)) {
         if (x->head_turns++ < HTTP_HEAD_TURNS) {
