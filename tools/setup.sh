@@ -17,6 +17,7 @@ if [ "$1" = --test ]; then
     command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
     PATH="$PATH:/usr/sbin"
     command -v wrk >/dev/null 2>&1 || useful="$useful wrk"
+    command -v c++ >/dev/null 2>&1 || useful="$useful g++"
     command -v nginx >/dev/null 2>&1 || useful="$useful nginx-light"
     [ -f /usr/lib/nginx/modules/ngx_stream_module.so ] ||
         useful="$useful libnginx-mod-stream"
