@@ -6,6 +6,7 @@ that keep the server busy as KIND says until the process is ended.
 
 import contextlib
 import os
+import re
 import select
 import socket
 import subprocess
@@ -133,11 +134,19 @@ def attack(kind, port, count):
     threading.Event().wait()
 
 
+def is_whole(answer):
+    """Return whether a response has come to its end; it must be a 200."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    length = re.search(rb"\r\ncontent-length: (\d+)", head, re.I)
+    return bool(end) and (length is None or len(body) >= int(length.group(1)))
+
+
 def measure(port, seconds, polite=POLITE):
     """Return how long each request of polite clients took, in milliseconds, sorted."""
     socks = {s.fileno(): s for s in (connect(port) for _ in range(polite))}
     due = dict.fromkeys(socks, 0.0)
-    sent, taken = {}, []
+    got, sent, taken = dict.fromkeys(socks, b""), {}, []
     poller = select.poll()
     for fd in socks:
         poller.register(fd, select.POLLIN)
@@ -149,7 +158,10 @@ def measure(port, seconds, polite=POLITE):
             socks[fd].sendall(GET)
         wait = min([*due.values(), end]) - time.perf_counter()
         for fd, _ in poller.poll(max(0.0, wait) * 1000):
-            assert socks[fd].recv(65536).startswith(b"HTTP/1.1 200 ")
+            got[fd] += socks[fd].recv(65536)
+            if not is_whole(got[fd]):
+                continue
+            got[fd] = b""
             now = time.perf_counter()
             taken.append((now - sent.pop(fd)) * 1000)
             due[fd] = now + PAUSE_S

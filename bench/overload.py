@@ -22,6 +22,7 @@ SECONDS = 4.0
 CAPACITY_S = 1.0
 ROUNDS = 3
 LATEST_MS = 250.0
+RECOVERY_S = 5.0
 
 
 def crowd(process, port, seconds, rate):
@@ -42,7 +43,7 @@ def crowd(process, port, seconds, rate):
 def recovery(process, port, capacity):
     """Return after how many seconds half of the capacity is served again."""
     began = time.monotonic()
-    while time.monotonic() - began < 20:
+    while time.monotonic() - began < RECOVERY_S:
         if crowd(process, port, 0.2, 0)[0] >= capacity / 2:
             break
     return time.monotonic() - began
@@ -55,6 +56,8 @@ def once(process, port, times):
     again = recovery(process, port, before[0])
     after = crowd(process, port, CAPACITY_S, 0)
     capacity = (before[0] + after[0]) / 2
+    if capacity == 0 or used == 0:
+        raise RuntimeError("serves nobody any more")
     served_per_cpu = (before[0] + after[0]) / (before[1] + after[1])
     return served / capacity, served / used / served_per_cpu, again, capacity
 
@@ -65,7 +68,14 @@ def rounds_of(started, times):
     for _ in range(ROUNDS):
         for name, (process, port) in started.items():
             with servers.at_work(name, process):
-                found[name].append(once(process, port, times))
+                try:
+                    found[name].append(once(process, port, times))
+                except RuntimeError as problem:
+                    print(f"{name} at {times:g} times: {problem}", file=sys.stderr)
+                    found[name].append((0.0, 0.0, RECOVERY_S, 0.0))
+                    continue
+            figures = " ".join(f"{x:.2f}" for x in found[name][-1])
+            print(f"{name} at {times:g} times: {figures}", file=sys.stderr, flush=True)
     return {
         name: [statistics.median(x) for x in zip(*runs, strict=True)]
         for name, runs in found.items()
