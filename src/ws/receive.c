@@ -50,12 +50,20 @@ begin_data(struct ws *ws, const struct ws_frame *frame)
     return 0;
 }
 
+/* Whether a message ends with it, which is counted when it is handed up. */
+static bool
+ends_message(const struct ws *ws, const struct ws_frame *frame)
+{
+    return frame->fin && !ws_is_control(frame->opcode) && ws->state == WS_OPEN;
+}
+
 static int
 begin_frame(struct ws *ws, const struct ws_frame *frame)
 {
     int err = 0;
 
-    ws_spend(ws, BUDGET_FRAME);
+    if (!ends_message(ws, frame))
+        ws_spend(ws, BUDGET_FRAME);
     if (ws->state == WS_OPEN)
         err =
             ws_is_control(frame->opcode) ? ws_control_count(ws) : begin_data(ws, frame);
