@@ -200,7 +200,7 @@ def test_a_request_line_that_is_wrong_is_one_of_http_1(line, pieces):
         counted = serving.server.tallies.read(0)
     assert counted["refused_http2"] == 0
     assert counted["refused_head"] == 1
-    (line,) = [text for _, text in serving.log.lines if "400" in text]
+    (line,) = [text for _, text in serving.log.lines if ": 400, " in text]
     assert "request line" in line and "HTTP/2" not in line
 
 
