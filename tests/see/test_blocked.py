@@ -73,7 +73,11 @@ def test_a_second_time_is_logged_again():
 
 
 def test_code_that_holds_pythons_lock_is_noticed_afterwards():
-    """No thread can look at a stack meanwhile: it is said that this is why."""
+    """No thread can look at a stack meanwhile: it is said that this is why.
+
+    The watchdog must get a processor before the turn ends, so one of a few requests has
+    to be noticed.
+    """
     usleep = ctypes.PyDLL(None).usleep
 
     async def app(scope, receive, send):
@@ -81,9 +85,12 @@ def test_code_that_holds_pythons_lock_is_noticed_afterwards():
         await answer(send)
 
     with Serving(app, warn_blocked=0.2) as serving:
-        serving.ask()
+        for _ in range(5):
+            serving.ask()
+            if serving.server.tallies.read(0)["blocked"] > 0:
+                break
         wait_for(serving, "blocked for 0.")
-        assert serving.server.tallies.read(0)["blocked"] == 1
+        assert serving.server.tallies.read(0)["blocked"] >= 1
 
 
 @pytest.mark.parametrize("loop", LOOPS)
