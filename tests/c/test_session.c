@@ -260,19 +260,27 @@ test_a_failure_in_the_body_truncates_visibly(void)
     fake_fini(&fake);
 }
 
+/* Sends more of a response than a peer takes that takes nothing. */
 static void
-test_a_slow_peer_makes_the_application_wait(void)
+send_until_it_waits(struct fake *fake, struct app *app)
 {
     static char large[HTTP_OUT_HIGH_BYTES];
-    struct fake fake;
-    struct app app = {0};
     struct http_response res = {.status = 200};
     struct chunk piece = {.bytes = {large, sizeof large}};
 
-    play(&fake, &app, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n", 1000);
-    fake.takes = 0;
-    is(stream_send_head(app.stream, &res), 0, "the head is taken");
-    is(stream_send_body(app.stream, &piece, false), ERR_AGAIN, "the body waits");
+    play(fake, app, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n", 1000);
+    fake->takes = 0;
+    is(stream_send_head(app->stream, &res), 0, "the head is taken");
+    is(stream_send_body(app->stream, &piece, false), ERR_AGAIN, "the body waits");
+}
+
+static void
+test_a_slow_peer_makes_the_application_wait(void)
+{
+    struct fake fake;
+    struct app app = {0};
+
+    send_until_it_waits(&fake, &app);
     fake.takes = SIZE_MAX;
     fake_flush(&fake.wire);
     h1_protocol.ops->on_drained(&fake.wire, fake.session);
@@ -280,21 +288,15 @@ test_a_slow_peer_makes_the_application_wait(void)
     fake_fini(&fake);
 }
 
-/* A body of the request that breaks a limit closes the exchange while output waits; what
- * is left of the output drains later. */
+/* A stop closes the exchange while output waits; what is left of the output drains
+ * later. */
 static void
 test_a_closed_exchange_is_not_called_when_output_drains(void)
 {
-    static char large[HTTP_OUT_HIGH_BYTES];
     struct fake fake;
     struct app app = {0};
-    struct http_response res = {.status = 200};
-    struct chunk piece = {.bytes = {large, sizeof large}};
 
-    play(&fake, &app, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n", 1000);
-    fake.takes = 0;
-    is(stream_send_head(app.stream, &res), 0, "the head is taken");
-    is(stream_send_body(app.stream, &piece, false), ERR_AGAIN, "the body waits");
+    send_until_it_waits(&fake, &app);
     h1_protocol.ops->notify(&fake.wire, fake.session, false);
     is_text(app.heard, "GET /a;gone;", "the exchange is closed");
     fake.takes = SIZE_MAX;
