@@ -1,15 +1,22 @@
-"""The applications that are measured: plain ASGI, and one FastAPI route."""
+"""The measured applications: plain ASGI, and those of frameworks.py."""
 
 import asyncio
 import time
 
+from bodies import JSON
+from frameworks import APPLICATIONS
+
 HELLO = b"Hello, world!"
 BIG = b"x" * (1 << 20)
 CHUNK = b"y" * 4096
+LONG_CHUNK = b"y" * 65536
+EVENT = b"data: " + b"z" * 92 + b"\n\n"
 
 
 def serving(handle):
-    """Return an application that answers lifespan and leaves the rest to ``handle``."""
+    """Return an application that handles the lifespan and passes other calls to
+    ``handle``.
+    """
 
     async def app(scope, receive, send):
         if scope["type"] == "http":
@@ -24,7 +31,7 @@ def serving(handle):
 
 
 async def answer(send, body):
-    """Send a whole answer."""
+    """Send a complete response."""
     await send(
         {
             "type": "http.response.start",
@@ -39,8 +46,31 @@ async def answer(send, body):
 
 
 @serving
+async def cached(scope, receive, send):
+    """Answer as hello, for an hour."""
+    fields = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"13"),
+        (b"cache-control", b"max-age=3600"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": fields})
+    await send({"type": "http.response.body", "body": HELLO})
+
+
+@serving
+async def rows(scope, receive, send):
+    """Respond with 20 KiB of JSON."""
+    fields = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(JSON)),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": fields})
+    await send({"type": "http.response.body", "body": JSON})
+
+
+@serving
 async def hello(scope, receive, send):
-    """Answer 13 bytes."""
+    """Respond with 13 bytes."""
     await send(
         {
             "type": "http.response.start",
@@ -56,7 +86,7 @@ async def hello(scope, receive, send):
 
 @serving
 async def echo(scope, receive, send):
-    """Answer with the body of the request."""
+    """Respond with the body of the request."""
     parts = []
     while True:
         message = await receive()
@@ -68,7 +98,7 @@ async def echo(scope, receive, send):
 
 @serving
 async def count(scope, receive, send):
-    """Answer with the length of the body, and keep nothing of it."""
+    """Respond with the length of the body, without storing it."""
     total = 0
     while True:
         message = await receive()
@@ -80,13 +110,22 @@ async def count(scope, receive, send):
 
 @serving
 async def big(scope, receive, send):
-    """Answer 1 MiB in one message."""
+    """Respond with 1 MiB in one message."""
     await answer(send, BIG)
 
 
 @serving
+async def huge(scope, receive, send):
+    """Respond with 100 MiB in messages of 1 MiB."""
+    await send({"type": "http.response.start", "status": 200})
+    for _ in range(100):
+        await send({"type": "http.response.body", "body": BIG, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+@serving
 async def stream(scope, receive, send):
-    """Answer 16 chunks of 4 KiB."""
+    """Respond with 16 chunks of 4 KiB."""
     await send({"type": "http.response.start", "status": 200})
     for _ in range(16):
         await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
@@ -94,8 +133,29 @@ async def stream(scope, receive, send):
 
 
 @serving
+async def stream64k(scope, receive, send):
+    """Respond with 16 chunks of 64 KiB."""
+    await send({"type": "http.response.start", "status": 200})
+    for _ in range(16):
+        await send(
+            {"type": "http.response.body", "body": LONG_CHUNK, "more_body": True}
+        )
+    await send({"type": "http.response.body"})
+
+
+@serving
+async def events(scope, receive, send):
+    """Send an event of 100 bytes every second."""
+    fields = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": fields})
+    while True:
+        await send({"type": "http.response.body", "body": EVENT, "more_body": True})
+        await asyncio.sleep(1)
+
+
+@serving
 async def flood(scope, receive, send):
-    """Answer 1 GiB in chunks of 1 MiB."""
+    """Respond with 1 GiB in chunks of 1 MiB."""
     await send({"type": "http.response.start", "status": 200})
     for _ in range(1024):
         await send({"type": "http.response.body", "body": BIG, "more_body": True})
@@ -104,7 +164,7 @@ async def flood(scope, receive, send):
 
 @serving
 async def spin(scope, receive, send):
-    """Take 5 ms of CPU, then answer."""
+    """Use 5 ms of CPU, then respond."""
     end = time.thread_time() + 0.005
     while time.thread_time() < end:
         pass
@@ -113,13 +173,20 @@ async def spin(scope, receive, send):
 
 @serving
 async def sleepy(scope, receive, send):
-    """Give the loop a turn, then answer."""
+    """Let the loop turn once, then respond."""
     await asyncio.sleep(0)
     await answer(send, b"ok")
 
 
+@serving
+async def sleep10(scope, receive, send):
+    """Respond after 10 ms."""
+    await asyncio.sleep(0.01)
+    await answer(send, b"ok")
+
+
 async def ws(scope, receive, send):
-    """Send every message of a WebSocket back."""
+    """Echo every message of a WebSocket."""
     if scope["type"] != "websocket":
         await answer(send, b"")
         return
@@ -133,7 +200,7 @@ async def ws(scope, receive, send):
 
 
 async def greedy(scope, receive, send):
-    """Count bodies, echo short messages, and take long ones."""
+    """Count bodies, echo short messages, and receive long ones."""
     if scope["type"] != "websocket":
         return await count(scope, receive, send)
     await receive()
@@ -147,7 +214,7 @@ ROOM = {}
 
 
 async def room(scope, receive, send):
-    """Send every message of a WebSocket to all."""
+    """Send every message of a WebSocket to all WebSockets."""
     if scope["type"] != "websocket":
         await answer(send, b"")
         return
@@ -164,28 +231,9 @@ async def room(scope, receive, send):
     ROOM.pop(id(send), None)
 
 
-def fastapi():
-    """Return a FastAPI application with one JSON route."""
-    from fastapi import FastAPI
-    from pydantic import BaseModel
-
-    class Item(BaseModel):
-        id: int
-        name: str
-        tags: list[str]
-
-    api = FastAPI()
-
-    @api.get("/items/{number}")
-    async def item(number: int, q: str = "x") -> Item:
-        return Item(id=number, name=q, tags=["a", "b"])
-
-    return api
-
-
 def __getattr__(name):
-    """Make the FastAPI application only where it is asked for."""
-    if name != "fast":
+    """Create an application of a framework only when it is used."""
+    if name not in APPLICATIONS:
         raise AttributeError(name)
-    globals()["fast"] = fastapi()
-    return globals()["fast"]
+    globals()[name] = APPLICATIONS[name]()
+    return globals()[name]

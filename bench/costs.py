@@ -1,7 +1,7 @@
-"""What an option costs: two bolides side by side, loaded in turn for a second each.
+"""The cost of an option: two instances of bolide, loaded in turn for a second each.
 
-Both stand on one core, and the one that is not loaded sleeps. A pair of bursts lies
-within two seconds, so that what the machine does meanwhile falls out of their ratio.
+Both run on one core, and the one that is not loaded sleeps. A pair of bursts takes two
+seconds, so that other activity of the machine cancels out in their ratio.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ PAIRS = 61
 
 @dataclass(frozen=True)
 class Cost:
-    """Options whose cost is wanted, and what it is to be at most."""
+    """The measured options, and the maximum that each may cost."""
 
     name: str
     options: str
-    """Of the one; ``{folder}`` is a folder of its own."""
+    """Arguments of one server; ``{folder}`` is a temporary folder."""
     base: str = "--no-access-log"
-    """Of the other."""
+    """Arguments of the other server."""
     most: float = 0.0
-    """The part of the requests per second that may be lost."""
+    """The share of the requests per second that may be lost."""
     script: Path | None = None
     is_watched: bool = False
     """Metrics are read every second, and a status page is open."""
@@ -64,7 +64,7 @@ COSTS = (
 
 @contextlib.contextmanager
 def watched(port):
-    """Read the metrics each second, and keep a status page's events open."""
+    """Read the metrics every second, and keep a status page's events open."""
     is_over = threading.Event()
 
     def watch():
@@ -115,7 +115,7 @@ def row_of(cost, ports):
 
 
 def lines(_, ports):
-    """Return the table of what options cost."""
+    """Return the table of the costs of options."""
     return [
         f"| option | requests/s lost (median of {PAIRS} pairs) | half of the pairs |"
         " CPU per request | target |",

@@ -1,7 +1,7 @@
-"""How long polite clients wait beside connections that ask for a lot at once.
+"""How long polite clients wait while other connections send a lot at once.
 
-``python fairness.py KIND PORT COUNT`` is the attackers' process: so many connections
-that keep the server busy as KIND says until the process is ended.
+``python fairness.py KIND PORT COUNT`` is the attackers' process: COUNT connections that
+keep the server busy in the way KIND, until the process is terminated.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ def connect(port):
 
 
 def pour(sock, block):
-    """Send the block again and again, and throw away what comes."""
+    """Send the block repeatedly, and discard what is received."""
 
     def discard():
         with contextlib.suppress(OSError):
@@ -61,7 +61,7 @@ def pipelined(port):
 
 
 def upgraded(port, fields=b""):
-    """Return a connection that speaks WebSocket."""
+    """Return a connection with an open WebSocket."""
     sock = connect(port)
     sock.sendall(UPGRADE % fields)
     answer = b""
@@ -71,13 +71,13 @@ def upgraded(port, fields=b""):
 
 
 def messages(port):
-    """Send messages of one byte, which are echoed."""
+    """Send one-byte messages, which are echoed."""
     frame = b"\x82\x81" + MASK + b"x"
     pour(upgraded(port)[0], frame * (BLOCK // len(frame)))
 
 
 def inflating(port):
-    """Send messages that get a thousand times longer when they are inflated."""
+    """Send messages that inflate to a thousand times their length."""
     sock, answer = upgraded(port, DEFLATE)
     if b"permessage-deflate" not in answer.lower():
         return
@@ -91,13 +91,13 @@ def inflating(port):
 
 
 def h2_frame(kind, flags, stream, payload=b""):
-    """Return the bytes of a frame of HTTP/2."""
+    """Return the bytes of an HTTP/2 frame."""
     head = len(payload).to_bytes(3, "big") + bytes([kind, flags])
     return head + stream.to_bytes(4, "big") + payload
 
 
 def drops(port):
-    """Send bodies in DATA frames of one byte."""
+    """Send bodies in DATA frames of one byte each."""
     sock = connect(port)
     sock.settimeout(None)
     sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + h2_frame(4, 0, 0))
@@ -127,7 +127,7 @@ KINDS = {
 
 
 def attack(kind, port, count):
-    """Run so many attackers until the process is ended; they yield to who measures."""
+    """Run ``count`` attackers until the process is terminated, at a lower priority."""
     os.nice(19)
     for _ in range(count):
         threading.Thread(target=KINDS[kind], args=(port,), daemon=True).start()
@@ -135,7 +135,7 @@ def attack(kind, port, count):
 
 
 def is_whole(answer):
-    """Return whether a response has come to its end; it must be a 200."""
+    """Return whether a response is complete; it must be a 200."""
     head, end, body = answer.partition(b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
     length = re.search(rb"\r\ncontent-length: (\d+)", head, re.I)
@@ -143,7 +143,7 @@ def is_whole(answer):
 
 
 def measure(port, seconds, polite=POLITE):
-    """Return how long each request of polite clients took, in milliseconds, sorted."""
+    """Return the sorted response times of polite clients, in milliseconds."""
     socks = {s.fileno(): s for s in (connect(port) for _ in range(polite))}
     due = dict.fromkeys(socks, 0.0)
     got, sent, taken = dict.fromkeys(socks, b""), {}, []
@@ -174,7 +174,7 @@ def measure(port, seconds, polite=POLITE):
 
 @contextlib.contextmanager
 def attacked(kind, port, count=ATTACKERS):
-    """Have the server attacked, by a process of its own."""
+    """Attack the server from a separate process."""
     command = [sys.executable, __file__, kind, str(port), str(count)]
     with subprocess.Popen(command) as process:
         try:
@@ -190,14 +190,14 @@ def percentile(taken, part):
 
 
 def cell(port, kind):
-    """Return the median and the 99th percentile beside attackers, in words."""
+    """Return the median and the 99th percentile during an attack, as text."""
     with attacked(kind, port) if kind else contextlib.nullcontext():
         taken = measure(port, SECONDS)
     return f"{percentile(taken, 0.5):.2f} / {percentile(taken, 0.99):.2f}"
 
 
 def lines(names, ports):
-    """Return the table of what polite clients wait."""
+    """Return the table of how long polite clients wait."""
     import servers
     from works import Work
 

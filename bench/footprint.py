@@ -1,5 +1,6 @@
-"""What a server costs while it does nothing: memory, idle connections, its start."""
+"""The cost of an idle server: memory, idle connections, and the time to start."""
 
+import functools
 import resource
 import socket
 import subprocess
@@ -16,13 +17,13 @@ PLAIN = "import asyncio, time; print(flush=True); time.sleep(60)"
 
 
 def raise_descriptor_limit():
-    """Allow this process and its children as many descriptors as may be."""
+    """Raise the descriptor limit of this process and its children to the maximum."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def plain_python_bytes():
-    """Return the RSS of a Python that has imported asyncio."""
+    """Return the RSS of a Python process that has imported asyncio."""
     with subprocess.Popen(
         [sys.executable, "-c", PLAIN], stdout=subprocess.PIPE
     ) as process:
@@ -33,7 +34,7 @@ def plain_python_bytes():
 
 
 def open_idle(port, count):
-    """Return so many connections, each of which has had one answer."""
+    """Return ``n`` connections, each of which has received one response."""
     held = []
     for _ in range(count):
         client = socket.create_connection(("127.0.0.1", port), 5)
@@ -64,8 +65,21 @@ def line_of(name, port, plain):
     )
 
 
+def rows(names, ports, line_of, work=None, failed="| {} | {} |"):
+    """Yield the row of each server, except bolide's variants, that supports ``work``;
+    ``failed`` with its name and the reason if it cannot be measured.
+    """
+    for name in names:
+        if name.startswith("bolide/") or (work and not servers.can(name, work)):
+            continue
+        try:
+            yield line_of(name, next(ports))
+        except (OSError, RuntimeError) as problem:
+            yield failed.format(name, problem)
+
+
 def lines(names, ports):
-    """Return the table of what idle servers cost."""
+    """Return the table of the costs of idle servers."""
     raise_descriptor_limit()
     plain = plain_python_bytes()
     found = [
@@ -73,11 +87,6 @@ def lines(names, ports):
         f" bytes an idle connection ({CONNECTIONS:,}) | CPU % then |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for name in names:
-        if name.startswith("bolide/"):
-            continue
-        try:
-            found.append(line_of(name, next(ports), plain))
-        except (OSError, RuntimeError) as problem:
-            found.append(f"| {name} | | | | {problem} | |")
+    measure = functools.partial(line_of, plain=plain)
+    found += rows(names, ports, measure, failed="| {} | | | | {} | |")
     return found

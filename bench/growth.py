@@ -1,6 +1,7 @@
-"""Shows that memory stays flat: RSS behind each of five heavy loads; 1 when it grew.
+"""Shows that memory stays flat: RSS after each of five heavy loads; exits with 1 if it
+grew.
 
-usage: growth.py [SERVER]      one of servers.COMMANDS; bolide unless told
+usage: growth.py [SERVER]   one of servers.COMMANDS; default: bolide
 """
 
 import socket
@@ -15,7 +16,7 @@ from works import Work
 PORT = 17900
 GIB = 1 << 30
 ALLOWED_BYTES = 8 << 20
-"""How much RSS may grow: a leak of 8 bytes a request shows."""
+"""How much RSS may grow: a leak of 8 bytes per request is detected."""
 
 BATCH = 1000
 UPLOAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % GIB
@@ -58,7 +59,7 @@ def upload(port):
 
 
 def download(port):
-    """Read an answer of 1 GiB."""
+    """Read a response of 1 GiB."""
     total = 0
     with socket.create_connection(("127.0.0.1", port), 60) as client:
         client.sendall(DOWNLOAD)
@@ -77,7 +78,9 @@ LOADS = [
 
 
 def main():
-    """Run each load twice; the second may leave no more than the first."""
+    """Run each load twice; after the second run RSS may not be higher than after
+    the first.
+    """
     name = sys.argv[1] if len(sys.argv) > 1 else "bolide"
     footprint.raise_descriptor_limit()
     worst = 0

@@ -1,4 +1,4 @@
-"""Figures of a process tree from /proc, and of a run of a load: wrk, h2load or ours."""
+"""Measures a process tree from /proc, and runs a load: wrk, h2load or our own."""
 
 import os
 import re
@@ -10,32 +10,34 @@ from pathlib import Path
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 LOADS = Path(__file__).parent.parent / "build"
-"""Where our own clients are."""
+"""The folder of our own load generators."""
+HTTP3 = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "bolide-http3")
+"""The folder that ``make http3-tools`` fills."""
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 
 
 @dataclass
 class Run:
-    """What one run of a load gave."""
+    """The result of one run of a load."""
 
     requests: int
     rate: float
     """Requests per second."""
     p50: float
-    """Milliseconds; of h2load, which tells no median, the mean."""
+    """Milliseconds; for an h2load without a median, the mean."""
     p99: float
     """Milliseconds."""
     user: float = 0.0
-    """Microseconds of the server's processes per request in their own code."""
+    """Microseconds per request that the server's processes spent in user space."""
     kernel: float = 0.0
     """Microseconds per request that they spent in the kernel."""
     rss: float = 0.0
-    """MiB of the server's processes, behind the load."""
+    """MiB of the server's processes, after the load."""
     errors: str = ""
 
     @property
     def cpu(self):
-        """Microseconds of the server's processes per request."""
+        """Microseconds of the server's processes per request, in total."""
         return self.user + self.kernel
 
 
@@ -67,13 +69,13 @@ def cpu_seconds(pid):
     return user / TICKS_A_SECOND, kernel / TICKS_A_SECOND
 
 
-def rss_bytes(pid):
-    """Return the resident memory of the process tree."""
+def rss_bytes(pid, which="VmRSS"):
+    """Return the resident memory of the process tree; with VmHWM, its maximum."""
     total = 0
     for one in tree(pid):
         try:
             with open(f"/proc/{one}/status") as status:
-                found = re.search(r"VmRSS:\s+(\d+)", status.read())
+                found = re.search(rf"{which}:\s+(\d+)", status.read())
             total += int(found.group(1)) * 1024 if found else 0
         except OSError:
             continue
@@ -81,7 +83,7 @@ def rss_bytes(pid):
 
 
 def wait_for_port(port, process, deadline_s=30.0):
-    """Return how long it took until the port took a connection, in seconds."""
+    """Return how many seconds it took until the port accepted a connection."""
     began = time.monotonic()
     while time.monotonic() < began + deadline_s:
         if process.poll() is not None:
@@ -101,22 +103,30 @@ def milliseconds(text):
     return float(number) * UNITS_MS[unit]
 
 
-def client_of_h2(port, work, seconds, core):
-    """Run h2load on its core; return its figures."""
+def command_of_h2(port, work, seconds):
+    """Return h2load's command."""
+    command = [HTTP3 / "h2load", "--h3"] if work.http3 else ["h2load"]
+    command += ["-t1", f"-c{work.connections}", f"-m{work.streams}"]
+    command += [f"-n{work.requests}" if work.requests else f"-D{seconds}"]
     scheme = "https" if work.tls else "http"
-    command = f"taskset -c {core} h2load -t1 -c{work.connections} -m{work.streams}"
-    command += f" -D{seconds} {scheme}://127.0.0.1:{port}{work.path}"
-    done = subprocess.run(command.split(), capture_output=True, text=True, check=True)
-    out = done.stdout
+    return [*map(str, command), f"{scheme}://127.0.0.1:{port}{work.path}"]
+
+
+def client_of_h2(port, work, seconds, core):
+    """Run h2load on its core; return its result."""
+    command = ["taskset", "-c", core, *command_of_h2(port, work, seconds)]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     answered = int(re.search(r"status codes: (\d+) 2xx", out).group(1))
-    found = re.search(r"time for request:\s+(.*)", out)
-    mean = milliseconds(found.group(1).split()[2])
+    newer = re.search(r"^request +:(.*)", out, re.M)  # min, max, median, p95, p99
+    older = re.search(r"time for request:(.*)", out)  # min, max, mean
+    times = (newer or older).group(1).split()
     bad = re.search(r"(\d+) failed, (\d+) errored, (\d+) timeout", out)
+    took = float(milliseconds(re.search(r"finished in ([\w.]+)", out).group(1))) / 1000
     return Run(
         requests=answered,
-        rate=answered / seconds,
-        p50=mean,
-        p99=0.0,
+        rate=answered / (took if work.requests else seconds),
+        p50=milliseconds(times[2]),
+        p99=milliseconds(times[4]) if newer else 0.0,
         errors=bad.group(0) if bad.groups() != ("0", "0", "0") else "",
     )
 
@@ -134,7 +144,7 @@ def command_of(port, work, seconds):
 
 
 def client(port, work, seconds, core):
-    """Run the client on its core; return its figures."""
+    """Run the client on its core; return its result."""
     if work.streams:
         return client_of_h2(port, work, seconds, core)
     command = ["taskset", "-c", core, *command_of(port, work, seconds)]
@@ -153,9 +163,9 @@ def client(port, work, seconds, core):
 
 
 def load(process, port, work, seconds, core):
-    """Load the server, and return the figures of both sides."""
+    """Load the server, and return the results of both sides."""
     before = cpu_seconds(process.pid)
-    run = client(port, work, seconds, core)
+    run = client(port, work, work.seconds or seconds, core)
     spent = [x - y for x, y in zip(cpu_seconds(process.pid), before, strict=True)]
     run.user, run.kernel = (x / max(run.requests, 1) * 1e6 for x in spent)
     run.rss = rss_bytes(process.pid) / 2**20

@@ -1,10 +1,11 @@
-"""What a server still does for its clients when more of them come than it can serve.
+"""What a server still does when more clients arrive than it can serve.
 
-Each request costs 5 ms of CPU. Clients come at a fixed rate, each on a connection of
-its own, and give up after a second (bench/c/crowd_load.c). Goodput is what they got in
-time in the second half, as a multiple of what the server serves to four clients that
-ask one after the other, right before and right after. The second figure is the same
-per second of the server's CPU time: what other processes take of the core falls out.
+Each request uses 5 ms of CPU. Clients arrive at a fixed rate, each on its own
+connection, and give up after a second (bench/c/crowd_load.c). Goodput is the number of
+responses in time in the second half, as a multiple of what the server achieves with
+four clients that send one request after another, immediately before and after. The
+second figure is the same per second of the server's CPU time, which excludes other
+processes on the core.
 """
 
 import contextlib
@@ -26,7 +27,9 @@ RECOVERY_S = 5.0
 
 
 def crowd(process, port, seconds, rate):
-    """Let clients come; return the second half's goodput and CPU seconds a second."""
+    """Let clients arrive; return the second half's goodput and CPU seconds per
+    second.
+    """
     command = ["taskset", "-c", servers.CORE_OF_CLIENT, LOADS / "crowd_load", port]
     words = [str(x) for x in [*command, seconds, rate]]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as client:
@@ -41,7 +44,7 @@ def crowd(process, port, seconds, rate):
 
 
 def recovery(process, port, capacity):
-    """Return after how many seconds half of the capacity is served again."""
+    """Return after how many seconds half of the capacity is reached again."""
     began = time.monotonic()
     while time.monotonic() - began < RECOVERY_S:
         if crowd(process, port, 0.2, 0)[0] >= capacity / 2:
@@ -50,7 +53,9 @@ def recovery(process, port, capacity):
 
 
 def once(process, port, times):
-    """Return goodput at a multiple of the capacity, per CPU as well, and recovery."""
+    """Return the goodput at a multiple of the capacity, also per CPU, and the
+    recovery.
+    """
     before = crowd(process, port, CAPACITY_S, 0)
     served, used = crowd(process, port, SECONDS, before[0] * times)
     again = recovery(process, port, before[0])
@@ -63,7 +68,7 @@ def once(process, port, times):
 
 
 def rounds_of(started, times):
-    """Return the medians of each server by name; each round asks all in turn."""
+    """Return the medians of each server by name; each round measures all in turn."""
     found = {name: [] for name in started}
     for _ in range(ROUNDS):
         for name, (process, port) in started.items():

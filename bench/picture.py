@@ -1,7 +1,7 @@
-"""Draws docs/bench.svg out of the figures of docs/bench-table.md, and nothing else.
+"""Draws docs/bench.svg from the figures of docs/bench-table.md only.
 
-``python picture.py`` draws it anew. What is drawn is the column "to the best peer",
-which the README's table has too: of each kind of work the median of the rounds' ratios.
+``python picture.py`` redraws it. It shows the column "to the best peer", which the
+README's table has too: for each kind of work the median of the rounds' ratios.
 """
 
 import re
@@ -12,7 +12,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 OURS = "bolide"
 OTHERS = 3
-"""The best other server of a row, and these before the rest of them:"""
+"""The best other server of a row is drawn, and these before the rest:"""
 KNOWN = ("uvicorn", "granian")
 
 ROWS = {
@@ -23,11 +23,11 @@ ROWS = {
     "POST 64 KiB echo": "POST 64 KiB",
     "HTTP/2 over TLS, 16 connections x 16 streams": "HTTP/2 over TLS",
 }
-"""The kinds of work that are drawn, those that are lost above the others."""
+"""The kinds of work that are drawn; those that are lost come first."""
 
 WIDTH, LEFT, BAR, ROW_GAP, TOP = 760, 268, 15, 16, 62
 MOST = 3.0
-"""Times the best peer that the longest bar is."""
+"""The length of the longest bar, as a multiple of the best peer."""
 
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2328 }
@@ -50,20 +50,26 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 
 
 def read(text):
-    """Return {work: {server: (rate, ratio)}} of a table; None: it failed."""
+    """Return {work: {server: (rate, ratio)}} of a table; None: it failed.
+
+    Work that no peer can do has no ratios, and is left out.
+    """
     found = {}
     for line in text.splitlines():
         cells = [x.strip() for x in line.strip("|").split("|")]
         if len(cells) != 10 or cells[0] in ("work", "---"):
             continue
         work, server, rate, ratio = cells[:4]
-        rate = float(rate.replace(",", "")) if rate != "failed" else 0.0
-        found.setdefault(work, {})[server] = (rate, float(ratio)) if rate else None
+        if rate == "failed":
+            found.setdefault(work, {})[server] = None
+        elif ratio:
+            figures = float(rate.replace(",", "")), float(ratio)
+            found.setdefault(work, {})[server] = figures
     return found
 
 
 def heading(text):
-    """Return what stands above a table: where, when and with what it was measured."""
+    """Return the text above a table: where, when and with what it was measured."""
     return " ".join(text.partition("\n\n")[0].split())
 
 
@@ -78,7 +84,7 @@ def chosen(servers):
 
 
 def label(figures):
-    """Return what stands behind a bar."""
+    """Return the text after a bar."""
     if figures is None:
         return "failed"
     rate, ratio = figures

@@ -1,4 +1,4 @@
-"""Writes what was measured as a table in Markdown; picture.py draws a part of it."""
+"""Writes the measurements as a table in Markdown; picture.py draws a part of it."""
 
 import math
 import statistics
@@ -27,7 +27,7 @@ def best_peer(rounds):
 
 
 def ratio(figure, ours, theirs):
-    """Return the median of a figure's ratio over the rounds; NaN: there is none."""
+    """Return the median of a figure's ratio over the rounds; NaN if there is none."""
     pairs = zip(ours, theirs, strict=False)
     found = [(getattr(x, figure), getattr(y, figure)) for x, y in pairs]
     return statistics.median([x / y for x, y in found if y] or [math.nan])
@@ -38,7 +38,7 @@ def rows_of(work, rounds):
     best = rounds.get(best_peer(rounds))
     shares = {n: ratio("rate", rounds[n], best) if best else 0.0 for n in rounds}
     runs = medians(rounds)
-    # In the order of what is claimed: a median of rates may say the contrary.
+    # Ordered by the claims: a median of rates may be in another order.
     for name in sorted(runs, key=lambda n: -shares[n]):
         run = runs[name]
         if not run.rate:
@@ -53,7 +53,7 @@ def rows_of(work, rounds):
 
 
 def verdict(work, rounds):
-    """Return how bolide stands to the targets in one line."""
+    """Return in one line whether bolide has reached its targets."""
     best = best_peer(rounds)
     if not best or "bolide" not in rounds:
         return f"- {work.name}: no peer to compare with"

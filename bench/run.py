@@ -1,7 +1,7 @@
 """Compares bolide with its peers in interleaved rounds on one machine.
 
-One worker is pinned to one core and the client to another. Ratios within a run hold
-to a few per cent; absolute figures are the machine's.
+One worker is pinned to one core and the client to another. Ratios within a run are
+accurate to a few per cent; absolute figures depend on the machine.
 """
 
 import argparse
@@ -16,11 +16,14 @@ from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
+import allocators
 import costs
 import fairness
 import footprint
+import h3_idle
 import overload
 import picture
+import rate
 import report
 import servers
 import tls_idle
@@ -35,13 +38,18 @@ TABLES = {
     "fairness": fairness.lines,
     "overload": overload.lines,
     "tlsidle": tls_idle.lines,
+    "h3idle": h3_idle.lines,
     "costs": costs.lines,
+    "rate": rate.lines,
+    "allocators": allocators.lines,
 }
-"""What is measured beside the kinds of work: each returns its lines."""
+"""What is measured in addition to the kinds of work: each function returns its
+lines.
+"""
 
 
 def start_all(work, names, ports, stack):
-    """Start the servers that can do the work; return (process, port) by name."""
+    """Start the servers that support the work; return (process, port) by name."""
     started = {}
     for name in names:
         if not servers.can(name, work):
@@ -60,9 +68,8 @@ def start_all(work, names, ports, stack):
 def compare(work, names, rounds, seconds, ports):
     """Return the runs of each server, one for each round.
 
-    All stand side by side; the one that is loaded runs, and the others sleep.
-    What the machine does meanwhile falls out of the ratios of a round. The first round
-    warms them.
+    All are started; the one that is loaded runs, and the others sleep. Other activity
+    of the machine cancels out in the ratios of a round. The first round is a warm-up.
     """
     runs = {}
     with contextlib.ExitStack() as stack:
@@ -82,14 +89,14 @@ def compare(work, names, rounds, seconds, ports):
 
 
 def keep(key, figures):
-    """Keep what was measured of one kind of work for a later ``--write``."""
+    """Store the measurements of one kind of work for a later ``--write``."""
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     kept[key] = figures
     KEPT.write_text(json.dumps(kept))
 
 
 def write(head):
-    """Write docs/ from the last figures of every kind of work."""
+    """Write docs/ from the latest figures of every kind of work."""
     kept = json.loads(KEPT.read_text())
     results = [
         (work, {name: [Run(**x) for x in runs] for name, runs in kept[key].items()})
@@ -110,7 +117,7 @@ def cpu():
 
 
 def heading(names):
-    """Return when and with what was measured, as the text above the table."""
+    """Return when and with what it was measured, as the text above the table."""
     versions = []
     for name in names:
         package = servers.PACKAGES.get(name, name)
@@ -124,7 +131,7 @@ def heading(names):
 
 
 def arguments():
-    """Return what the command line says."""
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=1)

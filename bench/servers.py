@@ -1,4 +1,4 @@
-"""The servers that are compared: how each is started, with one worker, without logs."""
+"""The compared servers: how each is started, with one worker, without logs."""
 
 import contextlib
 import os
@@ -10,7 +10,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from measure import wait_for_port
+from bodies import JSON
+from measure import HTTP3, wait_for_port
 
 HERE = Path(__file__).parent
 CORE_OF_SERVER, CORE_OF_CLIENT = "0", "1"
@@ -47,33 +48,61 @@ TLS = {
     "h2corn": " --certfile {cert} --keyfile {key}",
     "nginx": "",
 }
-"""What each server's command has more for TLS; the others do not speak it."""
+"""Additional arguments for TLS; servers that are missing here do not support it."""
 
 PACKAGES = {"peregrine": "peregrine-server", "weft": "weft-server"}
-"""Their names on PyPI, where these are others."""
+"""Their names on PyPI, if they are different."""
+
+STATIC = {
+    "bolide": " --static /static={folder}/static",
+    "granian": " --static-path-route /static --static-path-mount {folder}/static",
+    "nginx": "",
+}
+"""Additional arguments for static files; other servers do not have them."""
 
 H2 = {"bolide", "bolide/asyncio", "peregrine", "weft", "granian", "h2corn", "nginx"}
-"""Those that speak HTTP/2."""
+"""Servers that support HTTP/2."""
+
+H3 = {"bolide", "bolide/asyncio", "peregrine", "weft", "nginx"}
+"""Servers that support HTTP/3; each has the option --http3."""
 
 NGINX = """
 daemon off; master_process off; worker_processes 1; pid {folder}/pid;
 error_log {folder}/error.log crit;
 events {{ worker_connections 20000; }}
 http {{
+    client_body_temp_path {folder}/1; proxy_temp_path {folder}/2;
+    fastcgi_temp_path {folder}/3; uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
     access_log off; keepalive_requests 100000000; keepalive_timeout 300s;
     server {{
         listen 127.0.0.1:{port} backlog=4096{listen};
+        {quic}
         {tls}
         location / {{
-            default_type "text/plain; charset=utf-8"; return 200 "Hello, world!";
+            {answer}
         }}
     }}
+    {more}
 }}
+"""
+
+ANSWER = 'default_type "text/plain; charset=utf-8"; return 200 "Hello, world!";'
+CODED = (
+    "root {folder}; try_files /rows =404; default_type application/json;"
+    " gzip on; gzip_comp_level 5; gzip_types application/json;"
+)
+FROM_CACHE = "proxy_pass http://unix:{folder}/origin; proxy_cache c;"
+ORIGIN = """
+    proxy_cache_path {folder}/cache keys_zone=c:1m;
+    server {{
+        listen unix:{folder}/origin;
+        location / {{ expires 1h; {answer} }}
+    }}
 """
 
 
 RESTLESS = {"fastpysgi", "weft"}
-"""Those that take CPU time while they have nothing to do."""
+"""Servers that use CPU time while they are idle."""
 
 
 def is_there(name):
@@ -86,14 +115,20 @@ def is_there(name):
 
 
 def can(name, work):
-    """Return whether the server speaks what the work asks for."""
+    """Return whether the server supports the protocols of the work."""
     if name == "nginx" and not work.has_nginx:
+        return False
+    if work.http3:
+        return name in H3 and (HTTP3 / "h2load").exists()
+    if work.file_bytes and name not in STATIC:
+        return False
+    if work.is_coded and not name.startswith(("bolide", "nginx")):
         return False
     return (not work.tls or name in TLS) and (not work.streams or name in H2)
 
 
 def make_certificate(folder):
-    """Make a key on P-256 and a certificate of it; return both paths."""
+    """Create a key on P-256 and its certificate; return both paths."""
     cert, key = Path(folder, "cert.pem"), Path(folder, "key.pem")
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
     command += f" -nodes -days 2 -subj /CN=localhost -out {cert} -keyout {key}"
@@ -101,32 +136,69 @@ def make_certificate(folder):
     return cert, key
 
 
+def make_file(folder, size):
+    """Create the file that is sent."""
+    folder.mkdir()
+    (folder / "file.bin").write_bytes(os.urandom(size))
+
+
 def command_of(name, work, port, folder, options):
-    """Return the command that starts a server; nginx's configuration is written."""
+    """Return the command that starts a server; for nginx, write its configuration."""
     places = {"app": work.app, "port": port, "config": Path(folder, "nginx.conf")}
     places["folder"] = folder
-    command, tls, listen = f"{COMMANDS[name]} {options}", "", ""
+    command, tls, listen, quic = f"{COMMANDS[name]} {options}", "", "", ""
     if work.tls:
         places["cert"], places["key"] = make_certificate(folder)
         command += TLS[name]
         tls = "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {cert};"
         tls = (tls + " ssl_certificate_key {key};").format(**places)
         listen = " ssl"
-    if work.streams:
+    if work.http3 and name == "nginx":
+        command = f"{HTTP3}/{command}"
+        quic = f"listen 127.0.0.1:{port} quic; http3_max_concurrent_streams 128;"
+        quic += " keepalive_requests 1000000000;"
+    elif work.http3:
+        command += " --http3"
+    elif work.streams:
         listen += " http2"
-    text = NGINX.format(folder=folder, port=port, listen=listen, tls=tls)
+    answer, more = ANSWER, ""
+    if work.file_bytes:
+        make_file(Path(folder, "static"), work.file_bytes)
+        command += "" if work.http3 else STATIC[name]
+        answer = f"root {folder}; open_file_cache max=1000; sendfile on; tcp_nopush on;"
+    if work.is_cached:
+        answer = FROM_CACHE.format(folder=folder)
+        more = ORIGIN.format(folder=folder, answer=ANSWER)
+    if work.is_coded:
+        Path(folder, "rows").write_bytes(JSON)
+        answer = CODED.format(folder=folder)
+    if name.startswith("bolide"):
+        command = " ".join([command, *work.options])
+    text = NGINX.format(
+        folder=folder,
+        port=port,
+        listen=listen,
+        quic=quic,
+        tls=tls,
+        answer=answer,
+        more=more,
+    )
     places["config"].write_text(text)
     return command.format(**places).split()
 
 
 @contextmanager
-def running(name, work, port, options=""):
-    """Start a server for a kind of work, pinned to its core; give the process."""
+def running(name, work, port, options="", env=None, cores=CORE_OF_SERVER):
+    """Start a server for a kind of work, pinned to ``cores``; yield the process.
+
+    ``env`` is its environment; without it, this process's.
+    """
     with tempfile.TemporaryDirectory() as folder:
         command = command_of(name, work, port, folder, options)
         process = subprocess.Popen(
-            ["taskset", "-c", CORE_OF_SERVER, *command],
+            ["taskset", "-c", cores, *command],
             cwd=HERE,
+            env=env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -140,7 +212,7 @@ def running(name, work, port, options=""):
 
 @contextmanager
 def at_work(name, process):
-    """Let a server run that ``rest`` has stopped, for a while."""
+    """Let a server run for a while that ``rest`` has stopped."""
     os.killpg(process.pid, signal.SIGCONT)
     try:
         yield
@@ -149,13 +221,13 @@ def at_work(name, process):
 
 
 def rest(name, process):
-    """Stop a server where it is if it would cost the others something."""
+    """Suspend a server if it would otherwise slow down the others."""
     if name in RESTLESS:
         os.killpg(process.pid, signal.SIGSTOP)
 
 
 def stop(process):
-    """End the process group, at last by force."""
+    """Terminate the process group, and kill it if necessary."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGCONT)
     for signal_number in (15, 9):

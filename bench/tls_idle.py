@@ -1,4 +1,4 @@
-"""What an idle TLS connection costs: RSS of each server with 2,000 of them."""
+"""The cost of an idle TLS connection: RSS of each server with 2,000 of them."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ CONNECTIONS = 2_000
 
 
 def open_idle(port, count):
-    """Return so many TLS connections, each of which has had one answer."""
+    """Return ``n`` TLS connections, each of which has received one response."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -29,7 +29,7 @@ def open_idle(port, count):
 def line_of(name, port):
     """Return one row of the table."""
     with servers.running(name, WORKS["tls"], port) as process:
-        open_idle(port, 20)  # what all share is there
+        open_idle(port, 20)  # allocates what all connections share
         base = rss_bytes(process.pid)
         held = open_idle(port, CONNECTIONS)
         each = (rss_bytes(process.pid) - base) / CONNECTIONS
@@ -45,11 +45,5 @@ def lines(names, ports):
         f"| server | bytes an idle TLS connection ({CONNECTIONS:,}) |",
         "|---|---:|",
     ]
-    for name in names:
-        if name.startswith("bolide/") or not servers.can(name, WORKS["tls"]):
-            continue
-        try:
-            found.append(line_of(name, next(ports)))
-        except (OSError, RuntimeError) as problem:
-            found.append(f"| {name} | {problem} |")
+    found += footprint.rows(names, ports, line_of, WORKS["tls"])
     return found

@@ -63,8 +63,8 @@ bench_chain(PyObject *mod, PyObject *done)
     return aw;
 }
 
-/* drive(f, args, n): makes and runs f(*args) n times, the way a Task does; what it
- * awaits must not suspend for good. */
+/* drive(f, args, n): calls f(*args) n times and runs the results, as a Task does;
+ * they must not suspend forever. */
 static PyObject *
 bench_drive(PyObject *mod, PyObject *args)
 {

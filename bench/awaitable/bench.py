@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What an await from C costs, beside a native coroutine and the package pyawaitable.
+"""The cost of an await from C, compared with a native coroutine and the package
+pyawaitable.
 
-Prints nanoseconds: the least of several rounds, the subjects taking turns. `by send` is
-how a Task drives a coroutine, `by await` how a coroutine does. The package is measured
-when it is installed.
+Prints nanoseconds: the minimum of several rounds, in which the subjects take turns. `by
+send` is how a Task drives a coroutine, `by await` how a coroutine does. The package is
+measured if it is installed.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def build(name: str, include: Path, out: Path, *flags: str) -> ModuleType:
 
 
 def modules(out: Path) -> dict[str, ModuleType]:
-    """Build what there is to compare."""
+    """Build the modules to compare."""
     sys.path.insert(0, str(out))
     found = {"bolide": build("awaitable_bench", OURS, out)}
     try:
@@ -58,7 +59,7 @@ def modules(out: Path) -> dict[str, ModuleType]:
 
 
 async def value() -> int:
-    """Finish at once."""
+    """Return without suspending."""
     return 1
 
 
@@ -78,20 +79,20 @@ async def chain(done: Any) -> None:
 
 
 async def awaiting(make: Callable[[], Any], calls: int) -> None:
-    """Await what `make` makes, again and again."""
+    """Await the results of `make` repeatedly."""
     for _ in range(calls):
         await make()
 
 
 async def eager(make: Callable[[], Any], calls: int) -> None:
-    """Run what `make` makes in eager Tasks."""
+    """Run the results of `make` in eager Tasks."""
     loop = asyncio.get_running_loop()
     for _ in range(calls):
         asyncio.Task(make(), loop=loop, eager_start=True)
 
 
 def measure(subjects: dict[str, Callable[[], Any]], units: int) -> list[str]:
-    """Return the nanoseconds a unit takes for each subject."""
+    """Return the nanoseconds per unit for each subject."""
     best = dict.fromkeys(subjects, float("inf"))
     for _ in range(ROUNDS):
         for name, work in subjects.items():
@@ -142,7 +143,7 @@ def main() -> None:
 
 
 async def value_future() -> asyncio.Future[int]:
-    """Return a future that is done."""
+    """Return a future that is already done."""
     future = asyncio.get_running_loop().create_future()
     future.set_result(1)
     return future

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bench/c/bench_parse.c — what the parser and its neighbours cost, in ns a call: the
- * best of several rounds, on whatever core it runs. */
+/* bench/c/bench_parse.c — the cost of the parser and of related functions, in ns per
+ * call: the best of several rounds, on whatever core it runs. */
 #include <stdio.h>  /* printf */
 #include <stdlib.h> /* exit */
 #include <time.h>   /* clock_gettime */
@@ -55,7 +55,7 @@ now_ns(void)
     return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
-/* What one call is given; `scan` where it matters. */
+/* The arguments of one call; `scan` if it matters. */
 struct load {
     const struct h1_scan *scan;
     struct slice in;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* bench/c/big_load.c — a load of large answers that costs little itself.
+/* bench/c/big_load.c — a load of large responses that uses little CPU itself.
  *
  *   usage: big_load PORT CONNECTIONS SECONDS plain|tls
  *
- * A client that copies and decrypts what comes takes as long for it as the server does,
- * and is the limit of what it measures.  This one reads the first answer on each connection
- * whole, and learns how long answers are; of the others the kernel throws the bytes away
- * (MSG_TRUNC), over TLS all but the headers of records, which tell how much is in them. */
+ * A client that copies and decrypts what it receives takes as long for it as the
+ * server does, and limits what it measures. This one reads only the first response on
+ * each connection completely, to learn its length. The bytes of the others are
+ * discarded by the kernel (MSG_TRUNC), over TLS except for the record headers, which
+ * contain the length of each record. */
 #include <errno.h>     /* errno */
 #include <stdbool.h>   /* bool */
 #include <string.h>    /* memcmp */
@@ -25,14 +26,14 @@ static char bytes[1 << 21];
 
 struct client {
     int fd;
-    SSL *ssl;               /* NULL: plain */
-    size_t answer;          /* bytes of an answer, its head included */
-    size_t due;             /* of this one, that have not come */
-    size_t skip;            /* TLS: bytes of the current record that have not come */
-    size_t extra;           /* TLS: bytes of a record beyond its plaintext and header */
-    double began;           /* when it was asked for, in s */
-    size_t nhead;           /* bytes that are in `head` */
-    unsigned char head[12]; /* of a record, or of an answer */
+    SSL *ssl;      /* NULL: plain */
+    size_t answer; /* bytes of a response, including its head */
+    size_t due;    /* bytes of the current response still to be received */
+    size_t skip;   /* TLS: bytes of the current record still to be received */
+    size_t extra;  /* TLS: bytes of a record in addition to its plaintext and header */
+    double began;  /* when it was requested, in s */
+    size_t nhead;  /* bytes that are in `head` */
+    unsigned char head[12]; /* of a record, or of a response */
 };
 
 struct load {
@@ -56,7 +57,7 @@ ask(struct client *client)
         fail("cannot ask");
 }
 
-/* The first answer */
+/* The first response */
 
 static size_t
 read_some(struct client *client, size_t got)
@@ -70,7 +71,7 @@ read_some(struct client *client, size_t got)
     return got + (size_t)n;
 }
 
-/* How long an answer is by its head; 0: it ends by a chunk. */
+/* Returns the length of a response according to its head; 0: it is chunked. */
 static size_t
 length_of(const char *end)
 {
@@ -112,7 +113,7 @@ read_first(struct client *client)
 
 /* The others */
 
-/* Fills client->head up to `n`; false: not all has come. */
+/* Fills client->head up to `n`; false: not everything was received yet. */
 static bool
 read_head(struct client *client, size_t n)
 {
@@ -126,7 +127,7 @@ read_head(struct client *client, size_t n)
     return client->nhead == n;
 }
 
-/* Throws up to `n` bytes away; returns how many had come. */
+/* Discards up to `n` bytes; returns how many there were. */
 static size_t
 discard(const struct client *client, size_t n)
 {
@@ -137,7 +138,7 @@ discard(const struct client *client, size_t n)
     return got > 0 ? (size_t)got : 0;
 }
 
-/* Returns whether the answer has come whole. */
+/* Returns whether the response was received completely. */
 static bool
 receive_plain(struct client *client)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* bench/c/crowd_load.c — clients that come at a fixed rate, whatever the server does, each
- * on a connection of its own, and that give up after a second.
+/* bench/c/crowd_load.c — clients that arrive at a fixed rate, however slow the server is.
+ * Each uses a separate connection and gives up after one second.
  *
- * usage: crowd_load PORT SECONDS RATE    so many a second
- *        crowd_load PORT SECONDS 0       four at a time, each after the one before
+ * usage: crowd_load PORT SECONDS RATE    RATE clients per second
+ *        crowd_load PORT SECONDS 0       four clients at a time, one after the other
  *
- * Prints four numbers: what was answered 200 in time per second, in all and in the second
- * half of the time; how late the latest client came, in ms; the CPU time of this process in
- * shares of the time. */
+ * Prints four numbers: the responses with 200 that were in time, per second, over the whole
+ * time and over its second half; the delay of the latest client in ms; and the CPU time of
+ * this process as a share of the time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -21,7 +21,7 @@
 #define PATIENCE_S 1.0
 #define CLOSED_CLIENTS 4
 #define FDS_MAX 65536
-#define RING (1 << 17) /* more than come within PATIENCE_S */
+#define RING (1 << 17) /* more than arrive within PATIENCE_S */
 
 static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 static const char good[] = "HTTP/1.1 200 ";
@@ -35,7 +35,7 @@ static struct client clients[FDS_MAX]; /* by descriptor */
 static struct {
     int fd;
     double began;
-} ring[RING]; /* in the order in which they come, and so give up */
+} ring[RING]; /* in the order in which they arrive, and so give up */
 static size_t head, tail;
 static struct sockaddr_in address;
 static int poller;

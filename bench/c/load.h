@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bench/c/load.h — what our loads share: sockets, times, and what they print. */
+/* bench/c/load.h — shared by our load generators: sockets, times, and output. */
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -12,13 +12,13 @@
 
 #define TIMES_MAX (1 << 20)
 
-/* How long each round took, in ms; those past the first TIMES_MAX are not kept. */
+/* The duration of each round in ms; those after the first TIMES_MAX are not stored. */
 struct times {
-    float *ms; /* owned; freed by the process's end */
+    float *ms; /* owned; freed when the process exits */
     size_t n;
 };
 
-/* Says on standard error what has failed, with errno's text, and ends the process. */
+/* Prints on standard error what has failed, with errno's text, and exits. */
 static inline void
 fail(const char *what)
 {
@@ -26,7 +26,7 @@ fail(const char *what)
     exit(1);
 }
 
-/* Monotonic seconds. */
+/* Returns monotonic seconds. */
 static inline double
 now(void)
 {
@@ -36,7 +36,7 @@ now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* A blocking connection to a port of this machine. */
+/* Opens a blocking connection to a local port. */
 static inline int
 open_socket(int port)
 {
@@ -70,7 +70,7 @@ compare_times(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Prints what wrk prints: requests, their rate, the median and the 99th percentile. */
+/* Prints the same as wrk: requests, their rate, the median and the 99th percentile. */
 static inline void
 report(struct times *times, long nrequests, double seconds)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* bench/c/tls_load.c — one TLS handshake after another, each with one request behind it.
+/* bench/c/tls_load.c — one TLS handshake after another, each followed by one
+ * request.
  *
- * usage: tls_load PORT CONNECTIONS SECONDS full|resumed
+ *   usage: tls_load PORT CONNECTIONS SECONDS full|resumed
  *
- * CONNECTIONS is ignored: one is open at a time.  Prints what wrk prints. */
+ * CONNECTIONS is ignored: one is open at a time. Prints the same as wrk. */
 #include <string.h> /* strcmp */
 #include <unistd.h> /* close */
 
@@ -14,7 +15,7 @@
 static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\n"
                               "Connection: close\r\n\r\n";
 
-/* The ticket of a session that can be resumed; kept for the next connection. */
+/* The ticket of a resumable session; kept for the next connection. */
 static int
 on_session(SSL *ssl, SSL_SESSION *session)
 {
@@ -25,7 +26,7 @@ on_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
-/* One connection; returns whether its session was resumed. */
+/* Runs one connection; returns whether its session was resumed. */
 static int
 ask_once(SSL_CTX *ctx, int port, SSL_SESSION **kept, int resumes)
 {

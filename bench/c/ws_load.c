@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* bench/c/ws_load.c — a load of WebSockets that costs little itself.
+/* bench/c/ws_load.c — a load of WebSocket messages that uses little CPU itself.
  *
  *   usage: ws_load PORT CONNECTIONS SECONDS BYTES DEPTH [broadcast]
  *
- * Each connection has DEPTH binary messages of BYTES bytes in flight, which the server
- * sends back; with "broadcast" only the first connection sends, and the server sends each
- * message to all.  Prints what wrk prints: messages that came, their rate, and the times
- * of round trips. */
+ * Each connection has DEPTH binary messages of BYTES bytes in flight, which the
+ * server echoes; with "broadcast" only the first connection sends, and the server sends
+ * each message to all. Prints the same as wrk: messages received, their rate, and the
+ * times of round trips. */
 #include <errno.h>     /* errno */
 #include <stdbool.h>   /* bool */
 #include <string.h>    /* memcpy */
@@ -19,7 +19,7 @@
 
 struct client {
     int fd;
-    size_t got;   /* bytes of the round that is coming */
+    size_t got;   /* bytes of the round still to be received */
     double began; /* when the round was sent, in s */
 };
 
@@ -32,7 +32,7 @@ struct load {
     size_t answer_bytes; /* what the server sends for a round */
     int depth;
     bool is_broadcast;
-    int nwaiting; /* broadcast: clients that have not had the whole round */
+    int nwaiting; /* broadcast: clients that have not received the whole round */
     long nmessages;
     struct times times; /* of round trips */
 };
@@ -129,7 +129,8 @@ open_client(struct load *load, struct client *client, int port)
         fail("epoll_ctl");
 }
 
-/* A round has come whole to `client`: counts it, and sends the next one. */
+/* Called when `client` has received a whole round: counts it, and sends the next
+ * one. */
 static void
 end_round(struct load *load, struct client *client)
 {

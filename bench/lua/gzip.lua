@@ -1,0 +1,2 @@
+-- A client that accepts gzip.
+wrk.headers["Accept-Encoding"] = "gzip"
