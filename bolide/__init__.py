@@ -1,12 +1,15 @@
-"""bolide, a fast ASGI server: its engine is the C extension ``bolide._engine``.
+"""bolide, a fast ASGI server whose engine is the C extension ``bolide._engine``.
 
-``run(app)`` serves an application until a signal comes. ``Server(Config(app)).serve()``
-is the same inside a loop that runs already.
+``run(app)`` serves an application until a signal arrives, and
+``Server(Config(app)).serve()`` does the same inside a running event loop.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 try:
+    from bolide._engine import VERSION as __version__
     from bolide._engine import ClientDisconnected, LifespanError, TLSError
 except ModuleNotFoundError as error:
     if error.name != "bolide._engine":
@@ -15,12 +18,10 @@ except ModuleNotFoundError as error:
         f"{__path__[0]} is bolide's source, which is not built there: "
         "start Python in another folder, where the installed bolide is found"
     ) from None
-from bolide.config import Config
+from bolide.config.config import Config
 from bolide.errors import AppError, BindError, ConfigError
+from bolide.run import run
 from bolide.server import Server
-from bolide.start import run
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AppError",
@@ -37,17 +38,21 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Return ``main``, the command, which is imported when it is asked for."""
-    if name == "main":
-        from bolide.cli import main
+if TYPE_CHECKING:
+    from bolide.cli.main import main as main
+else:
 
-        return main
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Return ``main``, the command, which is imported when it is first used."""
+        if name == "main":
+            from bolide.cli.main import main
+
+            return main
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get_include() -> str:
-    """Return the folder with ``pyawaitable.h``, for a C compiler's ``-I``."""
+    """Return the directory of ``pyawaitable.h``, for the ``-I`` of a C compiler."""
     import os
 
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")

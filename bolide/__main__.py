@@ -1,5 +1,5 @@
 """``python -m bolide``: the same as the ``bolide`` command."""
 
-from bolide.cli import main
+from bolide.cli.main import main
 
 main()

@@ -1,10 +1,10 @@
-"""Why a server does not start: one exception a reason, each with one line of text."""
+"""Why a server does not start: one exception per reason, each with one line."""
 
 from __future__ import annotations
 
 
 def reason_first(text: str) -> str:
-    """Return a text that is a traceback with its last line, the reason, in front."""
+    """Return a traceback with its last line, the reason, moved to the front."""
     lines = text.rstrip().splitlines()
     if not lines or not lines[0].startswith("Traceback (most recent call last)"):
         return text.rstrip()
@@ -13,10 +13,10 @@ def reason_first(text: str) -> str:
 
 
 class ConfigError(ValueError):
-    """A setting that cannot be used.
+    """A setting is invalid.
 
-    ``name`` is the field of Config (``"root_path"``), ``text`` completes the sentence:
-    ``"begins with '/', not 'api'"``.
+    ``name`` is the parameter of Config (``"root_path"``), and ``text`` completes the
+    sentence: ``"begins with '/', not 'api'"``.
     """
 
     def __init__(self, name: str, text: str) -> None:
@@ -28,10 +28,10 @@ class ConfigError(ValueError):
 class AppError(Exception):
     """The application cannot be loaded.
 
-    Its ``__cause__``, where there is one, is what the application's own code raised;
-    the traceback of that begins in the application's code.
+    Its ``__cause__``, if there is one, is the exception that the application's own code
+    raised; its traceback begins in the application's code.
     """
 
 
 class BindError(OSError):
-    """There is no socket to listen on as the settings ask for."""
+    """The server cannot listen on an address."""

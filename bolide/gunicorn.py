@@ -1,7 +1,7 @@
 """``gunicorn -k bolide.gunicorn.BolideWorker``: the engine under gunicorn's arbiter.
 
-Gunicorn binds, forks, replaces and reloads; a worker serves on its sockets by its
-settings. docs/MOVING.md tells which of those count.
+Gunicorn binds, forks, replaces and reloads; a worker serves on its sockets with its
+settings. docs/migration/gunicorn.md lists the settings that it uses.
 """
 
 from __future__ import annotations
@@ -20,25 +20,27 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from bolide import _engine
-from bolide import sockets as listening
 from bolide._engine import LifespanError, TLSError
-from bolide.binds import PROXY_PROTOCOLS, Bind
-from bolide.config import Config
+from bolide.config.binds import PROXY_PROTOCOLS, Bind
+from bolide.config.config import Config
 from bolide.errors import AppError, BindError, ConfigError
-from bolide.forks import default_signals, undone_in_children
+from bolide.logs.sinks import AccessLog
 from bolide.server import Server, startup_failure
-from bolide.sinks import AccessLog
+from bolide.serving import sockets as listening
+from bolide.system.fork_hooks import default_signals, undone_in_children
+from bolide.system.forked import children_end_here
 
 NOTIFY_MOST_S = 1.0
-"""How long the arbiter goes without a sign of life at most; gunicorn's own workers
-give one a second."""
+"""The longest time without a heartbeat for the arbiter; gunicorn's own workers send
+one per second.
+"""
 
 _MARGIN_S = 1.0
-"""How much earlier than the arbiter's own deadline a worker has ended."""
+"""How long before the arbiter's own deadline a worker must have ended."""
 
 
 class WorkerServer(Server):
-    """A Server whose signals are its worker's, and which ends for others to go on."""
+    """A Server that leaves signals to its worker, and stops while others continue."""
 
     def __init__(self, config: Config, worker: BolideWorker) -> None:
         super().__init__(config)
@@ -47,7 +49,7 @@ class WorkerServer(Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
+        """Install no signal handlers."""
         yield
 
     def _open_access_log(self) -> AccessLog | None:
@@ -63,7 +65,7 @@ class WorkerServer(Server):
         return AccessLog(kind, self._worker.access_fd, path, text, False)
 
     def reopen_access_log(self) -> None:
-        """Open the file of the access log again; from the loop."""
+        """Reopen the file of the access log; called from the loop."""
         if self._engine is not None:
             self._engine.reopen_log()
 
@@ -79,22 +81,24 @@ class BolideWorker(Worker):  # type: ignore[misc]
     """A worker of gunicorn that serves an ASGI application."""
 
     CONFIG_KWARGS: dict[str, Any] = {}  # noqa: RUF012
-    """Fields of ``bolide.Config`` that a subclass sets, over gunicorn's settings."""
+    """Fields of ``bolide.Config`` that a subclass sets, which override gunicorn's
+    settings.
+    """
 
     server: WorkerServer | None = None
     loop: asyncio.AbstractEventLoop | None = None
     access_fd = -1
-    """Descriptor that access lines are written to; -1: none."""
+    """The descriptor to which access lines are written; -1: none."""
 
     def init_process(self) -> None:
-        """Set the worker up, in its process, and serve."""
+        """Set up the worker in its process, and serve."""
         stream = self._access_stream()
         if stream is not None:
             self.access_fd = os.dup(stream)
         super().init_process()
 
     def init_signals(self) -> None:
-        """Take gunicorn's signals: TERM ends in order, INT and QUIT at once."""
+        """Handle gunicorn's signals: TERM stops gracefully, INT and QUIT at once."""
         for number in self.SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, self.handle_exit)
@@ -106,18 +110,20 @@ class BolideWorker(Worker):  # type: ignore[misc]
 
     @contextlib.contextmanager
     def _own_signals(self) -> Iterator[None]:
-        """Have children that the application forks meanwhile end by signals."""
+        """Let children that the application forks meanwhile be ended by signals."""
         with undone_in_children(lambda: default_signals(*self.SIGNALS)):
             yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End in order; other workers serve on, so that no request is lost."""
+        """Stop gracefully; other workers continue to serve, so that no request is
+        lost.
+        """
         self.alive = False
         if self.server is not None:
             self.server.retire()
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """End without waiting for what runs."""
+        """Stop without waiting for running requests."""
         self.alive = False
         self.cfg.worker_int(self)
         if self.server is None:
@@ -125,18 +131,22 @@ class BolideWorker(Worker):  # type: ignore[misc]
         self.server.force_exit = True
 
     def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
-        """Open the files of logs anew."""
+        """Reopen the log files."""
         super().handle_usr1(sig, frame)
         if self.loop is not None and self.server is not None:
             self.loop.call_soon_threadsafe(self.server.reopen_access_log)
 
     def run(self) -> None:
-        """Serve until the arbiter or a limit ends it."""
+        """Serve until the arbiter stops it or a limit is reached."""
         try:
             config = Config(self.wsgi, **{**self._settings(), **self.CONFIG_KWARGS})
             self.server = WorkerServer(config, self)
             factory = config.get_loop_factory()
-            with self._own_signals(), asyncio.Runner(loop_factory=factory) as runner:
+            with (
+                self._own_signals(),
+                asyncio.Runner(loop_factory=factory) as runner,
+                children_end_here(),
+            ):
                 runner.run(self._serve(self.server))
         except LifespanError as error:
             self.log.error("%s", startup_failure(error))
@@ -152,22 +162,22 @@ class BolideWorker(Worker):  # type: ignore[misc]
         await server.serve(self._listeners())
 
     def _live(self, loop: asyncio.AbstractEventLoop, server: WorkerServer) -> None:
-        """Give the arbiter a sign of life again and again, also while it ends."""
+        """Send heartbeats to the arbiter repeatedly, also during the stop."""
         self.notify()
         self._look(server)
         every = min(NOTIFY_MOST_S, self.timeout / 3) if self.timeout else NOTIFY_MOST_S
         loop.call_later(every, self._live, loop, server)
 
     def _look(self, server: WorkerServer) -> None:
-        """End when the arbiter is gone, or the reloader has seen a change."""
+        """Stop when the arbiter has ended, or the reloader has seen a change."""
         if self.ppid != os.getppid() and self.alive:
-            self.log.info("the arbiter is gone: stopping")
+            self.log.info("the arbiter has exited: stopping")
             self.alive = False
         if not self.alive and not server.should_exit:
             server.retire()
 
     def _listeners(self) -> listening.Listeners:
-        """Return gunicorn's sockets once more, for the server to have and to close."""
+        """Return duplicates of gunicorn's sockets, which the server owns and closes."""
         mode = self.cfg.proxy_protocol
         mode = "any" if mode in (True, "auto") else mode or "off"
         place = Bind("gunicorn", "fd")
@@ -180,7 +190,7 @@ class BolideWorker(Worker):  # type: ignore[misc]
         return made
 
     def _settings(self) -> dict[str, Any]:
-        """Return the fields of Config by gunicorn's settings."""
+        """Return the fields of Config for gunicorn's settings."""
         cfg = self.cfg
         keep_alive = cfg.keepalive or 0
         grace = cfg.graceful_timeout - keep_alive - _MARGIN_S

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
+import mmap
 import os
 import signal
 import socket
@@ -13,23 +15,28 @@ import threading
 import time
 from typing import NamedTuple
 
-from bolide import _engine, about, descriptors
-from bolide import sockets as listening
-from bolide.access import AccessOutput, probe_access_log
-from bolide.child import leave_child
-from bolide.config import Config
-from bolide.draining import every_s, progress
+from bolide import _engine
+from bolide.config.choices import LEVELS
+from bolide.config.config import Config
 from bolide.errors import AppError, BindError, ConfigError, reason_first
-from bolide.forks import guard
-from bolide.logs import LEVELS, banner
-from bolide.loops import loop_name, refuse_running_loop
-from bolide.observing import Observers
-from bolide.sinks import AccessLog
-from bolide.stopping import EXIT_SIGNAL as EXIT_SIGNAL
-from bolide.stopping import Stopping
+from bolide.logs.access import AccessOutput, probe_access_log
+from bolide.logs.log import banner, log_notes, open_log
+from bolide.logs.sinks import AccessLog
+from bolide.observe import build_info
+from bolide.observe.counters import Tallies
+from bolide.observe.observers import Observers
+from bolide.serving import sockets as listening
+from bolide.serving.cache_memory import cache_memory
+from bolide.serving.drain_progress import every_s, progress
+from bolide.serving.early_memory import early_memory
+from bolide.serving.loops import loop_name, refuse_running_loop
+from bolide.serving.stopping import EXIT_SIGNAL as EXIT_SIGNAL
+from bolide.serving.stopping import Stopping
+from bolide.system import file_limit
+from bolide.system.fork_hooks import guard
+from bolide.system.forked import children_end_here
+from bolide.system.threads import start_without_signals
 from bolide.systemd import Notifier
-from bolide.tally import Tallies
-from bolide.threads import start_without_signals
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -47,10 +54,10 @@ LEFTOVERS_S = 10.0
 is bolide's own."""
 
 LAST_LOOK_S = 1.0
-"""How long a stop goes on accepting and reading what has come before it, at most."""
+"""How long a stop accepts and reads what was sent before it, at most."""
 
 SHUTDOWN_LEAST_S = 1.0
-"""How long the application's shutdown may take at least, however short the grace is."""
+"""The minimum time for the application's shutdown, however short the grace is."""
 
 
 def startup_failure(error: _engine.LifespanError) -> str:
@@ -59,7 +66,7 @@ def startup_failure(error: _engine.LifespanError) -> str:
 
 
 class ServerState(NamedTuple):
-    """What runs in a server; of connections and tasks only how many there are."""
+    """What runs in a server. ``connections`` and ``tasks`` only have a length."""
 
     total_requests: int
     connections: range
@@ -67,25 +74,26 @@ class ServerState(NamedTuple):
 
 
 class Server(Stopping):
-    """One server in one process, on one event loop; it serves once.
+    """One server in one process, on one event loop. It serves once.
 
-    ``started`` tells that it accepts connections, ``servers`` where. ``should_exit``
-    set to True, from any thread, stops it gracefully, ``force_exit`` at once.
+    ``started`` is true when it accepts connections, and ``servers`` lists its sockets.
+    Setting ``should_exit`` to True, from any thread, stops it gracefully; setting
+    ``force_exit`` stops it at once.
     """
 
     _stop_level = LEVELS["info"]
-    """Of what is said at a stop."""
+    """Phrases of messages about a stop."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.log = config.make_log()
+        self.log = open_log(config)
         self.started = False
         self.servers: list[listening.Listening] = []
         self._listeners: list[socket.socket] = []
         self._max_requests = config.draw_max_requests()
         self.tallies = Tallies(1)
-        """What is counted, of all workers; ``seat`` is where this one counts."""
+        """The counters of all workers; ``seat`` is this one's index."""
         self.seat = 0
         self._observers: Observers | None = None
         self._was_started = self._has_begun = False
@@ -96,7 +104,7 @@ class Server(Stopping):
 
     @property
     def server_state(self) -> ServerState:
-        """What runs now, by uvicorn's names."""
+        """What is running now, with uvicorn's names."""
         engine = self._engine
         if engine is None:
             return ServerState(0, range(0), range(0))
@@ -105,15 +113,15 @@ class Server(Stopping):
 
     @property
     def limit_max_requests(self) -> int | None:
-        """Requests after which this server ends; None: it does not."""
+        """The number of requests after which this server ends; None: no limit."""
         return self._max_requests or None
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve on a new loop until a signal comes.
+        """Serve on a new event loop until a signal arrives.
 
-        ``sockets`` are bound sockets to serve on instead, and are taken over. What
-        keeps the server from starting is logged, and raises SystemExit with the codes
-        of the command.
+        ``sockets`` are bound sockets to serve on instead; the server owns them from
+        then on. If the server cannot start, the reason is logged, and SystemExit is
+        raised with the exit code of the command.
         """
         code = self.execute(sockets)
         if code != EXIT_OK:
@@ -125,10 +133,10 @@ class Server(Stopping):
         *,
         owns_process: bool = False,
     ) -> int:
-        """Do what ``run`` does, and return the exit code.
+        """Do the same as ``run``, and return the exit code.
 
-        With ``owns_process`` the process is ended soon after the stop, whatever threads
-        the application has left behind.
+        With ``owns_process`` the process ends soon after the stop, even if threads of
+        the application are still running.
         """
         refuse_running_loop("run()", "await Server(config).serve() there")
         self._begin_to_serve()
@@ -155,44 +163,42 @@ class Server(Stopping):
         """Load the application, while no loop runs yet, and serve."""
         config = self.config
         if any(x.kind in ("fd", "systemd") for x in config.places) and not sockets:
-            # Before anything opens descriptors, which may get that number.
-            self._listeners = self._bound = listening.bind(config)
+            # Checked before anything opens descriptors, which may get that number.
+            self._listeners = self._bound = listening.bind_places(
+                config.places, needs_udp=bool(config.http3)
+            )
         try:
             config.prepare()
             factory = config.get_loop_factory()
             if not config.loaded:
                 config.load()
+            if self._owns_process and config.gc_freeze:
+                gc.freeze()
         except BaseException:
             self._close_listeners()
             raise
-        with asyncio.Runner(loop_factory=factory) as runner:
-            try:
-                runner.run(self._serve(sockets))
-            except BaseException as error:
-                if os.getpid() != self._pid:
-                    # A child that the application has forked ends, and has its parent's
-                    # loop on its stack; it may not be closed here.
-                    leave_child(error)
-                raise
+        with asyncio.Runner(loop_factory=factory) as runner, children_end_here():
+            runner.run(self._serve(sockets))
 
     def _begin_to_serve(self) -> None:
         if self._has_begun:
-            raise RuntimeError("this Server has served; make another to serve again")
+            raise RuntimeError("this Server has already served; create another one")
         self._has_begun = True
         self._pid = os.getpid()
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve inside a running loop until ``should_exit`` is set or a signal comes.
+        """Serve in the running loop until ``should_exit`` is set or a signal arrives.
 
-        ``sockets`` are as for ``run``. In the main thread SIGINT and SIGTERM stop the
-        server, and are raised again when it has stopped; in any other signals are left
-        alone. To cancel the call is to stop the server gracefully. Raises AppError,
-        BindError, or ``LifespanError`` when the application's startup fails.
+        ``sockets`` are as in ``run``. In the main thread, SIGINT and SIGTERM stop the
+        server and are raised again when it has stopped; in other threads, signals are
+        not handled. Cancelling the call stops the server gracefully. Raises AppError,
+        BindError, or LifespanError if the application's startup fails.
         """
         self._begin_to_serve()
         with self.capture_signals():
             await self._serve(sockets)
-        if self._signal is not None:
+        is_main = threading.current_thread() is threading.main_thread()
+        if self._signal is not None and is_main:
             signal.raise_signal(self._signal)
 
     async def _serve(self, sockets: list[socket.socket] | None) -> None:
@@ -208,17 +214,19 @@ class Server(Stopping):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Load and start the application, and accept connections.
 
-        ``started`` is false afterwards where a stop was asked for meanwhile. Raises
-        what ``serve`` does.
+        If the server was stopped meanwhile, ``started`` is false afterwards. Raises the
+        same exceptions as ``serve``.
         """
         config = self.config
         if self._engine is not None:
-            raise RuntimeError("this Server has served; make another to serve again")
+            raise RuntimeError("this Server has already served; create another one")
         self._pid = os.getpid()
         if not config.loaded:
             config.load()
         if not sockets and self._bound is None:
-            self._bound = listening.bind(config)
+            self._bound = listening.bind_places(
+                config.places, needs_udp=bool(config.http3)
+            )
         self._listeners = sockets or self._bound or []
         try:
             await self._start_engine(self._listeners)
@@ -227,7 +235,7 @@ class Server(Stopping):
                 self._close_listeners()
 
     async def main_loop(self) -> None:
-        """Wait until the server is to stop, and as long as the stop is delayed."""
+        """Wait until the server must stop, and then for the drain delay."""
         if self._stop is None or self._observers is None:
             raise RuntimeError("main_loop() comes after startup()")
         notifying = self._notify_again_and_again()
@@ -241,9 +249,9 @@ class Server(Stopping):
         await self._delay_drain()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop in order: requests that run first, then the application.
+        """Stop gracefully: first the running requests, then the application.
 
-        Does nothing where ``startup`` has not been called, or has failed.
+        Does nothing if ``startup`` has not been called or has failed.
         """
         try:
             if self._engine is not None and self.started:
@@ -255,7 +263,7 @@ class Server(Stopping):
         self._loop = loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._forced = asyncio.Event()
-        self._heed_signals(loop)
+        self._wake_at_signals(loop)
         self._look()
         settings = self._engine_settings()
         self._engine = engine = _engine.Server(self.config.loaded_app, loop, settings)
@@ -268,11 +276,12 @@ class Server(Stopping):
             inside = listening.places(listeners, self.config, inside=True)
             self.servers = [listening.Listening.of(listeners)]
             flags = listening.flags_of(listeners)
-            # Now the application has started, and set up the loggers that it wants.
+            # The application has started, and has configured its loggers.
             engine.log_to(self._open_access_log())
-            engine.start(
-                [(s.detach(), f) for s, f in zip(listeners, flags, strict=True)]
-            )
+            pairs = list(zip(listeners, flags, strict=True))
+            if self.config.http3:
+                pairs += self._quic_listeners(pairs)
+            engine.start([(s.detach(), f) for s, f in pairs])
             self.started = True
             self._on_started(where, loop)
             if inside:
@@ -280,6 +289,12 @@ class Server(Stopping):
         except BaseException:
             await self._shut_down(engine)
             raise
+
+    def _quic_listeners(
+        self, pairs: list[tuple[socket.socket, int]]
+    ) -> list[tuple[socket.socket, int]]:
+        """Return the UDP sockets for ``pairs``, with their flags; raise BindError."""
+        return listening.bind_quic(pairs)
 
     def _close_listeners(self) -> None:
         self._remove_socket_file()
@@ -291,7 +306,7 @@ class Server(Stopping):
             self._observers.close()
 
     def _notify_again_and_again(self) -> asyncio.Task[None] | None:
-        """Begin to call what the program wants to be called while the server serves."""
+        """Start to call ``callback_notify`` repeatedly while the server serves."""
         notify = self.config.callback_notify
         if notify is None:
             return None
@@ -305,33 +320,38 @@ class Server(Stopping):
         return asyncio.create_task(go_on())
 
     def _open_access_log(self) -> AccessLog | None:
-        """Return what the engine writes to; None: nothing. Raises ConfigError."""
+        """Return the access log, or None if there is none; raise ConfigError."""
         assert self._loop is not None
         self._access = AccessOutput(self.config, self._loop, self.log)
         return self._access.setting
 
     def _most_connections(self) -> int:
-        """Return how many connections there may be; say so where files are too few."""
+        """Return the limit of connections; log that too few files may be open."""
         files, wanted = (
-            descriptors.raise_limit(),
+            file_limit.raise_limit(),
             int(self.config.limit_concurrency or 1),
         )
-        most = descriptors.most_connections(wanted, files)
+        most = file_limit.most_connections(wanted, files)
         if most < wanted and self.seat == 0:
             text = f"at most {most} connections: {files} files may be open (ulimit -n)"
             self.log.line(LEVELS["warning"], text)
+        file_limit.grow_table(most, files)
         return most
 
     def _engine_settings(self) -> dict[str, object]:
-        """Return what the engine is told; a server under a supervisor adds to it."""
+        """Return the engine's settings; a server under a supervisor adds to them."""
         settings = self.config.for_engine()
         settings["connections"] = self._most_connections()
         settings["tallies"], settings["seat"] = self.tallies.memory, self.seat
         settings["history"] = self.tallies.history
+        settings["cache"] = self._cache_memory()
+        settings["early_tickets"] = self._early_memory()
+        if self.config.status_path or self.config.metrics_bind:
+            settings["status_page"] = build_info.status_page()
         if self._loop is not None and self.config.is_seen():
             app, loop = self.config.app, loop_name(self._loop)
-            settings["status_about"] = about.as_json(app, loop, self._main_pid())
-            settings["build_labels"] = about.as_labels(loop)
+            settings["status_about"] = build_info.as_json(app, loop, self._main_pid())
+            settings["build_labels"] = build_info.as_labels(loop)
         seen_by = Observers(self.config, self.tallies, self.seat, self.log)
         self._observers, settings["watch_fd"] = seen_by, seen_by.watch_fd
         probe_access_log(self.config)
@@ -341,13 +361,20 @@ class Server(Stopping):
         settings["on_full"] = self._on_full
         return settings
 
+    def _cache_memory(self) -> mmap.mmap | None:
+        return cache_memory(self.config)
+
+    def _early_memory(self) -> mmap.mmap | None:
+        return early_memory(self.config)
+
     def _main_pid(self) -> int:
-        """Return the process that signals are for."""
+        """Return the pid to send signals to."""
         return os.getpid()
 
     def _on_started(self, where: str, loop: asyncio.AbstractEventLoop) -> None:
-        self.config.tell_notes(self.log)
-        self.log.line(LEVELS["info"], banner(where, loop_name(loop)))
+        log_notes(self.log, self.config)
+        line = banner(self.config, where, loop_name(loop))
+        self.log.line(LEVELS["info"], line)
         if self._notifier is not None:
             self._notifier.ready()
             self._tell_that_it_lives(self._notifier)
@@ -356,21 +383,21 @@ class Server(Stopping):
         self.log.line(LEVELS["info"], f"health, metrics and status on {where}")
 
     def _make_notifier(self) -> Notifier | None:
-        """Return what tells the service manager of this process; None: others do."""
+        """Return the service manager's client; None: another process has it."""
         return Notifier()
 
     def _tell_that_it_lives(self, notifier: Notifier) -> None:
-        """Feed the service manager's watchdog for as long as the loop turns."""
+        """Notify the service manager's watchdog for as long as the loop turns."""
         if notifier.watchdog_s > 0 and self._loop is not None:
             notifier.watchdog()
             every = notifier.watchdog_s
             self._loop.call_later(every, self._tell_that_it_lives, notifier)
 
     def reload_certificates(self) -> bool:
-        """Read certificates, keys and what belongs to them again; False: not usable.
+        """Reload certificates, keys and related files; False: unusable.
 
-        New connections get them, those that are open keep what they have. Where one
-        cannot be used all stay as they were, and the log says why.
+        New connections use them, open ones keep theirs. If one of them is unusable, all
+        stay as they were, and the reason is logged.
         """
         if self._engine is None or self.config.tls is None:
             return False
@@ -384,7 +411,7 @@ class Server(Stopping):
         return True
 
     def _watch_certificates(self, before: object = None) -> None:
-        """Look again and again whether files of certificates have changed."""
+        """Check repeatedly whether files of certificates have changed."""
         tls, seconds = self.config.tls, self.config.ssl_watch
         if tls is None or seconds <= 0 or self._should_exit or self._loop is None:
             return
@@ -394,12 +421,12 @@ class Server(Stopping):
         self._loop.call_later(seconds, self._watch_certificates, now)
 
     def _on_full(self) -> None:
-        """The most requests that this process serves have begun."""
+        """Called when the maximum of requests of this process has begun."""
         self.log.line(LEVELS["info"], "the limit of requests is reached")
         self.should_exit = True
 
     async def _delay_drain(self) -> None:
-        """Serve on for a while, until whoever balances the load has seen the end."""
+        """Continue to serve for a while, until load balancers have noticed the stop."""
         delay = self.config.drain_delay
         if delay <= 0 or self._retires or self._restarts or self._forced is None:
             return
@@ -411,10 +438,10 @@ class Server(Stopping):
                 await self._forced.wait()
 
     async def _startup(self, engine: _engine.Server, stop: asyncio.Event) -> bool:
-        """Return whether the application has started before a stop was asked for.
+        """Return whether the application has started before a stop was requested.
 
-        Where it has not, the engine is closed, after the application's shutdown if it
-        has started. Raises LifespanError.
+        If not, the engine is closed, after the application's shutdown if it has
+        started. Raises LifespanError.
         """
         if stop.is_set():
             engine.close()
@@ -446,9 +473,9 @@ class Server(Stopping):
                 self._end_guard()
 
     async def _let_start(self, starting: asyncio.Future[None]) -> None:
-        """Wait for the application's startup to end although the server is to stop.
+        """Wait for the application's startup to end although the server must stop.
 
-        It may be in the middle of something that is not to be cut off.
+        It may be in the middle of something that must not be interrupted.
         """
         assert self._forced is not None
         text = "stopping when the application has started"
@@ -490,10 +517,10 @@ class Server(Stopping):
         self.log.line(self._stop_level, "stopped")
 
     async def _take_what_has_come(self, engine: _engine.Server) -> None:
-        """Accept and read what has come before the stop, so that it is answered.
+        """Accept and read what was sent before the stop, so that it is answered.
 
-        A loop may run the stop before the engine's turn. Where another process serves
-        on, what waits to be accepted is left to that.
+        A loop may run the stop before the engine's turn. If another process continues
+        to serve, it accepts the waiting connections.
         """
         if self._restarts or self._force_exit or not self._was_started:
             return
@@ -505,7 +532,7 @@ class Server(Stopping):
 
     async def _stop_engine(self, engine: _engine.Server) -> None:
         engine.restarts = self._retires or self._restarts
-        self._tell_progress(time.monotonic() + self._grace_s())
+        self._log_progress(time.monotonic() + self._grace_s())
         if self._retires:
             self._hurry = asyncio.Event()
             hurried = asyncio.ensure_future(self._hurry.wait())
@@ -518,14 +545,14 @@ class Server(Stopping):
             if self._progress is not None:
                 self._progress.cancel()
 
-    def _tell_progress(self, due: float, *, is_first: bool = True) -> None:
-        """Say again and again what still runs, and how long it may, until ``due``."""
+    def _log_progress(self, due: float, *, is_first: bool = True) -> None:
+        """Log repeatedly what is still running and for how long, until ``due``."""
         if not is_first:
             numbers = [self.tallies.read(self.seat)]
             if text := progress(numbers, due - time.monotonic()):
                 self.log.line(LEVELS["info"], text)
         if self._loop is not None and self._engine is not None:
-            again = functools.partial(self._tell_progress, due, is_first=False)
+            again = functools.partial(self._log_progress, due, is_first=False)
             self._progress = self._loop.call_later(every_s(), again)
 
     def _shutdown_s(self) -> float:
@@ -533,11 +560,11 @@ class Server(Stopping):
         return max(self._grace_s(), SHUTDOWN_LEAST_S)
 
     def _grace_s(self) -> float:
-        """Return how long what runs may go on when the server stops, in seconds."""
+        """Return how long running requests may continue during a stop, in seconds."""
         return self.config.timeout_graceful_shutdown or 0.0
 
     def _bound_leftovers(self) -> None:
-        """End the process in a while, should the application's threads not."""
+        """End the process after a while if the application's threads do not."""
         timer = threading.Timer(LEFTOVERS_S, self._leave_leftovers)
         timer.daemon = True
         start_without_signals(timer)

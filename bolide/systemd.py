@@ -1,4 +1,4 @@
-"""What systemd says and hears: sockets that it has opened, and how the service is."""
+"""systemd: socket activation, and notifications about the state of the service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SEND_S = 1.0
 
 
 def listen_fds() -> list[tuple[str, int]]:
-    """Return name and descriptor of each socket that is handed down to this process."""
+    """Return name and descriptor of each socket that was passed to this process."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()):
         return []
     count = os.environ.get("LISTEN_FDS", "")
@@ -25,7 +25,7 @@ def listen_fds() -> list[tuple[str, int]]:
 
 
 class Notifier:
-    """Tells the service manager how this process is; says nothing where there is none.
+    """Notifies the service manager of the state; does nothing without one.
 
     The protocol is that of sd_notify(3).
     """
@@ -39,27 +39,27 @@ class Notifier:
             bool(self._address) and usec.isdecimal() and pid == str(os.getpid())
         )
         self.watchdog_s = int(usec) / 2e6 if is_watched else 0.0
-        """How often ``watchdog`` is to be called, in seconds; 0: not at all."""
+        """How often ``watchdog`` must be called, in seconds; 0: not at all."""
 
     def ready(self) -> None:
-        """It serves, after its start or a reload."""
+        """Report that it serves, after its start or a reload."""
         self._send(f"READY=1\nMAINPID={os.getpid()}")
 
     def reloading(self) -> None:
-        """It takes new settings."""
+        """Report that it loads new settings."""
         usec = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={usec}")
 
     def stopping(self) -> None:
-        """It has begun to stop."""
+        """Report that it has begun to stop."""
         self._send("STOPPING=1")
 
     def watchdog(self) -> None:
-        """It lives."""
+        """Report that it is alive."""
         self._send("WATCHDOG=1")
 
     def main_pid(self, pid: int) -> None:
-        """Another process takes over."""
+        """Report that another process takes over."""
         self._send(f"MAINPID={pid}")
 
     def _send(self, text: str) -> None:

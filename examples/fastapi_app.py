@@ -23,7 +23,7 @@ class Item(BaseModel):
 
 
 class Shop:
-    """What the application keeps while it runs."""
+    """The state of the application while it runs."""
 
     def __init__(self) -> None:
         self.items: dict[int, Item] = {}
@@ -78,7 +78,7 @@ async def upload(file: UploadFile) -> dict[str, int | str | None]:
 
 @app.get("/events")
 async def events(shop: ShopOf, times: int = 3) -> StreamingResponse:
-    """Send a clock's ticks as server-sent events until the client goes."""
+    """Send the ticks of a clock as server-sent events until the client disconnects."""
 
     async def ticks() -> AsyncIterator[str]:
         shop.listeners += 1

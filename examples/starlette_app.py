@@ -1,4 +1,5 @@
-"""Starlette with streams both ways, background tasks, files and exceptions.
+"""Starlette with streaming requests and responses, background tasks, files and
+exceptions.
 
 ``bolide starlette_app:app``, then ``curl localhost:8000/``.
 """
@@ -35,7 +36,7 @@ async def home(request: Request) -> Response:
 
 
 async def digest(request: Request) -> Response:
-    """Read the body piece by piece and keep none of it."""
+    """Read the body in parts without storing it."""
     total, hashed = 0, sha256()
     async for piece in request.stream():
         total += len(piece)

@@ -1,4 +1,4 @@
-"""An application of view.py, which bolide runs in place of view.py's own runner.
+"""An application of view.py, which bolide runs instead of view.py's own runner.
 
 pip install --pre view.py "configzen<0.20" "pydantic<2" anyio "setuptools<80"
 bolide --factory view_app:make
@@ -11,17 +11,17 @@ app = new_app()
 
 @app.get("/")
 async def index():
-    """Answer with a text."""
+    """Respond with a text."""
     return "Hello, view.py!"
 
 
 @app.get("/teapot")
 async def teapot():
-    """Answer with a status."""
+    """Respond with a status."""
     return "short and stout", 418
 
 
 def make():
-    """Load the routes, and return what an ASGI server calls."""
+    """Load the routes, and return the ASGI application."""
     app.load()
     return app.asgi_app_entry

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Write the one header that extensions include, from the files of src/awaitable.
+"""Write the single header that extensions include, from the files of src/awaitable.
 
 usage: amalgamate.py SOURCE_DIR OUTPUT
 
-The header is pyawaitable.h with the implementation behind its declarations.  Names
-that are not of the API get a prefix, so that they cannot meet those of the source that
-includes the header; and what has external linkage is weak, so that the linker keeps one
-copy of it however many sources of an extension include the header.
+The header is pyawaitable.h with the implementation after its declarations. Names that
+are not part of the API get a prefix, so that they cannot clash with names in the source
+that includes the header. Symbols with external linkage are weak, so that the linker
+keeps one copy however many sources of an extension include the header.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SOURCES = ("object.h", "state.c", "object.c", "queue.c", "run.c", "values.c", "w
 KEPT = re.compile(r"_?Py|pyawaitable_|PYAWAITABLE_")
 GUARD = "PYAWAITABLE_NO_IMPLEMENTATION"
 
-# What declares a name of the implementation, as the house style writes it.
+# Matches what declares a name of the implementation, as the house style writes it.
 DECLARATIONS = (
     r"^(\w+)\(",  # a function's definition
     r"^#\s*define (\w+)",
@@ -32,7 +32,7 @@ TAGS = r"^(?:typedef )?(?:struct|enum) (\w+) \{"
 
 
 def prefixed(name: str) -> str:
-    """Return a private ``name`` as it is called in the header."""
+    """Return the name of a private ``name`` in the header."""
     return ("PYAWAITABLE_" if name.isupper() else "pyawaitable_") + name
 
 
@@ -48,7 +48,7 @@ def rename(text: str) -> str:
 
 
 def body(path: Path) -> str:
-    """Return a file without its guards and its includes of our own."""
+    """Return a file without its guards and its includes of our own headers."""
     text = path.read_text()
     text = re.sub(r'^#include "[^"]*"\n', "", text, flags=re.M)
     text = re.sub(r"^/\* SPDX.*\n", "", text, flags=re.M)

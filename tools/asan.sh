@@ -18,5 +18,26 @@ tools/fuzz.sh "$build" "$python" "-runs=${RUNS:-5000}" || failed=1
 export PYTHONPATH="$PYTHONPATH:$build/stage:$build/tests/awaitable:$build/examples/c_app"
 "$python" tests/wire/run.py || failed=1
 "$python" tests/wire/run_h2.py || failed=1
-PYTHONSAFEPATH=1 "$python" -m pytest "$@" || failed=1
+
+run_tests() {
+    PYTHONSAFEPATH=1 "$python" -m pytest -n "${JOBS:-3}" --dist loadfile "$@" || failed=1
+}
+
+# Its tests bound the memory of the process, which includes what is freed and kept.
+keep_little() {
+    export ASAN_OPTIONS="$ASAN_OPTIONS:quarantine_size_mb=8"
+}
+
+case $* in
+'')
+    run_tests --ignore=tests/http3
+    keep_little
+    run_tests tests/http3
+    ;;
+*tests/http3*)
+    keep_little
+    run_tests "$@"
+    ;;
+*) run_tests "$@" ;;
+esac
 exit $failed

@@ -16,5 +16,5 @@ if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$dir/options" 2>/dev/null)" != "$*" 
     echo "$*" >"$dir/options"
 fi
 meson compile -C "$dir" >"$log" 2>&1 || { cat "$log"; exit 1; }
-rm -rf "$dir/stage" # what is not installed any more must not be found
+rm -rf "$dir/stage" # files that are no longer installed must not be found
 meson install -C "$dir" --quiet >"$log" 2>&1 || { cat "$log"; exit 1; }

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Checks that the C files assert their contracts: how many asserts 1,000 lines have.
+"""Checks that the C files assert their contracts: the number of asserts per 1,000
+lines.
 
 usage: check_asserts.py [--table]
 
-Each folder of src/ has a floor in FLOORS, and src/ as a whole has WHOLE.  A folder that
-is not in FLOORS needs WHOLE too.  Only .c files count; what is in a comment does not.
+Each folder of src/ has a minimum in FLOORS, and src/ as a whole has WHOLE. A folder
+that is not in FLOORS needs WHOLE too. Only code in .c files counts, not comments.
 """
 
 import re
@@ -19,22 +20,26 @@ WHOLE = 8.0
 FLOORS = {
     "asgi": 18.0,
     "base": 16.0,
+    "builtin": 9.0,
     "http": 9.0,
     "http1": 9.0,
     "http2": 9.0,
+    "log": 8.0,
     "py": 12.0,
-    "server": 13.0,
+    "server": 20.0,
     "tls": 11.0,
     "ws": 10.0,
 }
-"""... of a folder: about what it has, so that new code keeps it."""
+"""... of a folder: about what it has now, so that new code keeps the density."""
 
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 ASSERT = re.compile(r"\bassert\(")
 
 
 def main() -> None:
-    """Print what is below its floor, or all with --table; exit with 1 if any is."""
+    """Print the folders below their minimum, or all with --table; exit with 1 if
+    any is.
+    """
     names = subprocess.check_output(["git", "ls-files", "src"], text=True).split()
     lines: Counter[str] = Counter()
     asserts: Counter[str] = Counter()

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Holds what may not be called, and that no mutable state stands at file scope.
+"""Checks that banned functions are not called, and that no mutable state has file
+scope.
 
-A place that needs an exception says why in a comment that begins with RULE ZERO.
+An exception has a comment that begins with RULE ZERO and has the reason.
 """
 
 import re
@@ -28,7 +29,7 @@ BANNED = {
 ALLOCATORS = {"malloc", "calloc", "realloc", "free", "strdup"}
 CALL = re.compile(r"(?<![\w.>])([a-z_]\w*)\s*\(")
 TIME = re.compile(r"\bclock(?:\.|->)(?:ms|ns)\b")
-"""Reading the clock's members passes over whether they are of now."""
+"""Reading the members of the clock directly skips the check that they are current."""
 STATIC = re.compile(
     r"^static\s+(?!const\b|inline\b|_Thread_local\b)([^;(={]*?[;=])", re.M
 )
@@ -38,11 +39,11 @@ COMMENT_OR_TEXT = re.compile(r"""/\*.*?\*/|"(?:\\.|[^"\\\n])*\"""", re.S)
 PYTHON_TABLES = re.compile(
     r"\bPy(MethodDef|MemberDef|GetSetDef|Type_Slot|Type_Spec|ModuleDef|ModuleDef_Slot)\b"
 )
-"""CPython takes these by a pointer to non-const; nobody changes them."""
+"""CPython takes these by a pointer to non-const; they are never changed."""
 
 
 def problems_of(path: Path) -> list[str]:
-    """Return one line for each thing in ``path`` that may not be there."""
+    """Return one line for each violation in ``path``."""
     raw = path.read_text()
     text = COMMENT_OR_TEXT.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), raw)
     found = []
@@ -68,7 +69,7 @@ def problems_of(path: Path) -> list[str]:
 
 
 def main() -> None:
-    """Check every C file below src/; exit with 1 when one breaks a rule."""
+    """Check every C file below src/; exit with 1 if one breaks a rule."""
     found = [x for p in sorted(Path("src").rglob("*.[ch]")) for x in problems_of(p)]
     print("\n".join(found), end="\n" if found else "")
     sys.exit(1 if found else 0)

@@ -10,7 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-EXCEPTIONS: dict[str, str] = {}
+EXCEPTIONS: dict[str, str] = {
+    "static/system_portable.c": "only other systems have it; it calls system.c",
+}
 
 
 def main() -> None:

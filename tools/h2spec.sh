@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs h2spec, a Go program, below build/go if it is not there.  Exits with 1, and says
-# why, if it cannot be installed.
+# Installs h2spec, a Go program, below build/go if it is missing.  Exits with 1 and a reason
+# if it cannot be installed.
 #   tools/h2spec.sh
 set -eu
 
@@ -11,7 +11,7 @@ command -v go >/dev/null 2>&1 || {
 }
 echo "installing: h2spec"
 mkdir -p build/go
-# Some module proxies serve the version by its number, some only as the latest one.
+# Some module proxies know the version by its number, others only as the latest.
 for version in v2.2.1 latest; do
     ! GOBIN=$PWD/build/go go install "github.com/summerwind/h2spec/cmd/h2spec@$version" \
         2>build/go/log || exit 0

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs tests in a virtual machine whose kernel, Debian's for amd64, has TLS (kTLS): the kernel
-# here may have none.  Its files are the ones here, and what it writes is forgotten.
+# here may have none.  It uses the files of this machine, and its changes are discarded.
 #   tools/ktls.sh DIR PYTHON [PYTEST_ARGUMENT ...]
-# PYTHONPATH is taken over.  DIR keeps the kernel.  The processor is emulated, so that tests
-# take many times as long: PATIENCE is what their deadlines are multiplied by.
-# KTLS_ACCEL=kvm has one that is not.
+# PYTHONPATH is passed on. DIR caches the kernel.  The processor is emulated, so that tests
+# take many times as long: their deadlines are multiplied by PATIENCE.
+# KTLS_ACCEL=kvm uses the real one.
 set -eu
 
 dir=$1
@@ -14,7 +14,7 @@ mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 export PATH="$PATH:/usr/sbin:/sbin"
 
-# What is on the way from the processor to the files, and what kTLS encrypts with.
+# Modules for access to the files, and those with which kTLS encrypts.
 modules="virtio_pci 9pnet_virtio 9p overlay tls gcm ghash-generic ctr aesni-intel
     chacha20poly1305 chacha-generic poly1305-generic"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds what has a NEON form for 64-bit ARM, with its unit tests, and runs them under
-# qemu: for machines that are not of that kind.
+# Builds the files with NEON code for 64-bit ARM, with their unit tests, and runs them under
+# qemu, for other machines.
 #   tools/neon.sh DIR
 set -eu
 
@@ -12,7 +12,7 @@ passed=0
 failed=0
 for name in scan parse framing chunked ws_mask ws_utf8; do
     test=tests/c/test_$name.c
-    # A test is made of the file that it tests, which is not linked a second time.
+    # A test includes the file that it tests, which must not be linked a second time.
     own=$(sed -n 's|^#include "\(.*\.c\)"|src/\1|p' "$test")
     others=$(for file in $sources; do
         case " $own " in *"$file"*) ;; *) echo "$file" ;; esac

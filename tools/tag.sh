@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the tag of a Python, as cp313, after which its virtual environment and builds are
-# named.  Installs the system's python3 first if that is asked for and missing.
+# Prints the tag of a Python, such as cp313, which names its virtual environment and builds.
+# Installs the system's python3 first if it is requested and missing.
 #   tools/tag.sh PYTHON
 python=$1
 [ "$python" != python3 ] || command -v python3 >/dev/null 2>&1 ||

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* c_app.c — an ASGI application in C.  It answers GET with a greeting and anything else
- * with the body it is sent.  Serve it with `bolide c_app:app`.
+/* c_app.c — an ASGI application in C. It responds to GET with a greeting and to any
+ * other method with the request body. Serve it with `bolide c_app:app`.
  *
- * An `async def` would be a loop with awaits in it; here each await names the function
- * that goes on when it is done. */
+ * An `async def` would be a loop with awaits in it; here each await names the
+ * function that continues when it is done. */
 #include <Python.h>
 #include <pyawaitable.h>
 
-/* What an awaitable of this module keeps. */
+/* The values that an awaitable of this module keeps. */
 enum { VALUE_SCOPE = 0, VALUE_RECEIVE, VALUE_SEND, VALUE_BODY };
 
 /* Awaits receive(); `cb` gets the message. */
@@ -34,7 +34,7 @@ await_send(PyObject *aw, PyObject *message, PyAwaitable_Callback cb)
     return PyAwaitable_AddExpr(aw, coro, cb, NULL);
 }
 
-/* 1 when message["type"] is `type`, 0 when not, -1 with an exception. */
+/* Returns 1 if message["type"] is `type`, 0 if not, -1 with an exception. */
 static int
 message_is(PyObject *message, const char *type)
 {
@@ -46,7 +46,7 @@ message_is(PyObject *message, const char *type)
     return same;
 }
 
-/* The head has been sent; the body is left. */
+/* Called when the head has been sent; sends the body. */
 static int
 on_head_sent(PyObject *aw, PyObject *result)
 {
@@ -70,7 +70,7 @@ answer(PyObject *aw)
                       on_head_sent);
 }
 
-/* Adds the message's part of the body to what there is. */
+/* Appends the message's part of the body to the earlier parts. */
 static int
 collect(PyObject *aw, PyObject *message)
 {
@@ -114,7 +114,7 @@ on_lifespan(PyObject *aw, PyObject *message)
     return await_receive(aw, on_lifespan);
 }
 
-/* Begins with the first await that this kind of scope needs. */
+/* Begins with the first await for this type of scope. */
 static int
 begin(PyObject *aw, PyObject *scope)
 {

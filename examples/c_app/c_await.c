@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* c_await.c — the smallest use of PyAwaitable: an asynchronous function in C that
- * awaits the user's.  In Python:
+ * awaits a function of the user.  In Python:
  *
  *     async def spam(func, value):
  *         result = await func()

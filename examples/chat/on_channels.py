@@ -24,35 +24,35 @@ numbers = iter(range(1, 1 << 62))
 
 
 async def page(request):
-    """Answer with the page."""
+    """Respond with the page."""
     return HttpResponse(PAGE)
 
 
 class Chat(AsyncWebsocketConsumer):
-    """One of those who are here."""
+    """A member of the chat."""
 
     async def connect(self):
-        """Come in."""
+        """Join the chat."""
         self.number = next(numbers)
         await self.channel_layer.group_add("room", self.channel_name)
         await self.accept()
         await self.say(f"* {self.number} has come")
 
     async def disconnect(self, code):
-        """Go."""
+        """Leave the chat."""
         await self.channel_layer.group_discard("room", self.channel_name)
         await self.say(f"* {self.number} has gone")
 
     async def receive(self, text_data=None, bytes_data=None):
-        """Pass on what was said."""
+        """Pass on a message to all members."""
         await self.say(f"{self.number}: {text_data}")
 
     async def say(self, text):
-        """Tell everybody."""
+        """Send a message to all members."""
         await self.channel_layer.group_send("room", {"type": "tell", "text": text})
 
     async def tell(self, event):
-        """Hear what somebody said."""
+        """Receive a message from the group, and send it to this member."""
         await self.send(text_data=event["text"])
 
 

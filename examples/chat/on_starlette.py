@@ -13,12 +13,12 @@ numbers = iter(range(1, 1 << 62))
 
 
 async def page(request):
-    """Answer with the page."""
+    """Respond with the page."""
     return FileResponse(PAGE)
 
 
 async def say(text):
-    """Tell everybody; one who goes meanwhile is told nothing more."""
+    """Send a message to all members; ignore members who disconnect meanwhile."""
     for number, websocket in list(here.items()):
         try:
             await websocket.send_text(text)
@@ -27,7 +27,7 @@ async def say(text):
 
 
 async def chat(websocket: WebSocket):
-    """Hear one of them until it goes."""
+    """Receive messages of a member until it disconnects."""
     await websocket.accept()
     number = next(numbers)
     here[number] = websocket

@@ -6,20 +6,20 @@ PAGE = (Path(__file__).parent / "page.html").read_bytes()
 
 
 class Room:
-    """Those who are here, by number, and what each of them is told by."""
+    """The members by number, each with its ``send``."""
 
     def __init__(self):
         self.sends = {}
         self.last = 0
 
     def enter(self, send):
-        """Return the number of who has come."""
+        """Add a member; return its number."""
         self.last += 1
         self.sends[self.last] = send
         return self.last
 
     async def say(self, text):
-        """Tell everybody; one who goes meanwhile is told nothing more."""
+        """Send a message to all members; ignore members who disconnect meanwhile."""
         for number, send in list(self.sends.items()):
             try:
                 await send({"type": "websocket.send", "text": text})
@@ -31,14 +31,14 @@ room = Room()
 
 
 async def page(send):
-    """Answer with the page."""
+    """Respond with the page."""
     headers = [(b"content-type", b"text/html; charset=utf-8")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": PAGE})
 
 
 async def chat(receive, send):
-    """Hear one of them until it goes."""
+    """Receive messages of a member until it disconnects."""
     await receive()
     await send({"type": "websocket.accept"})
     number = room.enter(send)

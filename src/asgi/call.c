@@ -4,22 +4,21 @@
 
 #include <assert.h> /* assert */
 
-#include "asgi/orphan.h"
 #include "base/err.h"
 
 void
-call_init(CallObject *call, const struct call_kind *kind, struct host *host,
+call_init(CallObject *call, const struct call_kind *kind, struct bridge *bridge,
           struct stream *s)
 {
     assert(s->app == NULL && s->state == STREAM_OPEN);
-    assert(host->owner != NULL && host->clock != NULL);
+    assert(bridge->owner != NULL && bridge->clock != NULL);
     call->kind = kind;
-    call->host = host;
-    call->owner = Py_NewRef(host->owner);
+    call->bridge = bridge;
+    call->owner = Py_NewRef(bridge->owner);
     call->stream = s;
-    list_append(&host->running, &call->link);
+    list_append(&bridge->running, &call->link);
     list_init(&call->orphan);
-    Py_INCREF(call); /* the list's: a loop holds its Tasks weakly */
+    Py_INCREF(call); /* the list's: a loop holds only weak references to its Tasks */
     s->app = call;
 }
 
@@ -112,13 +111,13 @@ call_end(CallObject *call, int why)
 void
 call_leave(CallObject *call)
 {
-    struct host *host = call->host;
+    struct bridge *bridge = call->bridge;
 
-    assert(!list_is_empty(&call->link)); /* the list's reference is there to drop */
+    assert(!list_is_empty(&call->link)); /* the list's reference can be dropped */
     orphan_end(call);
     list_remove(&call->link);
-    if (UNLIKELY(host->is_stopping) && list_is_empty(&host->running) &&
-        host->on_idle != NULL)
-        host->on_idle(host);
+    if (UNLIKELY(bridge->is_stopping) && list_is_empty(&bridge->running) &&
+        bridge->on_idle != NULL)
+        bridge->on_idle(bridge);
     Py_DECREF(call);
 }

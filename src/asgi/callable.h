@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* asgi/callable.h — what receive and send are alike in: a callable object that holds
- * its call of the application.  What a call does is receive.c's and send.c's. */
+/* asgi/callable.h — the common part of receive and send: a callable object that
+ * holds its call of the application. What a call does is defined in receive.c and
+ * send.c. */
 #ifndef ASGI_CALLABLE_H
 #define ASGI_CALLABLE_H
 
@@ -21,15 +22,23 @@ extern PyType_Slot callable_slots[];
     (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |            \
      Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION)
 
-/* An object of `type` (made with the slots above) that calls `function`.  Takes its own
- * reference to `call`.  New reference, or NULL with MemoryError. */
+/* Creates an object of `type` (made with the slots above) that calls `function`.
+ * Takes its own reference to `call`. Returns a new reference, or NULL with
+ * MemoryError. */
 PyObject *callable_new(PyTypeObject *type, vectorcallfunc function, CallObject *call);
 
-/* A PyAwaitable called `name` that keeps `call` as its value 0 and whose first step
- * is `step`.  New reference, or NULL with an exception. */
+/* What send() does with a message. Returns what send() returns (asgi/http/send.h). */
+typedef PyObject *callable_send_message(CallObject *call, PyObject *message);
+
+/* A vectorcall of send(message). Returns what `send` returns, or NULL with TypeError. */
+PyObject *callable_send(PyObject *op, PyObject *const *args, size_t nargsf,
+                        PyObject *kwnames, callable_send_message *send);
+
+/* Creates a PyAwaitable called `name` that keeps `call` as its value 0 and whose
+ * first step is `step`. Returns a new reference, or NULL with an exception. */
 PyObject *callable_defer(CallObject *call, PyObject *name, PyAwaitable_Defer step);
 
-/* The call that callable_defer keeps; borrowed. */
+/* Returns the call that callable_defer() keeps; borrowed. */
 static inline CallObject *
 callable_call(PyObject *aw)
 {

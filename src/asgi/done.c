@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* asgi/done.c — a coroutine that has finished with None.  It has no state, so that one
- * object serves every await of every request; see send.h for who gives it out. */
-#include <Python.h>
+/* asgi/done.c — see done.h for the contract. */
+#include "asgi/done.h"
 
 #include "asgi/raise.h"
-#include "asgi/send.h"
 
 static PySendResult
 done_am_send(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(value), PyObject **result)
@@ -13,7 +11,7 @@ done_am_send(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(value), PyObject **res
     return PYGEN_RETURN;
 }
 
-/* NULL without an exception is StopIteration with None. */
+/* NULL without an exception means StopIteration with None. */
 static PyObject *
 done_next(PyObject *Py_UNUSED(op))
 {

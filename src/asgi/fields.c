@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "base/narrow.h"
 
-/* Header lines are few; more than this is a mistake of the application's. */
+/* The maximum number of fields; more are a mistake of the application. */
 #define FIELDS_MAX 65536
 
 static struct slice
@@ -17,7 +17,7 @@ slice_of_bytes(PyObject *bytes)
     return slice_new(PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
 }
 
-/* A list or a tuple, and no subclass, which may do what it likes. */
+/* Returns whether it is exactly a list or a tuple: a subclass could run any code. */
 static bool
 is_plain_sequence(PyObject *object)
 {
@@ -50,7 +50,7 @@ read_pair(struct http_field *field, PyObject *pair)
     return 0;
 }
 
-/* A list of tuples from any iterable of iterables: new reference, or NULL. */
+/* Returns a list of tuples from any iterable of iterables: new reference, or NULL. */
 static PyObject *
 copy_headers(PyObject *headers)
 {
@@ -66,7 +66,7 @@ copy_headers(PyObject *headers)
 }
 
 static bool
-is_plain(PyObject *headers)
+fields_is_plain(PyObject *headers)
 {
     if (!is_plain_sequence(headers))
         return false;
@@ -81,7 +81,8 @@ int
 fields_read(struct fields *fields, PyObject *headers)
 {
     assert(fields->owner == NULL && fields->n == 0 && fields->list == fields->few);
-    fields->owner = is_plain(headers) ? Py_NewRef(headers) : copy_headers(headers);
+    fields->owner =
+        fields_is_plain(headers) ? Py_NewRef(headers) : copy_headers(headers);
     if (fields->owner == NULL)
         return -1;
     Py_ssize_t n = PySequence_Fast_GET_SIZE(fields->owner);

@@ -4,28 +4,32 @@
 
 #include <assert.h> /* assert */
 
-/* Below it a copy is cheaper than the node, the reference and the extra iovec. */
+#include "asgi/dict.h"
+#include "asgi/raise.h"
+
+/* Copying fewer bytes is cheaper than the node, the reference and the extra iovec. */
 #define LEND_BYTES_MIN 2048u
 
 static void
-retain(void *owner)
+message_retain(void *owner)
 {
     assert(PyGILState_Check());
     Py_INCREF((PyObject *)owner);
 }
 
 static void
-release(void *owner)
+message_release(void *owner)
 {
     assert(PyGILState_Check());
     Py_DECREF((PyObject *)owner);
 }
 
-const struct lender object_lender = {retain, release, LEND_BYTES_MIN};
+const struct lender object_lender = {message_retain, message_release, LEND_BYTES_MIN};
 
 PyObject *
 message_of(PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
+    raise_report_stray();
     if (LIKELY(PyVectorcall_NARGS(nargsf) == 1 && kwnames == NULL &&
                PyDict_Check(args[0])))
         return args[0];
@@ -43,6 +47,22 @@ message_get(PyObject *message, PyObject *key, PyObject **value)
         return 1;
     }
     return PyErr_Occurred() != NULL ? -1 : 0;
+}
+
+int
+message_text(PyObject *message, PyObject *key, PyObject **value, struct slice *text)
+{
+    Py_ssize_t len;
+
+    if (message_get(message, key, value) < 0)
+        return -1;
+    if (*value == NULL || *value == Py_None)
+        return 0;
+    const char *utf8 = PyUnicode_AsUTF8AndSize(*value, &len);
+    if (utf8 == NULL)
+        return -1;
+    *text = slice_new(utf8, (size_t)len);
+    return 0;
 }
 
 PyObject *
@@ -103,26 +123,38 @@ message_headers(PyObject *message, module_state *st, struct fields *fields)
     return result;
 }
 
-PyObject *
-message_body(PyObject *message, module_state *st)
+static PyObject *
+message_bytes(PyObject *message, module_state *st, PyObject *key)
 {
     PyObject *body;
-    int found = message_get(message, st->str_body, &body);
+    int found = message_get(message, key, &body);
     if (found < 0)
         return NULL;
     if (found == 0)
         return Py_NewRef(st->empty_bytes);
     if (LIKELY(PyBytes_CheckExact(body)))
-        return body; /* else a copy: what is lent must run no code when it is dropped */
+        return body; /* else a copy: dropping lent bytes must run no code */
     PyObject *bytes = NULL;
     if (PyObject_CheckBuffer(body))
         bytes = PyBytes_FromObject(body);
     else
-        PyErr_Format(PyExc_TypeError, "a body must be bytes, not %.100s",
+        PyErr_Format(PyExc_TypeError, "a %U must be bytes, not %.100s", key,
                      Py_TYPE(body)->tp_name);
     Py_DECREF(body);
     assert(bytes == NULL ? PyErr_Occurred() != NULL : PyBytes_CheckExact(bytes));
     return bytes;
+}
+
+PyObject *
+message_body(PyObject *message, module_state *st)
+{
+    return message_bytes(message, st, st->str_body);
+}
+
+PyObject *
+message_data(PyObject *message, module_state *st)
+{
+    return message_bytes(message, st, st->str_data);
 }
 
 int
@@ -135,4 +167,18 @@ message_flag(PyObject *message, PyObject *key)
     int result = PyObject_IsTrue(value);
     Py_DECREF(value);
     return result;
+}
+
+PyObject *
+message_of_end(module_state *st, PyObject *type, unsigned long code, PyObject *reason)
+{
+    PyObject *message = PyDict_New();
+
+    if (message != NULL &&
+        (PyDict_SetItem(message, st->str_type, type) < 0 ||
+         dict_set_new(message, st->str_code, PyLong_FromUnsignedLong(code)) < 0 ||
+         PyDict_SetItem(message, st->str_reason,
+                        reason != NULL ? reason : st->empty_text) < 0))
+        Py_CLEAR(message);
+    return message;
 }

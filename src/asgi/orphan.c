@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* asgi/orphan.c — see orphan.h for the contract.
+/* asgi/orphan.c — see call.h for the contract.
  *
- * The stream is gone, and with it the engine's timers.  One timer of the event loop serves
- * all orphans of a host; most calls end by themselves before it rings. */
-#include "asgi/orphan.h"
+ * The stream has ended, and with it the engine's timers. One timer of the event loop
+ * serves all orphans of a bridge; most calls end by themselves before it fires. */
+#include "asgi/call.h"
 
 #include <assert.h> /* assert */
 
 #include "asgi/raise.h"
 #include "base/clock.h"
 
-/* A loop may ring a little early. */
+/* A loop may call a timer slightly early. */
 #define SLACK_NS 1000000u
 
-/* A call that goes on is cancelled so often. */
+/* How often a call that continues is cancelled. */
 #define CANCELS_MAX 16
 
 static CallObject *
@@ -25,14 +25,14 @@ call_at(struct list_node *node)
 static uint64_t
 wait_ns(const CallObject *call)
 {
-    return ((uint64_t)call->host->disconnect_ms * 1000000) << call->ncancels;
+    return ((uint64_t)call->bridge->disconnect_ms * 1000000) << call->ncancels;
 }
 
-/* Few have another time to wait than the rest, so that the place is at the end. */
+/* Nearly all orphans wait for the same time, so the search begins at the end. */
 static void
-put(CallObject *call)
+orphan_put(CallObject *call)
 {
-    struct list_node *orphans = &call->host->orphans, *node = orphans->prev;
+    struct list_node *orphans = &call->bridge->orphans, *node = orphans->prev;
 
     assert(list_is_empty(&call->orphan) && !list_is_empty(&call->link));
     assert(call->ncancels <= CANCELS_MAX);
@@ -42,80 +42,80 @@ put(CallObject *call)
     list_append(node->next, &call->orphan);
 }
 
-static PyObject *ring(PyObject *op, PyObject *unused);
+static PyObject *orphan_ring(PyObject *op, PyObject *unused);
 
-static PyMethodDef ring_def = {"cancel_orphans", ring, METH_NOARGS,
+static PyMethodDef ring_def = {"cancel_orphans", orphan_ring, METH_NOARGS,
                                "Cancels calls whose client has left."};
 
 static void
-drop_timer(struct host *host)
+drop_timer(struct bridge *bridge)
 {
-    PyObject *timer = host->orphan_timer;
+    PyObject *timer = bridge->orphan_timer;
 
     if (timer == NULL)
         return;
-    host->orphan_timer = NULL;
-    PyObject *result = PyObject_CallMethodNoArgs(timer, host->st->str_cancel);
+    bridge->orphan_timer = NULL;
+    PyObject *result = PyObject_CallMethodNoArgs(timer, bridge->st->str_cancel);
     if (result == NULL)
         PyErr_WriteUnraisable(timer);
     Py_XDECREF(result);
     Py_DECREF(timer);
 }
 
-/* Has the timer ring for the first of the orphans, which keeps the host until then.
- * Without memory nobody rings: the stop cancels what is left. */
+/* Sets the timer for the first orphan, and keeps the bridge alive until then. If
+ * there is no memory for the timer, the stop of the server cancels what is left. */
 static void
-set_timer(struct host *host)
+set_timer(struct bridge *bridge)
 {
-    assert(!list_is_empty(&host->orphans));
-    CallObject *first = call_at(host->orphans.next);
+    assert(!list_is_empty(&bridge->orphans));
+    CallObject *first = call_at(bridge->orphans.next);
 
-    if (host->orphan_timer != NULL && host->orphan_timer_ns <= first->orphan_due_ns)
+    if (bridge->orphan_timer != NULL && bridge->orphan_timer_ns <= first->orphan_due_ns)
         return;
     uint64_t now = clock_now_ns(), due = first->orphan_due_ns;
     PyObject *before = raise_take();
-    drop_timer(host);
+    drop_timer(bridge);
     PyObject *delay = PyFloat_FromDouble(due > now ? (double)(due - now) / 1e9 : 0);
     PyObject *callback = PyCFunction_New(&ring_def, (PyObject *)first);
     if (delay != NULL && callback != NULL)
-        host->orphan_timer = PyObject_CallMethodObjArgs(
-            host->loop, host->st->str_call_later, delay, callback, NULL);
-    if (host->orphan_timer == NULL)
-        PyErr_WriteUnraisable(host->loop);
-    host->orphan_timer_ns = due;
+        bridge->orphan_timer = PyObject_CallMethodObjArgs(
+            bridge->loop, bridge->st->str_call_later, delay, callback, NULL);
+    if (bridge->orphan_timer == NULL)
+        PyErr_WriteUnraisable(bridge->loop);
+    bridge->orphan_timer_ns = due;
     Py_XDECREF(callback);
     Py_XDECREF(delay);
     raise_again(before);
 }
 
-/* Cancelling may run anything, so that the Task is held meanwhile. */
+/* Cancelling may run any code, so the Task is held during it. */
 static void
 cancel(CallObject *call)
 {
     PyObject *task = Py_XNewRef(call->task);
 
     if (task == NULL)
-        return; /* its first step is being taken */
-    PyObject *result = PyObject_CallMethodNoArgs(task, call->host->st->str_cancel);
+        return; /* its first step is running */
+    PyObject *result = PyObject_CallMethodNoArgs(task, call->bridge->st->str_cancel);
     if (result == NULL)
         PyErr_WriteUnraisable(task);
     Py_XDECREF(result);
     Py_DECREF(task);
 }
 
-/* Cancels the first orphan where it is due.  Returns whether it was. */
+/* Cancels the first orphan if it is due. Returns whether it was. */
 static bool
-cancel_first(struct host *host, uint64_t now_ns)
+cancel_first(struct bridge *bridge, uint64_t now_ns)
 {
-    if (list_is_empty(&host->orphans))
+    if (list_is_empty(&bridge->orphans))
         return false;
-    CallObject *call = call_at(host->orphans.next);
+    CallObject *call = call_at(bridge->orphans.next);
     if (call->orphan_due_ns > now_ns + SLACK_NS)
         return false;
     list_remove(&call->orphan);
     if (call->ncancels < CANCELS_MAX) {
         call->ncancels++;
-        put(call);
+        orphan_put(call);
     }
     Py_INCREF(call);
     cancel(call);
@@ -124,28 +124,28 @@ cancel_first(struct host *host, uint64_t now_ns)
 }
 
 static PyObject *
-ring(PyObject *op, PyObject *Py_UNUSED(unused))
+orphan_ring(PyObject *op, PyObject *Py_UNUSED(unused))
 {
-    struct host *host = ((CallObject *)op)->host;
+    struct bridge *bridge = ((CallObject *)op)->bridge;
     uint64_t now_ns = clock_now_ns();
 
     assert(!PyErr_Occurred()); /* the loop calls */
-    Py_CLEAR(host->orphan_timer);
-    while (cancel_first(host, now_ns))
+    Py_CLEAR(bridge->orphan_timer);
+    while (cancel_first(bridge, now_ns))
         continue;
-    if (!list_is_empty(&host->orphans))
-        set_timer(host);
+    if (!list_is_empty(&bridge->orphans))
+        set_timer(bridge);
     Py_RETURN_NONE;
 }
 
 void
 orphan_begin(CallObject *call)
 {
-    if (call->host->disconnect_ms == 0 || list_is_empty(&call->link) ||
+    if (call->bridge->disconnect_ms == 0 || list_is_empty(&call->link) ||
         !list_is_empty(&call->orphan))
         return;
-    put(call);
-    set_timer(call->host);
+    orphan_put(call);
+    set_timer(call->bridge);
 }
 
 void
@@ -154,8 +154,8 @@ orphan_renew(CallObject *call)
     if (list_is_empty(&call->orphan) || call->ncancels > 0)
         return;
     list_remove(&call->orphan);
-    put(call);
-    set_timer(call->host);
+    orphan_put(call);
+    set_timer(call->bridge);
 }
 
 void

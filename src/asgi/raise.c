@@ -6,7 +6,8 @@
 
 #include "base/err.h"
 
-/* How deep groups and contexts are followed; deeper ones are no disconnects. */
+/* The depth to which groups and contexts are followed; deeper ones do not count as
+ * disconnects. */
 #define RAISE_DEPTH_MAX 16
 
 static PyObject *
@@ -18,6 +19,7 @@ class_of_err(module_state *st, int err)
     case ERR_RESET:
     case ERR_SHUTDOWN:
     case ERR_SEND_TIMEOUT:
+    case ERR_WT_STREAM:
         return st->ClientDisconnected;
     case ERR_RESPONSE_STATUS:
     case ERR_RESPONSE_FIELD_NAME:
@@ -90,7 +92,7 @@ raise_again(PyObject *exc)
 }
 #endif
 
-/* Whether exc.code is `code`. */
+/* Returns whether exc.code is `code`. */
 static bool
 has_code(module_state *st, PyObject *exc, unsigned code)
 {
@@ -170,7 +172,7 @@ void
 raise_return(PyObject *value)
 {
     assert(value != NULL && !PyErr_Occurred());
-    /* A tuple or an exception would be taken for arguments. */
+    /* A tuple or an exception would be taken as arguments. */
     PyObject *exc = PyObject_CallOneArg(PyExc_StopIteration, value);
 
     Py_DECREF(value);

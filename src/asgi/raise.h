@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* asgi/raise.h — the engine's errors as Python exceptions, and the other way round:
- * what an exception out of an application means.  Nothing else translates between the
+/* asgi/raise.h — converts the engine's errors to Python exceptions, and determines
+ * what an exception from an application means. No other file converts between the
  * two. */
 #ifndef ASGI_RAISE_H
 #define ASGI_RAISE_H
@@ -9,39 +9,53 @@
 
 #include <stdbool.h> /* bool */
 
-#include "asgi/state.h" /* module_state */
+#include "asgi/state.h"    /* module_state */
+#include "base/compiler.h" /* UNLIKELY */
 
 /* Sets the exception for `err`, a negative enum err, and returns NULL:
  *   MemoryError         ERR_NOMEM
  *   ClientDisconnected  the exchange is over (ASGI E10)
  *   ValueError          a response head that may not be sent
- *   OSError             the machine refused
+ *   OSError             the operating system failed
  *   RuntimeError        anything else */
 PyObject *raise_err(module_state *st, int err);
 
-/* Raises what a throw() method was given: throw(exc), or the older throw(type, value,
- * traceback).  Returns NULL. */
+/* Raises what a throw() method was given: throw(exc), or the older throw(type,
+ * value, traceback). Returns NULL. */
 PyObject *raise_thrown(PyObject *args);
 
-/* Raises StopIteration with `value`, which it steals: the end of a coroutine. */
+/* Raises StopIteration with `value`, which it steals, to end a coroutine. */
 void raise_return(PyObject *value);
 
-/* Takes the exception that is set off the thread, with its traceback: new reference,
- * NULL when none is set. */
+/* Reports an exception that was set before a Task entered the engine, if there is one,
+ * to sys.unraisablehook. What the engine returns would otherwise be taken for an error.
+ * Without memory, asyncio of CPython 3.13.0 overlooks that it could not make the Task
+ * the current one, and takes the Task's step with MemoryError set. Each function that
+ * can be the first one of a step calls this first. */
+static inline void
+raise_report_stray(void)
+{
+    if (UNLIKELY(PyErr_Occurred() != NULL))
+        PyErr_WriteUnraisable(NULL);
+}
+
+/* Removes the exception that is set from the thread, with its traceback, and returns
+ * it: new reference, NULL if none is set. */
 PyObject *raise_take(void);
 
-/* Sets `exc` again; steals it.  NULL clears. */
+/* Sets `exc` again; steals it. NULL clears the exception. */
 void raise_again(PyObject *exc);
 
-/* Whether `exc` says no more than that the client has gone: ClientDisconnected itself,
- * a class of an application's own that was raised while one was handled (Starlette's
- * ClientDisconnect), or a group of nothing else.  A built-in exception such as
- * AttributeError in a handler is a bug and is none.  Sets no exception.  `code`: that of the
- * websocket.disconnect that the application was given, or 0: an exception of its own that
- * carries it as `code` (Starlette's WebSocketDisconnect) says the same. */
+/* Returns whether `exc` means only that the client has disconnected:
+ * ClientDisconnected itself, an application's class that was raised while a
+ * ClientDisconnected was handled (Starlette's ClientDisconnect), or a group of only
+ * these. A built-in exception such as AttributeError in a handler is a bug and does
+ * not count. Sets no exception. `code` is that of the websocket.disconnect that the
+ * application was given, or 0: an application's exception with this `code` attribute
+ * (Starlette's WebSocketDisconnect) counts too. */
 bool raise_is_disconnect(module_state *st, PyObject *exc, unsigned code);
 
-/* Whether `exc` must leave the event loop: KeyboardInterrupt or SystemExit. */
+/* Returns whether `exc` must leave the event loop: KeyboardInterrupt or SystemExit. */
 bool raise_is_exit(PyObject *exc);
 
 #endif

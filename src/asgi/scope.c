@@ -4,14 +4,15 @@
 
 #include <assert.h> /* assert */
 
-#include "asgi/extend.h"
+#include "asgi/dict.h"
+#include "asgi/scope_extensions.h"
 #include "asgi/scope_tls.h"
 #include "base/narrow.h"
 #include "http/forwarded.h"
 #include "http/target.h"
 #include "ws/handshake.h"
 
-/* Text of bytes that are ASCII. */
+/* Returns the text of bytes that are ASCII. */
 static PyObject *
 text_of_ascii(struct slice bytes)
 {
@@ -22,12 +23,12 @@ text_of_ascii(struct slice bytes)
 }
 
 static PyObject *
-bytes_of(struct slice bytes)
+scope_bytes_of(struct slice bytes)
 {
     return PyBytes_FromStringAndSize(bytes.ptr, narrow_ssize(bytes.len));
 }
 
-/* A token in upper case (ASGI B15). */
+/* Returns a token in upper case (ASGI B15). */
 static PyObject *
 text_of_token(struct slice token)
 {
@@ -63,17 +64,10 @@ method_text(module_state *st, struct slice method)
 static PyObject *
 version_text(module_state *st, enum http_version version)
 {
-    switch (version) {
-    case HTTP_1_0:
+    assert(version != HTTP_1_1); /* which is in the template */
+    if (version == HTTP_1_0)
         return st->str_text_1_0;
-    case HTTP_2:
-        return st->str_text_2;
-    case HTTP_3:
-        return st->str_text_3;
-    case HTTP_1_1:
-    default:
-        return st->str_text_1_1;
-    }
+    return version == HTTP_2 ? st->str_text_2 : st->str_text_3;
 }
 
 /* Paths */
@@ -93,11 +87,11 @@ decode_path(struct slice raw)
 }
 
 static int
-make_path(PyObject *root, struct slice raw, struct host_path *path)
+make_path(PyObject *root, struct slice raw, struct bridge_path *path)
 {
-    path->raw = bytes_of(raw);
+    path->raw = scope_bytes_of(raw);
     path->text = decode_path(raw);
-    /* The root path is a part of the path (ASGI B35); "*" is no path. */
+    /* The root path is part of the path (ASGI B35); "*" is not a path. */
     if (path->text != NULL && PyUnicode_GET_LENGTH(root) > 0 && raw.len > 0 &&
         raw.ptr[0] == '/')
         Py_SETREF(path->text, PyUnicode_Concat(root, path->text));
@@ -110,40 +104,40 @@ make_path(PyObject *root, struct slice raw, struct host_path *path)
 }
 
 static bool
-is_path(const struct host_path *path, struct slice raw)
+is_path(const struct bridge_path *path, struct slice raw)
 {
     return path->raw != NULL && (size_t)PyBytes_GET_SIZE(path->raw) == raw.len &&
            memcmp(PyBytes_AS_STRING(path->raw), raw.ptr, raw.len) == 0;
 }
 
-/* Clients ask for the same few paths: the last of each slot is kept.  A slot is found
- * by the length and the last bytes, which differ most. */
-static struct host_path *
-path_slot(struct host *host, struct slice raw)
+/* Clients request the same few paths, so the last path of each slot is kept. A slot
+ * is found by the length and the last bytes, which differ most. */
+static struct bridge_path *
+path_slot(struct bridge *bridge, struct slice raw)
 {
     unsigned key = (unsigned)raw.len;
 
-    if (raw.len > HOST_PATH_BYTES_MAX || raw.len == 0)
+    if (raw.len > BRIDGE_PATH_BYTES_MAX || raw.len == 0)
         return NULL;
     key = key * 31 + (unsigned char)raw.ptr[raw.len - 1];
     key = key * 31 + (unsigned char)raw.ptr[raw.len / 2];
     key ^= key >> 6;
-    return &host->paths[key % HOST_PATHS];
+    return &bridge->paths[key % BRIDGE_PATHS];
 }
 
-/* `root` is the root path of this request alone; NULL: that of all. */
+/* `root` is the root path of this request; NULL: the one of all requests. */
 static int
-set_path(struct host *host, PyObject *scope, struct slice raw, PyObject *root)
+set_path(struct bridge *bridge, PyObject *scope, struct slice raw, PyObject *root)
 {
-    module_state *st = host->st;
-    struct host_path *slot = root == NULL ? path_slot(host, raw) : NULL;
-    struct host_path path;
+    module_state *st = bridge->st;
+    struct bridge_path *slot = root == NULL ? path_slot(bridge, raw) : NULL;
+    struct bridge_path path;
 
     if (slot != NULL && is_path(slot, raw)) {
         path.raw = Py_NewRef(slot->raw);
         path.text = Py_NewRef(slot->text);
     } else {
-        if (make_path(root != NULL ? root : host->root_path, raw, &path) < 0)
+        if (make_path(root != NULL ? root : bridge->root_path, raw, &path) < 0)
             return -1;
         if (slot != NULL) {
             Py_XSETREF(slot->raw, Py_NewRef(path.raw));
@@ -180,7 +174,7 @@ new_header(module_state *st, const struct http_field *field)
         return NULL;
     PyObject *name = field->id != FIELD_OTHER ? Py_NewRef(st->field_names[field->id])
                                               : lowered_name(field->name);
-    PyObject *value = bytes_of(field->value);
+    PyObject *value = scope_bytes_of(field->value);
     if (name == NULL || value == NULL) {
         Py_XDECREF(name);
         Py_XDECREF(value);
@@ -192,20 +186,20 @@ new_header(module_state *st, const struct http_field *field)
     return pair;
 }
 
-/* What is secret is not kept beyond its request. */
+/* Returns whether it is secret; secrets are not kept longer than their request. */
 static bool
 may_keep(enum field_id id)
 {
     return id != FIELD_OTHER && id != FIELD_AUTHORIZATION && id != FIELD_COOKIE;
 }
 
-/* One browser sends the same fields with every request: a pair that was seen last is
- * given again, nothing in it can be changed. */
+/* A browser sends the same fields with every request: if a pair equals the last one,
+ * the same object is returned again. Nothing in it can be changed. */
 static PyObject *
-header(struct host *host, const struct http_field *field)
+header(struct bridge *bridge, const struct http_field *field)
 {
     assert(field->id < FIELD_END);
-    PyObject *last = host->fields[field->id];
+    PyObject *last = bridge->fields[field->id];
 
     if (last != NULL) {
         PyObject *value = PyTuple_GET_ITEM(last, 1);
@@ -213,20 +207,20 @@ header(struct host *host, const struct http_field *field)
             memcmp(PyBytes_AS_STRING(value), field->value.ptr, field->value.len) == 0)
             return Py_NewRef(last);
     }
-    PyObject *pair = new_header(host->st, field);
+    PyObject *pair = new_header(bridge->st, field);
     if (pair != NULL && may_keep(field->id))
-        Py_XSETREF(host->fields[field->id], Py_NewRef(pair));
+        Py_XSETREF(bridge->fields[field->id], Py_NewRef(pair));
     return pair;
 }
 
 static PyObject *
-headers_list(struct host *host, const struct http_head *head)
+headers_list(struct bridge *bridge, const struct http_head *head)
 {
     PyObject *list = PyList_New((Py_ssize_t)head->nfields);
     if (list == NULL)
         return NULL;
     for (uint32_t i = 0; i < head->nfields; i++) {
-        PyObject *pair = header(host, &head->fields[i]);
+        PyObject *pair = header(bridge, &head->fields[i]);
         if (pair == NULL) {
             Py_DECREF(list);
             return NULL;
@@ -247,7 +241,8 @@ new_client(const struct peer_addr *addr)
     return Py_BuildValue("(si)", host, (int)addr->port);
 }
 
-/* A proxy keeps connections for many clients, and often the same one asks again. */
+/* A proxy has connections with many clients, and often sends several requests of one
+ * of them. */
 static PyObject *
 named_client(struct peer *peer, const struct peer_addr *addr)
 {
@@ -266,10 +261,10 @@ named_client(struct peer *peer, const struct peer_addr *addr)
 }
 
 static PyObject *
-client_of(struct peer *peer, const struct forwarded *told)
+scope_client_of(struct peer *peer, const struct forwarded *forwarded)
 {
-    if (UNLIKELY(told != NULL) && told->has_client)
-        return named_client(peer, &told->client);
+    if (UNLIKELY(forwarded != NULL) && forwarded->has_client)
+        return named_client(peer, &forwarded->client);
     if (peer->addr.kind == PEER_NONE)
         return Py_None;
     if (peer->app == NULL)
@@ -292,21 +287,21 @@ server_of(struct endpoint *endpoint)
 }
 
 static bool
-is_secure(const struct peer *peer, const struct forwarded *told)
+is_secure(const struct peer *peer, const struct forwarded *forwarded)
 {
-    if (UNLIKELY(told != NULL) && told->has_scheme)
-        return told->is_secure;
+    if (UNLIKELY(forwarded != NULL) && forwarded->has_scheme)
+        return forwarded->is_secure;
     return peer->endpoint->secure;
 }
 
-/* The server as its proxy is called. */
+/* Returns the name and port under which the proxy serves. */
 static PyObject *
-named_server(const struct peer *peer, const struct forwarded *told)
+named_server(const struct peer *peer, const struct forwarded *forwarded)
 {
-    int usual = is_secure(peer, told) ? 443 : 80;
+    int usual = is_secure(peer, forwarded) ? 443 : 80;
 
-    return Py_BuildValue("(Ni)", text_of_ascii(told->host),
-                         told->port != 0 ? told->port : usual);
+    return Py_BuildValue("(Ni)", text_of_ascii(forwarded->host),
+                         forwarded->port != 0 ? forwarded->port : usual);
 }
 
 void
@@ -333,122 +328,111 @@ scope_drop_endpoint(struct endpoint *endpoint)
 
 /* The scope */
 
-/* Sets a new reference, which it steals; NULL passes its exception on. */
-static int
-set_new(PyObject *scope, PyObject *key, PyObject *value)
-{
-    if (value == NULL)
-        return -1;
-    int result = PyDict_SetItem(scope, key, value);
-    Py_DECREF(value);
-    return result;
-}
-
 static int
 set_borrowed(PyObject *scope, PyObject *key, PyObject *value)
 {
     return value == NULL ? -1 : PyDict_SetItem(scope, key, value);
 }
 
-/* Most servers have one endpoint, whose name is in the template from its first request
- * on. */
+/* Most servers have one endpoint, whose name is in the template after its first
+ * request. */
 static int
-fill_server(struct host *host, PyObject *scope, struct endpoint *endpoint)
+fill_server(struct bridge *bridge, PyObject *scope, struct endpoint *endpoint)
 {
-    PyObject *key = host->st->str_server;
+    PyObject *key = bridge->st->str_server;
     PyObject *server = server_of(endpoint);
 
     if (server == NULL)
         return -1;
-    if (LIKELY(server == host->server))
+    if (LIKELY(server == bridge->server))
         return 0;
-    if (host->server == NULL) {
-        if (PyDict_SetItem(host->scope, key, server) < 0 ||
-            PyDict_SetItem(host->scope_websocket, key, server) < 0)
+    if (bridge->server == NULL) {
+        if (PyDict_SetItem(bridge->scope, key, server) < 0 ||
+            PyDict_SetItem(bridge->scope_websocket, key, server) < 0)
             return -1;
-        host->server = server;
+        bridge->server = server;
     }
     return PyDict_SetItem(scope, key, server);
 }
 
 static int
-fill_connection(struct host *host, PyObject *scope, struct peer *peer,
+fill_connection(struct bridge *bridge, PyObject *scope, struct peer *peer,
                 const struct http_head *head)
 {
-    module_state *st = host->st;
-    const struct forwarded *told = head->forwarded;
+    module_state *st = bridge->st;
+    const struct forwarded *forwarded = head->forwarded;
 
-    if (set_borrowed(scope, st->str_client, client_of(peer, told)) < 0)
+    if (set_borrowed(scope, st->str_client, scope_client_of(peer, forwarded)) < 0)
         return -1;
-    if (UNLIKELY(told != NULL) && told->host.len > 0)
-        return set_new(scope, st->str_server, named_server(peer, told));
-    return fill_server(host, scope, peer->endpoint);
+    if (UNLIKELY(forwarded != NULL) && forwarded->host.len > 0)
+        return dict_set_new(scope, st->str_server, named_server(peer, forwarded));
+    return fill_server(bridge, scope, peer->endpoint);
 }
 
 static int
-fill_own(struct host *host, PyObject *scope)
+fill_own(struct bridge *bridge, PyObject *scope)
 {
-    module_state *st = host->st;
+    module_state *st = bridge->st;
 
-    if (set_new(scope, st->str_asgi, PyDict_Copy(host->asgi)) < 0 ||
-        set_new(scope, st->str_state, PyDict_Copy(host->state)) < 0)
+    if (dict_set_new(scope, st->str_asgi, PyDict_Copy(bridge->asgi)) < 0 ||
+        dict_set_new(scope, st->str_state, PyDict_Copy(bridge->state)) < 0)
         return -1;
     return 0;
 }
 
-/* The path, under the root path that a proxy has told. */
+/* Sets the path, under the root path that a proxy has sent. */
 static int
-fill_prefixed(struct host *host, PyObject *scope, const struct http_head *head)
+fill_prefixed(struct bridge *bridge, PyObject *scope, const struct http_head *head)
 {
     PyObject *root = text_of_ascii(head->forwarded->prefix);
     if (root == NULL)
         return -1;
-    int result = set_path(host, scope, head->path, root);
-    return set_new(scope, host->st->str_root_path, root) < 0 ? -1 : result;
+    int result = set_path(bridge, scope, head->path, root);
+    return dict_set_new(scope, bridge->st->str_root_path, root) < 0 ? -1 : result;
 }
 
 static int
-fill_path(struct host *host, PyObject *scope, const struct http_head *head)
+fill_path(struct bridge *bridge, PyObject *scope, const struct http_head *head)
 {
     if (UNLIKELY(head->forwarded != NULL) && head->forwarded->has_prefix)
-        return fill_prefixed(host, scope, head);
-    return set_path(host, scope, head->path, NULL);
+        return fill_prefixed(bridge, scope, head);
+    return set_path(bridge, scope, head->path, NULL);
 }
 
-/* The template says HTTP/1.1, no query. */
+/* The template has HTTP/1.1 and no query. */
 static int
-fill_request(struct host *host, PyObject *scope, const struct http_head *head)
+fill_request(struct bridge *bridge, PyObject *scope, const struct http_head *head)
 {
-    module_state *st = host->st;
+    module_state *st = bridge->st;
 
-    if (fill_path(host, scope, head) < 0)
+    if (fill_path(bridge, scope, head) < 0)
         return -1;
     if (head->version != HTTP_1_1 &&
         set_borrowed(scope, st->str_http_version, version_text(st, head->version)) < 0)
         return -1;
     if (head->query.len > 0 &&
-        set_new(scope, st->str_query_string, bytes_of(head->query)) < 0)
+        dict_set_new(scope, st->str_query_string, scope_bytes_of(head->query)) < 0)
         return -1;
-    return set_new(scope, st->str_headers, headers_list(host, head));
+    return dict_set_new(scope, st->str_headers, headers_list(bridge, head));
 }
 
-/* Sets `extensions`, which it steals, and adds what every protocol offers. */
+/* Sets `extensions`, which it steals, and adds what every protocol supports. */
 static int
-fill_extensions(struct host *host, PyObject *scope, struct peer *peer,
+fill_extensions(struct bridge *bridge, PyObject *scope, struct peer *peer,
                 PyObject *extensions)
 {
     if (extensions != NULL && peer->tls != NULL &&
-        set_new(extensions, host->st->str_tls, scope_tls(host, peer)) < 0)
+        dict_set_new(extensions, bridge->st->str_tls, scope_tls(bridge, peer)) < 0)
         Py_CLEAR(extensions);
-    return set_new(scope, host->st->str_extensions, extensions);
+    return dict_set_new(scope, bridge->st->str_extensions, extensions);
 }
 
-/* The template says GET, http. */
+/* The template has GET and http. */
 static int
-fill_http(struct host *host, PyObject *scope, struct peer *peer,
+fill_http(struct bridge *bridge, PyObject *scope, struct peer *peer,
           const struct http_head *head)
 {
-    module_state *st = host->st;
+    module_state *st = bridge->st;
 
     if (is_secure(peer, head->forwarded) &&
         set_borrowed(scope, st->str_scheme, st->str_https) < 0)
@@ -459,7 +443,7 @@ fill_http(struct host *host, PyObject *scope, struct peer *peer,
         return -1;
     }
     Py_DECREF(method);
-    return fill_extensions(host, scope, peer, extend_scope(host, head));
+    return fill_extensions(bridge, scope, peer, scope_extensions(bridge, head));
 }
 
 static PyObject *
@@ -478,21 +462,21 @@ subprotocols_list(const struct http_head *head)
     return list;
 }
 
-/* HTTP/2 asks by :protocol for what these two fields of HTTP/1.1 ask for, and may not have
- * them (RFC 8441 4, RFC 9113 8.2.2).  Libraries for WebSockets look for them. */
+/* In HTTP/2, :protocol replaces these two fields of HTTP/1.1, which are not allowed
+ * there (RFC 8441 4, RFC 9113 8.2.2). Libraries for WebSockets look for them. */
 static int
-add_upgrade(struct host *host, PyObject *scope)
+add_upgrade(struct bridge *bridge, PyObject *scope)
 {
     static const struct http_field fields[] = {
         {.name = {"upgrade", 7}, .value = {"websocket", 9}, .id = FIELD_UPGRADE},
         {.name = {"connection", 10}, .value = {"Upgrade", 7}, .id = FIELD_CONNECTION},
     };
-    PyObject *list = PyDict_GetItemWithError(scope, host->st->str_headers);
+    PyObject *list = PyDict_GetItemWithError(scope, bridge->st->str_headers);
 
     if (list == NULL)
         return -1;
     for (size_t i = 0; i < COUNT(fields); i++) {
-        PyObject *pair = header(host, &fields[i]);
+        PyObject *pair = header(bridge, &fields[i]);
         if (pair == NULL || PyList_Append(list, pair) < 0) {
             Py_XDECREF(pair);
             return -1;
@@ -502,49 +486,77 @@ add_upgrade(struct host *host, PyObject *scope)
     return 0;
 }
 
-/* The template says ws. */
+/* The template has ws. */
 static int
-fill_websocket(struct host *host, PyObject *scope, struct peer *peer,
+fill_websocket(struct bridge *bridge, PyObject *scope, struct peer *peer,
                const struct http_head *head)
 {
-    module_state *st = host->st;
+    module_state *st = bridge->st;
 
     if (is_secure(peer, head->forwarded) &&
         set_borrowed(scope, st->str_scheme, st->str_wss) < 0)
         return -1;
-    if (set_new(scope, st->str_subprotocols, subprotocols_list(head)) < 0)
+    if (dict_set_new(scope, st->str_subprotocols, subprotocols_list(head)) < 0)
         return -1;
-    if (head->version >= HTTP_2 && add_upgrade(host, scope) < 0)
+    if (head->version >= HTTP_2 && add_upgrade(bridge, scope) < 0)
         return -1;
-    return fill_extensions(host, scope, peer,
+    return fill_extensions(bridge, scope, peer,
                            Py_BuildValue("{O{}}", st->str_websocket_response));
 }
 
-PyObject *
-scope_new(struct host *host, struct peer *peer, const struct http_head *head)
+/* The template is that of a WebSocket. */
+static int
+fill_session(struct bridge *bridge, PyObject *scope, struct peer *peer,
+             const struct http_head *Py_UNUSED(head))
 {
-    assert(host->scope != NULL && !PyErr_Occurred());
-    PyObject *scope = PyDict_Copy(host->scope);
+    module_state *st = bridge->st;
+
+    if (set_borrowed(scope, st->str_type, st->str_webtransport) < 0 ||
+        set_borrowed(scope, st->str_scheme, st->str_https) < 0 ||
+        PyDict_DelItem(scope, st->str_subprotocols) < 0)
+        return -1;
+    return fill_extensions(bridge, scope, peer,
+                           Py_BuildValue("{O{OOOO}}", st->str_webtransport,
+                                         st->str_reset, Py_True, st->str_stop,
+                                         Py_True));
+}
+
+typedef int scope_fill(struct bridge *bridge, PyObject *scope, struct peer *peer,
+                       const struct http_head *head);
+
+/* Copies a template, and fills in what all scopes have and what `fill` adds. */
+static PyObject *
+scope_from(PyObject *template, struct bridge *bridge, struct peer *peer,
+           const struct http_head *head, scope_fill *fill)
+{
+    assert(template != NULL && !PyErr_Occurred());
+    PyObject *scope = PyDict_Copy(template);
 
     if (scope != NULL &&
-        (fill_own(host, scope) < 0 || fill_connection(host, scope, peer, head) < 0 ||
-         fill_request(host, scope, head) < 0 || fill_http(host, scope, peer, head) < 0))
+        (fill_own(bridge, scope) < 0 ||
+         fill_connection(bridge, scope, peer, head) < 0 ||
+         fill_request(bridge, scope, head) < 0 || fill(bridge, scope, peer, head) < 0))
         Py_CLEAR(scope);
     assert((scope == NULL) == (PyErr_Occurred() != NULL));
     return scope;
 }
 
 PyObject *
-scope_new_websocket(struct host *host, struct peer *peer, const struct http_head *head)
+scope_new(struct bridge *bridge, struct peer *peer, const struct http_head *head)
 {
-    assert(host->scope_websocket != NULL && !PyErr_Occurred());
-    PyObject *scope = PyDict_Copy(host->scope_websocket);
+    return scope_from(bridge->scope, bridge, peer, head, fill_http);
+}
 
-    if (scope != NULL &&
-        (fill_own(host, scope) < 0 || fill_connection(host, scope, peer, head) < 0 ||
-         fill_request(host, scope, head) < 0 ||
-         fill_websocket(host, scope, peer, head) < 0))
-        Py_CLEAR(scope);
-    assert((scope == NULL) == (PyErr_Occurred() != NULL));
-    return scope;
+PyObject *
+scope_new_websocket(struct bridge *bridge, struct peer *peer,
+                    const struct http_head *head)
+{
+    return scope_from(bridge->scope_websocket, bridge, peer, head, fill_websocket);
+}
+
+PyObject *
+scope_new_webtransport(struct bridge *bridge, struct peer *peer,
+                       const struct http_head *head)
+{
+    return scope_from(bridge->scope_websocket, bridge, peer, head, fill_session);
 }

@@ -6,7 +6,8 @@
 
 #include "base/mem.h"
 
-/* The texts of `chain`, each with a NUL, an empty one at the end. */
+/* Returns the texts of `chain`, in which each ends with a NUL and an empty one comes
+ * last. */
 static PyObject *
 tuple_of_chain(const char *chain)
 {
@@ -40,7 +41,7 @@ tls_dict(module_state *st, const struct peer_tls *facts, PyObject *chain,
 }
 
 static PyObject *
-dict_with_client(struct host *host, const struct peer *peer,
+dict_with_client(struct bridge *bridge, const struct peer *peer,
                  const struct peer_tls *facts)
 {
     struct peer_client client;
@@ -48,39 +49,39 @@ dict_with_client(struct host *host, const struct peer *peer,
     if (peer->tls->client(peer, &client) != 0)
         return PyErr_NoMemory();
     PyObject *dict = tls_dict(
-        host->st, facts, tuple_of_chain(client.chain),
+        bridge->st, facts, tuple_of_chain(client.chain),
         PyUnicode_DecodeUTF8(client.name, (Py_ssize_t)strlen(client.name), "replace"));
     mem_free(client.chain);
     mem_free(client.name);
     return dict;
 }
 
-/* Nearly all connections have agreed on the same: they share one. */
+/* Nearly all connections agree on the same parameters and share one dict. */
 static PyObject *
-dict_without_client(struct host *host, const struct peer_tls *facts)
+dict_without_client(struct bridge *bridge, const struct peer_tls *facts)
 {
     uint32_t agreed = (uint32_t)facts->version << 16 | facts->cipher_suite;
 
-    if (host->tls == NULL || host->tls_id != facts->server_id ||
-        host->tls_agreed != agreed) {
-        Py_XSETREF(host->tls,
-                   tls_dict(host->st, facts, PyTuple_New(0), Py_NewRef(Py_None)));
-        host->tls_id = facts->server_id;
-        host->tls_agreed = agreed;
+    if (bridge->tls == NULL || bridge->tls_id != facts->server_id ||
+        bridge->tls_agreed != agreed) {
+        Py_XSETREF(bridge->tls,
+                   tls_dict(bridge->st, facts, PyTuple_New(0), Py_NewRef(Py_None)));
+        bridge->tls_id = facts->server_id;
+        bridge->tls_agreed = agreed;
     }
-    return Py_XNewRef(host->tls);
+    return Py_XNewRef(bridge->tls);
 }
 
 PyObject *
-scope_tls(struct host *host, struct peer *peer)
+scope_tls(struct bridge *bridge, struct peer *peer)
 {
     struct peer_tls facts;
 
     assert(peer->tls != NULL && !PyErr_Occurred());
     if (peer->app_tls == NULL) {
         peer->tls->facts(peer, &facts);
-        peer->app_tls = facts.has_client_cert ? dict_with_client(host, peer, &facts)
-                                              : dict_without_client(host, &facts);
+        peer->app_tls = facts.has_client_cert ? dict_with_client(bridge, peer, &facts)
+                                              : dict_without_client(bridge, &facts);
     }
     return peer->app_tls != NULL ? PyDict_Copy(peer->app_tls) : NULL;
 }

@@ -5,11 +5,11 @@
 
 #include <Python.h>
 
-#include "asgi/host.h" /* struct host */
-#include "http/peer.h" /* struct peer */
+#include "asgi/bridge.h" /* struct bridge */
+#include "http/peer.h"   /* struct peer */
 
-/* New reference: a dict that the application may change; `peer` is one over TLS.  NULL
- * with an exception. */
-PyObject *scope_tls(struct host *host, struct peer *peer);
+/* Returns a new reference to a dict that the application may change; `peer` uses
+ * TLS. NULL with an exception. */
+PyObject *scope_tls(struct bridge *bridge, struct peer *peer);
 
 #endif

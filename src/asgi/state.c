@@ -22,7 +22,7 @@ fill_names(module_state *st)
     return 0;
 }
 
-/* A dict {"type": type}, and {key: value} where there is a key. */
+/* Returns a dict {"type": type}, with {key: value} if there is a key. */
 static PyObject *
 message_new(module_state *st, PyObject *type, PyObject *key, PyObject *value)
 {
@@ -53,7 +53,7 @@ fill_messages(module_state *st)
     return PyDict_SetItem(st->msg_request, st->str_more_body, Py_False);
 }
 
-/* From 3.12 on a Task can take its first step while it is made. */
+/* From Python 3.12 on a Task can run its first step while it is created. */
 static int
 fill_asyncio(module_state *st)
 {
@@ -66,12 +66,7 @@ fill_asyncio(module_state *st)
     if (st->Task == NULL || st->CancelledError == NULL)
         return -1;
     st->kwnames_soon = PyTuple_Pack(1, st->str_context);
-#if PY_VERSION_HEX >= 0x030c0000
-    st->kwnames_task = PyTuple_Pack(2, st->str_loop, st->str_eager_start);
-#else
-    st->kwnames_task = PyTuple_Pack(1, st->str_loop);
-#endif
-    return st->kwnames_soon == NULL || st->kwnames_task == NULL ? -1 : 0;
+    return st->kwnames_soon == NULL ? -1 : 0;
 }
 
 int
@@ -103,15 +98,16 @@ state_fill(module_state *st)
     return fill_asyncio(st);
 }
 
-/* EACH(member) for every reference that is no string and no field name. */
+/* EACH(member) for every reference that is neither a string nor a field name. */
 #define STATE_REFERENCES(EACH)                                                         \
     EACH(DoneType)                                                                     \
     EACH(LifespanType)                                                                 \
-    EACH(NextType)                                                                     \
+    EACH(PendingReceiveType)                                                           \
     EACH(ReceiveType)                                                                  \
     EACH(RequestType)                                                                  \
     EACH(SendType)                                                                     \
     EACH(ServerType)                                                                   \
+    EACH(SessionType)                                                                  \
     EACH(WaiterType)                                                                   \
     EACH(WebSocketType)                                                                \
     EACH(ClientDisconnected)                                                           \
@@ -123,7 +119,6 @@ state_fill(module_state *st)
     EACH(empty_bytes)                                                                  \
     EACH(empty_text)                                                                   \
     EACH(kwnames_soon)                                                                 \
-    EACH(kwnames_task)                                                                 \
     EACH(msg_disconnect)                                                               \
     EACH(msg_request)                                                                  \
     EACH(msg_connect)                                                                  \
@@ -136,7 +131,7 @@ state_visit(module_state *st, visitproc visit, void *arg)
 #define VISIT(member) Py_VISIT(st->member);
     STATE_REFERENCES(VISIT)
 #undef VISIT
-    return 0; /* strings and bytes refer to nothing */
+    return 0; /* strings and bytes refer to no other objects */
 }
 
 void
@@ -147,8 +142,8 @@ state_clear(module_state *st)
 #undef CLEAR
 }
 
-/* The type that an object had is gone; freeing asks a type how much lies ahead of the
- * object, which is the same for a tuple. */
+/* The object's type may have been freed. Freeing asks a type how much memory
+ * precedes the object, which is the same for a tuple. */
 static void
 freelist_free(struct freelist *list)
 {
@@ -159,8 +154,8 @@ freelist_free(struct freelist *list)
     }
 }
 
-/* The strings live as long as the memory: an object that the collector ends after
- * state_clear may still look at them. */
+/* The strings are freed together with the memory: an object that the collector ends
+ * after state_clear() may still read them. */
 void
 state_free(module_state *st)
 {
@@ -173,7 +168,7 @@ state_free(module_state *st)
     freelist_free(&st->free_callables);
     freelist_free(&st->free_requests);
     freelist_free(&st->free_waiters);
-    freelist_free(&st->free_nexts);
+    freelist_free(&st->free_pending_receives);
 }
 
 PyObject *

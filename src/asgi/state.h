@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* asgi/state.h — what one copy of the module owns: its types, its strings, its recycled
- * objects.  What belongs to one server is host.h's. */
+/* asgi/state.h — what one copy of the module owns: its types, its strings, its
+ * recycled objects. What belongs to one server is in bridge.h. */
 #ifndef ASGI_STATE_H
 #define ASGI_STATE_H
 
@@ -12,7 +12,7 @@
 #include "base/compiler.h"         /* MUST_USE */
 #include "http/field.h"            /* FIELD_END */
 
-/* Objects of one kind that are kept for the next request. */
+/* Maximum number of objects of one kind that are kept for later requests. */
 #define FREELIST_MAX 256
 
 struct freelist {
@@ -20,16 +20,17 @@ struct freelist {
     int n;                           /* 0 <= n <= FREELIST_MAX */
 };
 
-/* Reached from the module or from a host; objects keep a borrowed pointer, which their
- * heap type keeps alive. */
+/* Reached from the module or from a bridge; objects keep a borrowed pointer, which
+ * is valid as long as their heap type. */
 typedef struct module_state {
     PyTypeObject *DoneType;
     PyTypeObject *LifespanType;
-    PyTypeObject *NextType;
+    PyTypeObject *PendingReceiveType;
     PyTypeObject *ReceiveType;
     PyTypeObject *RequestType;
     PyTypeObject *SendType;
     PyTypeObject *ServerType;
+    PyTypeObject *SessionType;
     PyTypeObject *WaiterType;
     PyTypeObject *WebSocketType;
 
@@ -42,9 +43,8 @@ typedef struct module_state {
     PyObject *done;           /* the awaitable that has finished with None */
     PyObject *empty_bytes;    /* b"" */
     PyObject *kwnames_soon;   /* ("context",) */
-    PyObject *kwnames_task;   /* ("loop",) or ("loop", "eager_start") */
     PyObject *empty_text;     /* "" */
-    PyObject *msg_disconnect; /* messages to copy: dicts */
+    PyObject *msg_disconnect; /* messages that are copied: dicts */
     PyObject *msg_request;
     PyObject *msg_connect;
     PyObject *msg_text;
@@ -61,24 +61,24 @@ typedef struct module_state {
     struct freelist free_callables;
     struct freelist free_requests;
     struct freelist free_waiters;
-    struct freelist free_nexts;
+    struct freelist free_pending_receives;
 } module_state;
 
-/* Fills a zeroed state but for the types; 0, or -1 with an exception and the state half
- * filled, which state_clear accepts. */
+/* Initializes a zeroed state except its types. Returns 0, or -1 with an exception
+ * and a partly initialized state, which state_clear() accepts. */
 MUST_USE int state_fill(module_state *st);
 
 int state_visit(module_state *st, visitproc visit, void *arg);
 
-/* Drops all references; twice is fine. */
+/* Drops all references; may be called twice. */
 void state_clear(module_state *st);
 
-/* Frees the recycled memory, once no object can come back to it any more. */
+/* Frees the recycled memory, when no object can be returned to it any more. */
 void state_free(module_state *st);
 
-/* An object of `type`, a heap type with GC and a fixed size, from `list` or new:
- * reference count 1, not tracked by the collector, its fields as they were.  NULL with
- * MemoryError. */
+/* Returns an object of `type`, a heap type with GC and a fixed size, from `list` or
+ * new: reference count 1, not tracked by the collector, its fields unchanged. NULL
+ * with MemoryError. */
 PyObject *freelist_take(struct freelist *list, PyTypeObject *type);
 
 /* Ends `op`, which the collector does not track any more and whose fields hold no

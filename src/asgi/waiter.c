@@ -1,85 +1,119 @@
 /* SPDX-License-Identifier: MIT */
 /* asgi/waiter.c — see waiter.h for the contract.
  *
- * A Task that is yielded an object whose _asyncio_future_blocking is true gives it one
- * callback, and cancels it when it is cancelled itself.  That is all that is needed here;
- * nobody but a Task awaits a waiter. */
+ * A Task that is yielded an object whose _asyncio_future_blocking is true adds one
+ * callback to it, and cancels it when the Task is cancelled. Nothing else is needed
+ * here, since only a Task awaits a waiter. */
 #include "asgi/waiter.h"
 
 #include <assert.h>       /* assert */
 #include <structmember.h> /* PyMemberDef */
 
-#include "asgi/host.h"
+#include "asgi/bridge.h"
+#include "asgi/raise.h"
 
 WaiterObject *
-waiter_new(struct host *host)
+waiter_new(struct bridge *bridge)
 {
-    module_state *st = host->st;
+    module_state *st = bridge->st;
     PyObject *op = freelist_take(&st->free_waiters, st->WaiterType);
     if (op == NULL)
         return NULL;
     memset((char *)op + sizeof(PyObject), 0, sizeof(WaiterObject) - sizeof(PyObject));
     WaiterObject *waiter = (WaiterObject *)op;
-    waiter->host = host;
-    waiter->owner = Py_NewRef(host->owner);
+    waiter->bridge = bridge;
+    waiter->owner = Py_NewRef(bridge->owner);
     list_init(&waiter->stuck);
     PyObject_GC_Track(op);
     return waiter;
 }
 
-/* Has the callback called by the loop.  0, or -1 with an exception. */
+/* Schedules the callback on the loop. Returns 0, or -1 with an exception. */
 static int
 schedule(WaiterObject *waiter, PyObject *callback, PyObject *context)
 {
-    struct host *host = waiter->host;
+    struct bridge *bridge = waiter->bridge;
     PyObject *args[] = {NULL, callback, (PyObject *)waiter, context};
     PyObject *result = PyObject_Vectorcall(
-        host->call_soon, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
-        context != NULL ? host->st->kwnames_soon : NULL);
+        bridge->call_soon, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+        context != NULL ? bridge->st->kwnames_soon : NULL);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
 
-/* Lets the Task take its step here.  What leaves it would have left the loop.  Returns
- * whether that was possible: a context can be entered once only. */
+/* Returns whether the Task that `callback` wakes runs no more, although it has not
+ * ended: it awaits nothing. An exception is no answer, and cleared. */
 static bool
-step(WaiterObject *waiter, PyObject *callback, PyObject *context)
+is_stranded(module_state *st, PyObject *callback)
 {
-    struct host *host = waiter->host;
+    PyObject *task = PyObject_GetAttr(callback, st->str_self);
+    PyObject *awaited =
+        task != NULL ? PyObject_GetAttr(task, st->str_fut_waiter) : NULL;
+    PyObject *done =
+        awaited == Py_None ? PyObject_CallMethodNoArgs(task, st->str_done) : NULL;
+    bool result = done == Py_False;
 
-    if (!host->may_step || context == NULL)
+    Py_XDECREF(done);
+    Py_XDECREF(awaited);
+    Py_XDECREF(task);
+    PyErr_Clear();
+    return result;
+}
+
+/* Handles the exception that has left the Task's step, and would otherwise have left
+ * the loop. Returns whether the Task can still continue. Without memory, asyncio may
+ * fail before the step, when it makes the Task the current one, and after it, when the
+ * Task is to be called at the end of what it awaits next: a second step finds the same
+ * awaitable, and the Task then waits for it. */
+static bool
+step_failed(WaiterObject *waiter, PyObject *callback)
+{
+    struct bridge *bridge = waiter->bridge;
+    bool no_memory = PyErr_ExceptionMatches(PyExc_MemoryError);
+
+    bridge_unraisable(bridge, callback);
+    return waiter->is_resumed && !(no_memory && is_stranded(bridge->st, callback));
+}
+
+/* Runs the next step of the Task here. Returns false if it must be run later, by the
+ * loop: the context is entered already, or the step has failed. */
+static bool
+waiter_step(WaiterObject *waiter, PyObject *callback, PyObject *context)
+{
+    struct bridge *bridge = waiter->bridge;
+
+    if (!bridge->may_step || context == NULL)
         return false;
     if (PyContext_Enter(context) < 0) {
         PyErr_Clear();
         return false;
     }
-    assert(!PyErr_Occurred());
-    host->may_step = false;
+    assert(!PyErr_Occurred() && !waiter->is_resumed);
+    bridge->may_step = false;
     PyObject *result = PyObject_CallOneArg(callback, (PyObject *)waiter);
-    assert(!host->may_step); /* whoever has set it meanwhile has set it back */
-    host->may_step = true;
-    if (result == NULL)
-        host_unraisable(host, callback);
+    assert(!bridge->may_step); /* code that has set it has cleared it again */
+    bridge->may_step = true;
+    bool is_well = result != NULL || step_failed(waiter, callback);
     Py_XDECREF(result);
     if (PyContext_Exit(context) < 0)
         PyErr_WriteUnraisable(callback);
-    return true;
+    return is_well;
 }
 
-/* The Task would wait for ever: the callback is called later.  The waiter lives until then:
- * the Task that waits holds it. */
+/* The Task would otherwise wait for ever: the callback is called later. The waiter
+ * lives until then, since the waiting Task holds it. */
 static void
 owe(WaiterObject *waiter, PyObject *callback, PyObject *context)
 {
-    struct host *host = waiter->host;
+    struct bridge *bridge = waiter->bridge;
 
     assert(PyErr_Occurred() && waiter->callback == NULL);
     assert(list_is_empty(&waiter->stuck));
     PyErr_WriteUnraisable(waiter->owner);
     waiter->callback = Py_NewRef(callback);
     waiter->context = Py_XNewRef(context);
-    list_append(&host->stuck, &waiter->stuck);
-    host->wake(host);
+    list_append(&bridge->stuck, &waiter->stuck);
+    bridge->wake(bridge);
 }
 
 static void
@@ -90,9 +124,9 @@ call_back(WaiterObject *waiter, bool at_once)
     assert(waiter->state != WAITER_PENDING); /* the wait has ended */
     waiter->callback = waiter->context = NULL;
     if (callback == NULL)
-        return; /* nobody has come to wait */
+        return; /* nothing waits for it yet */
     Py_INCREF(waiter);
-    if (!(at_once && step(waiter, callback, context)) &&
+    if (!(at_once && waiter_step(waiter, callback, context)) &&
         schedule(waiter, callback, context) < 0)
         owe(waiter, callback, context);
     Py_DECREF(waiter);
@@ -101,12 +135,12 @@ call_back(WaiterObject *waiter, bool at_once)
 }
 
 void
-waiter_retry(struct host *host)
+waiter_retry(struct bridge *bridge)
 {
     struct list_node owed, *node;
 
     list_init(&owed);
-    list_move_all(&owed, &host->stuck);
+    list_move_all(&owed, &bridge->stuck);
     while ((node = list_take_first(&owed)) != NULL)
         call_back(container_of(node, WaiterObject, stuck), false);
 }
@@ -192,9 +226,9 @@ waiter_result(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (self->state == WAITER_PENDING)
         return PyErr_Format(PyExc_RuntimeError, "the wait has not ended");
     if (self->reason == NULL)
-        PyErr_SetNone(self->host->st->CancelledError);
+        PyErr_SetNone(self->bridge->st->CancelledError);
     else
-        PyErr_SetObject(self->host->st->CancelledError, self->reason);
+        PyErr_SetObject(self->bridge->st->CancelledError, self->reason);
     return NULL;
 }
 
@@ -213,7 +247,7 @@ waiter_cancelled(PyObject *op, PyObject *Py_UNUSED(ignored))
 static PyObject *
 waiter_get_loop(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return Py_NewRef(((WaiterObject *)op)->host->loop);
+    return Py_NewRef(((WaiterObject *)op)->bridge->loop);
 }
 
 PySendResult
@@ -224,6 +258,7 @@ waiter_send(WaiterObject *waiter, PyObject **result)
         *result = Py_NewRef((PyObject *)waiter);
         return PYGEN_NEXT;
     }
+    waiter->is_resumed = true;
     *result = waiter_result((PyObject *)waiter, NULL);
     return *result == NULL ? PYGEN_ERROR : PYGEN_RETURN;
 }
@@ -231,6 +266,7 @@ waiter_send(WaiterObject *waiter, PyObject **result)
 static PySendResult
 waiter_am_send(PyObject *op, PyObject *Py_UNUSED(value), PyObject **result)
 {
+    raise_report_stray();
     return waiter_send((WaiterObject *)op, result);
 }
 
@@ -238,13 +274,23 @@ void
 waiter_leave(WaiterObject *waiter)
 {
     list_remove(&waiter->stuck);
+    waiter->is_resumed = true;
     if (waiter->state == WAITER_PENDING)
         waiter->state = WAITER_CANCELLED;
     Py_CLEAR(waiter->callback);
     Py_CLEAR(waiter->context);
 }
 
-/* NULL without an exception is StopIteration with None. */
+/* A Task that was cancelled continues with this. Nothing here catches. */
+static PyObject *
+waiter_throw(PyObject *op, PyObject *args)
+{
+    raise_report_stray();
+    waiter_leave((WaiterObject *)op);
+    return raise_thrown(args);
+}
+
+/* NULL without an exception means StopIteration with None. */
 static PyObject *
 waiter_next(PyObject *op)
 {
@@ -268,7 +314,7 @@ waiter_traverse(PyObject *op, visitproc visit, void *arg)
     return 0;
 }
 
-/* The owner stays until the end: it keeps the host. */
+/* The owner stays until the end: it keeps the bridge alive. */
 static int
 waiter_clear(PyObject *op)
 {
@@ -289,7 +335,7 @@ waiter_dealloc(PyObject *op)
 
     PyObject_GC_UnTrack(op);
     (void)waiter_clear(op);
-    freelist_give(&self->host->st->free_waiters, op);
+    freelist_give(&self->bridge->st->free_waiters, op);
     Py_DECREF(owner);
 }
 
@@ -303,6 +349,7 @@ static PyMethodDef waiter_methods[] = {
     {"result", waiter_result, METH_NOARGS, "Returns None, or raises CancelledError."},
     {"done", waiter_done, METH_NOARGS, "Whether the wait has ended."},
     {"cancelled", waiter_cancelled, METH_NOARGS, "Whether it was cancelled."},
+    {"throw", waiter_throw, METH_VARARGS, "Ends the wait and raises the exception."},
     {"get_loop", waiter_get_loop, METH_NOARGS, "The event loop."},
     {NULL, NULL, 0, NULL},
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* asgi/waiter.h — what a Task of asyncio awaits while receive() or send() waits: an object
- * that looks like an asyncio.Future to it.  Unlike one, it can go on at once: where no
- * application runs, the Task takes its next step inside the engine's turn, not in a later
- * round of the event loop, which costs two looks at the poller. */
+/* asgi/waiter.h — what an asyncio Task awaits while receive() or send() waits: an
+ * object that the Task treats like an asyncio.Future. Unlike a Future, it can
+ * continue at once: if no application runs, the Task runs its next step inside the
+ * engine's turn instead of in a later round of the event loop, which would poll
+ * twice more. */
 #ifndef ASGI_WAITER_H
 #define ASGI_WAITER_H
 
@@ -12,7 +13,7 @@
 
 #include "base/list.h" /* struct list_node */
 
-struct host;
+struct bridge;
 
 enum waiter_state {
     WAITER_PENDING = 0,
@@ -22,37 +23,41 @@ enum waiter_state {
 
 typedef struct {
     PyObject_HEAD
-    struct host *host;  /* borrowed from `owner` */
-    PyObject *owner;    /* the Server object */
+    struct bridge *bridge; /* borrowed from `owner` */
+    PyObject *owner;       /* the Server object */
     PyObject *callback; /* the Task's, to be called with this object; NULL at first */
-    PyObject *context;  /* what it runs in; NULL: the loop's */
-    struct list_node
-        stuck;        /* in host->stuck while `callback` is owed: there was no memory
-                               to have the loop call it */
-    PyObject *reason; /* what cancel() was given, or NULL */
-    uint8_t state;    /* enum waiter_state */
-    bool is_blocking; /* _asyncio_future_blocking: it was yielded to a Task */
+    PyObject *context;  /* the context to run it in; NULL: the loop's */
+    struct list_node stuck; /* in bridge->stuck while `callback` is still to be called:
+                               there was no memory to schedule it on the loop */
+    PyObject *reason;       /* the argument of cancel(), or NULL */
+    uint8_t state;          /* enum waiter_state */
+    bool is_resumed;        /* what awaits it has continued: the Task's step has run */
+    bool is_blocking;       /* _asyncio_future_blocking: it was yielded to a Task */
 } WaiterObject;
 
 extern PyType_Spec waiter_spec;
 
-/* A waiter that nobody awaits yet.  New reference, or NULL with MemoryError. */
-WaiterObject *waiter_new(struct host *host);
+/* Creates a waiter that nothing awaits yet. Returns a new reference, or NULL with
+ * MemoryError. */
+WaiterObject *waiter_new(struct bridge *bridge);
 
-/* As an iterator a waiter yields itself, once, and then returns None: PYGEN_NEXT or
- * PYGEN_RETURN with a new reference in *result, or PYGEN_ERROR with CancelledError. */
+/* As an iterator, a waiter yields itself once and then returns None. Returns
+ * PYGEN_NEXT or PYGEN_RETURN with a new reference in *result, or PYGEN_ERROR with
+ * CancelledError. */
 PySendResult waiter_send(WaiterObject *waiter, PyObject **result);
 
-/* Nobody waits any more: forgets the callback. */
+/* Drops the callback, because nothing waits any longer: what awaited it has continued,
+ * with an exception, or has been closed. */
 void waiter_leave(WaiterObject *waiter);
 
-/* Has the loop call what it could not be asked to call before; what there is still no
- * memory for stays owed. */
-void waiter_retry(struct host *host);
+/* Schedules the callbacks that could not be scheduled before; those for which there
+ * is still no memory stay in the list. */
+void waiter_retry(struct bridge *bridge);
 
-/* Ends the wait.  `at_once`: the Task takes its next step now, where host->may_step says
- * that no application runs; else in the loop's next round.  Does nothing when the wait has
- * ended; errors go to sys.unraisablehook. */
+/* Ends the wait. If `at_once`, the Task runs its next step now, provided that
+ * bridge->may_step says that no application runs; otherwise in the loop's next
+ * round, which is also when a step runs that fails before it starts. Does nothing if
+ * the wait has ended; errors go to sys.unraisablehook. */
 void waiter_wake(WaiterObject *waiter, bool at_once);
 
 #endif

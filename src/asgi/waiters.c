@@ -5,27 +5,28 @@
 #include <assert.h> /* assert */
 
 static bool
-is_over(PyObject *op)
+waiters_is_over(PyObject *op)
 {
     return ((WaiterObject *)op)->state != WAITER_PENDING;
 }
 
-/* An application that waits with a timeout, again and again, leaves a cancelled waiter
- * behind each time: they are dropped before another one comes. */
+/* An application that waits with a timeout, again and again, leaves a cancelled
+ * waiter each time: these are dropped before another one is added. */
 static int
 drop_over(struct waiters *waiters)
 {
-    if (waiters->first != NULL && is_over(waiters->first))
+    if (waiters->first != NULL && waiters_is_over(waiters->first))
         Py_CLEAR(waiters->first);
     if (waiters->more == NULL)
         return 0;
-    PyObject *left = PyList_New(0); /* may collect, and so wake or add any waiter */
+    PyObject *left = PyList_New(0); /* may run the collector, and so wake or add any
+                                       waiter */
     int result = left == NULL ? -1 : 0;
     PyObject *more = Py_XNewRef(waiters->more);
     for (Py_ssize_t i = 0; result == 0 && more != NULL && i < PyList_GET_SIZE(more);
          i++) {
         PyObject *waiter = PyList_GET_ITEM(more, i);
-        if (!is_over(waiter))
+        if (!waiters_is_over(waiter))
             result = PyList_Append(left, waiter);
     }
     if (result == 0 && more != NULL)
@@ -36,16 +37,16 @@ drop_over(struct waiters *waiters)
 }
 
 static int
-keep(struct waiters *waiters, PyObject *waiter)
+waiters_keep(struct waiters *waiters, PyObject *waiter)
 {
-    assert(!is_over(waiter));
+    assert(!waiters_is_over(waiter));
     assert(waiters->more == NULL || PyList_CheckExact(waiters->more));
     if (waiters->first == NULL) {
         waiters->first = Py_NewRef(waiter);
         return 0;
     }
     if (waiters->more == NULL) {
-        PyObject *list = PyList_New(0); /* may collect, as above */
+        PyObject *list = PyList_New(0); /* may run the collector, as above */
         if (list == NULL)
             return -1;
         if (waiters->more == NULL)
@@ -57,22 +58,22 @@ keep(struct waiters *waiters, PyObject *waiter)
 }
 
 WaiterObject *
-waiters_add(struct waiters *waiters, struct host *host)
+waiters_add(struct waiters *waiters, struct bridge *bridge)
 {
     if (waiters->first != NULL && drop_over(waiters) < 0)
         return NULL;
-    WaiterObject *waiter = waiter_new(host);
-    if (waiter != NULL && keep(waiters, (PyObject *)waiter) < 0)
+    WaiterObject *waiter = waiter_new(bridge);
+    if (waiter != NULL && waiters_keep(waiters, (PyObject *)waiter) < 0)
         Py_CLEAR(waiter);
     assert((waiter == NULL) == (PyErr_Occurred() != NULL));
     return waiter;
 }
 
 int
-waiters_join(struct waiters *waiters, struct host *host, PyObject *aw,
+waiters_join(struct waiters *waiters, struct bridge *bridge, PyObject *aw,
              PyAwaitable_Callback cb)
 {
-    WaiterObject *waiter = waiters_add(waiters, host);
+    WaiterObject *waiter = waiters_add(waiters, bridge);
     if (waiter == NULL)
         return -1;
     int result = PyAwaitable_AddAwait(aw, (PyObject *)waiter, cb, NULL);

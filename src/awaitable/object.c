@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* awaitable/object.c — the object and its type: made, recycled, collected, looked at. */
+/* awaitable/object.c — the object and its type: creation, recycling, garbage
+ * collection, attributes. */
 #include "object.h"
 
 static void awaitable_dealloc(PyObject *op);
@@ -7,7 +8,7 @@ static void awaitable_dealloc(PyObject *op);
 AwaitableObject *
 pyawaitable_cast(PyObject *op)
 {
-    /* The type is final, so the slot tells it without a look at any state. */
+    /* The type is final, so its slot identifies it without reading any state. */
     if (op != NULL && Py_TYPE(op)->tp_dealloc == awaitable_dealloc)
         return (AwaitableObject *)op;
     if (op == NULL)
@@ -18,7 +19,7 @@ pyawaitable_cast(PyObject *op)
     return NULL;
 }
 
-/* Memory for one object with a reference count of 1, its own fields not set. */
+/* Allocates one object with a reference count of 1 and uninitialized fields. */
 static AwaitableObject *
 awaitable_alloc(PyAwaitable_State *st)
 {
@@ -88,7 +89,7 @@ awaitable_traverse(PyObject *op, visitproc visit, void *arg)
     return 0;
 }
 
-/* Frees an array of values; the references in it are the caller's affair. */
+/* Frees an array of values, but not the references in it. */
 static void
 values_free(struct values *v)
 {
@@ -132,8 +133,8 @@ awaitable_free(AwaitableObject *self)
     PyTypeObject *type = Py_TYPE(self);
     PyAwaitable_State *st = self->st;
 #ifndef Py_GIL_DISABLED
-    /* The collector's mark of a finalized object cannot be taken off again: such an
-     * object would not be finalized in its next life. */
+    /* The collector's mark of a finalized object cannot be cleared: a recycled
+     * object would not be finalized again. */
     if (st->free_len < FREE_LIST_MAX && !PyObject_GC_IsFinalized((PyObject *)self)) {
         self->owner = st->free_list;
         st->free_list = self;
@@ -151,7 +152,7 @@ awaitable_dealloc(PyObject *op)
     AwaitableObject *self = (AwaitableObject *)op;
     assert(!self->running);
     if (pyawaitable_has_last_words(self) && PyObject_CallFinalizerFromDealloc(op) < 0)
-        return; /* its callbacks have made a reference: it lives on */
+        return; /* its callbacks have created a reference: it stays alive */
     PyObject_GC_UnTrack(op);
     Py_TRASHCAN_BEGIN(op, awaitable_dealloc);
     if (self->weakrefs != NULL)
@@ -225,8 +226,8 @@ awaitable_get_running(PyObject *op, void *unused)
     return PyBool_FromLong(((AwaitableObject *)op)->running);
 }
 
-/* What a suspended awaitable waits for, or NULL.  New reference.  While a step runs the
- * answer is NULL, as for a native coroutine, and no other thread changes it. */
+/* Returns what a suspended awaitable waits for, as a new reference, or NULL. While a
+ * step runs it returns NULL, as for a native coroutine. */
 static PyObject *
 awaitable_inner(AwaitableObject *self)
 {
@@ -255,7 +256,7 @@ awaitable_get_await(PyObject *op, void *unused)
     return inner == NULL ? Py_NewRef(Py_None) : inner;
 }
 
-/* The frame of what is awaited, so that the stack of a Task begins there. */
+/* Returns the frame of the awaited object, so that the stack of a Task starts there. */
 static PyObject *
 awaitable_get_frame(PyObject *op, void *unused)
 {
@@ -272,7 +273,7 @@ awaitable_get_frame(PyObject *op, void *unused)
     return frame;
 }
 
-/* There is no code, and tools that ask must hear that, not an AttributeError. */
+/* There is no code object. Tools get None, not an AttributeError. */
 static PyObject *
 awaitable_get_none(PyObject *op, void *unused)
 {
@@ -308,7 +309,7 @@ static PyMemberDef awaitable_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-/* A slot holds a void *, into which C has no conversion of a function. */
+/* A slot is a void *, and C has no conversion from a function to it. */
 #define SLOT(what) ((void *)(uintptr_t)(what))
 
 static PyType_Slot awaitable_slots[] = {
@@ -319,7 +320,7 @@ static PyType_Slot awaitable_slots[] = {
     {Py_tp_clear, SLOT(awaitable_clear)},
     {Py_tp_repr, SLOT(awaitable_repr)},
     {Py_tp_iter,
-     SLOT(awaitable_self)}, /* `yield from x.__await__()` asks for an iterator */
+     SLOT(awaitable_self)}, /* `yield from x.__await__()` needs an iterator */
     {Py_tp_iternext, SLOT(pyawaitable_next)},
     {Py_tp_methods, SLOT(awaitable_methods)},
     {Py_tp_getset, SLOT(awaitable_getset)},

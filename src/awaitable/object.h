@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* awaitable/object.h — the object behind PyAwaitable_New(), for the files of this
- * directory only.  How it is used from outside is pyawaitable.h's. */
+/* awaitable/object.h — the object that PyAwaitable_New() returns. Internal to this
+ * directory; pyawaitable.h is the public interface.
+ *
+ * The files of this directory are one unit and call each other through this header: a step
+ * (run.c) calls callbacks, which add awaits (queue.c) and save values (values.c). */
 #ifndef PYAWAITABLE_OBJECT_H
 #define PYAWAITABLE_OBJECT_H
 
@@ -12,7 +15,7 @@
 
 #include "pyawaitable.h"
 
-/* Members have had their public names since 3.12. */
+/* The public names of member types exist since 3.12. */
 #if PY_VERSION_HEX < 0x030c0000
 #include <structmember.h>
 #define Py_T_PYSSIZET T_PYSSIZET
@@ -21,15 +24,15 @@
 
 enum {
     ENTRIES_INLINE = 2,  /* queued awaits that need no allocation; a power of two */
-    ENTRIES_KEPT = 16,   /* a ring larger than this is freed when it runs empty */
-    VALUES_INLINE = 4,   /* saved values of a kind that need no allocation */
-    FREE_LIST_MAX = 256, /* recycled objects kept by an interpreter */
+    ENTRIES_KEPT = 16,   /* a larger ring is freed when it becomes empty */
+    VALUES_INLINE = 4,   /* saved values of each kind that need no allocation */
+    FREE_LIST_MAX = 256, /* recycled objects kept by each interpreter */
 };
 
 enum phase {
-    PHASE_CREATED = 0, /* nothing has been sent to it */
+    PHASE_CREATED = 0, /* not started */
     PHASE_STARTED,     /* running, or suspended in `inner` */
-    PHASE_FINISHED,    /* returned, raised or closed: it never runs again */
+    PHASE_FINISHED,    /* returned, raised or closed; never runs again */
 };
 
 /* One queued step: an await, or a plain call when `coro` is NULL. */
@@ -64,32 +67,34 @@ typedef struct AwaitableObject {
     PyAwaitable_State *st; /* shared: counted in st->refs */
     PyObject *weakrefs;
 
-    /* The await that has begun: what its __await__ gave, NULL between two awaits. */
+    /* The await in progress: the result of its __await__; NULL between two awaits. */
     PyObject *inner;
     PyAwaitable_Callback on_result;
     PyAwaitable_Error on_error;
 
     PyObject *result;              /* NULL is None */
     PyObject *name;                /* NULL is the type's */
-    struct AwaitableObject *owner; /* of values and result, or NULL for itself */
+    struct AwaitableObject *owner; /* the owner of values and result, or NULL for
+                                      itself */
     uint8_t phase;                 /* enum phase */
-    uint8_t running;               /* a step is on some thread's stack; __atomic */
-    bool is_silent;                /* says nothing when it is never awaited */
+    uint8_t running;               /* a step is running on some thread; __atomic */
+    bool is_silent;                /* gives no warning if it is never awaited */
     struct queue queue;
     struct values values;
     struct values arb;
 } AwaitableObject;
 
-/* One interpreter's.  The interpreter's dict owns it together with every awaitable, so
- * that an awaitable which outlives the dict still finds it. */
+/* The state of one interpreter. The interpreter's dict and every awaitable own
+ * references to it, so that an awaitable that outlives the dict can still use it. */
 struct PyAwaitable_State {
-    PyTypeObject *type; /* owned; NULL once the interpreter has let go */
+    PyTypeObject *type; /* owned; NULL after the interpreter has released the state */
     PyObject *str_throw;
     PyObject *str_close;
     Py_ssize_t
-        refs; /* awaitables alive, and one for the interpreter's dict; __atomic */
+        refs; /* living awaitables, plus one for the interpreter's dict; __atomic */
     AwaitableObject *free_list; /* chained by `owner`; untracked, owning nothing */
-    int free_len;               /* FREE_LIST_MAX once the interpreter has let go */
+    int free_len;               /* FREE_LIST_MAX after the interpreter has released
+                                   the state */
 };
 
 /* state.c */
@@ -99,14 +104,14 @@ PYAWAITABLE_API void pyawaitable_state_unref(PyAwaitable_State *st);
 PYAWAITABLE_API extern PyType_Spec pyawaitable_type_spec;
 PYAWAITABLE_API void pyawaitable_free_list_clear(PyAwaitable_State *st);
 
-/* The awaitable behind `op`, or NULL with TypeError when it is none of ours. */
+/* Returns `op` as an awaitable, or NULL with TypeError if it has another type. */
 PYAWAITABLE_API AwaitableObject *pyawaitable_cast(PyObject *op);
 
-/* queue.c — takes the first entry out; the queue is not empty.  The caller owns
+/* queue.c — removes the first entry; the queue is not empty. The caller owns
  * out->coro. */
 PYAWAITABLE_API void pyawaitable_queue_take(AwaitableObject *self, struct entry *out);
 
-/* What struct queue says of itself; for asserts. */
+/* Returns whether the invariants of struct queue hold; for asserts. */
 static inline bool
 queue_is_sound(const struct queue *q)
 {
@@ -115,15 +120,15 @@ queue_is_sound(const struct queue *q)
            (q->at == q->few) == (q->cap == ENTRIES_INLINE);
 }
 
-/* Empties the queue.  With `close` the coroutines in it are closed, so that they do not
- * warn of never having been awaited; an exception that is set stays set. */
+/* Empties the queue. With `close` its coroutines are closed, so that they do not
+ * warn that they were never awaited. Keeps the current exception. */
 PYAWAITABLE_API void pyawaitable_queue_drop(AwaitableObject *self, bool close);
 
-/* Closes `coro` if it is a coroutine; it has not begun.  No exception is set, before or
- * after: what close() raises is written out as unraisable. */
+/* Closes `coro` if it is a coroutine; it has not started. No exception is set before
+ * or after; exceptions of close() are reported as unraisable. */
 PYAWAITABLE_API void pyawaitable_coro_close(AwaitableObject *self, PyObject *coro);
 
-/* run.c — the coroutine's protocol. */
+/* run.c — the coroutine protocol. */
 PYAWAITABLE_API PySendResult pyawaitable_send(PyObject *op, PyObject *arg,
                                               PyObject **out);
 PYAWAITABLE_API PyObject *pyawaitable_next(PyObject *op);
@@ -133,9 +138,9 @@ PYAWAITABLE_API PyObject *pyawaitable_throw_method(PyObject *op, PyObject *const
 PYAWAITABLE_API PyObject *pyawaitable_close_method(PyObject *op, PyObject *unused);
 PYAWAITABLE_API void pyawaitable_finalize(PyObject *op);
 
-/* Whether pyawaitable_finalize would do anything: what is suspended is closed, and what was
- * never awaited warns.  A caller that drops an awaitable because of an exception has not
- * forgotten it. */
+/* Returns whether pyawaitable_finalize has something to do: it closes what is
+ * suspended, and warns if the awaitable was never awaited. There is no warning while
+ * an exception is set, because the caller then drops the awaitable on purpose. */
 static inline bool
 pyawaitable_has_last_words(const AwaitableObject *self)
 {
@@ -144,7 +149,7 @@ pyawaitable_has_last_words(const AwaitableObject *self)
     return self->phase == PHASE_CREATED && !self->is_silent && PyErr_Occurred() == NULL;
 }
 
-/* Marks `self` as running on this thread; false when it is running already. */
+/* Marks `self` as running on this thread; returns false if it is already running. */
 static inline bool
 awaitable_enter(AwaitableObject *self)
 {
@@ -171,14 +176,24 @@ awaitable_leave(AwaitableObject *self)
 #endif
 }
 
-/* The exception that is set, which is not set any more; NULL: none was. */
+/* Reports an exception that was set before a Task took its step, if there is one, to
+ * sys.unraisablehook: the value of the step would otherwise be taken for an error. Out
+ * of memory, asyncio may overlook its own failure. */
+static inline void
+exception_report_stray(PyObject *where)
+{
+    if (PyErr_Occurred() != NULL)
+        PyErr_WriteUnraisable(where);
+}
+
+/* Returns and clears the current exception; NULL if there is none. */
 static inline PyObject *
 exception_take(void)
 {
     return PyErr_GetRaisedException();
 }
 
-/* Steals `exc`; NULL: no exception is set. */
+/* Sets the exception `exc` and steals the reference; NULL clears the exception. */
 static inline void
 exception_put(PyObject *exc)
 {

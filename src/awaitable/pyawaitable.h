@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* pyawaitable.h — awaits from C: a PyAwaitable is a coroutine whose body is a queue of
- * awaitables and C callbacks.  It is not an event loop: whatever awaits it drives it.
+ * awaitables and C callbacks.  It is not an event loop; its awaiter drives it.
  *
- * The header of bolide.get_include() has the implementation in it: an extension includes
- * it and links nothing.  Where several sources of an extension include it, the linker keeps
- * one copy; a source that says `#define PYAWAITABLE_NO_IMPLEMENTATION` before it gets the
- * declarations alone.  Each extension has its own copy and its own type, and copies of
- * different versions live in one process without knowing of each other.
+ * The header in bolide.get_include() contains the implementation: an extension includes
+ * it and links nothing. If several source files of an extension include it, the linker
+ * keeps one copy; `#define PYAWAITABLE_NO_IMPLEMENTATION` before the include gives only
+ * the declarations. Each extension has its own copy and its own type, and copies of
+ * different versions can be used in one process.
  *
- * In every function `aw` is borrowed and is an object made by PyAwaitable_New() of the
- * same copy, else TypeError.  `int` functions return 0, or -1 with an exception set.
- * An awaitable belongs to the thread that is building or running it. */
+ * In every function `aw` is borrowed and must be an object created by
+ * PyAwaitable_New() of the same copy; otherwise TypeError is set.  `int` functions
+ * return 0, or -1 with an exception set. An awaitable may be used only by the thread
+ * that is building or running it. */
 #ifndef PYAWAITABLE_H
 #define PYAWAITABLE_H
 
@@ -27,7 +28,8 @@ extern "C" {
 #define PYAWAITABLE_API
 #endif
 
-/* The version of the PyPI package whose API this is; the magic number is these in one. */
+/* The version of the PyPI package that has this API; the magic number combines its
+ * parts. */
 #define PyAwaitable_MAJOR_VERSION 2
 #define PyAwaitable_MINOR_VERSION 1
 #define PyAwaitable_MICRO_VERSION 0
@@ -35,7 +37,7 @@ extern "C" {
 #define PyAwaitable_RELEASE_LEVEL 0xF
 #define PyAwaitable_MAGIC_NUMBER 2100
 
-/* The storage class of a variable of which each thread has its own. */
+/* The storage class of a thread-local variable. */
 #if defined(__cplusplus)
 #define PyAwaitable_thread_local thread_local
 #elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
@@ -44,9 +46,9 @@ extern "C" {
 #define PyAwaitable_thread_local __thread
 #endif
 
-/* Exceptions as one object, which 3.12 made the interpreter's own form; under the names that
- * they have there, as the PyPI package has it.  pythoncapi_compat.h, which defines them too,
- * is included before this header. */
+/* Functions for exceptions as single objects, with the names that CPython has since
+ * 3.12, as in the PyPI package. pythoncapi_compat.h also defines them; include it
+ * before this header. */
 #if PY_VERSION_HEX < 0x030c0000 && !defined(PYTHONCAPI_COMPAT)
 static inline PyObject *
 PyErr_GetRaisedException(void)
@@ -72,60 +74,62 @@ PyErr_SetRaisedException(PyObject *exc)
 }
 #endif
 
-/* Called with the value an await came to.  Both arguments are borrowed.  Returns
- *    0   go on with the next await;
- *   -1   with an exception set: the error callback of the same await gets it; where there
- *        is no error callback it propagates;
- *   -2   with an exception set: it propagates, past the error callback. */
+/* Called with the result of an await. Both arguments are borrowed.  Returns
+ *    0   continue with the next await;
+ *   -1   with an exception set: it is passed to the error callback of the same await;
+ *        without one it propagates;
+ *   -2   with an exception set: it propagates without calling the error callback. */
 typedef int (*PyAwaitable_Callback)(PyObject *aw, PyObject *result);
 
-/* Called with the exception an await came to, of whatever class: CancelledError and
- * GeneratorExit too.  Both arguments are borrowed, and no exception is set.  Returns
- *    0   handled: go on with the next await;
+/* Called with the exception of an await, of any class, including CancelledError and
+ * GeneratorExit.  Both arguments are borrowed, and no exception is set.  Returns
+ *    0   handled: continue with the next await;
  *   -1   `exc` is raised again, with its traceback;
- *   -2   with an exception set: that one is raised, with `exc` as its context. */
+ *   -2   with an exception set: it is raised, with `exc` as its context. */
 typedef int (*PyAwaitable_Error)(PyObject *aw, PyObject *exc);
 
-/* Called when its turn in the queue has come.  Returns 0, or a negative number with an
+/* Called in its turn in the queue.  Returns 0, or a negative number with an
  * exception set, which propagates. */
 typedef int (*PyAwaitable_Defer)(PyObject *aw);
 
-/* A negative return without an exception, where one is asked for, becomes a SystemError
- * that says which callback it was; it propagates past the error callback.  An await that
- * fails without an exception is a SystemError too, which the error callback gets. */
+/* If a callback returns a negative value that requires an exception and none is set,
+ * a SystemError that names the callback propagates without calling the error
+ * callback. If an await fails without an exception, the error callback gets a
+ * SystemError. */
 
-/* What one interpreter owns: the type and the recycled objects. */
+/* The state of one interpreter: the type and the recycled objects. */
 typedef struct PyAwaitable_State PyAwaitable_State;
 
-/* Makes the type for the current interpreter.  Once in each module's Py_mod_exec; more
- * calls do nothing. */
+/* Creates the type for the current interpreter. Call it in each module's
+ * Py_mod_exec; further calls do nothing. */
 PYAWAITABLE_API int PyAwaitable_Init(void);
 
-/* The type, borrowed; NULL with an exception.  Makes it when Init() has not been called
- * in this interpreter. */
+/* Returns the type, borrowed, or NULL with an exception. Creates it if Init() has
+ * not been called in this interpreter. */
 PYAWAITABLE_API PyTypeObject *PyAwaitable_GetType(void);
 
-/* The same as an lvalue, `&PyAwaitable_Type`, which may not be NULL: after Init(). */
+/* The same as an lvalue, for `&PyAwaitable_Type`; valid after Init(). */
 #define PyAwaitable_Type (*PyAwaitable_GetType())
 
-/* The state of the current interpreter, borrowed, for PyAwaitable_NewWithState(); NULL
- * with an exception.  It lives until the interpreter ends. */
+/* Returns the state of the current interpreter, borrowed, for
+ * PyAwaitable_NewWithState(), or NULL with an exception. It is valid until the
+ * interpreter ends. */
 PYAWAITABLE_API PyAwaitable_State *PyAwaitable_GetState(void);
 
-/* An awaitable with an empty queue, whose result is None.  New reference, or NULL with
- * an exception.  One that is dropped and was never awaited gives a ResourceWarning, unless
- * it was closed, or Cancel() was called, or an exception is set: then whoever was making it
- * has failed. */
+/* Creates an awaitable with an empty queue, whose result is None. Returns a new
+ * reference, or NULL with an exception. An awaitable that is dropped without being
+ * awaited issues a ResourceWarning, unless it was closed, Cancel() was called, or an
+ * exception is set, because then the code that was creating it has failed. */
 PYAWAITABLE_API PyObject *PyAwaitable_New(void);
 
-/* The same without looking up the state: for code that keeps the state at hand.  `st`
- * is of the current interpreter. */
+/* The same without looking up the state, for code that stores it. `st` belongs to
+ * the current interpreter. */
 PYAWAITABLE_API PyObject *PyAwaitable_NewWithState(PyAwaitable_State *st);
 
-/* Queues `coro`: a coroutine, a generator marked by types.coroutine, a future, or
- * anything else with __await__.  It is awaited after what is queued already; then `cb`
- * gets its result or `err` its exception.  Both may be NULL.  Takes its own reference
- * to `coro`.  Legal before the first step and inside every callback.
+/* Queues `coro`: a coroutine, a generator marked by types.coroutine, a future, or any
+ * object with __await__. It is awaited after the entries that are already queued; then
+ * `cb` gets its result or `err` its exception. Both may be NULL. Takes a new reference
+ * to `coro`. May be called before the first step and inside every callback.
  *   ValueError    `coro` is NULL or `aw` itself
  *   TypeError     `coro` cannot be awaited
  *   RuntimeError  `aw` has finished */
@@ -136,51 +140,53 @@ PYAWAITABLE_API int PyAwaitable_AddAwait(PyObject *aw, PyObject *coro,
 /* The same without callbacks. */
 #define PyAwaitable_AWAIT(aw, coro) PyAwaitable_AddAwait((aw), (coro), NULL, NULL)
 
-/* AddAwait() that steals `expr`, on failure too.  An `expr` that is NULL returns -1 and
- * leaves the exception, or that there is none, as it is:
+/* As AddAwait(), but steals `expr`, on failure too. If `expr` is NULL, returns -1
+ * and does not change the current exception, if any:
  * PyAwaitable_AddExpr(aw, PyObject_CallNoArgs(f), cb, err). */
 PYAWAITABLE_API int PyAwaitable_AddExpr(PyObject *aw, PyObject *expr,
                                         PyAwaitable_Callback cb, PyAwaitable_Error err);
 
-/* Queues a plain C call.  It runs while `aw` is being awaited, never before. */
+/* Queues a call of `cb`. It runs while `aw` is being awaited, never before. */
 PYAWAITABLE_API int PyAwaitable_DeferAwait(PyObject *aw, PyAwaitable_Defer cb);
 
-/* Queues `async with ctx as value: cb(body, value)`.  The `body` that `cb` is given is
- * an awaitable too: what is added to it is awaited before __aexit__, and its values and
- * its result are those of `aw`.  __aexit__ gets the body's exception and may swallow
- * it; what it does not swallow goes to `err`.  `cb` and `err` may be NULL.
- *   TypeError     `ctx` is no asynchronous context manager */
+/* Queues `async with ctx as value: cb(body, value)`.  The `body` passed to `cb` is an
+ * awaitable too: what is added to it is awaited before __aexit__, and it shares its
+ * values and its result with `aw`. __aexit__ gets the body's exception and may suppress
+ * it; an exception that it does not suppress is passed to `err`. `cb` and `err` may be
+ * NULL.
+ *   TypeError     `ctx` is not an asynchronous context manager */
 PYAWAITABLE_API int PyAwaitable_AsyncWith(PyObject *aw, PyObject *ctx,
                                           PyAwaitable_Callback cb,
                                           PyAwaitable_Error err);
 
-/* Drops every await that is queued and has not begun; coroutines among them are closed.
- * More may be added afterwards. */
+/* Removes every queued await that has not started; coroutines among them are closed.
+ * More awaits may be added afterwards. */
 PYAWAITABLE_API void PyAwaitable_Cancel(PyObject *aw);
 
-/* Makes `result`, any object, what `await aw` evaluates to.  The last call wins.  Takes
- * its own reference.  RuntimeError when `aw` has finished. */
+/* Sets the result of `await aw` to `result`, any object. The last call wins. Takes a
+ * new reference. RuntimeError if `aw` has finished. */
 PYAWAITABLE_API int PyAwaitable_SetResult(PyObject *aw, PyObject *result);
 
-/* Names `aw` in tracebacks and in the repr of its Task.  `name` is a str; takes its own
- * reference. */
+/* Sets the name of `aw` in tracebacks and in the repr of its Task. `name` is a str;
+ * takes a new reference. */
 PYAWAITABLE_API int PyAwaitable_SetName(PyObject *aw, PyObject *name);
 
-/* Values: Python objects that `aw` keeps until it is gone, numbered from 0.
+/* Values: Python objects that `aw` keeps until it is deallocated, numbered from 0.
  *
- * SaveValues    appends `n` >= 1 objects, PyObject * each, and takes a reference to each.
- *               All or none is saved.  ValueError for a NULL.
- * UnpackValues  stores every value, borrowed, through as many PyObject ** as were saved;
- *               a NULL pointer skips one.  RuntimeError when none was saved.
+ * SaveValues    appends `n` >= 1 objects, each a PyObject *, and takes a reference to
+ *               each. Saves all of them or none. ValueError for a NULL.
+ * UnpackValues  stores every value, borrowed, through as many PyObject ** as were
+ *               saved; a NULL pointer skips a value. RuntimeError if none was saved.
  * SetValue      replaces a value; takes a reference.
- * GetValue      borrowed, or NULL with IndexError. */
+ * GetValue      returns a borrowed reference, or NULL with IndexError. */
 PYAWAITABLE_API int PyAwaitable_SaveValues(PyObject *aw, Py_ssize_t n, ...);
 PYAWAITABLE_API int PyAwaitable_UnpackValues(PyObject *aw, ...);
 PYAWAITABLE_API int PyAwaitable_SetValue(PyObject *aw, Py_ssize_t i, PyObject *value);
 PYAWAITABLE_API PyObject *PyAwaitable_GetValue(PyObject *aw, Py_ssize_t i);
 
-/* The same for pointers, void * each: NULL is a value, and nothing is dereferenced or
- * freed.  GetArbValue returns NULL with IndexError, or without for a NULL saved. */
+/* The same for pointers, each a void *. NULL is a value; nothing is dereferenced or
+ * freed. GetArbValue returns NULL with IndexError, or without an exception for a
+ * saved NULL. */
 PYAWAITABLE_API int PyAwaitable_SaveArbValues(PyObject *aw, Py_ssize_t n, ...);
 PYAWAITABLE_API int PyAwaitable_UnpackArbValues(PyObject *aw, ...);
 PYAWAITABLE_API int PyAwaitable_SetArbValue(PyObject *aw, Py_ssize_t i, void *value);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* awaitable/queue.c — what an awaitable has still to do.
+/* awaitable/queue.c — the queued steps of an awaitable.
  *
- * The ring starts inside the object, moves to the heap when it is full and comes back
- * when it is empty and has grown large: an awaitable that adds one await in each
- * callback runs for ever in the same memory. */
+ * The ring starts inside the object, moves to the heap when it is full, and moves back
+ * when it is empty after having grown large. An awaitable that adds one await in each
+ * callback runs forever in the same memory. */
 #include "object.h"
 
 void
@@ -58,8 +58,8 @@ queue_add(AwaitableObject *self, const struct entry *e)
     return 0;
 }
 
-/* Only coroutines have am_send; a future or a task, that somebody else may be waiting
- * for, has not. */
+/* Only coroutines have am_send; futures and tasks, which others may be waiting for,
+ * do not. */
 void
 pyawaitable_coro_close(AwaitableObject *self, PyObject *coro)
 {
@@ -99,15 +99,14 @@ pyawaitable_queue_drop(AwaitableObject *self, bool close)
     }
 }
 
-/* A generator is awaitable when types.coroutine has marked its code. */
+/* A generator is awaitable if types.coroutine has marked its code. Returns false with
+ * an exception if the code cannot be read. */
 static bool
 is_marked_generator(PyObject *gen)
 {
     PyObject *code = PyObject_GetAttrString(gen, "gi_code");
-    if (code == NULL) {
-        PyErr_Clear();
+    if (code == NULL)
         return false;
-    }
     bool marked = (((PyCodeObject *)code)->co_flags & CO_ITERABLE_COROUTINE) != 0;
     Py_DECREF(code);
     return marked;
@@ -137,8 +136,9 @@ PyAwaitable_AddAwait(PyObject *aw, PyObject *coro, PyAwaitable_Callback cb,
         return -1;
     }
     if (!is_awaitable(coro)) {
-        PyErr_Format(PyExc_TypeError, "a %.100s object cannot be awaited",
-                     Py_TYPE(coro)->tp_name);
+        if (!PyErr_Occurred())
+            PyErr_Format(PyExc_TypeError, "a %.100s object cannot be awaited",
+                         Py_TYPE(coro)->tp_name);
         return -1;
     }
     const struct entry e = {coro, {cb}, err};

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* awaitable/run.c — the coroutine's protocol: send, throw, close.
+/* awaitable/run.c — the coroutine protocol: send, throw, close.
  *
- * One loop, awaitable_run(), does everything.  Each turn of it either takes a step out
- * of the queue, or looks at what the await in `inner` has come to:
+ * All of it is one loop, awaitable_run(). Each iteration either takes a step from the
+ * queue, or handles the result of the await in `inner`:
  *
- *     it yields     the loop returns; the next send() or throw() comes back here
- *     it returns    `inner` is dropped, on_result is called, the loop goes on
- *     it raises     `inner` is dropped, on_error is called, the loop goes on or raises
+ *     it yields     the loop returns; the next send() or throw() continues here
+ *     it returns    `inner` is released, on_result is called, the loop continues
+ *     it raises     `inner` is released, on_error is called, the loop continues or raises
  *
  * The loop calls nothing that calls the loop, so awaits that finish at once use no
  * stack, however many there are. */
 #include "object.h"
 
-/* The value of an await, or why there is none. */
+/* The result of an await, or its exception. */
 struct outcome {
     PySendResult how;
     PyObject *value; /* owned; NULL with PYGEN_ERROR */
@@ -20,7 +20,7 @@ struct outcome {
 
 static const struct outcome outcome_error = {PYGEN_ERROR, NULL};
 
-/* What has come of it when there is no `inner` yet. */
+/* The outcome while there is no `inner`. */
 static const struct outcome outcome_none = {PYGEN_RETURN, NULL};
 
 static inline struct outcome
@@ -33,7 +33,7 @@ inner_send(PyObject *inner, PyObject *arg)
     } else if (async->am_send != pyawaitable_send) {
         o.how = async->am_send(inner, arg, &o.value);
     } else {
-        /* The interpreter counts the depth of its own coroutines, not of ours. */
+        /* The interpreter counts the recursion depth of its own coroutines only. */
         o.how = PYGEN_ERROR;
         o.value = NULL;
         if (Py_EnterRecursiveCall(" while awaiting a PyAwaitable") == 0) {
@@ -44,7 +44,7 @@ inner_send(PyObject *inner, PyObject *arg)
     return o;
 }
 
-/* Says that a callback has failed without saying how. */
+/* Sets a SystemError for a callback that failed without an exception. */
 static void
 callback_blame(const char *kind, int returned)
 {
@@ -53,9 +53,9 @@ callback_blame(const char *kind, int returned)
                  kind, returned);
 }
 
-/* Gives the exception that is set to `err`.  Returns 0 when it is handled, else -1 with
- * the exception that propagates.  An await that has failed without an exception, which
- * an object that runs out of memory may do, has failed with a SystemError. */
+/* Passes the current exception to `err`. Returns 0 if it is handled, otherwise -1
+ * with the exception that propagates. An await that failed without an exception,
+ * which an object that runs out of memory may do, counts as a SystemError. */
 static int
 awaitable_fail(AwaitableObject *self, PyAwaitable_Error err)
 {
@@ -89,7 +89,7 @@ awaitable_fail(AwaitableObject *self, PyAwaitable_Error err)
     return -1;
 }
 
-/* Gives `value`, which it steals, to the result callback of the await that has ended.
+/* Passes `value`, which it steals, to the result callback of the completed await.
  */
 static int
 awaitable_settle(AwaitableObject *self, PyAwaitable_Callback cb, PyAwaitable_Error err,
@@ -107,7 +107,7 @@ awaitable_settle(AwaitableObject *self, PyAwaitable_Callback cb, PyAwaitable_Err
     return answer == -1 ? awaitable_fail(self, err) : -1;
 }
 
-/* Ends the await in `inner` with `o`, a return or an error. */
+/* Completes the await in `inner` with `o`, a result or an error. */
 static int
 awaitable_end_await(AwaitableObject *self, struct outcome o)
 {
@@ -121,8 +121,9 @@ awaitable_end_await(AwaitableObject *self, struct outcome o)
     return awaitable_fail(self, err);
 }
 
-/* What `await coro` iterates.  New reference.  The class of `coro` was looked at when
- * it was queued; what its __await__ gives is looked at here, as the interpreter does.
+/* Returns what `await coro` iterates, as a new reference. The class of `coro` was
+ * checked when it was queued; the result of its __await__ is checked here, as in the
+ * interpreter.
  */
 static PyObject *
 awaitable_iterator(PyObject *coro)
@@ -142,7 +143,7 @@ awaitable_iterator(PyObject *coro)
     return NULL;
 }
 
-/* Begins the first step of the queue. */
+/* Starts the first step of the queue. */
 static int
 awaitable_begin(AwaitableObject *self)
 {
@@ -164,7 +165,7 @@ awaitable_begin(AwaitableObject *self)
     return 0;
 }
 
-/* Ends the awaitable with the exception that is set. */
+/* Completes the awaitable with the current exception. */
 static struct outcome
 awaitable_raise(AwaitableObject *self)
 {
@@ -172,7 +173,7 @@ awaitable_raise(AwaitableObject *self)
     self->phase = PHASE_FINISHED;
     if (self->queue.len > 0)
         pyawaitable_queue_drop(self, true);
-    /* A StopIteration would look like a return to whatever awaits this (PEP 479). */
+    /* To the awaiter a StopIteration would look like a return (PEP 479). */
     if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
         PyObject *exc = exception_take();
         PyErr_SetString(PyExc_RuntimeError, "a PyAwaitable raised StopIteration");
@@ -184,7 +185,7 @@ awaitable_raise(AwaitableObject *self)
     return outcome_error;
 }
 
-/* Ends the awaitable with its result. */
+/* Completes the awaitable with its result. */
 static struct outcome
 awaitable_return(AwaitableObject *self)
 {
@@ -198,8 +199,8 @@ awaitable_return(AwaitableObject *self)
     return o;
 }
 
-/* Runs until something is yielded or there is nothing left to do.  `o` is what the
- * await in `inner` has come to. */
+/* Runs until something is yielded or the queue is empty. `o` is the outcome of the
+ * await in `inner`. */
 static struct outcome
 awaitable_run(AwaitableObject *self, struct outcome o)
 {
@@ -222,6 +223,7 @@ PySendResult
 pyawaitable_send(PyObject *op, PyObject *arg, PyObject **out)
 {
     AwaitableObject *self = (AwaitableObject *)op;
+    exception_report_stray(op);
     *out = NULL;
     if (!awaitable_enter(self)) {
         PyErr_SetString(PyExc_ValueError, "the PyAwaitable is already running");
@@ -244,10 +246,10 @@ pyawaitable_send(PyObject *op, PyObject *arg, PyObject **out)
     return o.how;
 }
 
-/* Raises StopIteration with `value`, which it steals, and returns NULL.  Every value
- * that an `await` of Python code gets comes through here since 3.12, so the exception
- * is put together without a call of its class, which also keeps a value that is a tuple
- * or an exception from being taken for the arguments.  `args` is stolen. */
+/* Raises StopIteration with `value`, which it steals, and returns NULL.  Since 3.12
+ * every value of an `await` in Python code passes through here, so the exception is
+ * built without calling its class. This also prevents a value that is a tuple or an
+ * exception from being taken as the arguments.  `args` is stolen. */
 static PyObject *
 stop_iteration(PyObject *value, PyObject *args)
 {
@@ -270,13 +272,14 @@ pyawaitable_next(PyObject *op)
     PySendResult how = pyawaitable_send(op, Py_None, &value);
     if (how != PYGEN_RETURN)
         return value;
-    if (value != Py_None) /* `await` looks at the exception's `value` only */
+    if (value != Py_None) /* `await` uses only the exception's `value` */
         return stop_iteration(value, PyTuple_New(0));
-    Py_DECREF(value); /* NULL without an exception says None to an iterator's caller */
+    Py_DECREF(value); /* NULL without an exception means None to the caller of an
+                         iterator */
     return NULL;
 }
 
-/* For methods, where NULL has to come with an exception. */
+/* For methods, where NULL requires an exception. */
 static PyObject *
 method_result(struct outcome o)
 {
@@ -312,7 +315,7 @@ inner_close(AwaitableObject *self)
     return 0;
 }
 
-/* Raises `exc` inside the await that has begun. */
+/* Raises `exc` inside the await in progress. */
 static struct outcome
 inner_throw(AwaitableObject *self, PyObject *exc)
 {
@@ -341,8 +344,9 @@ inner_throw(AwaitableObject *self, PyObject *exc)
     return o;
 }
 
-/* Raises `exc` where the awaitable stands.  Before its first step that is the first
- * await of the queue: its coroutine never runs and its error callback gets `exc`. */
+/* Raises `exc` at the current position of the awaitable. Before its first step that
+ * is the first await of the queue: its coroutine never runs, and its error callback
+ * gets `exc`. */
 static struct outcome
 awaitable_throw(AwaitableObject *self, PyObject *exc)
 {
@@ -365,8 +369,8 @@ awaitable_throw(AwaitableObject *self, PyObject *exc)
     return awaitable_run(self, outcome_none);
 }
 
-/* One exception out of throw()'s arguments: an instance, or a class with an optional
- * value and traceback.  New reference. */
+/* Returns an exception, as a new reference, from the arguments of throw(): an
+ * instance, or a class with an optional value and traceback. */
 static PyObject *
 throw_argument(PyObject *const *args, Py_ssize_t nargs)
 {
@@ -415,6 +419,7 @@ PyObject *
 pyawaitable_throw_method(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
     AwaitableObject *self = (AwaitableObject *)op;
+    exception_report_stray(op);
     if (nargs < 1 || nargs > 3) {
         PyErr_SetString(PyExc_TypeError, "throw() takes 1 to 3 arguments");
         return NULL;
@@ -431,8 +436,8 @@ pyawaitable_throw_method(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
     return method_result(o);
 }
 
-/* Raises GeneratorExit in a suspended awaitable; one that has not started only forgets
- * its queue, since nothing in it waits to be told. */
+/* Raises GeneratorExit in a suspended awaitable. One that has not started only drops
+ * its queue. */
 static int
 awaitable_close(AwaitableObject *self)
 {
@@ -478,13 +483,14 @@ pyawaitable_close_method(PyObject *op, PyObject *unused)
     return closed < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* As Python warns of a coroutine that was never awaited; the class of the warning is that
- * of the PyPI package. */
+/* Warns as Python does for a coroutine that was never awaited, with the warning
+ * class of the PyPI package. */
 static void
 awaitable_warn(AwaitableObject *self)
 {
     self->is_silent = true;
-    /* The warning has no source: whoever records it would keep what was dropped. */
+    /* The warning has no source, because recording it would keep the dropped object
+     * alive. */
     int warned =
         self->name == NULL
             ? PyErr_WarnEx(PyExc_ResourceWarning, "PyAwaitable was never awaited", 1)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* awaitable/state.c — finds what an interpreter owns; see pyawaitable.h.
+/* awaitable/state.c — finds the state of an interpreter; see pyawaitable.h.
  *
- * The interpreter's dict holds the state in a capsule, under a key that is this copy's
- * alone.  When the interpreter ends, the capsule lets go of the state. */
+ * The interpreter's dict holds the state in a capsule, under a key that only this
+ * copy uses. When the interpreter ends, the capsule releases the state. */
 #include "object.h"
 
-/* RULE ZERO: two file-scope variables, because PyAwaitable_New() has no argument that
- * leads to the state, and a look into the interpreter's dict costs more than the object.
- * Each thread remembers the state of the interpreter it ran in last.  The epoch counts
- * the states the process has let go of: a later interpreter at the same address is told
- * from its forerunner by the count. */
+/* RULE ZERO: two file-scope variables, because PyAwaitable_New() has no argument
+ * that leads to the state, and reading the interpreter's dict costs more than the
+ * object. Each thread caches the state of the interpreter in which it ran last. The
+ * epoch counts the states that the process has released: it distinguishes a later
+ * interpreter at the same address from the earlier one. */
 static unsigned state_epoch; /* __atomic */
 static PyAwaitable_thread_local struct {
-    PyInterpreterState *interp; /* compared, never followed */
+    PyInterpreterState *interp; /* compared, never dereferenced */
     PyAwaitable_State *st;      /* borrowed; valid while `epoch` is the current one */
     unsigned epoch;
 } state_last;
@@ -30,7 +30,8 @@ pyawaitable_state_unref(PyAwaitable_State *st)
     if (--st->refs != 0)
         return;
 #endif
-    assert(st->type == NULL && st->free_list == NULL); /* state_close came before */
+    assert(st->type == NULL && st->free_list == NULL); /* state_close was called
+                                                          before */
     Py_XDECREF(st->str_throw);
     Py_XDECREF(st->str_close);
     PyMem_RawFree(st);
@@ -81,16 +82,16 @@ fail:
     return NULL;
 }
 
-/* The new reference of the key under which this copy keeps its state.  The address of a
- * variable of the copy tells copies apart; an object's layout never crosses them. */
+/* Returns the key under which this copy stores its state, as a new reference. The
+ * address of a variable of the copy identifies it; copies never share objects. */
 static PyObject *
 state_key(void)
 {
     return PyUnicode_FromFormat("%s:%p", state_capsule, (void *)&state_epoch);
 }
 
-/* Puts a new state into `dict`, unless another thread has been quicker, and returns the
- * one that is there. */
+/* Stores a new state in `dict`, unless another thread was faster, and returns the
+ * stored one. */
 static PyAwaitable_State *
 state_add(PyObject *dict, PyObject *key)
 {

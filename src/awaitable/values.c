@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* awaitable/values.c — the result and what the callbacks keep between two awaits. */
+/* awaitable/values.c — the result, and the values that callbacks store between
+ * awaits. */
 #include "object.h"
 
 #include <stdarg.h>
 
-/* The object that holds the values of `aw`: for the body of an AsyncWith() it is the
- * awaitable around it. */
+/* Returns the object that holds the values of `aw`: for the body of an AsyncWith()
+ * the awaitable around it. */
 static AwaitableObject *
 values_holder(PyObject *aw)
 {

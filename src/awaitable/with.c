@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* awaitable/with.c — `async with`, written with the public API like any user's code.
+/* awaitable/with.c — `async with`, written with the public API.
  *
- * Two more awaitables stand for the statement.  `with` awaits __aenter__, the body and
+ * The statement uses two more awaitables.  `with` awaits __aenter__, the body and
  * __aexit__, one after the other; `aw` awaits it.  `body` holds what the callback adds,
  * and shares the values and the result of `aw`.
  *
  *     __aenter__ raises    -> err
  *     the body ends        -> __aexit__(None, None, None)
- *     the body raises      -> __aexit__(type, exc, tb) -> true: swallowed
+ *     the body raises      -> __aexit__(type, exc, tb) -> true: suppressed
  *                                                      -> false: exc to err
  *     __aexit__ raises     -> err
  */
@@ -15,7 +15,7 @@
 
 enum { WITH_CTX = 0, WITH_ENTER, WITH_EXIT, WITH_BODY, WITH_EXC };
 
-/* The method of the class, not of the instance, as the statement looks it up. */
+/* Looks up the method in the class, not in the instance, as the statement does. */
 static PyObject *
 with_method(PyObject *ctx, const char *name)
 {
@@ -27,7 +27,7 @@ with_method(PyObject *ctx, const char *name)
     return method;
 }
 
-/* Calls `__aexit__` with the exception or three times None, and awaits the answer. */
+/* Calls `__aexit__` with the exception or three times None, and awaits the result. */
 static int
 with_leave(PyObject *with, PyObject *exc, PyAwaitable_Callback cb,
            PyAwaitable_Error err)
@@ -57,15 +57,20 @@ with_on_left(PyObject *with, PyObject *result)
     return -2;
 }
 
-/* What __aexit__ raises comes after what the body has raised. */
-static int
-with_on_leave_error(PyObject *with, PyObject *exc)
+/* An exception of __aexit__ follows the exception of the body. */
+static void
+with_chain(PyObject *exc, PyObject *first)
 {
     PyObject *context = PyException_GetContext(exc);
-    PyObject *first = PyAwaitable_GetValue(with, WITH_EXC);
     if (context == NULL && first != exc)
         PyException_SetContext(exc, Py_NewRef(first)); /* steals */
     Py_XDECREF(context);
+}
+
+static int
+with_on_leave_error(PyObject *with, PyObject *exc)
+{
+    with_chain(exc, PyAwaitable_GetValue(with, WITH_EXC));
     return -1;
 }
 
@@ -79,13 +84,16 @@ with_on_body_done(PyObject *with, PyObject *result)
 static int
 with_on_body_error(PyObject *with, PyObject *exc)
 {
-    if (PyAwaitable_SaveValues(with, 1, exc) < 0 ||
-        with_leave(with, exc, with_on_left, with_on_leave_error) < 0)
-        return -2;
-    return 0;
+    if (PyAwaitable_SaveValues(with, 1, exc) == 0 &&
+        with_leave(with, exc, with_on_left, with_on_leave_error) == 0)
+        return 0;
+    PyObject *newer = exception_take();
+    with_chain(newer, exc);
+    exception_put(newer);
+    return -2;
 }
 
-/* What the callback itself raises is the body's exception. */
+/* An exception of the callback itself is the body's exception. */
 static int
 with_on_entered(PyObject *with, PyObject *value)
 {
@@ -142,7 +150,7 @@ PyAwaitable_AsyncWith(PyObject *aw, PyObject *ctx, PyAwaitable_Callback cb,
     body = PyAwaitable_NewWithState(self->st);
     if (with == NULL || body == NULL)
         goto done;
-    ((AwaitableObject *)with)->is_silent = true; /* `aw` speaks for all three */
+    ((AwaitableObject *)with)->is_silent = true; /* `aw` warns for all three */
     ((AwaitableObject *)body)->is_silent = true;
     ((AwaitableObject *)body)->owner = (AwaitableObject *)Py_NewRef(aw);
     if (PyAwaitable_SaveValues(with, 4, ctx, enter, exit, body) < 0 ||

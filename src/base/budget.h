@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* base/budget.h — how much is done for one connection before the others that are ready have
- * their turn.  What is done is counted in points, which are about nanoseconds: a message
- * costs as much as a small one takes, bytes what it takes to go over them a few times.  So
- * one sum bounds messages, frames and bytes; beside it the time itself is looked at where
- * it is known anyway.  server/turn.h says who gets a budget when, http/session.h how a
- * session uses its own. */
+/* base/budget.h — the work that is done for one connection before other ready
+ * connections have their turn. Work is counted in points of about one nanosecond: a
+ * message costs the time of a small message, and bytes cost the time to process them
+ * a few times. One sum therefore bounds messages, frames and bytes. The elapsed time
+ * is checked too when it is known anyway. server/turn.h describes when budgets are
+ * given, http/session.h how a session uses its budget. */
 #ifndef BASE_BUDGET_H
 #define BASE_BUDGET_H
 
@@ -13,12 +13,12 @@
 #include <stdint.h>  /* int64_t, uint64_t */
 
 #define BUDGET_POINTS 524288    /* 32 messages, 512 frames, or 256 KiB */
-#define BUDGET_NS 500000u       /* or as long as this, known at the end of exchanges */
+#define BUDGET_NS 500000u       /* or this time, checked at the end of exchanges */
 #define BUDGET_MESSAGE 16384u   /* an exchange, a message, a frame of a body */
 #define BUDGET_FRAME 1024u      /* any other frame */
-#define BUDGET_BYTES_MAX 262144 /* bytes that cost a whole budget */
+#define BUDGET_BYTES_MAX 262144 /* bytes that use up a whole budget */
 
-/* What `n` bytes of payload cost. */
+/* Returns the cost of `n` bytes of payload. */
 static inline uint64_t
 budget_of_bytes(size_t n)
 {
@@ -27,25 +27,25 @@ budget_of_bytes(size_t n)
 
 /* All zero: used up. */
 struct budget {
-    int64_t points;    /* what is left; below zero where the last thing cost more */
-    uint64_t began_ns; /* when it was given, by clock_last_ns */
+    int64_t points;    /* remaining points; negative if the last work cost more */
+    uint64_t began_ns; /* start of the budget, by clock_last_ns */
 };
 
-/* Gives a new budget; what was overdrawn is forgotten. */
+/* Starts a new budget; a negative rest is not carried over. */
 static inline void
 budget_begin(struct budget *budget, uint64_t now_ns)
 {
     *budget = (struct budget){.points = BUDGET_POINTS, .began_ns = now_ns};
 }
 
-/* Takes it away. */
+/* Ends the budget: it is spent. */
 static inline void
 budget_end(struct budget *budget)
 {
     budget->points = 0;
 }
 
-/* Counts what was done, or is about to be. */
+/* Counts work that was done or is about to be done. */
 static inline void
 budget_spend(struct budget *budget, uint64_t points)
 {
@@ -55,7 +55,7 @@ budget_spend(struct budget *budget, uint64_t points)
         budget->points -= (int64_t)points;
 }
 
-/* Whether nothing more may begin. */
+/* Returns whether the budget is used up: no more work may start. */
 static inline bool
 budget_is_spent(const struct budget *budget, uint64_t now_ns)
 {

@@ -25,7 +25,7 @@ buf_release(struct buf *buf)
 
 /* Doubles until there is room. */
 static int
-grow(struct buf *buf, size_t want)
+buf_grow(struct buf *buf, size_t want)
 {
     size_t cap = buf->cap == 0 ? BUF_FIRST_BYTES : buf->cap;
 
@@ -53,7 +53,7 @@ buf_reserve(struct buf *buf, size_t room, char **at)
             buf->start = 0;
         }
         if (want > buf->cap) {
-            int err = grow(buf, want);
+            int err = buf_grow(buf, want);
             if (err != 0)
                 return err;
         }

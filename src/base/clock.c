@@ -6,10 +6,13 @@
 #include <stdio.h>  /* snprintf */
 #include <time.h>   /* clock_gettime */
 
+#include "base/system.h"
+
 #define MS_PER_S 1000u
 #define NS_PER_MS 1000000u
 
-/* How long a Date is believed without asking the wall clock, which may be set. */
+/* The longest time for which a Date is used without reading the wall clock, which
+ * may be set. */
 #define DATE_TRUST_MS 100u
 
 void
@@ -64,16 +67,17 @@ clock_take_back(struct clock *clock, uint8_t before)
     clock->state = before == CLOCK_LOOSE ? CLOCK_LOOSE : CLOCK_OLD;
 }
 
-/* Written by hand: strftime's names depend on the locale. */
-static void
-write_date(struct clock *clock, time_t now)
+/* Not strftime, whose names depend on the locale. */
+void
+clock_write_date(char out[CLOCK_DATE_BYTES + 1], int64_t s)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t now = s;
     struct tm tm;
 
     gmtime_r(&now, &tm);
-    snprintf(clock->date, sizeof clock->date, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
+    snprintf(out, CLOCK_DATE_BYTES + 1, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
              days + tm.tm_wday * 3, (unsigned)tm.tm_mday % 100u, months + tm.tm_mon * 3,
              (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)tm.tm_hour % 100u,
              (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u);
@@ -88,7 +92,7 @@ clock_date(struct clock *clock)
         struct timespec now;
         clock_gettime(CLOCK_REALTIME_COARSE, &now);
         if (now.tv_sec != clock->date_s)
-            write_date(clock, now.tv_sec);
+            clock_write_date(clock->date, now.tv_sec);
         clock->date_s = now.tv_sec;
         clock->date_due_ms = clock->ms + DATE_TRUST_MS;
     }
@@ -126,7 +130,7 @@ clock_stamp(struct clock_stamp *stamp, struct clock *clock)
 
     if (stamp->s != -1 && stamp->ms == now_ms)
         return;
-    clock_gettime(CLOCK_REALTIME, &now); /* as exact as what others log beside it */
+    clock_gettime(CLOCK_REALTIME, &now); /* as precise as other programs' logs */
     if (now.tv_sec != stamp->s)
         write_stamp(stamp, now.tv_sec);
     stamp->s = now.tv_sec;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* base/clock.h — the one owner of the time.  While the engine runs, now is what it was when
- * the turn began, or after the last exchange, so that looking costs nothing.  Other code,
- * an application or a log callable, may take any time: while it runs, inside a turn or
- * outside of one, each look reads the clock, and the first look after it does too.  So a
- * deadline is never counted from a time that has passed. */
+/* base/clock.h — the owner of the time. While the engine runs, the current time is
+ * the time at the start of the turn or after the last exchange, so reading it costs
+ * nothing. Other code, such as an application or a log callable, may take any time.
+ * While it runs, inside or outside a turn, each query reads the system's clock, and
+ * so does the first query after it. A deadline is therefore never based on an
+ * outdated time. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -17,40 +18,41 @@
 #define CLOCK_DATE_BYTES 29
 
 enum clock_state {
-    CLOCK_KEPT = 0, /* the engine runs, and nothing else has since the clock was read */
+    CLOCK_KEPT = 0, /* the engine runs, and no other code has run since the clock was
+                       read */
     CLOCK_OLD,      /* the engine runs, but other code has run since */
     CLOCK_LOOSE,    /* other code runs */
 };
 
-/* Only clock.c, and tests that make a time of their own, touch the members. */
+/* Only clock.c, and tests that set the time, access the members. */
 struct clock {
-    uint64_t ms;          /* CLOCK_MONOTONIC when it was read last */
-    uint64_t ns;          /* ... the same, exact */
-    int64_t date_s;       /* the second that `date` stands for; -1 at first */
-    uint64_t date_due_ms; /* when `date` has to be looked at again */
+    uint64_t ms;                     /* CLOCK_MONOTONIC at the last read */
+    uint64_t ns;                     /* the same in nanoseconds */
+    int64_t date_s;                  /* the second that `date` shows; -1 initially */
+    uint64_t date_due_ms;            /* time at which `date` must be checked again */
     char date[CLOCK_DATE_BYTES + 1]; /* with a NUL */
     uint8_t state;                   /* enum clock_state */
     bool in_turn;                    /* between clock_begin and clock_end */
 };
 
-/* Prepares the clock and reads it; no turn runs. */
+/* Initializes the clock and reads it. No turn is running. */
 void clock_init(struct clock *clock);
 
 /* Reads the clock now. */
 void clock_read(struct clock *clock);
 
-/* A turn of the engine begins: reads the clock.  Turns do not nest. */
+/* Starts a turn of the engine: reads the clock. Turns do not nest. */
 void clock_begin(struct clock *clock);
 
-/* The turn is over. */
+/* Ends the turn. */
 void clock_end(struct clock *clock);
 
-/* Other code runs until clock_take_back, which gets what this has returned.  Nests, and
- * may be used outside a turn. */
+/* Marks the start of other code, which runs until clock_take_back is called with the
+ * return value. May be nested, and used outside a turn. */
 uint8_t clock_lend(struct clock *clock);
 void clock_take_back(struct clock *clock, uint8_t before);
 
-/* Now, in milliseconds of CLOCK_MONOTONIC. */
+/* Returns the current time in milliseconds of CLOCK_MONOTONIC. */
 static inline uint64_t
 clock_ms(struct clock *clock)
 {
@@ -59,49 +61,53 @@ clock_ms(struct clock *clock)
     return clock->ms;
 }
 
-/* A deadline `ms` from now.  Each deadline of the engine is made here. */
+/* Returns a deadline `ms` from now. Every deadline of the engine is computed here. */
 static inline uint64_t
 clock_due(struct clock *clock, uint32_t ms)
 {
     return clock_ms(clock) + ms;
 }
 
-/* Whether `due_ms` lay in the past when the clock was looked at last: for the asserts of
- * who stores a deadline. */
+/* Returns whether `due_ms` was in the past at the last read of the clock. For
+ * asserts where a deadline is stored. */
 static inline bool
 clock_had_passed(const struct clock *clock, uint64_t due_ms)
 {
     return due_ms < clock->ms;
 }
 
-/* When the clock was read last, in nanoseconds: the beginning of the turn, or the end of
- * the exchange before.  For durations; no deadline is counted from it. */
+/* Returns the time of the last read in nanoseconds: the start of the turn, or the
+ * end of the previous exchange. For durations, not for deadlines. */
 static inline uint64_t
 clock_last_ns(const struct clock *clock)
 {
     return clock->ns;
 }
 
-/* The Date field value; borrowed until the next call.  Inside a turn it is that of the
- * last look. */
+/* Returns the value of the Date field, borrowed until the next call. Inside a turn
+ * it does not change. */
 struct slice clock_date(struct clock *clock);
 
-/* The local time, as logs write it; kept until the time has changed. */
+/* Writes the second `s` of Unix time, in the years 1970 to 9999, as the value of a Date
+ * field, with a NUL. */
+void clock_write_date(char out[CLOCK_DATE_BYTES + 1], int64_t s);
+
+/* The local time in the formats of logs, cached until the time changes. */
 struct clock_stamp {
-    uint64_t ms;     /* of the clock that it was made for */
-    int64_t s;       /* the second that the texts stand for; -1 at first */
+    uint64_t ms;     /* the clock's time for which it was computed */
+    int64_t s;       /* the second that the texts show; -1 initially */
     char common[27]; /* "23/Nov/2026:11:27:12 +0000" (common log format) and a NUL */
     char iso[30];    /* "2026-11-23T11:27:12.123+00:00" (RFC 3339) and a NUL */
 };
 
-/* Lengths of the two without their NUL. */
+/* Lengths of the two texts without their NUL. */
 #define CLOCK_COMMON_BYTES 26
 #define CLOCK_ISO_BYTES 29
 
-/* Makes `stamp` the time of now; kept while it is the same millisecond. */
+/* Sets `stamp` to the current time; does nothing within the same millisecond. */
 void clock_stamp(struct clock_stamp *stamp, struct clock *clock);
 
-/* Monotonic nanoseconds, exact; for durations in logs. */
+/* Returns the exact monotonic time in nanoseconds; for durations in logs. */
 uint64_t clock_now_ns(void);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* base/compiler.h — what the engine asks of the compiler, each under one short name. */
+/* base/compiler.h — short names for compiler attributes and builtins. */
 #ifndef BASE_COMPILER_H
 #define BASE_COMPILER_H
 
 #include <stddef.h> /* offsetof, size_t */
 
-/* The caller must look at the result. */
+/* The caller must use the result. */
 #define MUST_USE __attribute__((warn_unused_result))
 
 /* Branch hints for the measured hot path only. */
@@ -15,7 +15,7 @@
 /* The number of elements of an array (not of a pointer). */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The struct of `type` whose `member` `ptr` points to. */
+/* Returns the struct of type `type` whose `member` is at `ptr`. */
 #define container_of(ptr, type, member)                                                \
     ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* base/err.h — the one error enum of the engine.  Functions return 0 (or a count >= 0)
- * on success and one of these negative values on failure.  Which HTTP status a value
- * turns into is http/status.h's business. */
+ * on success and one of these negative values on failure.  http/status.h maps values
+ * to HTTP statuses. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
@@ -10,13 +10,13 @@
 /* ERR(name, text): `text` completes the sentence "refused: ..." or "closed: ..." in a
  * log line; it is one line, lower case, without a full stop. */
 #define ERR_LIST(ERR)                                                                  \
-    /* Values, not accidents. */                                                       \
+    /* Not errors, but results. */                                                     \
     ERR(AGAIN, "more bytes are needed")                                                \
     ERR(EOF, "the peer has sent its last byte")                                        \
     /* The machine and the transport. */                                               \
     ERR(NOMEM, "out of memory")                                                        \
     ERR(IO, "an input or output error")                                                \
-    ERR(FILE, "a file that is sent has become shorter, or cannot be read")             \
+    ERR(FILE, "a file being sent was truncated, or cannot be read")                    \
     ERR(CLOSED, "the connection is closed")                                            \
     ERR(RESET, "the peer has reset the connection")                                    \
     ERR(ADDRESS, "not an address")                                                     \
@@ -29,18 +29,18 @@
     ERR(TLS_UNEXPECTED, "TLS on a port for plain HTTP")                                \
     ERR(TLS_TIMEOUT, "the TLS handshake did not end in time")                          \
     ERR(PROXY, "a malformed PROXY header")                                             \
-    ERR(PROXY_SENDER, "a PROXY port is for trusted proxies alone")                     \
+    ERR(PROXY_SENDER, "a PROXY port accepts only trusted proxies")                     \
     ERR(PROXY_TIMEOUT, "the PROXY header did not arrive in time")                      \
     ERR(TLS_CONFIG, "TLS settings that cannot be used")                                \
     ERR(LOG_FORMAT, "a log format that cannot be used")                                \
-    /* A request head that is refused. */                                              \
+    /* A request head that is rejected. */                                             \
     ERR(REQUEST_LINE, "a malformed request line")                                      \
     ERR(METHOD, "a malformed method")                                                  \
     ERR(METHOD_UNKNOWN, "a method that is not in upper case")                          \
-    ERR(METHOD_REFUSED, "a method that is not served here")                            \
+    ERR(METHOD_REFUSED, "a method that is not supported")                              \
     ERR(TARGET, "a malformed request target")                                          \
     ERR(TARGET_TOO_LONG, "a request line over the limit")                              \
-    ERR(VERSION, "an HTTP version that is not spoken here")                            \
+    ERR(VERSION, "an unsupported HTTP version")                                        \
     ERR(BARE_CR, "a CR without LF in a head")                                          \
     ERR(BARE_LF, "an LF without CR in a head")                                         \
     ERR(FIELD_NAME, "a malformed field name")                                          \
@@ -56,17 +56,26 @@
     ERR(CONTENT_LENGTH_REPEATED, "more than one Content-Length field")                 \
     ERR(LENGTH_AND_ENCODING, "Transfer-Encoding together with Content-Length")         \
     ERR(TRANSFER_ENCODING, "a Transfer-Encoding that does not end in one chunked")     \
-    ERR(TRANSFER_CODING_UNKNOWN, "a transfer coding that is not known here")           \
+    ERR(TRANSFER_CODING_UNKNOWN, "an unknown transfer coding")                         \
     ERR(ENCODING_IN_1_0, "Transfer-Encoding in an HTTP/1.0 request")                   \
     ERR(EXPECTATION, "an expectation that cannot be met")                              \
     ERR(SCHEME, "a scheme that is neither http nor https")                             \
-    ERR(PROTOCOL_UNKNOWN, "a :protocol that is not spoken here")                       \
-    /* HTTP/2 that is not. */                                                          \
+    ERR(PROTOCOL_UNKNOWN, "an unsupported :protocol")                                  \
+    /* Violations of HTTP/2. */                                                        \
     ERR(H2, "a violation of HTTP/2")                                                   \
     ERR(H2_ENDED, "a frame of HTTP/2 on a stream that has ended")                      \
     ERR(H2_RESETS, "streams reset before their response, over --h2-max-resets")        \
-    ERR(H2_FLOOD, "HTTP/2 frames that are work for nothing")                           \
-    /* A request body that is refused. */                                              \
+    ERR(H2_FLOOD, "a flood of HTTP/2 frames")                                          \
+    /* Violations of QUIC and HTTP/3. */                                               \
+    ERR(QUIC, "a violation of QUIC")                                                   \
+    ERR(H3, "a violation of HTTP/3")                                                   \
+    ERR(H3_RESETS, "streams reset before their response, over --h3-max-resets")        \
+    ERR(H3_FLOOD, "a flood of HTTP/3 frames")                                          \
+    ERR(H3_MEMORY, "memory of an HTTP/3 connection, over --h3-max-memory")             \
+    ERR(WT_SESSIONS, "sessions of WebTransport over --wt-max-sessions")                \
+    ERR(WT_CAPSULE, "a malformed capsule in a session of WebTransport")                \
+    ERR(WT_STREAM, "a stream of WebTransport on which nothing can be sent")            \
+    /* A request body that is rejected. */                                             \
     ERR(CHUNK_SIZE, "a malformed chunk size")                                          \
     ERR(CHUNK_DATA, "chunk data that does not end in CR LF")                           \
     ERR(CHUNK_OVERHEAD, "chunk framing over the limit")                                \
@@ -74,9 +83,12 @@
     ERR(TRAILER_TOO_LARGE, "trailers over the limit")                                  \
     ERR(TOO_MANY_TRAILERS, "more trailers than the limit")                             \
     ERR(BODY_TOO_LARGE, "a body over the limit")                                       \
-    /* A WebSocket that is refused; ws_code_of_err gives the close code. */            \
+    ERR(BODY_DECODED, "a compressed body over the limit")                              \
+    ERR(BODY_CODING, "a body that is not valid in its content coding")                 \
+    ERR(DECODERS, "too many compressed bodies at once")                                \
+    /* A WebSocket that is rejected; ws_code_of_err returns the close code. */         \
     ERR(WS_HANDSHAKE, "a malformed WebSocket handshake")                               \
-    ERR(WS_VERSION, "a WebSocket version that is not spoken here")                     \
+    ERR(WS_VERSION, "an unsupported WebSocket version")                                \
     ERR(WS_FRAME, "a malformed WebSocket frame")                                       \
     ERR(WS_UNMASKED, "a WebSocket frame without a mask")                               \
     ERR(WS_ORDER, "a WebSocket frame out of order")                                    \
@@ -87,20 +99,20 @@
     ERR(WS_FRAME_TOO_BIG, "a WebSocket frame over the limit")                          \
     ERR(WS_FRAGMENTS, "a WebSocket message in too many fragments")                     \
     ERR(WS_CONTROLS, "too many WebSocket control frames a second")                     \
-    ERR(WS_PING_TIMEOUT, "no answer to a WebSocket ping in time")                      \
+    ERR(WS_PING_TIMEOUT, "no response to a WebSocket ping in time")                    \
     ERR(WS_CLOSE_CODE, "a WebSocket close code that may not be sent")                  \
-    /* Time that has run out. */                                                       \
+    /* Timeouts. */                                                                    \
     ERR(HEAD_TIMEOUT, "the head did not arrive in time")                               \
     ERR(BODY_TIMEOUT, "the body stalled")                                              \
-    ERR(BODY_TOO_SLOW, "the body came slower than the minimum rate")                   \
-    ERR(SEND_TIMEOUT, "the peer took no bytes in time")                                \
+    ERR(BODY_TOO_SLOW, "the body arrived slower than the minimum rate")                \
+    ERR(SEND_TIMEOUT, "the peer did not read in time")                                 \
     ERR(IDLE_TIMEOUT, "the connection was idle")                                       \
     ERR(SHUTDOWN, "the server is stopping")                                            \
-    /* More than can be done. */                                                       \
+    /* Overload. */                                                                    \
     ERR(OVERLOAD, "the request has waited too long for its turn")                      \
-    /* What the application did. */                                                    \
-    ERR(APP_FAILED, "the application failed before it answered")                       \
-    ERR(APP_INCOMPLETE, "the application did not complete its answer")                 \
+    /* Errors of the application. */                                                   \
+    ERR(APP_FAILED, "the application failed before it responded")                      \
+    ERR(APP_INCOMPLETE, "the application did not complete its response")               \
     ERR(RESPONSE_STATUS, "a response status that is not 200 to 599 or 1xx allowed")    \
     ERR(RESPONSE_FIELD_NAME, "a response field name that is not a token")              \
     ERR(RESPONSE_FIELD_VALUE, "a response field value with CR, LF or NUL")             \
@@ -120,13 +132,13 @@ enum err {
 #undef ERR_NEGATE
 };
 
-/* The sentence part that belongs to `err`; a static string, never NULL. */
+/* Returns the text of `err`; a static string, never NULL. */
 const char *err_text(int err);
 
-/* Turns an errno into the enum: EAGAIN and EWOULDBLOCK to ERR_AGAIN, EPIPE, ECONNRESET
+/* Converts an errno value: EAGAIN and EWOULDBLOCK to ERR_AGAIN, EPIPE, ECONNRESET
  * and ETIMEDOUT to ERR_RESET, ENOMEM and ENOBUFS to ERR_NOMEM, EMFILE and ENFILE to
- * ERR_FD_LIMIT, EADDRINUSE to ERR_ADDRESS_IN_USE, EACCES and EPERM to ERR_ADDRESS_DENIED,
- * EADDRNOTAVAIL to ERR_ADDRESS, anything else to ERR_IO. */
+ * ERR_FD_LIMIT, EADDRINUSE to ERR_ADDRESS_IN_USE, EACCES and EPERM to
+ * ERR_ADDRESS_DENIED, EADDRNOTAVAIL to ERR_ADDRESS, anything else to ERR_IO. */
 MUST_USE int err_from_errno(int number);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "base/word.h"
 
-/* Whether eight bytes all stay as they are. */
+/* Returns whether none of eight bytes needs an escape. */
 static bool
 are_plain(uint64_t eight)
 {
@@ -32,8 +32,8 @@ escape_byte(char *at, unsigned char byte, enum escape_style style)
     return at;
 }
 
-/* The plain bytes that a text of at least four begins with, by words; the last word may
- * take again what the one before it has. */
+/* Returns the number of bytes at the front that need no escape, word by word, for a
+ * text of at least four bytes; the last word may overlap the one before. */
 static size_t
 copy_plain(char *at, const char *p, size_t n)
 {
@@ -69,7 +69,7 @@ escape_text(char *at, const char *end, struct slice text, enum escape_style styl
         size_t plain = copy_plain(at, p, n < room ? n : room);
         at += plain;
         p += plain;
-        /* The word that was not plain, or the rest. */
+        /* The word with an escape, or the rest. */
         for (int i = 0; i < 8 && p < last; i++, p++) {
             unsigned char byte = (unsigned char)*p;
             if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {

@@ -45,15 +45,15 @@ file_read(const struct file *file, uint64_t offset, char *out, size_t n)
 }
 
 static void
-retain(void *owner)
+file_lend(void *owner)
 {
     ((struct file *)owner)->nrefs++;
 }
 
 static void
-release(void *owner)
+file_lend_end(void *owner)
 {
     file_release(owner);
 }
 
-const struct lender file_lender = {retain, release, 0};
+const struct lender file_lender = {file_lend, file_lend_end, 0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* base/list.h — an intrusive doubly linked ring.  A node that is in no list points to
- * itself, so that taking it out twice is harmless. */
+/* base/list.h — an intrusive doubly linked ring. A node that is in no list points to
+ * itself, so removing it twice is harmless. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -12,7 +12,7 @@ struct list_node {
     struct list_node *next, *prev; /* never NULL once initialised */
 };
 
-/* Makes `node` an empty list, or a node that is in no list. */
+/* Initializes `node` as an empty list, or as a node that is in no list. */
 static inline void
 list_init(struct list_node *node)
 {
@@ -35,7 +35,7 @@ list_append(struct list_node *list, struct list_node *node)
     list->prev = node;
 }
 
-/* Takes `node` out of the list it is in, if any. */
+/* Removes `node` from its list, if it is in one. */
 static inline void
 list_remove(struct list_node *node)
 {
@@ -44,7 +44,7 @@ list_remove(struct list_node *node)
     list_init(node);
 }
 
-/* Takes the first node out and returns it; NULL when `list` is empty. */
+/* Removes and returns the first node; NULL if `list` is empty. */
 static inline struct list_node *
 list_take_first(struct list_node *list)
 {

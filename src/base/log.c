@@ -5,7 +5,7 @@
 #include <stdarg.h> /* va_list */
 #include <stdio.h>  /* vsnprintf */
 
-/* How many slots a complaint may stand in, from its hash on. */
+/* The number of slots, from its hash on, in which a complaint may be stored. */
 #define SEEN_PROBES 4u
 
 void
@@ -49,7 +49,7 @@ log_line(struct log *log, enum log_level level, const char *format, ...)
     log->sink(log->sink_arg, level, slice_new(line, n));
 }
 
-/* FNV-1a; 0 is what a free slot has. */
+/* FNV-1a; 0 marks a free slot. */
 static uint64_t
 hash(int reason, struct slice address)
 {

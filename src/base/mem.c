@@ -23,9 +23,9 @@ mem_count(void)
     return 0;
 }
 #else
-/* RULE ZERO: file-scope state, because an allocator has no argument to hang it from; it
- * exists in builds with asserts only. */
-static unsigned long fail_at, count;
+/* RULE ZERO: file-scope state, because an allocator has no argument to pass it; only
+ * in builds with asserts. Atomic, because threads allocate too. */
+static _Atomic unsigned long fail_at, count;
 
 static int
 must_fail(void)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* base/narrow.h — the one way to put a length, an offset or a time into a type that holds
- * less, or that has another sign.  Each function returns the number as it is, and asserts
- * that the type can hold it: whoever calls has bounded the number before.  A number that a
- * peer or an application chose is compared with a limit first, not narrowed.
- * Bytes of text and hashes, of which a part is wanted, are cast. */
+/* base/narrow.h — checked conversions of a length, an offset or a time to a narrower
+ * type or to one of another sign. Each function returns the number unchanged and
+ * asserts that the type can hold it; the caller has bounded the number before. A
+ * number chosen by a peer or an application is first compared with a limit. Bytes of
+ * text, and hashes of which only a part is needed, are cast. */
 #ifndef BASE_NARROW_H
 #define BASE_NARROW_H
 
@@ -37,7 +37,7 @@ narrow_u32(uint64_t n)
     return (uint32_t)n;
 }
 
-/* n <= INT_MAX: a length for an interface that counts in int. */
+/* n <= INT_MAX: a length for an interface that takes int. */
 static inline int
 narrow_len(uint64_t n)
 {
@@ -45,7 +45,7 @@ narrow_len(uint64_t n)
     return (int)n;
 }
 
-/* INT_MIN <= n <= INT_MAX: an error, or a small count, that came as a ssize_t. */
+/* INT_MIN <= n <= INT_MAX: an error or a small count from a ssize_t. */
 static inline int
 narrow_int(int64_t n)
 {
@@ -61,7 +61,7 @@ narrow_long(uint64_t n)
     return (long)n;
 }
 
-/* n <= INT64_MAX: a place in a file. */
+/* n <= INT64_MAX: an offset in a file. */
 static inline off_t
 narrow_off(uint64_t n)
 {
@@ -69,7 +69,7 @@ narrow_off(uint64_t n)
     return (off_t)n;
 }
 
-/* n <= INT64_MAX: a count that is returned where an error could be. */
+/* n <= INT64_MAX: a count returned by a function that may return an error. */
 static inline ssize_t
 narrow_ssize(uint64_t n)
 {
@@ -77,7 +77,8 @@ narrow_ssize(uint64_t n)
     return (ssize_t)n;
 }
 
-/* n <= INT64_MAX: a wait, of which less than 0 means something else. */
+/* n <= INT64_MAX: a duration for an interface in which a negative value has another
+ * meaning. */
 static inline int64_t
 narrow_i64(uint64_t n)
 {
@@ -85,7 +86,7 @@ narrow_i64(uint64_t n)
     return (int64_t)n;
 }
 
-/* n >= 0: a count that is known to be no error. */
+/* n >= 0: a count that is not an error. */
 static inline size_t
 narrow_size(int64_t n)
 {

@@ -42,7 +42,7 @@ free_node(struct outq *q, struct outq_node *node)
     }
 }
 
-/* Frees `node` and all behind it. */
+/* Frees `node` and all nodes after it. */
 static void
 free_from(struct outq *q, struct outq_node *node)
 {
@@ -62,7 +62,7 @@ outq_clear(struct outq *q)
 }
 
 static void
-append(struct outq *q, struct outq_node *node)
+outq_append(struct outq *q, struct outq_node *node)
 {
     node->next = NULL;
     if (q->tail == NULL)
@@ -73,7 +73,7 @@ append(struct outq *q, struct outq_node *node)
 }
 
 static void
-count(struct outq *q, size_t n)
+outq_count(struct outq *q, size_t n)
 {
     q->bytes += n;
     if (q->holding)
@@ -92,7 +92,7 @@ append_block(struct outq *q)
     node->room = BLOCK_ROOM;
     node->is_file = false;
     node->lender = NULL;
-    append(q, node);
+    outq_append(q, node);
     return node;
 }
 
@@ -116,10 +116,11 @@ outq_commit(struct outq *q, size_t n)
     assert(q->tail != NULL && n <= q->tail->room);
     q->tail->len += n;
     q->tail->room -= narrow_u32(n);
-    count(q, n);
+    outq_count(q, n);
 }
 
-/* Drops what stands behind the first `len` bytes of `last`, or all when that is NULL. */
+/* Removes everything after the first `len` bytes of `last`, or everything if `last`
+ * is NULL. */
 static void
 drop_behind(struct outq *q, struct outq_node *last, size_t len)
 {
@@ -129,7 +130,7 @@ drop_behind(struct outq *q, struct outq_node *last, size_t len)
         q->head = NULL;
     } else {
         if (last->lender ==
-            NULL) /* what is lent has no room: it is not ours to write */
+            NULL) /* lent bytes have no room: they belong to the lender */
             last->room += narrow_u32(last->len - len);
         last->len = len;
         last->next = NULL;
@@ -138,8 +139,8 @@ drop_behind(struct outq *q, struct outq_node *last, size_t len)
     free_from(q, dropped);
 }
 
-/* When memory runs out half way, what was the last node is it again: counting bytes from
- * the head would drop a gap, which has none yet. */
+/* If memory runs out, the previous last node becomes the last one again. Counting
+ * bytes from the head would remove a gap, which has no bytes yet. */
 int
 outq_copy(struct outq *q, struct slice bytes)
 {
@@ -172,8 +173,8 @@ append_lent(struct outq *q, size_t len, const struct lender *lender, void *owner
         return NULL;
     lender->retain(owner);
     *node = (struct outq_node){.len = len, .lender = lender, .owner = owner};
-    append(q, node);
-    count(q, len);
+    outq_append(q, node);
+    outq_count(q, len);
     return node;
 }
 
@@ -211,14 +212,14 @@ outq_file(const struct outq *q)
 }
 
 static void
-keep(void *owner)
+outq_keep_block(void *owner)
 {
-    (void)owner; /* there is one who holds it */
+    (void)owner; /* it has a holder */
 }
 
-static const struct lender memory_lender = {keep, mem_free, 0};
+static const struct lender memory_lender = {outq_keep_block, mem_free, 0};
 
-/* Queues bytes of a file that are read now, into memory of their own. */
+/* Reads bytes of a file into new blocks and queues them. */
 static int
 lend_read(struct outq *q, const struct outq_node *from, size_t n)
 {
@@ -276,7 +277,7 @@ outq_move(struct outq *to, struct outq *from, size_t n)
     return 0;
 }
 
-/* The first `left` bytes stay, and what stands behind them goes. */
+/* Keeps the first `left` bytes and removes the rest. */
 static void
 keep_first(struct outq *q, size_t left)
 {
@@ -318,7 +319,7 @@ outq_fill(struct outq *q, struct outq_node *gap, struct slice text)
     gap->ptr -= text.len;
     memcpy((char *)gap->ptr, text.ptr, text.len);
     gap->len += text.len;
-    count(q, text.len);
+    outq_count(q, text.len);
 }
 
 void
@@ -362,6 +363,36 @@ outq_iov(const struct outq *q, struct iovec *iov, int max)
     return n;
 }
 
+int
+outq_iov_from(const struct outq *q, size_t skip, struct iovec *iov, int max)
+{
+    int n = 0;
+
+    assert(skip <= q->bytes && q->held == 0);
+    for (struct outq_node *node = q->head; node != NULL && n < max; node = node->next) {
+        if (skip >= node->len) {
+            skip -= node->len;
+            continue;
+        }
+        assert(!node->is_file);
+        iov[n++] = (struct iovec){(void *)(node->ptr + skip), node->len - skip};
+        skip = 0;
+    }
+    return n;
+}
+
+size_t
+outq_span(const struct outq *q, int max)
+{
+    size_t bytes = 0;
+
+    for (struct outq_node *node = q->head; node != NULL && max > 0; node = node->next) {
+        bytes += node->len;
+        max -= node->len > 0;
+    }
+    return bytes;
+}
+
 void
 outq_sent(struct outq *q, size_t n)
 {
@@ -380,7 +411,7 @@ outq_sent(struct outq *q, size_t n)
         n -= node->len;
         drop_head(q);
     }
-    /* An empty queue gives its last block back, so that idle connections hold none. */
+    /* An empty queue releases its last block, so idle connections hold none. */
     if (q->bytes == 0 && q->head != NULL && !q->holding)
         outq_clear(q);
 }

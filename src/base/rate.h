@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* base/rate.h — so many a second. */
+/* base/rate.h — a limit of events per second. */
 #ifndef BASE_RATE_H
 #define BASE_RATE_H
 
@@ -8,14 +8,14 @@
 #include "base/compiler.h" /* MUST_USE */
 #include "base/narrow.h"   /* narrow_u32 */
 
-/* All zero at first. */
+/* Initially all zero. */
 struct rate {
-    uint64_t until_ms; /* when the second is over that is counted */
-    uint32_t taken;    /* in it */
+    uint64_t until_ms; /* end of the second that is counted */
+    uint32_t taken;    /* events in that second */
 };
 
-/* Takes one of `most` a second at `now_ms`.  Returns 0, or in how many milliseconds there
- * is one to be taken again. */
+/* Takes one of `most` events per second at `now_ms`. Returns 0, or the number of
+ * milliseconds until one can be taken again. */
 MUST_USE static inline uint32_t
 rate_take(struct rate *rate, uint32_t most, uint64_t now_ms)
 {
@@ -27,7 +27,7 @@ rate_take(struct rate *rate, uint32_t most, uint64_t now_ms)
     return 0;
 }
 
-/* Gives back what was taken last, within the same second. */
+/* Returns the event that was taken last, within the same second. */
 static inline void
 rate_give_back(struct rate *rate)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* base/slice.h — bytes that somebody else owns: a pointer and a length, by value. */
+/* base/slice.h — borrowed bytes: a pointer and a length, passed by value. */
 #ifndef BASE_SLICE_H
 #define BASE_SLICE_H
 
@@ -52,15 +52,15 @@ slice_equal(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-/* An ASCII letter in lower case; any other byte as it is. */
+/* Returns an ASCII letter in lower case, and any other byte unchanged. */
 static inline uint8_t
 byte_lower(uint8_t byte)
 {
     return (uint8_t)(byte - 'A') < 26 ? (uint8_t)(byte | 0x20) : byte;
 }
 
-/* Whether `a` is `lower` but for the case of ASCII letters; `lower` has none in upper
- * case. */
+/* Returns whether `a` equals `lower`, ignoring the case of ASCII letters; `lower`
+ * has no upper-case letters. */
 static inline bool
 slice_equal_folded(struct slice a, struct slice lower)
 {
@@ -73,7 +73,18 @@ slice_equal_folded(struct slice a, struct slice lower)
     return true;
 }
 
-/* `s` without the spaces and tabs at both ends (OWS, RFC 9110 5.6.3). */
+/* Returns how many bytes of `s` are `byte`. */
+static inline size_t
+slice_count(struct slice s, char byte)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.len; i++)
+        n += s.ptr[i] == byte;
+    return n;
+}
+
+/* Returns `s` without the spaces and tabs at both ends (OWS, RFC 9110 5.6.3). */
 static inline struct slice
 slice_trim(struct slice s)
 {

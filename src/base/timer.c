@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* base/timer.c — see timer.h for the contract.
  *
- * A timer stands in the slot of some time that is not later than it is due.  When the slot
- * comes up, a timer that is due fires; one that was moved later goes to its new slot; one
- * that was cancelled leaves. */
+ * A timer is in the slot of a time that is not later than its due time.  When
+ * the slot comes up, a timer that is due fires; one that was moved later goes to its
+ * new slot; one that was cancelled leaves. */
 #include "base/timer.h"
 
 #include <assert.h> /* assert */
@@ -11,7 +11,8 @@
 #include "base/compiler.h"
 #include "base/narrow.h"
 
-/* Waits longer than a round stand in the last slot of the round and go on from there. */
+/* Timers beyond one round are put into the last slot of the round, and moved on from
+ * there. */
 #define ROUND_MS ((uint64_t)(TIMER_SLOTS - 1) * TIMER_GRAIN_MS)
 
 static unsigned
@@ -36,7 +37,7 @@ timer_init(struct timer *timer)
     timer->slot_ms = 0;
 }
 
-/* The end of the slot that `ms` falls into: when everything in it is due. */
+/* Returns the end of the slot of `ms`, when all its timers are due. */
 static uint64_t
 slot_end(uint64_t ms)
 {
@@ -86,7 +87,8 @@ timer_remove(struct timer_wheel *wheel, struct timer *timer)
     wheel->ntimers--;
 }
 
-/* The first timer of a slot that has come up and is due; the others leave the slot. */
+/* Returns the first due timer of an expired slot; timers that are not due leave the
+ * slot. */
 static struct timer *
 expire_slot(struct timer_wheel *wheel, unsigned slot, uint64_t now_ms)
 {
@@ -113,8 +115,8 @@ expire_slot(struct timer_wheel *wheel, unsigned slot, uint64_t now_ms)
     return due;
 }
 
-/* Slots are looked at whole once their end has passed, so that no timer fires early and
- * each slot is looked at once a round, however far the clock has jumped. */
+/* A slot is processed as a whole after its end has passed, so no timer fires early,
+ * and each slot is processed once per round, however far the clock has jumped. */
 struct timer *
 timer_wheel_expire(struct timer_wheel *wheel, uint64_t now_ms)
 {

@@ -6,7 +6,7 @@
 
 #include "base/word.h" /* word_at, word_equal, word_less */
 
-/* What a byte may be part of. */
+/* The kinds of text in which a byte may occur. */
 #define VALUE 1u /* a field value: field-vchar, space and tab (RFC 9110 5.5) */
 #define TOKEN 2u /* a token: tchar (RFC 9110 5.6.2) */
 
@@ -35,8 +35,8 @@ static const struct slice names[FIELD_END] = {
 #undef FIELD_NAME
 };
 
-/* A perfect hash over length, first and last two bytes; letters in lower case.  Two
- * names in one slot do not compile (-Woverride-init): choose other factors then. */
+/* A perfect hash of the length and the first and last two bytes; letters in lower case.
+ * Two names in one slot do not compile (-Woverride-init): choose other factors then. */
 #define SLOT(len, first, before_last, last)                                            \
     ((2u * (unsigned)(len) + (unsigned)(first) + 12u * (unsigned)(before_last) +       \
       14u * (unsigned)(last)) %                                                        \
@@ -98,7 +98,7 @@ static const uint8_t slots[256] = {
     [SLOT(16, 'x', 't', 'h')] = FIELD_X_REQUESTED_WITH,
 };
 
-/* Four and two bytes of a name, at any alignment. */
+/* Read four and two bytes of a name, at any alignment. */
 static inline uint32_t
 load4(const char *p)
 {
@@ -115,16 +115,16 @@ load2(const char *p)
     return word;
 }
 
-/* Whether `text` is `lower` but for the case of letters.  Known names consist of
- * letters, digits and "-"; of these only letters have bit 0x40, so that shifted to 0x20
- * it says which bits may differ. */
+/* Returns whether `text` equals `lower` except for the case of letters. Known names
+ * consist of letters, digits and "-"; of these only letters have bit 0x40, which,
+ * shifted to 0x20, is the bit that may differ. */
 static inline bool
 words_match(uint64_t text, uint64_t lower)
 {
     return (text | ((lower & 0x4040404040404040u) >> 1)) == lower;
 }
 
-/* Compares n >= 2 bytes in words; the last word overlaps the one before, so that
+/* Compares n >= 2 bytes word by word; the last word overlaps the one before, so that
  * nothing outside is read. */
 static inline bool
 name_matches(const char *text, const char *lower, size_t n)
@@ -179,7 +179,7 @@ field_value_span(const char *p, size_t n)
     for (; i + sizeof(uint64_t) <= n; i += sizeof(uint64_t)) {
         uint64_t word = word_at(p + i);
         if ((word_less(word, 0x20) | word_equal(word, 0x7f)) != 0)
-            break; /* a tab may stand in it, too */
+            break; /* a tab is allowed too */
     }
     while (i < n && (kinds[(uint8_t)p[i]] & VALUE) != 0)
         i++;
@@ -213,6 +213,28 @@ field_list_next(struct slice *rest, struct slice *element)
         *element = slice_trim(slice_first(*rest, n));
         *rest = slice_skip(*rest, comma == NULL ? n : n + 1);
         if (element->len > 0)
+            return true;
+    }
+    return false;
+}
+
+bool
+field_list_has(struct slice list, const char *lower)
+{
+    struct slice element;
+
+    while (field_list_next(&list, &element)) {
+        if (slice_equal_folded(element, slice_of(lower)))
+            return true;
+    }
+    return false;
+}
+
+bool
+field_is_one_of(struct slice name, const char *const *lower, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (slice_equal_folded(name, slice_of(lower[i])))
             return true;
     }
     return false;

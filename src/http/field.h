@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http/field.h — field names and values by RFC 9110 5: which bytes are valid, and the
- * names that are known, each with a number. */
+/* http/field.h — field names and values of RFC 9110 5: which bytes are valid, and the
+ * known names, each with a number. */
 #ifndef HTTP_FIELD_H
 #define HTTP_FIELD_H
 
@@ -11,8 +11,8 @@
 #include "base/compiler.h" /* MUST_USE */
 #include "base/slice.h"    /* struct slice */
 
-/* FIELD(identifier, "name in lower case"): names that the engine itself looks at come
- * first, then those that nearly every request or answer carries. */
+/* FIELD(identifier, "name in lower case"): first the names that the engine itself
+ * reads, then those that are in nearly every request or response. */
 #define FIELD_LIST(FIELD)                                                              \
     FIELD(HOST, "host")                                                                \
     FIELD(CONTENT_LENGTH, "content-length")                                            \
@@ -73,47 +73,54 @@ enum field_id {
 #define FIELD_ENUM(id, name) FIELD_##id,
     FIELD_LIST(FIELD_ENUM)
 #undef FIELD_ENUM
-        FIELD_END, /* one more than the last number */
+        FIELD_END, /* one more than the largest number */
 };
 
-/* One field line.  Both slices are borrowed from wherever the line stands. */
+/* One field line. Both slices are borrowed from the memory that holds the line. */
 struct http_field {
     struct slice name;  /* as sent, a token */
-    struct slice value; /* without the white space around it */
-    enum field_id id; /* FIELD_OTHER when the name is not known, or was not looked up */
+    struct slice value; /* without leading and trailing white space */
+    enum field_id id;   /* FIELD_OTHER if the name is unknown, or was not looked up */
 };
 
-/* The number of `name`, whatever the case of its letters; FIELD_OTHER when it is not in
- * the list. */
+/* Returns the number of `name`, in any case; FIELD_OTHER if it is not in the list. */
 enum field_id field_lookup(struct slice name);
 
-/* The name of `id` in lower case, FIELD_OTHER < id < FIELD_END; static. */
+/* Returns the name of `id` in lower case, FIELD_OTHER < id < FIELD_END; static. */
 struct slice field_name(enum field_id id);
 
-/* How many of the first bytes of p[0, n) are token bytes (RFC 9110 5.6.2). */
+/* Returns how many bytes at the start of p[0, n) are token bytes (RFC 9110 5.6.2). */
 size_t token_span(const char *p, size_t n);
 
-/* How many of the first bytes of p[0, n) may stand in a field value: tab, 0x20-0x7E and
- * 0x80-0xFF (RFC 9110 5.5). */
+/* Returns how many bytes at the start of p[0, n) are allowed in a field value: tab,
+ * 0x20-0x7E and 0x80-0xFF (RFC 9110 5.5). */
 size_t field_value_span(const char *p, size_t n);
 
-/* Whether `byte` may stand in a token (RFC 9110 5.6.2). */
+/* Returns whether `byte` is allowed in a token (RFC 9110 5.6.2). */
 bool is_token_byte(unsigned char byte);
 
-/* Whether `s` is a token: not empty, token bytes only. */
+/* Returns whether `s` is a token: not empty, and only token bytes. */
 bool is_token(struct slice s);
 
-/* Whether `s` may be sent as a field value: no CR, LF or NUL, no other control
- * character but tab (RFC 9110 5.5). */
+/* Returns whether `s` may be sent as a field value: no CR, LF or NUL, and no other
+ * control character except tab (RFC 9110 5.5). */
 bool is_field_value(struct slice s);
 
-/* Takes the next element of a comma separated list off the front of `rest` (RFC 9110
- * 5.6.1), trimmed, empty elements skipped.  Quoted strings are not looked into: the
- * lists that the engine reads hold tokens.  Returns false when there is none left. */
+/* Removes the next element of a comma-separated list from the front of `rest` (RFC
+ * 9110 5.6.1), trimmed; empty elements are skipped. Quoted strings are not
+ * recognized: the lists that the engine reads consist of tokens. Returns false if
+ * there is none left. */
 MUST_USE bool field_list_next(struct slice *rest, struct slice *element);
 
-/* Reads decimal digits only; returns false when `s` is empty, has any other byte, or
- * does not fit into 63 bits. */
+/* Whether the list has `lower`, a token in lower case, as an element in any case. */
+bool field_list_has(struct slice list, const char *lower);
+
+/* Returns whether `name` is, in any case, one of `n` names in lower case. For names that
+ * field_lookup() does not know; it is linear. */
+bool field_is_one_of(struct slice name, const char *const *lower, size_t n);
+
+/* Reads decimal digits only; returns false if `s` is empty, has any other byte, or does
+ * not fit into 63 bits. */
 MUST_USE bool field_to_number(struct slice s, uint64_t *number);
 
 #endif

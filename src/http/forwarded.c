@@ -13,7 +13,7 @@
 
 #define POOL_KEPT 256
 
-/* A wait that is longer was measured by a clock that is wrong. */
+/* A longer wait was measured by a clock that is wrong. */
 #define QUEUED_US_MAX (86400u * UINT64_C(1000000))
 
 #define PREFIX_BYTES 1024u /* of X-Forwarded-Prefix */
@@ -22,7 +22,7 @@
 
 static_assert(FIELD_END <= 64, "a field is a bit");
 
-/* What may speak of somebody else than the peer. */
+/* The fields that may describe another client than the peer. */
 #define FORWARDING_FIELDS                                                              \
     (BIT(FIELD_FORWARDED) | BIT(FIELD_X_FORWARDED_FOR) | BIT(FIELD_X_FORWARDED_HOST) | \
      BIT(FIELD_X_FORWARDED_PORT) | BIT(FIELD_X_FORWARDED_PREFIX) |                     \
@@ -50,7 +50,7 @@ fields_of(uint8_t believed)
         if ((believed & all[i].wanted) != 0)
             fields |= BIT(all[i].id);
     }
-    /* Forwarded has a host of its own. */
+    /* Forwarded has its own host parameter. */
     if ((believed & FORWARDED_STANDARD) != 0)
         fields &= ~BIT(FIELD_X_FORWARDED_HOST);
     return fields;
@@ -100,8 +100,8 @@ count_elements(const struct http_head *head, enum field_id id)
     return n;
 }
 
-/* Takes a field's last element, or the one that stands where the client does in the list
- * of hops when there are as many: each proxy has added one to each list. */
+/* Returns a field's last element, or, if it has as many elements as the list of hops,
+ * the one at the client's position: each proxy has added one to each list. */
 static struct slice
 pick(const struct http_head *head, enum field_id id, const struct hops *hops)
 {
@@ -133,21 +133,21 @@ walk_hops(struct forwarding *f, const struct http_head *head, struct hops *hops)
     }
 }
 
-/* One that is not known here is not told: it may be the client's own. */
+/* An unknown scheme is ignored, since the client may have sent it. */
 static void
-read_scheme(struct forwarded *told, struct slice scheme)
+read_scheme(struct forwarded *forwarded, struct slice scheme)
 {
     static const char *const names[] = {"http", "ws", "https", "wss"};
 
     for (size_t i = 0; i < COUNT(names); i++) {
         if (slice_equal_folded(scheme, slice_of(names[i]))) {
-            told->has_scheme = true;
-            told->is_secure = i >= 2;
+            forwarded->has_scheme = true;
+            forwarded->is_secure = i >= 2;
         }
     }
 }
 
-/* Takes the port off a host that target_is_host accepts; 0: there is none. */
+/* Removes the port from a host that target_is_host() accepts; 0: there is none. */
 static uint16_t
 split_host(struct slice *host)
 {
@@ -163,17 +163,18 @@ split_host(struct slice *host)
     return narrow_u16(port);
 }
 
-/* The port that needs no saying. */
+/* Returns the default port of the scheme. */
 static uint16_t
-usual_port(const struct forwarded *told, const struct peer *peer)
+usual_port(const struct forwarded *forwarded, const struct peer *peer)
 {
-    bool is_secure = told->has_scheme ? told->is_secure : peer->endpoint->secure;
+    bool is_secure =
+        forwarded->has_scheme ? forwarded->is_secure : peer->endpoint->secure;
 
     return is_secure ? 443 : 80;
 }
 
 static char *
-put_port(char *at, uint16_t port)
+forwarded_put_port(char *at, uint16_t port)
 {
     char digits[5];
     size_t n = 0;
@@ -213,23 +214,23 @@ host_field(const struct http_head *head)
     return slice_new("", 0);
 }
 
-/* Makes the Host field of `name`, a host without its port, and told->port. */
+/* Sets the Host field from `name`, a host without its port, and forwarded->port. */
 static struct slice
-make_host(struct forwarded *told, const struct peer *peer, struct slice name)
+make_host(struct forwarded *forwarded, const struct peer *peer, struct slice name)
 {
-    char *end = told->host_text + name.len;
+    char *end = forwarded->host_text + name.len;
 
-    if (told->port == usual_port(told, peer))
-        told->port = 0;
-    memcpy(told->host_text, name.ptr, name.len);
-    if (told->port != 0)
-        end = put_port(end, told->port);
-    return slice_new(told->host_text, (size_t)(end - told->host_text));
+    if (forwarded->port == usual_port(forwarded, peer))
+        forwarded->port = 0;
+    memcpy(forwarded->host_text, name.ptr, name.len);
+    if (forwarded->port != 0)
+        end = forwarded_put_port(end, forwarded->port);
+    return slice_new(forwarded->host_text, (size_t)(end - forwarded->host_text));
 }
 
-/* 0 where it is none. */
+/* Returns 0 if it is not a port. */
 static uint16_t
-read_port(struct slice text)
+forwarded_read_port(struct slice text)
 {
     uint64_t port = 0;
 
@@ -238,10 +239,10 @@ read_port(struct slice text)
     return narrow_u16(port);
 }
 
-/* The Host, of which the proxy tells the whole or the port; what is malformed is not
- * told. */
+/* Sets the Host, of which the proxy sends the whole or the port; a malformed value is
+ * ignored. */
 static void
-read_host(struct forwarded *told, const struct peer *peer, struct http_head *head,
+read_host(struct forwarded *forwarded, const struct peer *peer, struct http_head *head,
           struct slice host, uint16_t port)
 {
     bool is_told = host.len > 0 && target_is_host(host);
@@ -252,17 +253,18 @@ read_host(struct forwarded *told, const struct peer *peer, struct http_head *hea
         host = host_field(head);
     if (host.len == 0 || host.len > FORWARDED_HOST_BYTES - 7)
         return;
-    told->port = split_host(&host);
+    forwarded->port = split_host(&host);
     if (port > 0)
-        told->port = port;
-    set_host_field(head, make_host(told, peer, host));
+        forwarded->port = port;
+    set_host_field(head, make_host(forwarded, peer, host));
     if (host.len > 1 && host.ptr[0] == '[')
         host = slice_cut(host, 1, host.len - 1);
-    told->host = host;
+    forwarded->host = host;
 }
 
-/* Whether `prefix` is a path in its plain form: "/" before each segment, none of them
- * empty, "." or "..", no escapes: applications put links behind it. */
+/* Returns whether `prefix` is a path in its plain form: "/" before each segment, none
+ * of them empty, "." or "..", and no escapes, since applications append paths to it to
+ * build links. */
 static bool
 is_prefix(struct slice prefix)
 {
@@ -289,7 +291,7 @@ is_prefix(struct slice prefix)
 
 /* The last line is that of the nearest proxy. */
 static void
-read_prefix(struct forwarded *told, const struct http_head *head)
+read_prefix(struct forwarded *forwarded, const struct http_head *head)
 {
     const struct http_field *last = NULL;
 
@@ -302,11 +304,12 @@ read_prefix(struct forwarded *told, const struct http_head *head)
     struct slice prefix = last->value;
     if (prefix.len > 0 && prefix.ptr[prefix.len - 1] == '/')
         prefix.len--;
-    told->has_prefix = true;
-    told->prefix = prefix;
+    forwarded->has_prefix = true;
+    forwarded->prefix = prefix;
 }
 
-/* "t=1733486400.123", in s, ms or us: a number says by its size which of them it is. */
+/* Reads "t=1733486400.123", in s, ms or us: the magnitude of the number shows the
+ * unit. */
 static uint64_t
 read_queued(struct slice value)
 {
@@ -318,7 +321,7 @@ read_queued(struct slice value)
     const char *dot = memchr(value.ptr, '.', value.len);
     size_t n = dot != NULL ? (size_t)(dot - value.ptr) : value.len;
     if (n > 16 || !field_to_number(slice_first(value, n), &number))
-        return FORWARDED_UNTOLD;
+        return FORWARDED_UNKNOWN;
     uint64_t unit = number < UINT64_C(100000000000)      ? 1000000
                     : number < UINT64_C(100000000000000) ? 1000
                                                          : 1;
@@ -327,7 +330,7 @@ read_queued(struct slice value)
         if (digits.len > 6)
             digits.len = 6;
         if (!field_to_number(digits, &part))
-            return FORWARDED_UNTOLD;
+            return FORWARDED_UNKNOWN;
         for (size_t i = 0; i < digits.len; i++)
             scale *= 10;
     }
@@ -335,8 +338,8 @@ read_queued(struct slice value)
     clock_gettime(CLOCK_REALTIME, &now);
     uint64_t us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     if (began >= us)
-        return 0; /* its clock is a little ahead */
-    return us - began <= QUEUED_US_MAX ? us - began : FORWARDED_UNTOLD;
+        return 0; /* its clock is slightly ahead */
+    return us - began <= QUEUED_US_MAX ? us - began : FORWARDED_UNKNOWN;
 }
 
 static bool
@@ -352,36 +355,36 @@ is_hex(const char *text, size_t n)
     return !all_zero;
 }
 
-/* "00-<trace id>-<parent id>-<flags>" (W3C Trace Context 3.2). */
+/* Reads "00-<trace id>-<parent id>-<flags>" (W3C Trace Context 3.2). */
 static void
-read_trace(struct forwarded *told, struct slice value)
+read_trace(struct forwarded *forwarded, struct slice value)
 {
     const char *at = value.ptr;
 
     if (value.len < 55 || at[2] != '-' || at[35] != '-' || at[52] != '-' ||
         !is_hex(at + 3, 32) || !is_hex(at + 36, 16))
         return;
-    memcpy(told->trace_id, at + 3, 32);
-    memcpy(told->parent_id, at + 36, 16);
+    memcpy(forwarded->trace_id, at + 3, 32);
+    memcpy(forwarded->parent_id, at + 36, 16);
 }
 
 static void
-read_times(struct forwarded *told, const struct http_head *head, uint64_t seen)
+read_times(struct forwarded *forwarded, const struct http_head *head, uint64_t seen)
 {
     for (uint32_t i = 0; i < head->nfields; i++) {
         const struct http_field *field = &head->fields[i];
         if (field->id == FIELD_TRACEPARENT)
-            read_trace(told, field->value);
+            read_trace(forwarded, field->value);
         else if (field->id == FIELD_X_REQUEST_START && (seen & BIT(field->id)) != 0)
-            told->queued_us = read_queued(field->value);
+            forwarded->queued_us = read_queued(field->value);
     }
 }
 
-/* What a trusted peer says of others.  Whatever is malformed is not told: a proxy that
- * appends or passes on lets its clients write it. */
+/* Reads what a trusted peer reports about others. Malformed values are ignored: a proxy
+ * that appends to fields or passes them on lets its clients write them. */
 static void
-read_told(struct forwarding *f, const struct peer *peer, struct http_head *head,
-          struct forwarded *told)
+read_forwarded(struct forwarding *f, const struct peer *peer, struct http_head *head,
+               struct forwarded *forwarded)
 {
     bool standard = (f->wanted & FORWARDED_STANDARD) != 0;
     struct slice host = {"", 0};
@@ -389,27 +392,27 @@ read_told(struct forwarding *f, const struct peer *peer, struct http_head *head,
     uint16_t port = 0;
 
     walk_hops(f, head, &hops);
-    told->has_client = hops.is_known || hops.is_hidden;
-    told->client = hops.client;
+    forwarded->has_client = hops.is_known || hops.is_hidden;
+    forwarded->client = hops.client;
     assert(hops.is_known == (hops.client.kind != PEER_NONE));
     if (standard)
-        read_scheme(told, hops.proto);
+        read_scheme(forwarded, hops.proto);
     else if ((f->wanted & FORWARDED_PROTO) != 0)
-        read_scheme(told, pick(head, FIELD_X_FORWARDED_PROTO, &hops));
+        read_scheme(forwarded, pick(head, FIELD_X_FORWARDED_PROTO, &hops));
     if ((f->wanted & FORWARDED_HOST) != 0)
         host = standard ? hops.host : pick(head, FIELD_X_FORWARDED_HOST, &hops);
     if ((f->wanted & FORWARDED_PORT) != 0)
-        port = read_port(pick(head, FIELD_X_FORWARDED_PORT, &hops));
+        port = forwarded_read_port(pick(head, FIELD_X_FORWARDED_PORT, &hops));
     if (host.len > 0 || port > 0)
-        read_host(told, peer, head, host, port);
+        read_host(forwarded, peer, head, host, port);
     if ((f->wanted & FORWARDED_PREFIX) != 0)
-        read_prefix(told, head);
+        read_prefix(forwarded, head);
 }
 
 /* Hiding and naming */
 
-/* Whether a name is a forwarding field's, "_" taken for "-": where names become variables,
- * both become the same. */
+/* Returns whether a name is that of a forwarding field, with "_" treated as "-": where
+ * names become variables, both become the same. */
 static bool
 is_lookalike(struct slice name)
 {
@@ -439,10 +442,11 @@ hide(struct http_head *head, bool is_trusted)
     head->nfields = n;
 }
 
-/* Gives the request its name: that which a trusted peer has given it, else a new one. */
+/* Sets the name of the request: the one that a trusted peer has given it, or a new
+ * one. */
 static void
 name_request(struct forwarding *f, bool is_trusted, struct http_head *head,
-             struct forwarded *told)
+             struct forwarded *forwarded)
 {
     uint32_t n = 0;
 
@@ -450,40 +454,40 @@ name_request(struct forwarding *f, bool is_trusted, struct http_head *head,
         const struct http_field *field = &head->fields[i];
         if (field->id != FIELD_X_REQUEST_ID) {
             head->fields[n++] = *field;
-        } else if (is_trusted && told->id_bytes == 0 &&
+        } else if (is_trusted && forwarded->id_bytes == 0 &&
                    request_id_is_good(field->value)) {
-            told->id_bytes = narrow_u8(field->value.len);
-            memcpy(told->id, field->value.ptr, field->value.len);
+            forwarded->id_bytes = narrow_u8(field->value.len);
+            memcpy(forwarded->id, field->value.ptr, field->value.len);
         }
     }
-    if (told->id_bytes == 0) {
-        told->id_bytes = REQUEST_ID_MADE_BYTES;
-        request_id_make(&f->ids, told->id);
+    if (forwarded->id_bytes == 0) {
+        forwarded->id_bytes = REQUEST_ID_MADE_BYTES;
+        request_id_make(&f->ids, forwarded->id);
     }
     head->fields[n++] = (struct http_field){
         .name = slice_of("x-request-id"),
-        .value = slice_new(told->id, told->id_bytes),
+        .value = slice_new(forwarded->id, forwarded->id_bytes),
         .id = FIELD_X_REQUEST_ID,
     };
     head->nfields = n;
 }
 
 static int
-read_all(struct forwarding *f, const struct peer *peer, struct http_head *head,
-         uint64_t seen)
+forwarded_read_all(struct forwarding *f, const struct peer *peer,
+                   struct http_head *head, uint64_t seen)
 {
-    struct forwarded *told = pool_take(&f->pool);
+    struct forwarded *forwarded = pool_take(&f->pool);
 
-    if (told == NULL)
+    if (forwarded == NULL)
         return ERR_NOMEM;
-    memset(told, 0, offsetof(struct forwarded, id));
-    told->queued_us = FORWARDED_UNTOLD;
-    head->forwarded = told;
+    memset(forwarded, 0, offsetof(struct forwarded, id));
+    forwarded->queued_us = FORWARDED_UNKNOWN;
+    head->forwarded = forwarded;
     if (peer->is_trusted && (seen & FORWARDING_FIELDS) != 0)
-        read_told(f, peer, head, told);
-    read_times(told, head, seen);
+        read_forwarded(f, peer, head, forwarded);
+    read_times(forwarded, head, seen);
     if (f->names)
-        name_request(f, peer->is_trusted, head, told);
+        name_request(f, peer->is_trusted, head, forwarded);
     return 0;
 }
 
@@ -499,11 +503,11 @@ forwarded_read(struct forwarding *f, const struct peer *peer, struct http_head *
     seen &= look_at;
     if (LIKELY(seen == 0 && !f->names))
         return 0;
-    return read_all(f, peer, head, seen);
+    return forwarded_read_all(f, peer, head, seen);
 }
 
 void
-forwarded_free(struct forwarding *f, struct forwarded *told)
+forwarded_free(struct forwarding *f, struct forwarded *forwarded)
 {
-    pool_give(&f->pool, told);
+    pool_give(&f->pool, forwarded);
 }

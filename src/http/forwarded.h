@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* http/forwarded.h — what proxies in front of us tell of a request: who has asked, by
- * which scheme and host, since when, and under which name it stands in their logs.
+/* http/forwarded.h — what proxies in front of the server report about a request: its
+ * client, its scheme and host, how long it has waited, and its name in their logs.
  *
- * Only a trusted peer is believed (http/trust.h), and of its fields only those that the
- * user has said it sets: any other may be the client's own, passed on unread. */
+ * Only a trusted peer is believed (http/trust.h), and only the fields that the user has
+ * declared to be set by it: all others may come from the client and are passed on
+ * unread. */
 #ifndef HTTP_FORWARDED_H
 #define HTTP_FORWARDED_H
 
@@ -14,7 +15,7 @@
 #include "http/request_id.h" /* struct request_ids */
 #include "http/trust.h"      /* struct trust */
 
-/* Fields of trusted peers that are believed, as bits. */
+/* Bits for the fields of trusted peers that are believed. */
 enum forwarded_field {
     FORWARDED_FOR = 1,       /* X-Forwarded-For: the client */
     FORWARDED_PROTO = 2,     /* X-Forwarded-Proto: the scheme */
@@ -27,87 +28,92 @@ enum forwarded_field {
 
 #define FORWARDED_ALL 63u
 
-/* What a user has asked for. */
+/* The user's settings. */
 struct forwarded_config {
-    struct slice trusted; /* as trust_init reads it; borrowed for forwarding_init */
-    uint8_t believed;     /* of enum forwarded_field */
-    bool hides;           /* forwarding fields of peers that are not trusted, and those
-                             with "_" for "-" of all, do not reach applications */
+    struct slice trusted; /* in the format of trust_init(); borrowed for
+                             forwarding_init() */
+    uint8_t believed;     /* bits of enum forwarded_field */
+    bool hides;           /* applications do not get forwarding fields of peers that are
+                             not trusted, nor forwarding fields of any peer with "_" for
+                             "-" */
     bool names;           /* each request has a name: X-Request-ID */
 };
 
-/* What the requests of one server share; all zero: nobody is believed. */
+/* What the requests of one server share; all zero: no peer is believed. */
 struct forwarding {
     struct trust trust;
     struct request_ids ids;
     struct pool pool;   /* of struct forwarded */
-    uint64_t believed;  /* fields to look at, by enum field_id, of trusted peers ... */
+    uint64_t believed;  /* fields to read, by enum field_id, of trusted peers ... */
     uint64_t of_anyone; /* ... and of any */
-    uint8_t wanted;     /* of enum forwarded_field */
+    uint8_t wanted;     /* bits of enum forwarded_field */
     bool hides, names;
 };
 
-/* Room for a Host with its port. */
+/* Size of a Host with its port. */
 #define FORWARDED_HOST_BYTES 262u
 
-#define FORWARDED_UNTOLD UINT64_MAX
+#define FORWARDED_UNKNOWN UINT64_MAX
 
-/* Of one request; in head->forwarded while it begins, in stream->forwarded until it ends.
- * NULL there: there is nothing to tell. */
+/* Of one request; in head->forwarded while it begins, in stream->forwarded until it
+ * ends. NULL there: nothing is reported. */
 struct forwarded {
-    struct peer_addr client; /* kind PEER_NONE: the proxy does not tell its address */
-    bool has_client;         /* a trusted proxy speaks for another: `client` */
-    bool has_scheme;         /* ... of another scheme: `is_secure` */
+    struct peer_addr client; /* kind PEER_NONE: the proxy does not report its address */
+    bool has_client;         /* a trusted proxy reports another client: `client` */
+    bool has_scheme;         /* ... another scheme: `is_secure` */
     bool is_secure;          /* https, wss */
-    bool has_prefix;         /* ... of another root path: `prefix` */
-    uint16_t port;           /* of `host`; 0: as the scheme has it */
-    struct slice host; /* without brackets and port; empty: as we know it; borrowed
-                                while the request begins */
+    bool has_prefix;         /* ... another root path: `prefix` */
+    uint16_t port;           /* of `host`; 0: the scheme's default */
+    struct slice host;       /* without brackets and port; empty: the server's own;
+                                borrowed while the request begins */
     struct slice
-        prefix; /* "" or "/..." without "/" at its end; ASCII; borrowed likewise */
-    uint64_t queued_us; /* since X-Request-Start; FORWARDED_UNTOLD */
+        prefix; /* "" or "/..." without "/" at its end; ASCII; borrowed while the
+                   request begins */
+    uint64_t queued_us; /* since X-Request-Start, or FORWARDED_UNKNOWN */
     uint8_t id_bytes;   /* of `id`; 0: the request has no name */
-    char trace_id[33]; /* of traceparent (W3C Trace Context), 32 hexadecimal digits with
-                            a NUL; "": there is none */
-    char parent_id[17]; /* likewise, 16 digits */
+    char trace_id[33];  /* of traceparent (W3C Trace Context), 32 hexadecimal digits
+                           with a NUL; "": none */
+    char parent_id[17]; /* of the same field, 16 digits */
     char id[REQUEST_ID_BYTES];
-    char host_text[FORWARDED_HOST_BYTES]; /* the Host field, where it had to be made */
+    char host_text[FORWARDED_HOST_BYTES]; /* the Host field, if it had to be created */
 };
 
-/* Prepares for requests.  Returns 0, ERR_ADDRESS or ERR_NOMEM; forwarding_fini accepts
- * what there is. */
+/* Prepares for requests. Returns 0, ERR_ADDRESS or ERR_NOMEM; after an error
+ * forwarding_fini() must still be called. */
 MUST_USE int forwarding_init(struct forwarding *f,
                              const struct forwarded_config *config);
 
-/* Frees; fine on zeroed memory. */
+/* Frees its memory; may be called on zeroed memory. */
 void forwarding_fini(struct forwarding *f);
 
-/* Sets peer->is_trusted by peer->addr. */
+/* Sets peer->is_trusted according to peer->addr. */
 void forwarding_judge(const struct forwarding *f, struct peer *peer);
 
-/* Reads what the fields of a complete head from `peer` tell, and changes them: a Host is
- * replaced, fields are hidden, X-Request-ID is set.  head->fields has room for two more
- * than nfields.  Sets head->forwarded, which stays NULL where there is nothing to tell, and
- * is the caller's for forwarded_free.  A field that is malformed tells nothing.  Returns 0
- * or ERR_NOMEM. */
+/* Reads the forwarding fields of a complete head from `peer`, and changes the head:
+ * replaces a Host, hides fields, sets X-Request-ID. head->fields has room for two more
+ * than nfields. Sets head->forwarded, owned by the caller, who frees it with
+ * forwarded_free(); it stays NULL if nothing is reported. A malformed field is ignored.
+ * Returns 0 or ERR_NOMEM. */
 MUST_USE int forwarded_read(struct forwarding *f, const struct peer *peer,
                             struct http_head *head);
 
-/* Gives it back; NULL is fine. */
-void forwarded_free(struct forwarding *f, struct forwarded *told);
+/* Frees `forwarded`; it may be NULL. */
+void forwarded_free(struct forwarding *f, struct forwarded *forwarded);
 
-/* The client of a request from `peer`, as far as it is known. */
+/* Returns the client of a request from `peer`, as far as it is known. */
 static inline const struct peer_addr *
-forwarded_client(const struct peer *peer, const struct forwarded *told)
+forwarded_client(const struct peer *peer, const struct forwarded *forwarded)
 {
-    return told != NULL && told->has_client ? &told->client : &peer->addr;
+    return forwarded != NULL && forwarded->has_client ? &forwarded->client
+                                                      : &peer->addr;
 }
 
-/* The name of a request, or an empty slice; as long as `told`. */
+/* Returns the name of a request, or an empty slice; valid as long as `told`. */
 static inline struct slice
-forwarded_id(const struct forwarded *told)
+forwarded_id(const struct forwarded *forwarded)
 {
-    return told != NULL ? slice_new(told->id, told->id_bytes) : slice_new("", 0);
+    return forwarded != NULL ? slice_new(forwarded->id, forwarded->id_bytes)
+                             : slice_new("", 0);
 }
 
 #endif

@@ -6,20 +6,21 @@
 #include <assert.h>    /* assert */
 
 #include "base/narrow.h"
+#include "base/system.h"
 #include "http/field.h"
 
-/* One hop, as an element tells of it. */
+/* One hop, as described by an element. */
 struct hop {
     bool is_known, is_hidden;
-    bool is_bad; /* "for" is no node */
+    bool is_bad; /* "for" is not a node */
     struct peer_addr addr;
     struct slice proto, host;
 };
 
-/* Takes the hop in as the client unless one before it is.  Proxies of ours at the end are
- * walked over; where nobody else is left, the first of them is the client. */
+/* Takes the hop as the client unless an earlier one was taken. Trusted proxies at the
+ * end are skipped; if there are only these, the first of them is the client. */
 static void
-take(struct hops *hops, const struct trust *trust, const struct hop *hop)
+hops_take(struct hops *hops, const struct trust *trust, const struct hop *hop)
 {
     assert(!hops->is_over);
     hops->has_client = true;
@@ -32,19 +33,19 @@ take(struct hops *hops, const struct trust *trust, const struct hop *hop)
     hops->is_over = !hop->is_known || !trust_names(trust, &hop->addr);
 }
 
-/* Anybody may have written what is wrong, and what stands before it. */
+/* Anyone may have written the malformed element, and everything before it. */
 static void
-stop(struct hops *hops)
+hops_stop(struct hops *hops)
 {
     hops->is_over = true;
 }
 
 /* Addresses */
 
-/* 0 where it is no number: an address does not need its port (RFC 7239 6.3 has names of
- * ports). */
+/* Returns 0 if it is not a number: an address is usable without its port (RFC 7239 6.3
+ * allows names for ports). */
 static uint16_t
-read_port(struct slice text)
+hops_read_port(struct slice text)
 {
     uint64_t number;
 
@@ -72,7 +73,7 @@ read_ipv4(struct slice text, uint16_t port, struct peer_addr *addr)
     return read_ip(AF_INET, text, addr->bytes);
 }
 
-/* Without its zone (RFC 4007 11), which means something to the proxy alone. */
+/* Reads it without its zone (RFC 4007 11), which has a meaning only to the proxy. */
 static bool
 read_ipv6(struct slice text, uint16_t port, struct peer_addr *addr)
 {
@@ -101,11 +102,11 @@ read_bracketed(struct slice text, struct peer_addr *addr)
     if (rest.len > 0 && rest.ptr[0] != ':')
         return false;
     if (rest.len > 0)
-        port = read_port(slice_skip(rest, 1));
+        port = hops_read_port(slice_skip(rest, 1));
     return read_ipv6(slice_cut(text, 1, n), port, addr);
 }
 
-/* A name that says nothing of an address (RFC 7239 6.2, 6.3), its port behind it. */
+/* Accepts a name that hides the address (RFC 7239 6.2, 6.3), with an optional port. */
 static bool
 is_hidden(struct slice text)
 {
@@ -124,7 +125,7 @@ is_hidden(struct slice text)
     return true;
 }
 
-/* Reads what both fields share. */
+/* Reads what both fields have in common. */
 static bool
 read_node(struct slice text, struct hop *hop)
 {
@@ -142,7 +143,7 @@ read_node(struct slice text, struct hop *hop)
         hop->is_known = read_ipv4(text, 0, &hop->addr);
     } else {
         size_t n = (size_t)(colon - text.ptr);
-        uint16_t port = read_port(slice_skip(text, n + 1));
+        uint16_t port = hops_read_port(slice_skip(text, n + 1));
         hop->is_known = read_ipv4(slice_first(text, n), port, &hop->addr);
     }
     return hop->is_known;
@@ -159,11 +160,11 @@ has_two_colons(struct slice text)
            memchr(colon + 1, ':', text.len - (size_t)(colon + 1 - text.ptr)) != NULL;
 }
 
-/* Takes the last element off a list, which is not empty; *element may be. */
+/* Removes the last element from a list, which is not empty; *element may be. */
 static void
 take_last(struct slice *list, struct slice *element)
 {
-    const char *comma = memrchr(list->ptr, ',', list->len);
+    const char *comma = system_find_last(list->ptr, ',', list->len);
     size_t n = comma != NULL ? (size_t)(comma - list->ptr) : 0;
 
     *element = slice_trim(comma != NULL ? slice_skip(*list, n + 1) : *list);
@@ -188,23 +189,23 @@ hops_walk_list(struct hops *hops, const struct trust *trust, struct slice line)
         else
             is_good = read_node(element, &hop);
         if (is_good)
-            take(hops, trust, &hop);
+            hops_take(hops, trust, &hop);
         else
-            stop(hops);
+            hops_stop(hops);
     }
 }
 
 /* Forwarded */
 
 static void
-skip_space(struct slice *rest)
+hops_skip_space(struct slice *rest)
 {
     while (rest->len > 0 && (rest->ptr[0] == ' ' || rest->ptr[0] == '\t'))
         *rest = slice_skip(*rest, 1);
 }
 
 static bool
-take_token(struct slice *rest, struct slice *token)
+hops_take_token(struct slice *rest, struct slice *token)
 {
     size_t n = token_span(rest->ptr, rest->len);
 
@@ -213,8 +214,8 @@ take_token(struct slice *rest, struct slice *token)
     return n > 0;
 }
 
-/* Takes the string behind a quote; *value is what stands between the quotes, escapes
- * (RFC 9110 5.6.4) included. */
+/* Removes the string after a quote; *value is the text between the quotes, including
+ * escapes (RFC 9110 5.6.4). */
 static bool
 take_quoted(struct slice *rest, struct slice *value)
 {
@@ -253,7 +254,7 @@ pair_of(struct slice name)
     return 0;
 }
 
-/* What is read has no need of escapes, and an IPv6 address has brackets. */
+/* Values that are read need no escapes, and an IPv6 address has brackets. */
 static void
 note_pair(struct hop *hop, unsigned pair, struct slice value)
 {
@@ -265,18 +266,18 @@ note_pair(struct hop *hop, unsigned pair, struct slice value)
         hop->proto = value;
 }
 
-/* Takes `name=value`, each of those that have a meaning at most once an element.  Returns
- * false where the form is wrong. */
+/* Reads `name=value`; names that have a meaning may occur at most once in an element.
+ * Returns false if the form is wrong. */
 static bool
 take_pair(struct slice *rest, struct hop *hop, unsigned *seen)
 {
     struct slice name, value;
 
-    if (!take_token(rest, &name) || rest->len == 0 || rest->ptr[0] != '=')
+    if (!hops_take_token(rest, &name) || rest->len == 0 || rest->ptr[0] != '=')
         return false;
     *rest = slice_skip(*rest, 1);
     bool is_quoted = rest->len > 0 && rest->ptr[0] == '"';
-    if (!(is_quoted ? take_quoted(rest, &value) : take_token(rest, &value)))
+    if (!(is_quoted ? take_quoted(rest, &value) : hops_take_token(rest, &value)))
         return false;
     unsigned pair = pair_of(name);
     if ((*seen & pair) != 0)
@@ -286,7 +287,7 @@ take_pair(struct slice *rest, struct hop *hop, unsigned *seen)
     return true;
 }
 
-/* Reads a whole element.  Returns false where its form is wrong. */
+/* Reads a whole element. Returns false if its form is wrong. */
 static bool
 read_element(struct slice rest, struct hop *hop, bool *is_empty)
 {
@@ -294,7 +295,7 @@ read_element(struct slice rest, struct hop *hop, bool *is_empty)
 
     *is_empty = true;
     for (;;) {
-        skip_space(&rest);
+        hops_skip_space(&rest);
         if (rest.len == 0)
             return true;
         if (rest.ptr[0] == ';') {
@@ -304,22 +305,24 @@ read_element(struct slice rest, struct hop *hop, bool *is_empty)
         *is_empty = false;
         if (!take_pair(&rest, hop, &seen))
             return false;
-        skip_space(&rest);
+        hops_skip_space(&rest);
         if (rest.len > 0 && rest.ptr[0] != ';')
             return false;
     }
 }
 
-/* Takes the last element off *line: the shortest piece behind a comma that has the form of
- * one.  What a client has left open in front of it, a quote for example, cannot reach into
- * what the proxy has appended.  Returns false where there is none. */
+/* Removes the last element from *line: the shortest text after a comma that has the
+ * form of an element. Syntax that a client has left open before it, a quote for
+ * example, cannot extend into what the proxy has appended. Returns false if there is
+ * none. */
 static bool
 take_last_element(struct slice *line, struct hop *hop, bool *is_empty)
 {
     size_t before = line->len;
 
     do {
-        const char *comma = before > 0 ? memrchr(line->ptr, ',', before) : NULL;
+        const char *comma =
+            before > 0 ? system_find_last(line->ptr, ',', before) : NULL;
         size_t from = comma != NULL ? (size_t)(comma + 1 - line->ptr) : 0;
         *hop = (struct hop){0};
         if (read_element(slice_skip(*line, from), hop, is_empty)) {
@@ -338,8 +341,8 @@ hops_walk_forwarded(struct hops *hops, const struct trust *trust, struct slice l
         struct hop hop;
         bool is_empty;
         if (!take_last_element(&line, &hop, &is_empty) || hop.is_bad)
-            stop(hops);
+            hops_stop(hops);
         else if (!is_empty)
-            take(hops, trust, &hop);
+            hops_take(hops, trust, &hop);
     }
 }

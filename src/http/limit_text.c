@@ -11,7 +11,7 @@
 #include "base/narrow.h"
 
 enum kind {
-    NO_VALUE = 0, /* the option is not one of struct http_limits */
+    NO_VALUE = 0, /* the option is not in struct http_limits */
     NUMBER,
     NUMBER_64,
     TIME_MS, /* options have seconds */
@@ -44,9 +44,9 @@ static const struct limit limits_of[] = {
      OF(head_ms)},
     {ERR_BODY_TIMEOUT, "the body stalled for --timeout-body", TIME_MS,
      OF(body_stall_ms)},
-    {ERR_BODY_TOO_SLOW, "the body came slower than --limit-body-rate", NUMBER,
+    {ERR_BODY_TOO_SLOW, "the body arrived slower than --limit-body-rate", NUMBER,
      OF(body_rate)},
-    {ERR_SEND_TIMEOUT, "the peer took no bytes for --timeout-send", TIME_MS,
+    {ERR_SEND_TIMEOUT, "the peer did not read for --timeout-send", TIME_MS,
      OF(send_stall_ms)},
     {ERR_TLS_TIMEOUT, "the TLS handshake did not end within --timeout-handshake",
      TIME_MS, OF(handshake_ms)},
@@ -56,7 +56,7 @@ static const struct limit limits_of[] = {
      NO_VALUE, 0},
     {ERR_PROXY_TIMEOUT, "the PROXY header did not arrive within --timeout-head",
      TIME_MS, OF(head_ms)},
-    {ERR_PROXY_SENDER, "a PROXY port, and a peer not in --forwarded-allow-ips",
+    {ERR_PROXY_SENDER, "a PROXY port accepts only peers in --forwarded-allow-ips",
      NO_VALUE, 0},
     {ERR_WS_TOO_BIG, "a WebSocket message over --ws-max-size", NO_VALUE, 0},
     {ERR_WS_FRAME_TOO_BIG, "a WebSocket frame over --ws-max-frame", NO_VALUE, 0},
@@ -64,12 +64,12 @@ static const struct limit limits_of[] = {
      NO_VALUE, 0},
     {ERR_WS_CONTROLS,
      "more WebSocket control frames in a second than --ws-max-controls", NO_VALUE, 0},
-    {ERR_WS_PING_TIMEOUT, "no answer to a WebSocket ping within --ws-ping-timeout",
+    {ERR_WS_PING_TIMEOUT, "no response to a WebSocket ping within --ws-ping-timeout",
      NO_VALUE, 0},
 };
 
 static const struct limit *
-find(int err)
+limit_text_find(int err)
 {
     for (size_t i = 0; i < COUNT(limits_of); i++) {
         if (limits_of[i].err == err)
@@ -96,7 +96,7 @@ value_of(const struct limit *limit, const struct http_limits *limits)
 struct slice
 limit_text(int err, const struct http_limits *limits, char room[LIMIT_TEXT_BYTES])
 {
-    const struct limit *limit = find(err);
+    const struct limit *limit = limit_text_find(err);
     int n;
 
     if (limit == NULL || limit->kind == NO_VALUE)

@@ -2,12 +2,11 @@
 /* http/request_id.c — see request_id.h for the contract. */
 #include "http/request_id.h"
 
-#include <sys/random.h> /* getrandom */
-
 #include "base/clock.h"
+#include "net/os.h"
 
-/* splitmix64 (Steele, Lea and Flood 2014): a bijection, so that a counter never gives the
- * same twice. */
+/* splitmix64 (Steele, Lea and Flood 2014): a bijection, so a counter never produces the
+ * same value twice. */
 static uint64_t
 mix(uint64_t x)
 {
@@ -21,7 +20,7 @@ request_ids_init(struct request_ids *ids)
 {
     uint64_t random[2];
 
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+    if (!os_random(random, sizeof random))
         random[0] = random[1] = clock_now_ns();
     *ids = (struct request_ids){.seed = random[0], .next = random[1]};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* http/session.h — the seam between a connection and the protocol spoken on it.  The
- * connection lends a struct wire; the protocol promises struct session_ops.  No protocol
- * sees the connection, no application sees a session. */
+/* http/session.h — the interface between a connection and the protocol spoken on it.
+ * The connection provides a struct wire; the protocol implements struct session_ops. No
+ * protocol accesses the connection, and no application accesses a session. */
 #ifndef HTTP_SESSION_H
 #define HTTP_SESSION_H
 
@@ -12,6 +12,7 @@
 #include "base/log.h"       /* struct log */
 #include "base/outq.h"      /* struct outq */
 #include "http/forwarded.h" /* struct forwarding */
+#include "http/handler.h"   /* struct chain */
 #include "http/head.h"      /* struct http_head */
 #include "http/limits.h"    /* struct http_limits */
 #include "http/peer.h"      /* struct peer */
@@ -20,161 +21,180 @@
 
 struct wire;
 
-/* How clients may ask for HTTP/2 (RFC 9113 3). */
+/* How clients may start HTTP/2 (RFC 9113 3). */
 enum h2_mode {
     H2_OFF = 0,
-    H2_ON,      /* by ALPN over TLS, by prior knowledge else */
+    H2_ON,      /* by ALPN over TLS, by prior knowledge otherwise */
     H2_UPGRADE, /* ... also by Upgrade: h2c (RFC 7540 3.2) */
 };
 
-/* What all sessions of one server share.  Borrowed by every wire; the server owns it. */
+/* What all sessions of one server share. Borrowed by every wire; owned by the
+ * server. */
 struct service {
     struct http_limits limits;
-    struct clock clock; /* read once a turn */
+    struct clock clock; /* read once per turn */
     struct log log;
     const struct stream_handler *handler;
-    void *handler_arg; /* goes to stream->handler_arg */
-    /* Whole field lines added to every response: the user's own; may be empty. */
-    struct slice fields_sent;
-    size_t
-        fields_plain;  /* bytes of them, from the front, that go out without TLS too */
-    bool sends_date;   /* a Date field is added where the application gave none */
-    bool sends_server; /* "server: bolide" is added where the application gave none */
-    bool is_leaving;  /* the server goes, and nobody takes over: what asks whether it is
-                          well is to hear no, long before requests are refused */
-    bool is_draining; /* keep-alive is over: answers carry "connection: close" */
-    bool
-        takes_last_call; /* while draining: a connection whose last answer did not say so
-                             may bring one more request */
-    uint8_t h2;          /* enum h2_mode */
-    struct forwarding forwarding; /* who is believed about clients */
-    /* Of struct stream and what the protocol puts behind it. */
-    struct pool h1_streams, h2_streams;
-    struct http_field *fields; /* scratch for one head: limits.fields elements and 3 */
-    uint64_t nrequests;        /* begun so far, of the handler's */
-    struct tally *tally;       /* borrowed: what is counted */
-    /* Gives a request that the engine answers itself another handler than `handler`; NULL
-     * when there are no such requests. */
-    void (*pick)(struct service *service, struct stream *s,
-                 const struct http_head *head);
-    /* Whether `pick` will have the engine answer a request with `head`, on a listener of
-     * the application; NULL as `pick`. */
-    bool (*is_own)(struct service *service, const struct http_head *head);
-    /* The access log: what it keeps of a request stands behind the exchange. */
-    uint32_t note_bytes; /* room for that; 0: nothing logs */
+    void *handler_arg;  /* becomes stream->handler_arg */
+    struct chain chain; /* the handlers that are asked before `handler`, and the
+                           filters */
+    bool sends_date;    /* a Date field is added if the application sent none */
+    bool sends_server;  /* "server: bolide" is added if the application sent none */
+    bool is_leaving;    /* the server will stop without a successor: health checks must
+                           fail long before requests are rejected */
+    bool is_draining;   /* keep-alive has ended: responses carry "connection: close" */
+    bool takes_last_call; /* while draining: a connection whose last response did not
+                             carry that may send one more request */
+    uint8_t h2;           /* enum h2_mode */
+    struct forwarding forwarding; /* which peers are believed about clients */
+    /* Memory for struct stream and what the protocol puts after it. */
+    struct pool h1_streams, h2_streams, h3_streams;
+    struct http_field *fields; /* scratch for one head: limits.fields elements and 4 */
+    uint64_t nrequests;        /* begun so far, for the handler */
+    struct tally *tally;       /* borrowed: the counters */
+    /* The access log: what it keeps about a request is stored after the exchange. */
+    uint32_t note_bytes; /* size of that; 0: nothing logs */
     void (*on_begin)(struct service *service, struct stream *s,
                      const struct http_head *head);
-    /* The exchange is over; `s` is still whole, the clock was read then. */
+    /* Called when the exchange has ended; `s` is still valid, and the clock has just
+     * been read. */
     void (*on_exchange)(struct service *service, const struct stream *s);
 };
 
 /* What the connection does for its session. */
 struct wire_ops {
-    /* Something was queued, or could be fed again: the connection looks at this wire at
-     * the end of the turn. */
+    /* Reports that something was queued, or could be fed again: the connection
+     * processes this wire at the end of the turn. */
     void (*touch)(struct wire *wire);
-    /* The same for the end of the next turn: what runs until then may touch it sooner. */
+    /* The same for the end of the next turn; code that runs until then may touch it
+     * earlier. */
     void (*touch_later)(struct wire *wire);
-    /* Writes at once what is ready, as far as the transport takes it. */
+    /* Writes immediately what is ready, as far as the transport accepts it. */
     void (*flush)(struct wire *wire);
-    /* Closes after what is queued has gone out; `why` (enum err or 0) goes to the log.
+    /* Requests a call of on_drained at the end of the turn, even if nothing waits to be
+     * written: the session has dropped output for which a sender would have had to
+     * wait. */
+    void (*owe_drained)(struct wire *wire);
+    /* Closes after the queued output has been sent; `why` (enum err or 0) is logged.
      * Nothing more is fed. */
     void (*finish)(struct wire *wire, int why);
-    /* Closes now, what is queued is dropped; the peer sees a reset. */
+    /* Closes immediately and drops the queued output; the peer sees a reset. */
     void (*abort)(struct wire *wire, int why);
-    /* The budget is spent, and there is more to do: what is left of *in is kept, and feed
-     * is called again with a new budget, after the other connections that are ready.
-     * Nothing is read meanwhile.  Calling again does nothing. */
+    /* Called when the budget is spent and there is more to do: the rest of *in is kept,
+     * and feed is called again with a new budget, after the other connections that are
+     * ready. Nothing is read until then. Calling it again does nothing. */
     void (*yield)(struct wire *wire);
-    /* Tells the log, once per reason and address, of what the peer has done; the
-     * connection goes on. */
+    /* Logs, once per reason and address, what the peer has done; the connection
+     * continues. */
     void (*complain)(struct wire *wire, int why);
-    /* HTTP/2 is spoken from the next byte on; the session is fed no more, and freed soon.
-     * With `head` its exchange begins now, and `settings` are what HTTP2-Settings said,
-     * decoded.  Returns 0, or an error after which everything is as it was. */
+    /* Changes the protocol to HTTP/2 from the next byte on; the session is not fed any
+     * more, and is freed soon. If `head` is given, its exchange begins now, and
+     * `settings` are the decoded contents of HTTP2-Settings. Returns 0, or an error
+     * with nothing changed. */
     int (*change_to_h2)(struct wire *wire, const struct http_head *head,
                         struct slice settings);
 };
 
-/* What a connection lends: its bytes both ways, its peer, one deadline. */
+/* What a connection provides: its bytes in both directions, its peer, one deadline. */
 struct wire {
     const struct wire_ops *ops;
     struct service *service; /* borrowed */
     struct buf in;           /* received, not consumed by the last feed */
     struct outq out;
     struct peer peer;
-    struct budget budget; /* a session spends it on all that it does in feed, and begins
-                             nothing more once wire_is_spent */
+    struct budget budget; /* a session charges all its work in feed to it, and begins
+                             nothing more after wire_is_spent() */
     uint64_t read_due_ms; /* when session_ops.on_deadline is called; TIMER_NEVER: not at
-                             all.  The session sets it at will, and touches the wire if
-                             it sets it outside of feed and on_deadline. */
-    bool wants_read;      /* the session sets it: false stops the reading */
-    int refusal;  /* why requests of what was read are not to begin (serve_admit):
-                    ERR_OVERLOAD, ERR_CONNECTION_LIMIT, or 0 */
+                             all. The session may set it at any time, and touches the
+                             wire if it sets it outside of feed and on_deadline. */
+    bool wants_read;      /* set by the session: false stops reading */
+    int refusal;  /* why requests that were read must not begin (accounting_admit()):
+                     ERR_OVERLOAD, ERR_CONNECTION_LIMIT, or 0 */
     bool at_eof;  /* the peer has sent its last byte */
     bool is_shut; /* on_shut was called */
     bool is_dead; /* nothing can be written any more; fini follows */
-    bool lingers; /* set before finish: the peer may still be sending, so what it
-                             sends is swallowed for a while, or our answer would be lost
-                             to a reset (RFC 9112 9.6) */
-    bool ends_with_reset; /* set before finish: an orderly end would pass for a complete
-                             answer */
+    bool lingers; /* set before finish: the peer may still be sending. Its data is
+                     discarded for some time, otherwise our response could be lost to a
+                     reset (RFC 9112 9.6) */
+    bool ends_with_reset; /* set before finish: an orderly end would look like a
+                             complete response */
 };
 
-/* The user's own fields for an answer on `wire`. */
+/* Returns the fields that filters add to a response on `wire`, as whole lines. */
 static inline struct slice
 wire_fields(const struct wire *wire)
 {
-    const struct service *service = wire->service;
-
-    return wire->peer.tls != NULL
-               ? service->fields_sent
-               : slice_first(service->fields_sent, service->fields_plain);
+    return filters_lines(&wire->service->chain.filters, wire->peer.tls != NULL);
 }
 
-/* Whether the session has to leave what there is to a later feed, by ops->yield. */
+/* Returns whether the session has to leave the rest to a later feed, with
+ * ops->yield. */
 static inline bool
 wire_is_spent(const struct wire *wire)
 {
     return budget_is_spent(&wire->budget, clock_last_ns(&wire->service->clock));
 }
 
+/* The server stops: what the session waits for comes within limits.linger_ms, or not at
+ * all. */
+static inline void
+wire_hurry(struct wire *wire)
+{
+    struct service *service = wire->service;
+    uint64_t due_ms = clock_due(&service->clock, service->limits.linger_ms);
+
+    if (due_ms < wire->read_due_ms)
+        wire->read_due_ms = due_ms;
+}
+
+/* What a session waits for when nothing is running. */
+enum session_idle {
+    SESSION_BUSY,   /* something is running, or has begun to arrive */
+    SESSION_UNUSED, /* for its first request */
+    SESSION_IDLE,   /* for the next one */
+};
+
 struct session_ops {
-    /* Goes on with the connection: settles an exchange that has ended, then takes what it
-     * can off the front of *in (fresh bytes, or wire->in again after touch; may be empty)
-     * and leaves the rest, which the connection keeps in wire->in. */
+    /* Continues with the connection: completes an exchange that has ended, then
+     * consumes what it can from the front of *in (new bytes, or wire->in again after
+     * touch; may be empty) and leaves the rest, which the connection keeps in
+     * wire->in. */
     void (*feed)(struct wire *wire, void *session, struct slice *in);
-    /* The peer has sent its last byte; what it sent before has been fed.  Called
-     * once. */
+    /* Called when the peer has sent its last byte and all bytes before it have been
+     * fed. Called once. */
     void (*on_eof)(struct wire *wire, void *session);
-    /* The peer has shut down its sending side, but what it sent before is not read, since
-     * wire->wants_read or the room for it does not allow that; on_eof follows if it is read
-     * one day.  Called once.  May be NULL. */
+    /* Called when the peer has shut down its sending side, but its earlier data is not
+     * read because wire->wants_read or the available room does not allow it; on_eof
+     * follows if it is read later. Called once. May be NULL. */
     void (*on_shut)(struct wire *wire, void *session);
-    /* The connection is about to write, or has stopped reading: what was held back becomes ready. */
+    /* Called when the connection is about to write, or has stopped reading: output that
+     * was held back becomes ready. */
     void (*before_flush)(struct wire *wire, void *session);
-    /* Unsent output fell to HTTP_OUT_LOW_BYTES or less after it was above
-     * HTTP_OUT_HIGH_BYTES. */
+    /* Called when unsent output has fallen to HTTP_OUT_LOW_BYTES or less after it was
+     * above HTTP_OUT_HIGH_BYTES. */
     void (*on_drained)(struct wire *wire, void *session);
-    /* wire->read_due_ms has come. */
+    /* Called when wire->read_due_ms has passed. */
     void (*on_deadline)(struct wire *wire, void *session);
-    /* Whether the connection has had a request, and waits for the next one, so that
-     * `drain` would end it.  NULL: it never waits so. */
-    bool (*is_idle)(const struct wire *wire, const void *session);
-    /* The server stops: finish when nothing runs, else after the running exchange. */
+    /* Returns whether the connection waits for a request, so that `drain` would end
+     * it. */
+    enum session_idle (*idle)(const struct wire *wire, const void *session);
+    /* Called when the server stops: finishes if nothing is running, otherwise after the
+     * running exchange. */
     void (*drain)(struct wire *wire, void *session);
-    /* The grace is over: running exchanges hear on_close(ERR_SHUTDOWN); with
-     * `only_streaming` only those whose response head is out and that wait for the peer. */
+    /* Called when the grace period has ended: running exchanges get
+     * on_close(ERR_SHUTDOWN); with `only_streaming` only those whose response head has
+     * been sent and that wait for the peer. */
     void (*notify)(struct wire *wire, void *session, bool only_streaming);
-    /* The connection is gone: every exchange hears on_close(why); frees the session. */
+    /* Called when the connection has ended: every exchange gets on_close(why); frees
+     * the session. */
     void (*fini)(struct wire *wire, void *session, int why);
 };
 
-/* A protocol: how a connection begins to speak it. */
+/* A protocol: how a connection starts to speak it. */
 struct protocol {
     const char *name;
     const struct session_ops *ops;
-    /* Makes a session on `wire`; NULL when there is no memory. */
+    /* Creates a session on `wire`; NULL if there is no memory. */
     void *(*begin)(struct wire *wire);
 };
 

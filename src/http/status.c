@@ -89,8 +89,8 @@ status_line(int code)
     return lines[code - STATUS_FIRST];
 }
 
-/* What is not here is not answered: the peer is gone, was idle, has its answer already,
- * or the error comes before there is a peer. */
+/* An error that is not listed gets no response: the peer has disconnected, was idle,
+ * already has its response, or the error occurs before there is a peer. */
 static const uint16_t answers[ERR_POSITIVE_END] = {
     [-ERR_EOF] = 400,
     [-ERR_TLS_PLAIN] = 400,
@@ -117,6 +117,7 @@ static const uint16_t answers[ERR_POSITIVE_END] = {
     [-ERR_CHUNK_DATA] = 400,
     [-ERR_CHUNK_OVERHEAD] = 400,
     [-ERR_TRAILER] = 400,
+    [-ERR_BODY_CODING] = 400,
     [-ERR_SCHEME] = 400,
     [-ERR_WS_HANDSHAKE] = 400,
     [-ERR_METHOD_REFUSED] = 405,
@@ -124,9 +125,11 @@ static const uint16_t answers[ERR_POSITIVE_END] = {
     [-ERR_BODY_TIMEOUT] = 408,
     [-ERR_BODY_TOO_SLOW] = 408,
     [-ERR_BODY_TOO_LARGE] = 413,
+    [-ERR_BODY_DECODED] = 413,
     [-ERR_TARGET_TOO_LONG] = 414,
     [-ERR_EXPECTATION] = 417,
     [-ERR_WS_VERSION] = 426,
+    [-ERR_WT_SESSIONS] = 429,
     [-ERR_HEAD_TOO_LARGE] = 431,
     [-ERR_TOO_MANY_FIELDS] = 431,
     [-ERR_TRAILER_TOO_LARGE] = 431,
@@ -148,6 +151,7 @@ static const uint16_t answers[ERR_POSITIVE_END] = {
     [-ERR_CONNECTION_LIMIT] = 503,
     [-ERR_SHUTDOWN] = 503,
     [-ERR_OVERLOAD] = 503,
+    [-ERR_DECODERS] = 503,
     [-ERR_VERSION] = 505,
 };
 

@@ -6,6 +6,8 @@
 
 #include "base/err.h"
 #include "base/narrow.h"
+#include "http/field.h"
+#include "http/limits.h"
 #include "http/status.h"
 
 int
@@ -20,9 +22,9 @@ chunk_queue(struct outq *q, const struct chunk *chunk)
     return outq_copy(q, chunk->bytes);
 }
 
-/* Gives every field its number and finds out what the response promises. */
+/* Sets the number of every field and determines what the response promises. */
 static int
-check_fields(const struct http_response *res, uint64_t *promised)
+stream_check_fields(const struct http_response *res, uint64_t *promised)
 {
     *promised = HTTP_LENGTH_NONE;
     for (uint32_t i = 0; i < res->nfields; i++) {
@@ -41,7 +43,7 @@ check_fields(const struct http_response *res, uint64_t *promised)
     return 0;
 }
 
-/* States go forward only. */
+/* States only move forward. */
 static void
 advance(struct stream *s, enum stream_state state)
 {
@@ -69,13 +71,13 @@ stream_send_head(struct stream *s, struct http_response *res)
         return ERR_CLOSED;
     if (res->status < 200 || res->status > 999)
         return ERR_RESPONSE_STATUS;
-    int err = check_fields(res, &promised);
+    int err = stream_check_fields(res, &promised);
     if (err != 0)
         return err;
     s->status = narrow_u16((uint64_t)res->status);
     s->body_promised = promised;
     err = s->ops->send_head(s, res);
-    assert(s->state == STREAM_OPEN); /* no callback comes from in there */
+    assert(s->state == STREAM_OPEN); /* no callback is called from there */
     if (err != 0) {
         s->status = 0;
         s->body_promised = HTTP_LENGTH_NONE;
@@ -93,7 +95,7 @@ stream_open_tunnel(struct stream *s, struct http_response *res)
 
     if (s->state != STREAM_OPEN || !s->can_tunnel)
         return ERR_CLOSED;
-    int err = check_fields(res, &promised);
+    int err = stream_check_fields(res, &promised);
     if (err != 0)
         return err;
     s->body_promised = HTTP_LENGTH_NONE;
@@ -102,7 +104,7 @@ stream_open_tunnel(struct stream *s, struct http_response *res)
     if (err == 0) {
         s->is_tunnel = true;
         s->body_ended = false;
-        s->pulling = false; /* what was asked for before was the end */
+        s->pulling = false; /* the earlier pull requested the end */
         accept_head(s, res);
     }
     return err;
@@ -135,7 +137,8 @@ stream_spend(struct stream *s, uint64_t points)
     return false;
 }
 
-/* The peer gets what there is, so that it can tell a truncated answer from none. */
+/* The peer gets the available bytes, so that it can distinguish a truncated response
+ * from none. */
 static int
 send_short(struct stream *s, const struct chunk *body)
 {
@@ -149,42 +152,111 @@ send_short(struct stream *s, const struct chunk *body)
 
 static const struct chunk nothing = {.bytes = {"", 0}};
 
-static bool
-has_no_body(const struct stream *s)
+bool
+stream_has_no_body(const struct stream *s)
 {
     return !s->is_tunnel && (s->is_head || status_has_no_body(s->status));
+}
+
+static void
+end_if_complete(struct stream *s)
+{
+    if (s->is_body_sent && !s->owes_trailers && s->state == STREAM_HEAD_SENT)
+        advance(s, STREAM_ENDED);
+}
+
+void
+stream_rest(struct stream *s)
+{
+    if (s->state == STREAM_CLOSED)
+        return;
+    s->waits_for_writable = true;
+    s->ops->rest(s);
+}
+
+/* Counts `n` bytes of a message that is no part of the body. Returns 0, or ERR_AGAIN if
+ * `most` of them were sent since the stream has rested last. */
+static int
+stream_count(struct stream *s, size_t n, uint64_t most)
+{
+    assert(s->dropped < HTTP_DROPPED_BYTES && most <= HTTP_DROPPED_BYTES);
+    s->dropped += (uint64_t)n + STREAM_PART_BYTES;
+    if (s->dropped < most)
+        return 0;
+    s->dropped = 0;
+    stream_rest(s);
+    return ERR_AGAIN;
+}
+
+/* A part that adds no byte to the output can never fill it. */
+static int
+stream_drop(struct stream *s, size_t n, int err)
+{
+    if (err != 0 || s->state != STREAM_HEAD_SENT)
+        return err;
+    return stream_count(s, n, HTTP_DROPPED_BYTES);
+}
+
+int
+stream_send_nothing(struct stream *s)
+{
+    if (s->state == STREAM_CLOSED)
+        return ERR_CLOSED;
+    return stream_count(s, 0, HTTP_DROPPED_BYTES);
+}
+
+static void
+accept_body(struct stream *s, const struct chunk *body, bool last)
+{
+    assert(!s->is_body_sent && s->state != STREAM_OPEN);
+    s->body_sent += body->bytes.len;
+    s->is_body_sent = last;
+}
+
+/* Checks the promise of the head. Returns 0, ERR_RESPONSE_TOO_LONG or
+ * ERR_RESPONSE_TOO_SHORT. */
+static int
+check_promise(const struct stream *s, size_t n, bool last)
+{
+    assert(s->body_sent <= s->body_promised);
+    uint64_t left = s->body_promised - s->body_sent;
+
+    if (n > left)
+        return ERR_RESPONSE_TOO_LONG;
+    return last && n < left ? ERR_RESPONSE_TOO_SHORT : 0;
 }
 
 int
 stream_send_body(struct stream *s, const struct chunk *body, bool last)
 {
+    size_t given = body->bytes.len;
+
     if (s->state != STREAM_HEAD_SENT || s->is_body_sent)
         return ERR_CLOSED;
-    if (has_no_body(s)) {
+    if (stream_has_no_body(s)) {
         body = &nothing;
     } else if (s->body_promised != HTTP_LENGTH_NONE) {
-        assert(s->body_sent <= s->body_promised);
-        uint64_t left = s->body_promised - s->body_sent;
-        if (body->bytes.len > left)
-            return ERR_RESPONSE_TOO_LONG;
-        if (last && body->bytes.len < left)
-            return send_short(s, body);
+        int wrong = check_promise(s, body->bytes.len, last);
+        if (UNLIKELY(wrong != 0))
+            return wrong == ERR_RESPONSE_TOO_LONG ? wrong : send_short(s, body);
     }
     bool ends = last && !s->owes_trailers;
     int err = s->ops->send_body(s, body, ends);
     if (err == 0 || err == ERR_AGAIN) {
         assert(err == 0 || s->waits_for_writable);
-        s->body_sent += body->bytes.len;
-        s->is_body_sent = last;
-        if (ends && s->state == STREAM_HEAD_SENT)
-            advance(s, STREAM_ENDED);
+        accept_body(s, body, last);
+        end_if_complete(s);
+    } else if (err == STREAM_HELD) {
+        assert(ends && s->filters != NULL);
+        accept_body(s, body, true);
+        err = 0;
     }
-    return err;
+    return UNLIKELY(body->bytes.len == 0) && !last ? stream_drop(s, given, err) : err;
 }
 
 /* Trailers */
 
-/* Whether a field belongs in front of the body (RFC 9110 6.5.1). */
+/* Returns whether a field must come before the body (RFC 9110 6.5.1). */
 static bool
 belongs_in_head(const struct http_field *field)
 {
@@ -211,11 +283,7 @@ belongs_in_head(const struct http_field *field)
     case FIELD_RANGE:
         return true;
     case FIELD_OTHER:
-        for (size_t i = 0; i < COUNT(others); i++) {
-            if (slice_equal_folded(field->name, slice_of(others[i])))
-                return true;
-        }
-        return false;
+        return field_is_one_of(field->name, others, COUNT(others));
     default:
         return false;
     }
@@ -226,19 +294,19 @@ stream_check_trailers(struct http_field *fields, uint32_t n)
 {
     struct http_response res = {.fields = fields, .nfields = n};
     uint64_t unused;
-    int err = check_fields(&res, &unused);
+    int err = stream_check_fields(&res, &unused);
 
     for (uint32_t i = 0; err == 0 && i < n; i++)
         err = belongs_in_head(&fields[i]) ? ERR_RESPONSE_TRAILER : 0;
     return err == ERR_RESPONSE_LENGTH ? ERR_RESPONSE_TRAILER : err;
 }
 
-/* RFC 9110 6.5.1.  HTTP/2 has a place for them in every response, which gRPC needs, and
- * proxies on the way may have dropped TE, a field of one hop. */
+/* RFC 9110 6.5.1. HTTP/2 has a place for trailers in every response, which gRPC needs,
+ * and proxies on the way may have dropped TE, a field of one hop. */
 static bool
 takes_trailers(const struct stream *s)
 {
-    return (s->te_trailers || s->version == HTTP_2) && !has_no_body(s);
+    return (s->te_trailers || s->version >= HTTP_2) && !stream_has_no_body(s);
 }
 
 int
@@ -255,7 +323,7 @@ stream_send_trailers(struct stream *s, struct http_field *fields, uint32_t n)
         err = s->ops->send_body(s, &nothing, true);
     if (err == 0 && s->state == STREAM_HEAD_SENT)
         advance(s, STREAM_ENDED);
-    return err;
+    return err == STREAM_HELD ? 0 : err;
 }
 
 int
@@ -266,10 +334,18 @@ stream_send_interim(struct stream *s, int status, struct http_field *fields, uin
 
     if (s->state != STREAM_OPEN)
         return ERR_CLOSED;
-    int err = check_fields(&res, &unused);
-    if (err != 0 || s->version == HTTP_1_0)
+    int err = stream_check_fields(&res, &unused);
+    if (err != 0)
         return err;
-    return s->ops->send_interim(s, &res);
+    if (s->version == HTTP_1_0)
+        return stream_send_nothing(s);
+    err = s->ops->send_interim(s, &res);
+    if (err != 0 || s->state != STREAM_OPEN)
+        return err;
+    size_t size = 0;
+    for (uint32_t i = 0; i < n; i++)
+        size += fields[i].name.len + fields[i].value.len;
+    return stream_count(s, size, HTTP_OUT_HIGH_BYTES);
 }
 
 int

@@ -42,6 +42,23 @@ tally_end(struct tally *tally)
     reset_state(tally);
 }
 
+const char *
+tally_name(unsigned id)
+{
+    static const char *const names[] = {
+#define NAME(id, name) name,
+        TALLY_LIST(NAME)
+#undef NAME
+#define NAME(id, name) "refused_" name,
+            TALLY_REFUSED_LIST(NAME)
+#undef NAME
+    };
+    static_assert(COUNT(names) == TALLY_BUCKET, "one name for each, in the same order");
+
+    assert(id < TALLY_BUCKET);
+    return names[id];
+}
+
 uint64_t
 tally_bucket_end_ns(unsigned i)
 {
@@ -62,7 +79,11 @@ class_of(int why)
     case ERR_TRAILER_TOO_LARGE:
     case ERR_TOO_MANY_TRAILERS:
     case ERR_BODY_TOO_LARGE:
+    case ERR_BODY_DECODED:
+    case ERR_DECODERS:
         return TALLY_REFUSED_LIMIT;
+    case ERR_BODY_CODING:
+        return TALLY_REFUSED_BODY;
     case ERR_OVERLOAD:
         return TALLY_REFUSED_OVERLOAD;
     case ERR_TLS_TIMEOUT:
@@ -71,13 +92,15 @@ class_of(int why)
     default:
         break;
     }
-    /* The rest stands together in the list of errors, whose numbers fall. */
+    /* The others are adjacent in the list of errors, whose numbers decrease. */
     if (why <= ERR_TLS && why >= ERR_TLS_CONFIG)
         return TALLY_REFUSED_TLS;
     if (why <= ERR_REQUEST_LINE && why >= ERR_PROTOCOL_UNKNOWN)
         return TALLY_REFUSED_HEAD;
     if (why <= ERR_H2 && why >= ERR_H2_FLOOD)
         return TALLY_REFUSED_HTTP2;
+    if (why <= ERR_QUIC && why >= ERR_WT_STREAM)
+        return TALLY_REFUSED_HTTP3;
     if (why <= ERR_CHUNK_SIZE && why >= ERR_TRAILER)
         return TALLY_REFUSED_BODY;
     if (why <= ERR_WS_HANDSHAKE && why >= ERR_WS_CLOSE_CODE)

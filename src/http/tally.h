@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* http/tally.h — what one worker counts, always, in memory that all workers and their
- * supervisor can read.  Only the worker itself writes, with plain stores, so that counting
- * costs no more than an addition.  A counter goes on where an earlier worker in the same
- * seat has left it: the sums over all seats never fall.  docs/METRICS.md says what each
- * number means. */
+/* http/tally.h — counters of one worker, always maintained, in memory that all workers
+ * and their supervisor can read. Only the worker itself writes, with plain stores, so
+ * counting costs no more than an addition. A counter continues from the value that an
+ * earlier worker in the same slot has left: the sums over all slots never decrease.
+ * docs/METRICS.md describes each number. */
 #ifndef HTTP_TALLY_H
 #define HTTP_TALLY_H
 
@@ -14,7 +14,7 @@
 
 #include "base/compiler.h" /* MUST_USE */
 
-/* Classes of reasons why a peer was refused or let go. */
+/* Classes of reasons why a peer was rejected or disconnected. */
 #define TALLY_REFUSED_LIST(R)                                                          \
     R(HEAD, "head")           /* a head that is malformed or not served */             \
     R(BODY, "body")           /* a malformed body */                                   \
@@ -22,48 +22,80 @@
     R(TIMEOUT, "timeout")     /* too slow */                                           \
     R(TLS, "tls")             /* no TLS, or wrong TLS */                               \
     R(HTTP2, "http2")         /* a violation of HTTP/2 */                              \
+    R(HTTP3, "http3")         /* a violation of HTTP/3 or QUIC */                      \
     R(WEBSOCKET, "websocket") /* a violation of WebSocket */                           \
     R(OVERLOAD, "overload")   /* has waited too long for its turn */                   \
     R(OTHER, "other")
 
-/* TALLY(name, "name"): the first ones are the worker's present state and begin anew with
- * it, those from TALLY_FIRST_COUNTER on are counters. */
+/* TALLY(name, "name"): the first ones are the worker's present state and are reset when
+ * it starts; those from TALLY_FIRST_COUNTER on are counters. */
 #define TALLY_LIST(T)                                                                  \
-    T(PID, "pid")                   /* of the process; 0: nobody has the seat */       \
-    T(STARTED, "started")           /* seconds since 1970 */                           \
-    T(STOPPING, "stopping")         /* 1: a stop has begun */                          \
-    T(CONNECTIONS, "connections")   /* open now */                                     \
-    T(WEBSOCKETS, "websockets")     /* open now */                                     \
-    T(RUNNING, "running")           /* requests that run now; not WebSockets */        \
-    T(LAG_MAX, "lag_max")           /* ns; the longest so far */                       \
-    T(GC_MAX, "gc_max")             /* ns; the longest pause so far */                 \
-    T(TURN_BEGAN, "turn_began")     /* ns by CLOCK_MONOTONIC; 0: no turn runs */       \
-    T(TURNS, "turns")               /* of the engine, begun */                         \
+    T(PID, "pid")                 /* of the process; 0: the slot is free */            \
+    T(STARTED, "started")         /* seconds since 1970 */                             \
+    T(STOPPING, "stopping")       /* 1: a stop has begun */                            \
+    T(CONNECTIONS, "connections") /* open now */                                       \
+    T(WEBSOCKETS, "websockets")   /* open now, with sessions of WebTransport */        \
+    T(WT_SESSIONS, "wt_sessions") /* ... only these */                                 \
+    T(RUNNING, "running")         /* running requests; not WebSockets */               \
+    T(LAG_MAX, "lag_max")         /* ns; the longest so far */                         \
+    T(GC_MAX, "gc_max")           /* ns; the longest pause so far */                   \
+    T(TURN_BEGAN, "turn_began")   /* ns by CLOCK_MONOTONIC; 0: no turn runs */         \
+    T(TURN_MAX, "turn_max") /* ns; the longest since the watchdog's last check */      \
+    T(TURNS, "turns")       /* of the engine, begun */                                 \
     T(WATCH_SLEEPS, "watch_sleeps") /* 1: the watchdog waits for a turn */             \
-    T(DONE, "done")                 /* answers without a status: the peer had gone */  \
+    T(DONE, "done")                 /* responses without a status: the peer had
+                                       disconnected */        \
     T(DONE_1, "done_1xx")           /* ... by class */                                 \
     T(DONE_2, "done_2xx")                                                              \
     T(DONE_3, "done_3xx")                                                              \
     T(DONE_4, "done_4xx")                                                              \
     T(DONE_5, "done_5xx")                                                              \
-    T(OWN, "own")               /* requests that the engine itself answers */          \
-    T(APP_FAILED, "app_failed") /* answers that the application left undone */         \
+    T(OWN, "own")               /* requests that the engine itself serves */           \
+    T(APP_FAILED, "app_failed") /* responses that the application did not complete */  \
     T(BYTES_IN, "bytes_in")     /* received, without TLS */                            \
     T(BYTES_OUT, "bytes_out")                                                          \
+    T(CODED_IN_ZSTD, "coded_in_zstd") /* bytes of responses that were compressed */    \
+    T(CODED_IN_BROTLI, "coded_in_br") /* ... in the order of enum coding */            \
+    T(CODED_IN_GZIP, "coded_in_gzip")                                                  \
+    T(DECODED_IN, "decoded_in")         /* bytes of requests that were compressed */   \
+    T(DECODED_OUT, "decoded_out")       /* ... and what became of them */              \
+    T(CODED_OUT_ZSTD, "coded_out_zstd") /* ... and what became of them */              \
+    T(CODED_OUT_BROTLI, "coded_out_br")                                                \
+    T(CODED_OUT_GZIP, "coded_out_gzip")                                                \
     T(ACCEPTED, "accepted")       /* connections */                                    \
     T(DROPPED, "dropped")         /* connections that could not be opened */           \
-    T(RESTS, "rests")             /* times that accepting rested */                    \
+    T(RESTS, "rests")             /* how often accepting was paused */                 \
     T(LOG_DROPPED, "log_dropped") /* lines of the access log */                        \
-    T(LAGS, "lags")               /* times that the alarm rang */                      \
-    T(LAG_NS, "lag_ns")           /* ... and how late it was looked at, in all */      \
+    T(LAGS, "lags")               /* how often the alarm fired */                      \
+    T(LAG_NS, "lag_ns")           /* ... and how late it was handled, total */         \
     T(GCS, "gcs")                 /* runs of Python's collector */                     \
     T(GC_NS, "gc_ns")                                                                  \
-    T(BLOCKED, "blocked")       /* times that the loop was blocked too long */         \
-    T(LATENCY_NS, "latency_ns") /* of all answers together */
+    T(BLOCKED, "blocked")         /* how often the loop was blocked too long */        \
+    T(STATIC_KEPT, "static_kept") /* requests of static files that are known */        \
+    T(STATIC_READ, "static_read") /* ... that a thread had to read */                  \
+    T(STATIC_NONE, "static_none") /* ... of paths that are known to be no file */      \
+    T(CACHE_HITS, "cache_hits")   /* stored responses sent while they were fresh */    \
+    T(CACHE_STALE, "cache_stale") /* ... although they were stale */                   \
+    T(CACHE_REVALIDATED, "cache_revalidated") /* ... after being confirmed */          \
+    T(CACHE_COLLAPSED, "cache_collapsed") /* ... after waiting for another request */  \
+    T(CACHE_MISSES, "cache_misses")       /* responses of the application */           \
+    T(CACHE_EVICTED, "cache_evicted")     /* stored responses that have made room */   \
+    T(CACHE_STORED, "cache_stored")       /* bytes put into the cache */               \
+    T(CACHE_REMOVED, "cache_removed")     /* bytes removed from it */                  \
+    T(EARLY_REQUESTS, "early_requests")   /* that ran as early data (0-RTT) */         \
+    T(EARLY_REJECTED, "early_rejected")   /* connections with rejected 0-RTT */        \
+    T(WT_ACCEPTED, "wt_accepted")         /* sessions of WebTransport */               \
+    T(WT_RECEIVED, "wt_received")         /* datagrams of WebTransport */              \
+    T(WT_SENT, "wt_sent")                 /* ... in packets */                         \
+    T(WT_UNREAD, "wt_unread")     /* ... dropped: the application is too slow */       \
+    T(WT_UNSENT, "wt_unsent")     /* ... dropped: the network is too slow */           \
+    T(WT_TOO_LONG, "wt_long")     /* ... dropped: longer than a packet */              \
+    T(WT_ORPHANED, "wt_orphaned") /* ... dropped: no open session */                   \
+    T(LATENCY_NS, "latency_ns")   /* of all responses together */
 
 #define TALLY_FIRST_COUNTER TALLY_DONE
 
-/* Buckets of the latency: two to an octave, from 2^14 ns (16 us) to 2^36 ns (69 s), one
+/* Buckets of the latency: two per octave, from 2^14 ns (16 us) to 2^36 ns (69 s), one
  * below and one above. */
 #define TALLY_LATENCY_LOW 14
 #define TALLY_LATENCY_HIGH 36
@@ -93,18 +125,18 @@ struct tally {
 struct tallies {
     struct tally *all; /* borrowed */
     unsigned n;
-    unsigned own; /* index of this worker's */
+    unsigned own; /* index of this worker's tally */
 };
 
-/* Takes a seat in `bytes` bytes of shared memory, zeroed at first, which is aligned to 8
- * and outlives the tallies.  False when there is no such seat. */
+/* Takes a slot in `bytes` bytes of shared memory, zeroed at first, which is aligned to
+ * 8 and outlives the tallies. Returns false if there is no such slot. */
 MUST_USE bool tallies_init(struct tallies *tallies, void *memory, size_t bytes,
                            unsigned own);
 
-/* Begins a worker's life in `tally`: its state is reset, counters stay. */
+/* Called when a worker starts to use `tally`: resets its state, keeps the counters. */
 void tally_begin(struct tally *tally);
 
-/* Ends it: the state says that nobody is there. */
+/* Called when the worker ends: marks the slot as free. */
 void tally_end(struct tally *tally);
 
 static inline uint64_t
@@ -125,6 +157,17 @@ tally_add(struct tally *tally, unsigned id, uint64_t n)
     tally_set(tally, id, tally_get(tally, id) + n);
 }
 
+/* Returns the sum over all workers. */
+static inline uint64_t
+tallies_sum(const struct tallies *tallies, unsigned id)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < tallies->n; i++)
+        n += tally_get(&tallies->all[i], id);
+    return n;
+}
+
 /* Keeps the largest value. */
 static inline void
 tally_max(struct tally *tally, unsigned id, uint64_t value)
@@ -133,7 +176,7 @@ tally_max(struct tally *tally, unsigned id, uint64_t value)
         tally_set(tally, id, value);
 }
 
-/* Which bucket a duration in ns belongs to, [0, TALLY_BUCKETS). */
+/* Returns the bucket of a duration in ns, [0, TALLY_BUCKETS). */
 static inline unsigned
 tally_bucket(uint64_t ns)
 {
@@ -145,10 +188,13 @@ tally_bucket(uint64_t ns)
     return 2 * (top - TALLY_LATENCY_LOW) + (unsigned)(ns >> (top - 1) & 1) + 1;
 }
 
-/* Where bucket `i` ends, in ns; UINT64_MAX for the last one. */
+/* Returns the name of the number `id`, id < TALLY_BUCKET; static. */
+const char *tally_name(unsigned id);
+
+/* Returns the upper end of bucket `i`, in ns; UINT64_MAX for the last one. */
 uint64_t tally_bucket_end_ns(unsigned i);
 
-/* Counts why (an enum err) a peer was refused or let go. */
+/* Counts why (an enum err) a peer was rejected or disconnected. */
 void tally_refused(struct tally *tally, int why);
 
 #endif

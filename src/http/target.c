@@ -9,9 +9,9 @@
 
 #define PORT_MAX 65535u
 
-/* 0 to 15, or 16 when `byte` is no hexadecimal digit. */
+/* Returns 0 to 15, or 16 if `byte` is not a hexadecimal digit. */
 static unsigned
-hex_digit(char byte)
+target_hex_digit(char byte)
 {
     unsigned digit = (uint8_t)byte - (unsigned)'0';
     if (digit <= 9)
@@ -22,7 +22,7 @@ hex_digit(char byte)
 
 /* ---- Hosts ---------------------------------------------------------------------- */
 
-/* RFC 3986 2.2 and 2.3: unreserved and sub-delims, what a registered name is made of:
+/* RFC 3986 2.2 and 2.3: unreserved and sub-delims, the bytes of a registered name:
  * letters, digits and -._~!$&'()*+,;= as one bit each. */
 static const uint64_t name_bits[4] = {0x2BFF7FD200000000, 0x47FFFFFE87FFFFFE, 0, 0};
 
@@ -32,8 +32,8 @@ is_name_byte(uint8_t byte)
     return (name_bits[byte >> 6] >> (byte & 63) & 1) != 0;
 }
 
-/* How many of the first bytes of `s` are a reg-name (RFC 3986 3.2.2), an IPv4 address
- * being one as well. */
+/* Returns how many bytes at the start of `s` are a reg-name (RFC 3986 3.2.2), which
+ * includes IPv4 addresses. */
 static size_t
 name_span(struct slice s)
 {
@@ -41,8 +41,9 @@ name_span(struct slice s)
     while (i < s.len) {
         if (LIKELY(is_name_byte((uint8_t)s.ptr[i]))) {
             i++;
-        } else if (s.ptr[i] == '%' && s.len - i >= 3 && hex_digit(s.ptr[i + 1]) < 16 &&
-                   hex_digit(s.ptr[i + 2]) < 16) {
+        } else if (s.ptr[i] == '%' && s.len - i >= 3 &&
+                   target_hex_digit(s.ptr[i + 1]) < 16 &&
+                   target_hex_digit(s.ptr[i + 2]) < 16) {
             i += 3;
         } else {
             break;
@@ -51,7 +52,7 @@ name_span(struct slice s)
     return i;
 }
 
-/* *DIGIT (RFC 3986 3.2.3), within what TCP has. */
+/* *DIGIT (RFC 3986 3.2.3), within the range of TCP ports. */
 static bool
 is_port(struct slice s)
 {
@@ -89,19 +90,19 @@ is_ipv4(struct slice s)
     return ndots == 3 && ndigits > 0;
 }
 
-/* How many bytes of `s` are 1 to 4 hexadecimal digits; 0 when none is or too many are.
- */
+/* Returns how many bytes of `s` are 1 to 4 hexadecimal digits; 0 if there are none or
+ * too many. */
 static size_t
 h16_span(struct slice s)
 {
     size_t n = 0;
-    while (n < s.len && hex_digit(s.ptr[n]) < 16)
+    while (n < s.len && target_hex_digit(s.ptr[n]) < 16)
         n++;
     return n <= 4 ? n : 0;
 }
 
-/* Takes the ":" or "::" behind a group; false when there is none, nothing behind ":",
- * or a second "::". */
+/* Consumes the ":" or "::" after a group; returns false if there is none, nothing after
+ * ":", or a second "::". */
 static bool
 take_colons(struct slice *s, bool *has_gap)
 {
@@ -146,7 +147,7 @@ is_ip_future(struct slice s)
     size_t i = 1;
     if (s.len == 0 || byte_lower((uint8_t)s.ptr[0]) != 'v')
         return false;
-    while (i < s.len && hex_digit(s.ptr[i]) < 16)
+    while (i < s.len && target_hex_digit(s.ptr[i]) < 16)
         i++;
     if (i == 1 || i + 1 >= s.len || s.ptr[i] != '.')
         return false;
@@ -157,8 +158,8 @@ is_ip_future(struct slice s)
     return true;
 }
 
-/* How many of the first bytes of `s` are an IP-literal: brackets and what is in them.
- */
+/* Returns how many bytes at the start of `s` are an IP-literal: brackets and their
+ * contents. */
 static size_t
 literal_span(struct slice s)
 {
@@ -171,7 +172,7 @@ literal_span(struct slice s)
 }
 
 /* Checks uri-host [":" port] (RFC 9110 7.2) with a host that is not empty; *port
- * becomes what is behind the colon, empty without one. */
+ * becomes the text after the colon, empty without one. */
 static bool
 check_host(struct slice s, struct slice *port)
 {
@@ -192,7 +193,7 @@ target_is_host(struct slice host)
     return host.len == 0 || check_host(host, &port);
 }
 
-/* `host` without a port that the scheme has anyway. */
+/* Returns `host` without a port if that is the scheme's default. */
 static struct slice
 without_own_port(struct slice host, struct slice own)
 {
@@ -223,7 +224,7 @@ target_is_same_host(struct slice a, struct slice b, bool https)
 
 /* ---- Targets -------------------------------------------------------------------- */
 
-/* Whether "?", "#" or a backslash is in `s`. */
+/* Returns whether `s` contains "?", "#" or a backslash. */
 static inline bool
 has_mark(struct slice s)
 {
@@ -241,8 +242,8 @@ has_mark(struct slice s)
     return false;
 }
 
-/* Splits at the first "?".  A backslash in a path is read as "/" by some and not by
- * others, so it is refused there; browsers send it in queries. */
+/* Splits at the first "?". Some programs read a backslash in a path as "/" and others
+ * do not, so it is rejected there; browsers send it in queries. */
 static int
 split_path(struct http_head *head, struct slice rest)
 {
@@ -259,8 +260,8 @@ split_path(struct http_head *head, struct slice rest)
     return 0;
 }
 
-/* The length of "http://" or "https://" at the front of `s`, whatever its case; else 0.
- */
+/* Returns the length of "http://" or "https://" at the start of `s`, in any case;
+ * otherwise 0. */
 static size_t
 scheme_span(struct slice s)
 {
@@ -271,7 +272,7 @@ scheme_span(struct slice s)
     return 0;
 }
 
-/* RFC 9112 3.2.2.  An http URI has a host, and user info in one is refused (RFC 9110
+/* RFC 9112 3.2.2. An http URI has a host, and one with user info is rejected (RFC 9110
  * 4.2.1, 4.2.4). */
 static int
 split_absolute(struct http_head *head, struct slice *authority)
@@ -294,7 +295,7 @@ split_absolute(struct http_head *head, struct slice *authority)
     return err;
 }
 
-/* RFC 9112 3.2.3: host and port, both there. */
+/* RFC 9112 3.2.3: host and port, both required. */
 static int
 split_authority(struct http_head *head)
 {
@@ -331,8 +332,8 @@ target_decode(struct slice raw, char *out)
         if (raw.len == 0)
             break;
 
-        unsigned high = raw.len >= 3 ? hex_digit(raw.ptr[1]) : 16;
-        unsigned low = raw.len >= 3 ? hex_digit(raw.ptr[2]) : 16;
+        unsigned high = raw.len >= 3 ? target_hex_digit(raw.ptr[1]) : 16;
+        unsigned low = raw.len >= 3 ? target_hex_digit(raw.ptr[2]) : 16;
         bool is_escape = high < 16 && low < 16;
         *end++ = is_escape ? (char)(high << 4 | low) : '%';
         raw = slice_skip(raw, is_escape ? 3 : 1);

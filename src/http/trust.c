@@ -9,7 +9,7 @@
 #include "base/narrow.h"
 #include "http/field.h"
 
-#define MAPPED_BITS 96u /* of the network that IPv4 is mapped into */
+#define MAPPED_BITS 96u /* of the network into which IPv4 is mapped */
 
 static void
 set_mapped(uint8_t out[16], const uint8_t bytes[4])
@@ -20,9 +20,9 @@ set_mapped(uint8_t out[16], const uint8_t bytes[4])
     memcpy(out + sizeof network, bytes, 4);
 }
 
-/* Reads an address; *most becomes how many bits a network of its kind has. */
+/* Reads an address; *most becomes the number of bits of an address of its kind. */
 static bool
-read_address(struct slice text, struct trust_net *net, unsigned *most)
+trust_read_address(struct slice text, struct trust_net *net, unsigned *most)
 {
     char copy[INET6_ADDRSTRLEN];
     uint8_t bytes[4];
@@ -50,7 +50,7 @@ read_net(struct slice text, struct trust_net *net)
     unsigned most;
     uint64_t bits;
 
-    if (!read_address(slice_first(text, n), net, &most))
+    if (!trust_read_address(slice_first(text, n), net, &most))
         return false;
     bits = most;
     if (slash != NULL &&
@@ -61,7 +61,7 @@ read_net(struct slice text, struct trust_net *net)
 }
 
 static int
-add(struct trust *trust, struct slice element)
+trust_add(struct trust *trust, struct slice element)
 {
     if (slice_equal(element, slice_of("*"))) {
         trust->everyone = true;
@@ -91,7 +91,7 @@ trust_init(struct trust *trust, struct slice text, struct slice *wrong)
     if (trust->nets == NULL)
         return ERR_NOMEM;
     while (field_list_next(&text, &element)) {
-        int err = add(trust, element);
+        int err = trust_add(trust, element);
         if (err == 0)
             continue;
         if (wrong != NULL)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* http1/chunked.c — see chunked.h for the contract.
  *
- * Framing goes through a state machine byte by byte, so that it may stop anywhere; data
- * is handed out in one piece.  Three kinds of step take turns: size lines (with their
- * extensions), the CR LF behind data, and trailer lines. */
+ * Framing is decoded by a state machine byte by byte, so that it may stop anywhere;
+ * data is returned as one slice. Three kinds of step alternate: size lines (with
+ * their extensions), the CR LF after data, and trailer lines. */
 #include "http1/chunked.h"
 
 #include <assert.h> /* assert */
@@ -15,18 +15,18 @@
 #define SIZE_DIGITS_MAX 16
 
 enum state {
-    /* 0 to SIZE_DIGITS_MAX: so many digits of a chunk size were read. */
+    /* 0 to SIZE_DIGITS_MAX: the number of digits of a chunk size that were read. */
     SIZE = 0,
     SIZE_LF = SIZE_DIGITS_MAX + 1, /* the CR of a size line was read */
-    EXT_NAME_FIRST,                /* behind ";" */
+    EXT_NAME_FIRST,                /* after ";" */
     EXT_NAME,
-    EXT_VALUE_FIRST, /* behind "=" */
+    EXT_VALUE_FIRST, /* after "=" */
     EXT_TOKEN,
     EXT_QUOTED,
-    EXT_ESCAPED, /* behind a backslash in quotes */
-    EXT_END,     /* behind the closing quote */
+    EXT_ESCAPED, /* after a backslash in quotes */
+    EXT_END,     /* after the closing quote */
     DATA,
-    DATA_CR, /* all data was handed out */
+    DATA_CR, /* all data was returned */
     DATA_LF,
     LINE_FIRST, /* of a trailer line, or of the empty line */
     LINE_NAME,
@@ -35,8 +35,9 @@ enum state {
     LAST_LF, /* the CR of the empty line was read */
 };
 
-/* Fields that frame a message, route it or say what its content is have no place in a
- * trailer (RFC 9110 6.5.1): whoever merges them further on is led astray by them. */
+/* Fields that frame a message, route it or describe its content are not allowed in a
+ * trailer (RFC 9110 6.5.1): they would mislead a program that merges them into the
+ * head. */
 #define NAME(text) {text, sizeof text - 1}
 static const struct slice forbidden[] = {
     NAME("content-length"),
@@ -61,7 +62,7 @@ static const struct slice forbidden[] = {
 #define FORBIDDEN (sizeof forbidden / sizeof forbidden[0])
 static_assert(FORBIDDEN < 32, "one bit of trailer_alike each");
 
-/* 0 to 15, or 16 when `byte` is no hexadecimal digit. */
+/* Returns 0 to 15, or 16 if `byte` is not a hexadecimal digit. */
 static unsigned
 hex_digit(uint8_t byte)
 {
@@ -94,7 +95,8 @@ step_size(struct h1_chunked *c, uint8_t byte)
     return c->state == SIZE ? ERR_CHUNK_SIZE : step_line_end(byte);
 }
 
-/* Within the quotes of an extension's value (RFC 9110 5.6.4), or right behind them. */
+/* Inside the quotes of an extension's value (RFC 9110 5.6.4), or immediately after
+ * them. */
 static int
 step_quoted(struct h1_chunked *c, uint8_t byte)
 {
@@ -108,8 +110,8 @@ step_quoted(struct h1_chunked *c, uint8_t byte)
     return field_value_span(&text, 1) == 1 ? EXT_QUOTED : ERR_CHUNK_SIZE;
 }
 
-/* RFC 9112 7.1.1, without the white space that is there for senders of long ago only.
- */
+/* RFC 9112 7.1.1, without the white space that it allows only for historical
+ * senders. */
 static int
 step_ext(struct h1_chunked *c, uint8_t byte)
 {
@@ -133,7 +135,7 @@ step_ext(struct h1_chunked *c, uint8_t byte)
     }
 }
 
-/* Any byte that is neither data nor of a trailer. */
+/* Any byte that is neither data nor part of a trailer. */
 static int
 step_chunk(struct h1_chunked *c, uint8_t byte)
 {
@@ -151,7 +153,7 @@ step_chunk(struct h1_chunked *c, uint8_t byte)
     }
 }
 
-/* Takes the next byte of a trailer's name, which is a token's. */
+/* Reads the next byte of a trailer's name, which is a token byte. */
 static int
 step_trailer_name(struct h1_chunked *c, uint8_t byte)
 {
@@ -165,7 +167,7 @@ step_trailer_name(struct h1_chunked *c, uint8_t byte)
     return LINE_NAME;
 }
 
-/* Behind the colon: the name is whole. */
+/* Called after the colon, when the name is complete. */
 static int
 step_trailer_colon(const struct h1_chunked *c)
 {
@@ -212,7 +214,7 @@ step_trailer(struct h1_chunked *c, const struct http_limits *limits, uint8_t byt
     }
 }
 
-/* Hands out what is at hand of the current chunk's data. */
+/* Returns the available data of the current chunk. */
 static int
 take_data(struct h1_chunked *c, struct slice *in, struct slice *data)
 {

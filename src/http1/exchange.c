@@ -5,42 +5,32 @@
 #include <assert.h> /* assert */
 
 #include "base/err.h"
-#include "base/narrow.h"
-#include "base/timer.h"
-#include "http/serve.h"
-#include "http/status.h"
+#include "http1/finish.h"
 
 static struct h1_exchange *
-exchange_of(struct stream *s)
+h1_exchange_of(struct exchange *core)
 {
-    return container_of(s, struct h1_exchange, stream);
+    return container_of(core, struct h1_exchange, core);
 }
 
 static struct h1_session *
-session_of(struct stream *s)
+h1_session_of(const struct exchange *core)
 {
-    return s->session;
+    return core->stream.session;
 }
 
 bool
 h1_exchange_has_unread(const struct h1_exchange *x)
 {
-    if (x->stream.is_tunnel)
-        return !x->stream.body_ended;
+    if (x->core.stream.is_tunnel)
+        return !x->core.stream.body_ended;
     return x->is_chunked ? !x->chunked.ended : x->body_left > 0;
 }
 
-/* Whether the response is a head that waits for its first body message. */
-static bool
-holds_head(const struct h1_exchange *x)
-{
-    return x->stream.state == STREAM_HEAD_SENT && x->writer.framing == H1_UNDECIDED;
-}
-
-/* Whether the rest of the body can be discarded after the response, so that the connection
- * can be kept.  What the head has said about it has to stay true: a chunked body, of which
- * nobody knows how much comes, is discarded to its end, bounded by time alone.  A peer that
- * waits for 100 Continue may never send its body. */
+/* Returns whether the rest of the body can be discarded after the response, so that the
+ * connection can be kept. This must not contradict what the response head has said: a
+ * chunked body, whose length is unknown, is discarded to its end, limited only by time.
+ * A peer that waits for 100 Continue may never send its body. */
 static bool
 can_discard_rest(const struct h1_session *h, const struct h1_exchange *x)
 {
@@ -48,12 +38,12 @@ can_discard_rest(const struct h1_session *h, const struct h1_exchange *x)
 
     if (!h1_exchange_has_unread(x))
         return true;
-    if (x->stream.expect_continue)
+    if (x->core.stream.expect_continue)
         return false;
     return x->is_chunked ? most > 0 : x->body_left <= most;
 }
 
-/* What the head is going to say of the connection. */
+/* Determines what the head will say about the connection. */
 static void
 decide_keep_alive(struct h1_session *h, struct h1_exchange *x)
 {
@@ -64,147 +54,144 @@ decide_keep_alive(struct h1_session *h, struct h1_exchange *x)
         x->writer.keeps_alive = false;
 }
 
-/* A pull does not wait for the peer any more; a tunnel's deadline is its own. */
-static void
-end_wait(struct h1_session *h)
-{
-    struct body_wait *wait = &h->exchange->wait;
-
-    if (!wait->is_running)
-        return;
-    body_wait_end(wait, clock_ms(&h->wire->service->clock));
-    h->wire->read_due_ms = TIMER_NEVER;
-}
-
-static bool
-has_no_body(const struct stream *s)
-{
-    return s->is_head || status_has_no_body(s->status);
-}
+/* The response */
 
 static int
-send_head(struct stream *s, const struct http_response *res)
+h1_send_head(struct exchange *core, const struct http_response *res)
 {
-    struct h1_session *h = session_of(s);
-    struct h1_exchange *x = exchange_of(s);
+    struct h1_exchange *x = h1_exchange_of(core);
+    struct h1_session *h = h1_session_of(core);
 
-    if (h->wire->is_dead)
-        return ERR_CLOSED;
     assert(h->exchange == x && h->phase == H1_EXCHANGE);
     assert(x->writer.framing == H1_UNDECIDED && !h->wire->out.holding);
-    x->writer.owes_continue = s->expect_continue;
+    x->writer.owes_continue = core->stream.expect_continue;
     int err = h1_write_head(&x->writer, &h->wire->out, res);
-    /* A head that nothing follows leaves at the end of the turn; feed sees to its own. */
+    /* A head without a following part is sent at the end of the turn; feed handles the
+     * ones that it has caused. */
     if (err == 0 && h->feeding == NULL)
         h->wire->ops->touch(h->wire);
     return err;
 }
 
 static int
-open_tunnel(struct stream *s, const struct http_response *res)
+h1_open_tunnel(struct exchange *core, const struct http_response *res)
 {
-    struct h1_session *h = session_of(s);
-    struct h1_exchange *x = exchange_of(s);
+    struct h1_exchange *x = h1_exchange_of(core);
+    struct wire *wire = core->wire;
 
-    if (h->wire->is_dead)
-        return ERR_CLOSED;
-    int err = h1_write_tunnel(&x->writer, &h->wire->out, h->wire->service, res);
+    int err = h1_write_tunnel(&x->writer, &wire->out, wire->service, res);
     if (err != 0)
         return err;
-    s->status = 101;
-    serve_tunnel(h->wire->service);
-    h->phase = H1_TUNNELLED;
-    h->wire->ops->touch(h->wire);
+    core->stream.status = 101;
+    h1_session_of(core)->phase = H1_TUNNELLED;
     return 0;
 }
 
-static void
-set_deadline(struct stream *s, uint64_t due_ms)
+static int
+h1_send_interim(struct exchange *core, const struct http_response *res)
 {
-    struct wire *wire = session_of(s)->wire;
-
-    assert(!clock_had_passed(&wire->service->clock, due_ms));
-    wire->read_due_ms = due_ms;
-    wire->ops->touch(wire);
-}
-
-static bool
-spend(struct stream *s, uint64_t points)
-{
-    struct wire *wire = session_of(s)->wire;
-
-    budget_spend(&wire->budget, points);
-    if (!wire_is_spent(wire))
-        return true;
-    wire->ops->yield(wire);
-    return false;
+    return h1_write_interim(&core->wire->out, res);
 }
 
 static int
-send_body(struct stream *s, const struct chunk *body, bool last)
+h1_send_body(struct exchange *core, const struct chunk *body, bool last)
 {
-    struct h1_session *h = session_of(s);
-    struct h1_exchange *x = exchange_of(s);
-    struct wire *wire = h->wire;
+    struct h1_exchange *x = h1_exchange_of(core);
+    struct h1_session *h = h1_session_of(core);
+    struct wire *wire = core->wire;
 
-    if (wire->is_dead)
-        return ERR_CLOSED;
     assert(h->exchange == x && h->phase < H1_OVER);
     if (x->writer.framing == H1_UNDECIDED)
         decide_keep_alive(h, x);
     int err = h1_write_body(&x->writer, &wire->out, wire->service, body, last,
-                            has_no_body(s));
-    if (err != 0) {
-        wire->ops->abort(wire, err);
+                            stream_has_no_body(&core->stream));
+    if (err != 0 || last)
         return err;
-    }
-    wire->ops->touch(wire);
-    if (last)
-        end_wait(h);
-    if (last || wire->out.bytes <= HTTP_OUT_HIGH_BYTES)
-        return 0;
-    wire->ops->flush(wire);
-    if (s->state == STREAM_CLOSED || wire->is_dead)
-        return ERR_CLOSED;
-    if (wire->out.bytes <= HTTP_OUT_HIGH_BYTES)
-        return 0;
-    s->waits_for_writable = true;
-    return ERR_AGAIN;
+    return wire->out.bytes > HTTP_OUT_HIGH_BYTES ? ERR_AGAIN : 0;
 }
 
 static int
-send_trailers(struct stream *s, const struct http_field *fields, uint32_t n)
+h1_send_trailers(struct exchange *core, const struct http_field *fields, uint32_t n)
 {
-    struct wire *wire = session_of(s)->wire;
+    struct wire *wire = core->wire;
 
-    if (wire->is_dead)
-        return ERR_CLOSED;
-    end_wait(session_of(s));
-    int err = h1_write_trailers(&exchange_of(s)->writer, &wire->out, wire->service,
-                                fields, n);
-    if (err != 0) {
-        wire->ops->abort(wire, err);
-        return err;
-    }
-    wire->ops->touch(wire);
-    return 0;
+    return h1_write_trailers(&h1_exchange_of(core)->writer, &wire->out, wire->service,
+                             fields, n);
 }
 
 static int
-send_interim(struct stream *s, const struct http_response *res)
+h1_release(struct exchange *core)
 {
-    struct wire *wire = session_of(s)->wire;
+    struct h1_exchange *x = h1_exchange_of(core);
+    struct wire *wire = core->wire;
 
-    if (wire->is_dead)
-        return ERR_CLOSED;
-    int err = h1_write_interim(&wire->out, res);
-    if (err == 0)
-        wire->ops->touch(wire);
-    return err;
+    decide_keep_alive(h1_session_of(core), x);
+    return h1_write_release(&x->writer, &wire->out, wire->service,
+                            stream_has_no_body(&core->stream));
 }
 
-/* Takes the next decoded bytes off *in, gathering the chunks at hand into one piece: their
- * data is moved together inside the received bytes, which are ours to change. */
+static int
+h1_send_continue(struct exchange *core)
+{
+    return h1_write_continue(&h1_exchange_of(core)->writer, &core->wire->out);
+}
+
+/* The connection continues if the request is correct and can be discarded. */
+static int
+h1_replace(struct exchange *core, const struct notice *notice, int why)
+{
+    struct h1_exchange *x = h1_exchange_of(core);
+    struct h1_session *h = h1_session_of(core);
+    struct wire *wire = core->wire;
+
+    assert(x->writer.framing == H1_UNDECIDED);
+    if (why != 0) {
+        if (h->phase != H1_OVER)
+            h1_refuse(h, why, core->stream.is_head);
+        return 0;
+    }
+    decide_keep_alive(h, x);
+    if (x->writer.has_continue) /* removed: the peer may never send its body */
+        x->writer.keeps_alive = false;
+    outq_take_back(&wire->out);
+    const struct h1_notice answer = {
+        .notice = notice,
+        .fields_sent = x->writer.fields_sent,
+        .keeps_alive = x->writer.keeps_alive,
+        .is_head = core->stream.is_head,
+        .request_id = forwarded_id(core->stream.forwarded),
+    };
+    return h1_write_notice(&wire->out, wire->service, &answer);
+}
+
+/* Ends an incomplete response so that the peer notices: a chunked body gets no last
+ * chunk, a length is not reached; if the end of the connection is the end of the body,
+ * that end must be a reset. */
+static void
+h1_truncate(struct exchange *core, int why, bool by_handler)
+{
+    struct h1_exchange *x = h1_exchange_of(core);
+    struct h1_session *h = h1_session_of(core);
+    struct wire *wire = core->wire;
+
+    (void)by_handler;
+    assert(x->writer.framing != H1_UNDECIDED);
+    if (h1_write_release(&x->writer, &wire->out, wire->service,
+                         stream_has_no_body(&core->stream)) != 0) {
+        wire->ops->abort(wire, ERR_NOMEM);
+        return;
+    }
+    assert(!wire->out.holding);
+    x->writer.keeps_alive = false;
+    /* A "0" of the probe followed by the end would look like the last chunk. */
+    wire->ends_with_reset = x->writer.framing == H1_CLOSE || x->probe.nprobes > 0;
+    h1_finish(h, why);
+}
+
+/* The body that comes in */
+
+/* Consumes the next decoded bytes from *in. The data of all available chunks is moved
+ * together inside the received bytes, which may be changed. */
 static int
 gather_chunks(struct h1_exchange *x, const struct http_limits *limits, struct slice *in,
               struct slice *data)
@@ -223,8 +210,8 @@ gather_chunks(struct h1_exchange *x, const struct http_limits *limits, struct sl
     return err;
 }
 
-/* Takes what body bytes there are off *in.  Returns 0 with *data (empty only at the end
- * of the body), ERR_AGAIN, or why the body is refused. */
+/* Consumes the available body bytes from *in. Returns 0 with *data (empty only at the
+ * end of the body), ERR_AGAIN, or why the body is rejected. */
 static int
 take_body(struct h1_session *h, struct slice *in, struct slice *data)
 {
@@ -233,11 +220,7 @@ take_body(struct h1_session *h, struct slice *in, struct slice *data)
 
     if (x->is_chunked) {
         h1_chunked_tick(&x->chunked, clock_ms(&h->wire->service->clock));
-        int err = gather_chunks(x, limits, in, data);
-        if (err == 0 && limits->body_bytes != 0 &&
-            x->chunked.body_bytes > limits->body_bytes)
-            return ERR_BODY_TOO_LARGE;
-        return err;
+        return gather_chunks(x, limits, in, data);
     }
     if (in->len == 0 && x->body_left > 0)
         return ERR_AGAIN;
@@ -248,74 +231,46 @@ take_body(struct h1_session *h, struct slice *in, struct slice *data)
     return 0;
 }
 
-static void
-begin_wait(struct h1_session *h)
-{
-    struct service *service = h->wire->service;
-    struct body_wait *wait = &h->exchange->wait;
-
-    assert(h->exchange->stream.state < STREAM_ENDED);
-    if (body_wait_begin(wait, &service->limits, clock_ms(&service->clock)))
-        h->wire->read_due_ms = wait->due_ms;
-}
-
-/* Hands on what has come through a tunnel, or its end. */
+/* Passes on the bytes received through a tunnel, or its end. */
 static void
 feed_tunnel(struct h1_session *h, struct slice *in)
 {
-    struct stream *s = &h->exchange->stream;
+    struct exchange *x = &h->exchange->core;
 
-    if (UNLIKELY(s->waits_for_budget) && !wire_is_spent(h->wire)) {
-        s->waits_for_budget = false;
-        s->handler->on_budget(s);
-        if (s->state == STREAM_CLOSED)
-            return;
-    }
-    while (s->pulling && !s->body_ended && (in->len > 0 || h->wire->at_eof)) {
+    if (UNLIKELY(x->stream.waits_for_budget) && !wire_is_spent(h->wire))
+        exchange_give_budget(x);
+    while (exchange_wants_body(x) && (in->len > 0 || h->wire->at_eof)) {
         if (UNLIKELY(wire_is_spent(h->wire))) {
             h->wire->ops->yield(h->wire);
             return;
         }
         struct slice data = *in;
         *in = slice_skip(*in, in->len);
-        stream_hand_up(s, data, data.len == 0);
-        if (s->state == STREAM_CLOSED)
-            return;
+        exchange_hand_up(x, data, data.len == 0);
     }
 }
 
 void
 h1_exchange_feed(struct h1_session *h, struct slice *in)
 {
-    struct h1_exchange *x = h->exchange;
+    struct exchange *x = &h->exchange->core;
 
-    assert(x != NULL && (h->feeding == NULL || h->feeding == in));
+    assert(h->feeding == NULL || h->feeding == in);
     if (x->stream.is_tunnel) {
         feed_tunnel(h, in);
         return;
     }
-    while (x->stream.pulling && !x->stream.body_ended &&
-           x->stream.state < STREAM_ENDED) {
+    while (exchange_wants_body(x)) {
         struct slice data = {"", 0};
         int err = take_body(h, in, &data);
         if (err == ERR_AGAIN) {
-            if (h->wire->at_eof)
-                h1_exchange_break(h, ERR_EOF);
-            else
-                begin_wait(h);
+            exchange_wait(x);
             return;
         }
-        end_wait(h);
-        if (err == 0 && body_wait_is_too_slow(&x->wait, &h->wire->service->limits,
-                                              x->stream.body_received + data.len))
-            err = ERR_BODY_TOO_SLOW;
-        if (err != 0) {
-            h1_exchange_break(h, err);
-            return;
-        }
-        stream_hand_up(&x->stream, data, !h1_exchange_has_unread(x));
-        if (x->stream.state == STREAM_CLOSED)
-            return;
+        if (err == 0)
+            exchange_hand_up(x, data, !h1_exchange_has_unread(h->exchange));
+        else
+            (void)exchange_on(x, EXCHANGE_ON_REFUSE, err);
     }
 }
 
@@ -326,7 +281,7 @@ h1_exchange_discard(struct h1_session *h, struct slice *in)
     const struct http_limits *limits = &h->wire->service->limits;
     struct slice data;
 
-    assert(h->phase == H1_UNREAD && x->stream.state == STREAM_CLOSED);
+    assert(h->phase == H1_UNREAD && x->core.stream.state == STREAM_CLOSED);
     if (x->is_chunked)
         h1_chunked_tick(&x->chunked, clock_ms(&h->wire->service->clock));
     while (h1_exchange_has_unread(x)) {
@@ -335,20 +290,6 @@ h1_exchange_discard(struct h1_session *h, struct slice *in)
         if (err != 0)
             return err;
     }
-    return 0;
-}
-
-/* RFC 9110 10.1.1: the peer may be waiting for this before it sends the body.  A head that
- * is held back comes after it. */
-static int
-send_continue(struct h1_session *h, struct stream *s)
-{
-    s->expect_continue = false;
-    if (s->state >= STREAM_ENDED)
-        return 0;
-    if (h1_write_continue(&exchange_of(s)->writer, &h->wire->out) != 0)
-        return ERR_NOMEM;
-    h->wire->ops->touch(h->wire);
     return 0;
 }
 
@@ -369,200 +310,116 @@ pull_from_buffer(struct h1_session *h)
     wire->ops->touch(wire);
 }
 
-static int
-pull_body(struct stream *s)
+static void
+h1_supply(struct exchange *core)
 {
-    struct h1_session *h = session_of(s);
+    struct h1_session *h = h1_session_of(core);
 
-    if (h->wire->is_dead)
-        return ERR_CLOSED;
-    if (s->body_ended) {
-        if (!h->wire->at_eof)
-            return 0;
-        h1_exchange_break(h, ERR_EOF);
-        return ERR_CLOSED;
-    }
-    if (s->expect_continue && send_continue(h, s) != 0) {
-        h->wire->ops->abort(h->wire, ERR_NOMEM);
-        return ERR_CLOSED;
-    }
-    if (h->feeding != NULL)
-        h1_exchange_feed(h, h->feeding);
-    else
+    if (h->feeding == NULL)
         pull_from_buffer(h);
-    return s->state == STREAM_CLOSED ? ERR_CLOSED : 0;
+    else if (!core->stream.is_tunnel) /* feed_tunnel sees the pull itself */
+        h1_exchange_feed(h, h->feeding);
 }
 
-/* Whether nothing of the answer has been committed to the wire. */
-static bool
-can_answer_anew(const struct h1_exchange *x)
-{
-    return x->stream.state == STREAM_OPEN || holds_head(x);
-}
+/* The connection */
 
-/* Ends what has begun so that the peer can tell that it is not complete: a chunked body
- * gets no last chunk, a length is not reached; where the end of the connection is the end
- * of the body, that end has to be a reset. */
 static void
-truncate_answer(struct h1_session *h, struct h1_exchange *x, int why)
+h1_leave(struct exchange *core)
 {
-    assert(x->stream.state == STREAM_HEAD_SENT);
-    if (h1_write_release(&x->writer, &h->wire->out, h->wire->service,
-                         has_no_body(&x->stream)) != 0) {
-        h->wire->ops->abort(h->wire, ERR_NOMEM);
-        return;
-    }
-    assert(!h->wire->out.holding);
-    x->writer.keeps_alive = false;
-    /* A "0" of the watch and the end would pass for the last chunk. */
-    h->wire->ends_with_reset = x->writer.framing == H1_CLOSE || x->watch.nprobes > 0;
-    h->phase = H1_OVER;
-    h->wire->ops->finish(h->wire, why);
+    core->wire->lingers = true;
+    h1_finish(h1_session_of(core), 0);
 }
 
 static void
-fail(struct stream *s, int why)
+h1_flush(struct exchange *core)
 {
-    struct h1_session *h = session_of(s);
-    struct h1_exchange *x = exchange_of(s);
-    struct wire *wire = h->wire;
-    struct h1_notice notice = {
-        .status = 500,
-        .text = slice_of("Internal Server Error\n"),
-        .fields_sent = x->writer.fields_sent,
-        .is_head = s->is_head,
-        .request_id = forwarded_id(s->forwarded),
-    };
-
-    tally_add(wire->service->tally, TALLY_APP_FAILED, 1);
-    end_wait(h);
-    if (!can_answer_anew(x)) {
-        truncate_answer(h, x, why);
-        stream_end(s);
-        return;
-    }
-    decide_keep_alive(h, x);
-    if (x->writer.has_continue) /* taken back: the peer may never send its body */
-        x->writer.keeps_alive = false;
-    outq_take_back(&wire->out);
-    notice.keeps_alive = x->writer.keeps_alive;
-    if (h1_write_notice(&wire->out, wire->service, &notice) != 0) {
-        wire->ops->abort(wire, ERR_NOMEM);
-        return;
-    }
-    s->status = 500;
-    s->body_sent = s->is_head ? 0 : notice.text.len;
-    stream_end(s);
-    wire->ops->touch(wire);
+    core->wire->ops->flush(core->wire);
 }
 
 static void
-complain(struct stream *s, int why)
+h1_rest(struct exchange *core)
 {
-    struct wire *wire = session_of(s)->wire;
-
-    wire->ops->complain(wire, why);
+    core->wire->ops->owe_drained(core->wire);
 }
 
-static const struct stream_ops exchange_ops = {
-    .send_head = send_head,
-    .open_tunnel = open_tunnel,
-    .send_body = send_body,
-    .send_trailers = send_trailers,
-    .send_interim = send_interim,
-    .pull_body = pull_body,
-    .set_deadline = set_deadline,
-    .complain = complain,
-    .spend = spend,
-    .fail = fail,
+static size_t
+h1_queued(const struct exchange *core)
+{
+    return core->wire->out.bytes;
+}
+
+static void
+h1_arm(struct exchange *core, uint64_t due_ms)
+{
+    core->wire->read_due_ms = due_ms;
+}
+
+static const struct exchange_ops h1_exchange_ops = {
+    .send_head = h1_send_head,
+    .open_tunnel = h1_open_tunnel,
+    .send_interim = h1_send_interim,
+    .send_body = h1_send_body,
+    .send_trailers = h1_send_trailers,
+    .release = h1_release,
+    .send_continue = h1_send_continue,
+    .replace = h1_replace,
+    .truncate = h1_truncate,
+    .supply = h1_supply,
+    .leave = h1_leave,
+    .flush = h1_flush,
+    .rest = h1_rest,
+    .queued = h1_queued,
+    .arm = h1_arm,
 };
-
-void
-h1_exchange_break(struct h1_session *h, int why)
-{
-    struct h1_exchange *x = h->exchange;
-    bool anew = can_answer_anew(x);
-    bool is_head = x->stream.is_head;
-
-    if (x->stream.state >= STREAM_ENDED)
-        return;
-    end_wait(h);
-    if (anew)
-        outq_take_back(&h->wire->out);
-    else
-        truncate_answer(h, x, why);
-    stream_close(&x->stream, why);
-    if (anew && h->phase != H1_OVER) {
-        /* What a peer hears that has sent all and leaves is no status of the answer. */
-        if (!x->stream.body_ended)
-            x->stream.status = narrow_u16((uint64_t)status_of_err(why));
-        h1_refuse(h, why, is_head);
-    }
-    h->wire->ops->touch(h->wire);
-}
 
 void
 h1_exchange_release(struct h1_session *h)
 {
     struct h1_exchange *x = h->exchange;
+    struct wire *wire = h->wire;
 
-    if (x == NULL || x->stream.is_tunnel || x->stream.state != STREAM_HEAD_SENT)
+    if (x == NULL || x->core.stream.is_tunnel)
         return;
-    if (holds_head(x)) {
-        if (x->head_turns++ < HTTP_HEAD_TURNS) {
-            h->wire->ops->touch_later(h->wire);
-            return;
-        }
-        decide_keep_alive(h, x);
+    if (x->core.tx == EXCHANGE_HELD) {
+        if (exchange_holds_head(&x->core))
+            wire->ops->touch_later(wire);
+    } else if (x->core.tx == EXCHANGE_STREAMING &&
+               h1_write_release(&x->writer, &wire->out, wire->service,
+                                stream_has_no_body(&x->core.stream)) != 0) {
+        wire->ops->abort(wire, ERR_NOMEM);
     }
-    if (h1_write_release(&x->writer, &h->wire->out, h->wire->service,
-                         has_no_body(&x->stream)) != 0)
-        h->wire->ops->abort(h->wire, ERR_NOMEM);
 }
 
 bool
 h1_exchange_has_new_head(const struct h1_exchange *x)
 {
-    return holds_head(x) && x->head_turns == 0;
+    return x->core.tx == EXCHANGE_HELD && x->core.head_turns == 0;
 }
 
 int
 h1_exchange_begin(struct h1_session *h, const struct http_head *head)
 {
-    struct service *service = h->wire->service;
-    struct h1_exchange *x = pool_take(&service->h1_streams);
+    struct h1_exchange *x = pool_take(&h->wire->service->h1_streams);
     if (x == NULL)
         return ERR_NOMEM;
 
-    assert(h->exchange == NULL && h->phase <= H1_HEAD && !h->wire->is_dead);
-    memset(x, 0, sizeof *x);
-    body_wait_init(&x->wait);
+    assert(h->exchange == NULL && h->phase <= H1_HEAD);
+    memset(&x->writer, 0, sizeof *x - offsetof(struct h1_exchange, writer));
     x->is_chunked = head->chunked;
     x->body_left = head->content_length == HTTP_LENGTH_NONE ? 0 : head->content_length;
     x->writer.fields_sent = wire_fields(h->wire);
     x->writer.keeps_alive = head->keep_alive;
     x->writer.is_1_0 = head->version == HTTP_1_0;
     x->writer.request_id = forwarded_id(head->forwarded);
-    x->stream = (struct stream){
-        .ops = &exchange_ops,
-        .session = h,
-        .peer = &h->wire->peer,
-        .forwarded = head->forwarded,
-        .is_head = slice_equal(head->method, slice_of("HEAD")),
-        .te_trailers = head->te_trailers,
-        .body_ended = !h1_exchange_has_unread(x),
-        .expect_continue = head->expect_continue,
-        .can_tunnel = head->upgrade && !h1_exchange_has_unread(x),
-        .version = narrow_u8(head->version),
-        .body_promised = HTTP_LENGTH_NONE,
-    };
+    bool has_body = x->is_chunked || x->body_left > 0;
+    exchange_init(&x->core, &h1_exchange_ops, h->wire, h, head,
+                  !has_body && !head->upgrade);
+    if (UNLIKELY(head->upgrade) && has_body) /* which must be read first */
+        x->core.stream.can_tunnel = x->core.stream.body_ended = false;
     h->exchange = x;
     h->phase = H1_EXCHANGE;
     h->has_begun = true;
-    serve_begin(service, &x->stream, head, x->note);
-    int err = x->stream.handler->on_request(&x->stream, head);
-    if (err != 0)
-        stream_fail(&x->stream, err);
+    exchange_start(&x->core, head, x->note);
     return 0;
 }
 
@@ -570,12 +427,9 @@ void
 h1_exchange_end(struct h1_session *h, int why)
 {
     struct h1_exchange *x = h->exchange;
-    struct service *service = h->wire->service;
 
     assert(x != NULL && h->phase != H1_LEFT);
-    serve_end(service, &x->stream);
-    stream_close(&x->stream, why);
+    exchange_fini(&x->core, why);
     h->exchange = NULL;
-    forwarded_free(&service->forwarding, x->stream.forwarded);
-    pool_give(&service->h1_streams, x);
+    pool_give(&h->wire->service->h1_streams, x);
 }

@@ -6,7 +6,7 @@
 #include "http/field.h"  /* field_list_next, field_to_number */
 #include "http/target.h" /* target_split, target_is_host */
 
-/* What one walk over the fields finds. */
+/* Results of one walk over the fields. */
 struct findings {
     struct http_field *host; /* borrowed from the head; NULL: none */
     uint32_t nencodings;     /* Transfer-Encoding lines */
@@ -16,8 +16,9 @@ struct findings {
     bool says_keep_alive;    /* Connection: keep-alive */
     bool says_continue;      /* Expect: 100-continue */
     bool says_chunked;       /* the last transfer coding so far is chunked */
-    bool has_other_coding;   /* a transfer coding that is not chunked */
-    bool has_bad_coding;     /* an empty element, no token, or chunked not once */
+    bool has_other_coding;   /* a transfer coding other than chunked */
+    bool has_bad_coding;     /* an empty element, not a token, or chunked more than
+                                once */
 };
 
 static int
@@ -29,8 +30,8 @@ on_host(struct findings *found, struct http_field *field)
     return target_is_host(field->value) ? 0 : ERR_HOST_MALFORMED;
 }
 
-/* RFC 9112 6.3 lets a recipient take equal values; two lines that agree here may not
- * agree elsewhere, so one is all that is taken. */
+/* RFC 9112 6.3 allows a recipient to accept equal values, but two lines that agree here
+ * may not agree for other programs, so only one is accepted. */
 static int
 on_content_length(struct http_head *head, struct slice value)
 {
@@ -39,8 +40,8 @@ on_content_length(struct http_head *head, struct slice value)
     return field_to_number(value, &head->content_length) ? 0 : ERR_CONTENT_LENGTH;
 }
 
-/* Walks a list of codings by hand, because an empty element is refused here: what a
- * proxy makes of ", chunked" is anybody's guess. */
+/* Walks a list of codings here, and not with field_list_next(), because an empty
+ * element is rejected: how a proxy interprets ", chunked" is unknown. */
 static void
 on_transfer_encoding(struct findings *found, struct slice value)
 {
@@ -75,7 +76,7 @@ on_connection(struct findings *found, struct slice value)
     }
 }
 
-/* RFC 9110 10.1.1: an HTTP/1.0 client is not understood to expect anything. */
+/* RFC 9110 10.1.1: an expectation in an HTTP/1.0 request is ignored. */
 static int
 on_expect(const struct http_head *head, struct findings *found, struct slice value)
 {
@@ -129,11 +130,11 @@ read_fields(struct http_head *head, struct findings *found)
     return err;
 }
 
-/* RFC 9112 3.2: a Host field in 1.1, whatever the target is; 3.2.2: the authority of
- * the target, when it has one, counts and not the Host field. */
+/* RFC 9112 3.2: a Host field is required in 1.1, whatever the target is; 3.2.2: the
+ * authority of the target, if it has one, takes precedence over the Host field. */
 static int
-conclude_host(const struct http_head *head, const struct findings *found,
-              struct slice authority)
+h1_framing_conclude_host(const struct http_head *head, const struct findings *found,
+                         struct slice authority)
 {
     if (found->host == NULL)
         return head->version == HTTP_1_0 ? 0 : ERR_HOST_MISSING;
@@ -142,7 +143,7 @@ conclude_host(const struct http_head *head, const struct findings *found,
     return 0;
 }
 
-/* RFC 9112 6.1 and 6.3, with every choice that they leave open made for refusal. */
+/* RFC 9112 6.1 and 6.3; requests that they allow to be rejected are rejected. */
 static int
 conclude_length(struct http_head *head, const struct findings *found)
 {
@@ -175,7 +176,7 @@ h1_frame_request(struct http_head *head)
     if (err == 0)
         err = read_fields(head, &found);
     if (err == 0)
-        err = conclude_host(head, &found, authority);
+        err = h1_framing_conclude_host(head, &found, authority);
     if (err == 0)
         err = conclude_length(head, &found);
 

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* http1/framing.h — what the fields of a head say about its body and its connection,
- * and which combinations are refused because they are how requests are smuggled. */
+/* http1/framing.h — what the fields of a head mean for its body and its connection, and
+ * which combinations are rejected because they allow request smuggling. */
 #ifndef HTTP1_FRAMING_H
 #define HTTP1_FRAMING_H
 
 #include "base/compiler.h" /* MUST_USE */
 #include "http/head.h"     /* struct http_head */
 
-/* Looks at the fields (with their ids) and fills content_length, chunked, keep_alive,
- * expect_continue, upgrade and te_trailers; splits the target as well.  Where the
- * target has an authority (absolute form), the value of the Host field in `fields` is
- * replaced by it (RFC 9112 3.2.2); the field as sent must still be there and valid.
+/* Reads the fields (with their ids) and fills in content_length, chunked, keep_alive,
+ * expect_continue, upgrade and te_trailers; also splits the target. If the target has an authority (absolute form), it replaces the value of the Host field in `fields` (RFC 9112 3.2.2); a valid Host field must have been sent in any case.
  *
  * Returns 0 or
  *   ERR_TARGET                                                                 -> 400
@@ -21,7 +19,7 @@
  *   ERR_LENGTH_AND_ENCODING, ERR_TRANSFER_ENCODING, ERR_ENCODING_IN_1_0 (6.1)  -> 400
  *   ERR_TRANSFER_CODING_UNKNOWN (RFC 9112 6.1)  a coding before chunked        -> 501
  *   ERR_EXPECTATION (RFC 9110 10.1.1)                                          -> 417
- * After an error the head is not to be used and the connection is to be closed. */
+ * After an error the head must not be used and the connection must be closed. */
 MUST_USE int h1_frame_request(struct http_head *head);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* http1/parse.c — see parse.h for the contract.
  *
- * There are two readings of a line.  The first is fast, knows only what is right, and
- * says no to everything else: a line that is wrong as well as one that is not whole.
- * The second, refuse_line, then finds out which, and is the only one that names an
- * error. What the first takes, the second would not refuse, and the other way round. */
+ * A line is read in two ways. The first is fast and only accepts correct lines; it
+ * rejects wrong lines and incomplete ones alike. The second, refuse_line(), then
+ * finds out which of the two it is, and is the only one that returns a specific
+ * error. A line that the first accepts is never an error for the second, and the
+ * other way round. */
 #include "http1/parse.h"
 
 #include <assert.h> /* assert */
@@ -18,9 +19,9 @@ struct reader {
     const struct h1_scan *scan;
     const struct http_limits *limits;
     struct slice in;
-    const char *end;  /* of in, or of what limits->head_bytes lets a head be */
-    const char *seen; /* no line end stands between the current line and here */
-    uint32_t nlines;  /* the request line and the fields read */
+    const char *end;  /* of in, or of the first limits->head_bytes of it */
+    const char *seen; /* there is no line end between the current line and here */
+    uint32_t nlines;  /* the request line and the fields that were read */
     uint32_t nempty;  /* empty lines before the request line */
     uint32_t nfields_max;
 };
@@ -31,7 +32,8 @@ begins_empty_line(const char *p, const char *end)
     return end - p >= 2 && p[0] == '\r' && p[1] == '\n';
 }
 
-/* The byte behind the request line at `p`, or NULL: not whole or not right. */
+/* Returns the byte after the request line at `p`, or NULL if it is incomplete or
+ * wrong. */
 static inline const char *
 read_request_line(const struct reader *r, const char *p, struct http_head *head)
 {
@@ -62,9 +64,10 @@ is_blank(char byte)
     return byte == ' ' || byte == '\t';
 }
 
-/* The byte behind the field line at `p`, or NULL: not whole or not right. */
+/* Returns the byte after the field line at `p`, or NULL if it is incomplete or
+ * wrong. */
 static inline const char *
-read_field(const struct reader *r, const char *p, struct http_field *field)
+h1_parse_read_field(const struct reader *r, const char *p, struct http_field *field)
 {
     size_t n = r->scan->token(p, (size_t)(r->end - p));
     const char *value = p + n;
@@ -86,8 +89,8 @@ read_field(const struct reader *r, const char *p, struct http_field *field)
     return p;
 }
 
-/* Finds the LF that ends the line at `p`.  Returns 0, ERR_AGAIN, or which limit the
- * line is over: it is the same for the same bytes however many follow. */
+/* Finds the LF that ends the line at `p`. Returns 0, ERR_AGAIN, or the limit that the
+ * line exceeds, which does not depend on the number of bytes that follow. */
 static int
 find_line_end(const struct reader *r, const char *p, const char **lf)
 {
@@ -107,7 +110,8 @@ find_line_end(const struct reader *r, const char *p, const char **lf)
     return have < max ? ERR_AGAIN : too_long;
 }
 
-/* What is wrong with the ends of a whole line, 0 when nothing is; cuts its CR off. */
+/* Returns what is wrong with the ends of a complete line, 0 if nothing is; removes its
+ * CR. */
 static int
 check_line_end(struct slice *line)
 {
@@ -117,7 +121,7 @@ check_line_end(struct slice *line)
     return memchr(line->ptr, '\r', line->len) != NULL ? ERR_BARE_CR : 0;
 }
 
-/* What is wrong with a whole request line. */
+/* Returns what is wrong with a complete request line. */
 static int
 request_line_err(struct slice line)
 {
@@ -147,7 +151,7 @@ request_line_err(struct slice line)
     return n > 0 && is_http ? ERR_VERSION : ERR_REQUEST_LINE;
 }
 
-/* What is wrong with a whole field line. */
+/* Returns what is wrong with a complete field line. */
 static int
 field_line_err(struct slice line)
 {
@@ -162,8 +166,8 @@ field_line_err(struct slice line)
     return ERR_FIELD_VALUE;
 }
 
-/* Why the line at `p` was not read: ERR_AGAIN when more bytes may make it a good one.
- */
+/* Returns why the line at `p` was not read: ERR_AGAIN if more bytes may make it a
+ * correct one. */
 static int
 refuse_line(const struct reader *r, const char *p)
 {
@@ -183,8 +187,8 @@ refuse_line(const struct reader *r, const char *p)
     return field_line_err(line);
 }
 
-/* Reads lines from *at on, which moves to the first line that was not read.  Returns 0
- * when the empty line was, else what refuse_line says. */
+/* Reads lines from *at on, which is advanced to the first line that was not read.
+ * Returns 0 if the empty line was read, otherwise the error of refuse_line(). */
 static int
 read_lines(struct reader *r, const char **at, struct http_head *head)
 {
@@ -205,7 +209,7 @@ read_lines(struct reader *r, const char **at, struct http_head *head)
             head->nfields = r->nlines - 1;
             return 0;
         } else if (LIKELY(r->nlines <= r->nfields_max)) {
-            next = read_field(r, p, &head->fields[r->nlines - 1]);
+            next = h1_parse_read_field(r, p, &head->fields[r->nlines - 1]);
             r->nlines += next != NULL;
         } else {
             next = NULL;
@@ -218,10 +222,11 @@ read_lines(struct reader *r, const char **at, struct http_head *head)
     }
 }
 
-/* Reads on where `progress` says.  Returns the length of the head or an error; keeps
- * `progress` up to date on ERR_AGAIN. */
+/* Continues to read at `progress`. Returns the length of the head or an error; updates
+ * `progress` on ERR_AGAIN. */
 static ssize_t
-read_head(struct reader *r, struct h1_progress *progress, struct http_head *head)
+h1_parse_read_head(struct reader *r, struct h1_progress *progress,
+                   struct http_head *head)
 {
     const char *at = r->in.ptr + progress->lines_bytes;
     const char *lf;
@@ -256,14 +261,14 @@ h1_parse_head(const struct h1_scan *scan, const struct http_limits *limits,
             limits->fields < head->nfields_max ? limits->fields : head->nfields_max,
     };
     bool is_resumed = progress->lines_bytes > 0;
-    ssize_t len = read_head(&r, progress, head);
+    ssize_t len = h1_parse_read_head(&r, progress, head);
     if (len == ERR_AGAIN)
         return len;
     *progress = (struct h1_progress){0};
     /* The lines of earlier calls were only checked: their bytes may have moved, and the
-     * fields may be another connection's by now. */
+     * fields may belong to another connection by now. */
     if (len > 0 && is_resumed)
-        len = read_head(&r, progress, head);
+        len = h1_parse_read_head(&r, progress, head);
     assert(len != ERR_AGAIN);
     return len;
 }

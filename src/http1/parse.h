@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http1/parse.h — reads one HTTP/1.x request head out of received bytes.
- * Pure: no I/O, no allocation, no clock.  Bodies are chunked.h's and framing.h's. */
+/* http1/parse.h — reads one HTTP/1.x request head from received bytes. Pure: no I/O, no
+ * allocation, no clock. Bodies are handled by chunked.h and framing.h. */
 #ifndef HTTP1_PARSE_H
 #define HTTP1_PARSE_H
 
@@ -12,12 +12,13 @@
 #include "http/limits.h"   /* struct http_limits */
 #include "http1/scan.h"    /* struct h1_scan */
 
-/* How far an unfinished head has been looked at.  All zero before the first byte of a
+/* How much of an unfinished head has been checked. All zero before the first byte of a
  * head; belongs to the caller. */
 struct h1_progress {
-    uint32_t lines_bytes; /* of whole lines that were checked, from the front of `in` */
-    uint32_t seen_bytes;  /* in which no further line end is; >= lines_bytes */
-    uint32_t nlines;      /* that were checked, the request line being the first */
+    uint32_t lines_bytes; /* of complete lines that were checked, from the front of
+                             `in` */
+    uint32_t seen_bytes;  /* that contain no further line end; >= lines_bytes */
+    uint32_t nlines;      /* number of checked lines, including the request line */
 };
 
 #define H1_EMPTY_LINES_MAX 2 /* skipped before a request line (RFC 9112 2.2) */
@@ -26,17 +27,15 @@ struct h1_progress {
  *
  *   in        the unconsumed bytes, from the head's first byte on, or from the first of
  *             up to H1_EMPTY_LINES_MAX empty lines before it.
- *   progress  what earlier calls with a shorter `in` have found; updated on ERR_AGAIN,
+ *   progress  the result of earlier calls with a shorter `in`; updated on ERR_AGAIN,
  *             zeroed otherwise.  A head that arrives byte by byte then costs O(n).
  *   limits    request_line_bytes without its CR LF; head_bytes with all lines; fields.
- *   head      fields and nfields_max are the caller's array; everything else but the
- *             framing members is filled on success and undefined otherwise.
+ *   head      fields and nfields_max are the caller's array; all other members except those for framing are set on success and undefined otherwise.
  *
- * Only whole lines are judged, and unfinished ones by their length and by a first byte
- * that begins no method, so the verdict does not depend on how the bytes arrive.
+ * Only complete lines are checked; of an incomplete line only the length is, and a first byte that cannot begin a method. The result therefore does not depend on how the bytes arrive.
  *
  * Returns the length of the head with the empty lines around it (> 0), or
- *   ERR_AGAIN                                the empty line has not come yet
+ *   ERR_AGAIN                                the empty line has not arrived
  *   ERR_TARGET_TOO_LONG                      the request line is over the limit -> 414
  *   ERR_HEAD_TOO_LARGE, ERR_TOO_MANY_FIELDS  the head is over a limit           -> 431
  *   ERR_VERSION                              HTTP, but not 1.0 or 1.1           -> 505
@@ -44,7 +43,7 @@ struct h1_progress {
  *   ERR_FIELD_NAME, ERR_FIELD_VALUE, ERR_FIELD_FOLDED
  *                                            not a request by RFC 9112          -> 400
  *
- * Lifetime: `head` borrows from `in`; it dies when the bytes are consumed or moved. */
+ * Lifetime: `head` borrows from `in`; it is valid until the bytes are consumed or moved. */
 MUST_USE ssize_t h1_parse_head(const struct h1_scan *scan,
                                const struct http_limits *limits, struct slice in,
                                struct h1_progress *progress, struct http_head *head);

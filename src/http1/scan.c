@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http1/scan.c — the scalar way, and the choice; see scan.h for the contract. */
+/* http1/scan.c — the scalar implementation, and the choice; see scan.h for the
+ * contract. */
 #include "http1/scan.h"
 
 #include <stdint.h> /* uint8_t */
@@ -20,7 +21,7 @@ h1_scan_target(const char *p, size_t n)
 static const struct h1_scan scalar = {"scalar", token_span, h1_scan_target,
                                       field_value_span};
 
-/* From the slowest to the fastest; NULL where the processor does not have it. */
+/* From the slowest to the fastest; NULL if the processor does not support it. */
 static const struct h1_scan *
 scan_way(int i)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http1/scan_neon.c — 16 bytes at a time by NEON; what is left over as in scan_x86.c.
- */
+/* http1/scan_neon.c — 16 bytes at a time with NEON; the remaining bytes as in
+ * scan_x86.c. */
 #include "http1/scan_ways.h"
 
 #if defined(__aarch64__)
@@ -16,7 +16,7 @@ static const uint8_t token_rows[16] = {0xE8, 0xFC, 0xF8, 0xFC, 0xFC, 0xFC, 0xFC,
                                        0xF8, 0xF8, 0xF4, 0x54, 0xD0, 0x54, 0xF4, 0x70};
 static const uint8_t token_bits[16] = {1, 2, 4, 8, 16, 32, 64, 128};
 
-/* Each of these returns 0xFF for a byte that is not of the kind, else 0. */
+/* Each of these returns 0xFF for a byte that is not of the kind, otherwise 0. */
 static inline uint8x16_t
 bad_token_16(uint8x16_t bytes)
 {
@@ -41,7 +41,8 @@ bad_value_16(uint8x16_t bytes)
     return vorrq_u8(vbicq_u8(control, tab), del);
 }
 
-/* Four bits a byte, because NEON has no instruction that makes one. */
+/* Four bits per byte, because NEON has no instruction that produces one bit per
+ * byte. */
 static inline uint64_t
 mask_of(uint8x16_t bad)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* http1/scan_x86.c — 16 bytes at a time by SSE4.2, 32 by AVX2.
+/* http1/scan_x86.c — 16 bytes at a time with SSE4.2, 32 with AVX2.
  *
- * What is left over below a whole vector is looked at through one more vector that ends
- * with the last byte and overlaps what was found good; below 16 bytes in all byte by
- * byte.  So nothing outside [p, p + n) is read. */
+ * The remainder of less than a vector is checked with one more vector that ends with
+ * the last byte and overlaps bytes already found good; a text of less than 16 bytes is
+ * checked byte by byte. So nothing outside [p, p + n) is read. */
 #include "http1/scan_ways.h"
 
 #if defined(__x86_64__)
@@ -17,15 +17,15 @@
 #define SSE42 __attribute__((target("sse4.2")))
 #define AVX2 __attribute__((target("avx2")))
 
-/* A byte is a token byte when the row of its low four bits has the bit of its high
- * three: bit h of row l stands for byte 0x10 * h + l.  The shuffle makes 0 of bytes
+/* A byte is a token byte if the row of its low four bits has the bit of its high
+ * three: bit h of row l is for byte 0x10 * h + l. The shuffle produces 0 for bytes
  * above 0x7F. */
 #define TOKEN_ROWS                                                                     \
     -0x18, -0x04, -0x08, -0x04, -0x04, -0x04, -0x04, -0x04, -0x08, -0x08, -0x0C, 0x54, \
         -0x30, 0x54, -0x0C, 0x70
 #define TOKEN_BITS 1, 2, 4, 8, 16, 32, 64, -0x80, 0, 0, 0, 0, 0, 0, 0, 0
 
-/* Each of these returns one bit a byte: set where the byte is not of the kind. */
+/* Each of these returns one bit per byte: set if the byte is not of the kind. */
 SSE42 static inline uint32_t
 bad_token_16(__m128i bytes)
 {
@@ -90,8 +90,8 @@ bad_value_32(__m256i bytes)
     return ~(uint32_t)_mm256_movemask_epi8(good);
 }
 
-/* The first set bit of `bad`, which belongs to the bytes from p + i on, as an index;
- * goes on when there is none. */
+/* Returns the index of the first set bit of `bad`, which is for the bytes from p + i
+ * on; continues if there is none. */
 #define RETURN_IF_BAD(bad, i)                                                          \
     do {                                                                               \
         uint32_t mask_ = (bad);                                                        \
@@ -102,7 +102,7 @@ bad_value_32(__m256i bytes)
 #define LOAD_16(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
 #define LOAD_32(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 
-/* Defines the function `name` for one kind of bytes by vectors of 16. */
+/* Defines the function `name` for one kind of bytes with vectors of 16. */
 #define SCAN_16(name, bad_16, tail)                                                    \
     SSE42 static size_t name(const char *p, size_t n)                                  \
     {                                                                                  \
@@ -116,8 +116,8 @@ bad_value_32(__m256i bytes)
         return n;                                                                      \
     }
 
-/* The same by vectors of 32 behind a first one of 16, which most names and many values
- * fit into. */
+/* The same with vectors of 32 after a first one of 16, which is enough for most names
+ * and many values. */
 #define SCAN_32(name, bad_32, bad_16, tail)                                            \
     AVX2 static size_t name(const char *p, size_t n)                                   \
     {                                                                                  \

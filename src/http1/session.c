@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* http1/session.c — see session.h for the contract.
  *
- * feed is the only place where an exchange begins or is settled; everything that an
- * application does from elsewhere marks the stream and touches the wire, and the
- * connection calls feed again. */
+ * feed is the only function in which an exchange begins or is completed; all other
+ * calls by an application mark the stream and touch the wire, and the connection calls
+ * feed again. */
 #include "http1/session.h"
 
 #include <assert.h> /* assert */
@@ -12,12 +12,12 @@
 #include "base/mem.h"
 #include "base/narrow.h"
 #include "base/timer.h"
-#include "http/serve.h"
-#include "http/status.h"
+#include "http/accounting.h"
 #include "http1/exchange.h"
+#include "http1/finish.h"
 #include "http1/framing.h"
 #include "http1/upgrade.h"
-#include "http1/watch.h"
+#include "http1/probe.h"
 
 static uint64_t
 due_in(const struct wire *wire, uint32_t ms)
@@ -25,12 +25,12 @@ due_in(const struct wire *wire, uint32_t ms)
     return clock_due(&wire->service->clock, ms);
 }
 
-/* Which phases have an exchange, and of which state.  For asserts, where the connection
- * calls and where it gets control back. */
+/* Returns whether the phase is consistent with the exchange and its state. For asserts,
+ * on entry from the connection and on return to it. */
 static inline bool
 is_sane(const struct h1_session *h)
 {
-    const struct stream *s = h->exchange != NULL ? &h->exchange->stream : NULL;
+    const struct stream *s = h->exchange != NULL ? &h->exchange->core.stream : NULL;
 
     switch (h->phase) {
     case H1_IDLE:
@@ -49,7 +49,7 @@ is_sane(const struct h1_session *h)
 }
 
 static void *
-begin(struct wire *wire)
+h1_begin(struct wire *wire)
 {
     struct h1_session *h = mem_calloc(1, sizeof *h);
     if (h == NULL)
@@ -61,46 +61,14 @@ begin(struct wire *wire)
     return h;
 }
 
-static void
-finish(struct h1_session *h, int why)
-{
-    assert(h->phase != H1_LEFT);
-    h->phase = H1_OVER;
-    h->wire->read_due_ms = TIMER_NEVER;
-    h->wire->ops->finish(h->wire, why);
-}
-
-void
-h1_refuse(struct h1_session *h, int err, bool is_head)
-{
-    char room[STATUS_REFUSAL_BYTES];
-    struct h1_notice notice = {
-        .status = status_of_err(err),
-        .fields_sent = wire_fields(h->wire),
-        .is_head = is_head,
-    };
-
-    assert(h->phase < H1_OVER);
-    h->wire->lingers = true;
-    if (notice.status != 0) {
-        notice.text = status_refusal(notice.status, err, room);
-        if (h1_write_notice(&h->wire->out, h->wire->service, &notice) != 0) {
-            h->phase = H1_OVER;
-            h->wire->ops->abort(h->wire, ERR_NOMEM);
-            return;
-        }
-    }
-    finish(h, err);
-}
-
-/* Whether connections end even when their last answer did not say so. */
+/* Returns whether connections end even if their last response did not say so. */
 static bool
 is_over(const struct service *service)
 {
     return service->is_draining && !service->takes_last_call;
 }
 
-/* The connection goes on, or ends after this answer. */
+/* Continues with the connection, or ends it after this response. */
 static void
 next_or_finish(struct h1_session *h, bool keeps_alive)
 {
@@ -109,17 +77,17 @@ next_or_finish(struct h1_session *h, bool keeps_alive)
     if (!keeps_alive || is_over(wire->service) || wire->at_eof ||
         wire->service->limits.keep_alive_ms == 0) {
         wire->lingers = true;
-        finish(h, 0);
+        h1_finish(h, 0);
         return;
     }
     h->phase = H1_IDLE;
     wire->read_due_ms = due_in(wire, wire->service->limits.keep_alive_ms);
 }
 
-/* The response is complete: discards the rest of the request where the head has said that
- * the connection is kept, and lets the next one begin. */
+/* Called when the response is complete: discards the rest of the request if the head
+ * has said that the connection is kept, and lets the next one begin. */
 static void
-settle(struct h1_session *h, struct slice *in)
+h1_settle(struct h1_session *h, struct slice *in)
 {
     struct h1_exchange *x = h->exchange;
     bool keeps_alive = x->writer.keeps_alive;
@@ -128,7 +96,7 @@ settle(struct h1_session *h, struct slice *in)
     if (unread && keeps_alive && h->phase == H1_EXCHANGE) {
         h->phase = H1_UNREAD;
         h->wire->read_due_ms = due_in(h->wire, h->wire->service->limits.linger_ms);
-        stream_close(&x->stream, 0);
+        exchange_conclude(&x->core, 0);
     }
     if (h->phase == H1_UNREAD) {
         int err = h1_exchange_discard(h, in);
@@ -142,13 +110,13 @@ settle(struct h1_session *h, struct slice *in)
         next_or_finish(h, keeps_alive);
 }
 
-/* The exchange was closed from outside an answer: nothing goes on here. */
+/* Called when the exchange was closed from outside a response: the connection ends. */
 static void
 discard(struct h1_session *h)
 {
     h1_exchange_end(h, ERR_CLOSED);
     if (h->phase != H1_OVER)
-        finish(h, 0);
+        h1_finish(h, 0);
 }
 
 static void
@@ -160,15 +128,16 @@ wait_for_head(struct h1_session *h)
     h->wire->read_due_ms = due_in(h->wire, h->wire->service->limits.head_ms);
 }
 
-/* Whether a client speaks TLS without being asked to: no head begins with the first byte of
- * a handshake's record (RFC 8446 5.1), nor has it to come whole. */
+/* Returns whether a client speaks TLS to a plain port: no head begins with the first
+ * byte of a handshake record (RFC 8446 5.1), which need not be complete. */
 static bool
 is_tls(const struct h1_session *h, struct slice in)
 {
     return in.ptr[0] == 22 && h->wire->peer.tls == NULL;
 }
 
-/* Reads the next head and begins its exchange.  Returns 0, or an error to refuse with. */
+/* Reads the next head and begins its exchange. Returns 0, or an error with which it is
+ * rejected. */
 static int
 begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
 {
@@ -194,7 +163,7 @@ begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
         head.content_length > service->limits.body_bytes)
         return ERR_BODY_TOO_LARGE;
     h->wire->read_due_ms = TIMER_NEVER;
-    err = serve_admit(h->wire, &head);
+    err = accounting_admit(h->wire, &head);
     if (UNLIKELY(err != 0))
         return err;
     if (UNLIKELY(head.upgrade) && h1_upgrade(h, &head))
@@ -207,17 +176,17 @@ begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
     return err;
 }
 
-/* One step: settles what has ended, or begins or goes on with what is there.  Returns
- * whether another step can follow at once. */
+/* One step: completes what has ended, or begins or continues with what has arrived.
+ * Returns whether another step can follow immediately. */
 static bool
 step(struct h1_session *h, struct slice *in)
 {
     bool is_head = false;
 
     if (h->exchange != NULL) {
-        struct stream *s = &h->exchange->stream;
+        struct stream *s = &h->exchange->core.stream;
         if (h->phase == H1_UNREAD || s->state == STREAM_ENDED) {
-            settle(h, in);
+            h1_settle(h, in);
             return h->exchange == NULL;
         }
         if (s->state == STREAM_CLOSED) {
@@ -249,33 +218,50 @@ step(struct h1_session *h, struct slice *in)
     return true;
 }
 
-static void
-feed(struct wire *wire, void *session, struct slice *in)
+static __attribute__((noinline)) void
+feed_all(struct h1_session *h, struct slice *in)
 {
-    struct h1_session *h = session;
-
-    if (h->feeding != NULL)
-        return;
-    assert(h->wire == wire && is_sane(h));
+    assert(is_sane(h));
     h->feeding = in;
     while (step(h, in))
         continue;
     assert(h->feeding == in && is_sane(h));
     h->feeding = NULL;
     if (h->exchange != NULL && h1_exchange_has_new_head(h->exchange))
-        wire->ops->touch(wire);
+        h->wire->ops->touch(h->wire);
 }
 
-/* One that pulls gets the end by on_body. */
-static void
-tell_shut(struct stream *s)
+/* A tunnel that runs has nothing to settle: bytes, a budget and the end alone are news.
+ * Returns whether it still runs. */
+static inline bool
+feed_tunnel_alone(struct h1_session *h, struct slice *in)
 {
-    if (!s->pulling && !s->body_ended)
-        s->handler->on_shut(s);
+    struct stream *s = &h->exchange->core.stream;
+
+    if (in->len > 0 || s->waits_for_budget || h->wire->at_eof) {
+        h->feeding = in;
+        h1_exchange_feed(h, in);
+        h->feeding = NULL;
+    }
+    return s->state < STREAM_ENDED;
 }
 
 static void
-on_eof(struct wire *wire, void *session)
+h1_feed(struct wire *wire, void *session, struct slice *in)
+{
+    struct h1_session *h = session;
+
+    assert(h->wire == wire);
+    if (h->feeding != NULL)
+        return;
+    if (h->exchange != NULL && h->exchange->core.stream.is_tunnel &&
+        h->exchange->core.stream.state < STREAM_ENDED && feed_tunnel_alone(h, in))
+        return;
+    feed_all(h, in);
+}
+
+static void
+h1_on_eof(struct wire *wire, void *session)
 {
     struct h1_session *h = session;
 
@@ -284,20 +270,17 @@ on_eof(struct wire *wire, void *session)
         if (h->phase == H1_HEAD)
             h1_refuse(h, ERR_EOF, false);
         else if (h->phase != H1_OVER)
-            finish(h, 0);
+            h1_finish(h, 0);
         return;
     }
     h->exchange->writer.keeps_alive = false;
-    if (h->exchange->stream.is_tunnel)
-        tell_shut(&h->exchange->stream);
-    else if (h->exchange->stream.pulling)
-        h1_exchange_break(h, ERR_EOF);
-    else
-        h1_watch_begin(h);
+    exchange_shut(&h->exchange->core);
+    if (!h->exchange->core.stream.is_tunnel)
+        h1_probe_begin(h);
     wire->ops->touch(wire);
 }
 
-/* As on_eof, while bytes that nobody asks for are before the end. */
+/* As on_eof, while there are bytes before the end that were not requested. */
 static void
 on_shut(struct wire *wire, void *session)
 {
@@ -305,15 +288,15 @@ on_shut(struct wire *wire, void *session)
 
     if (h->exchange == NULL || h->phase == H1_UNREAD)
         return;
-    if (h->exchange->stream.is_tunnel)
-        tell_shut(&h->exchange->stream);
+    if (h->exchange->core.stream.is_tunnel)
+        exchange_tell_shut(&h->exchange->core);
     else
-        h1_watch_begin(h);
+        h1_probe_begin(h);
     wire->ops->touch(wire);
 }
 
 static void
-before_flush(struct wire *wire, void *session)
+h1_before_flush(struct wire *wire, void *session)
 {
     struct h1_session *h = session;
 
@@ -321,24 +304,36 @@ before_flush(struct wire *wire, void *session)
     assert(h->feeding == NULL && is_sane(h));
     h1_exchange_release(h);
     if (UNLIKELY(wire->in.len >= HTTP_IN_HIGH_BYTES) && h->phase == H1_EXCHANGE &&
-        h->exchange->stream.state == STREAM_HEAD_SENT && !wire->is_dead)
-        h1_watch_begin(h); /* the end of a peer that cannot send would never be seen */
+        h->exchange->core.stream.state == STREAM_HEAD_SENT && !wire->is_dead)
+        h1_probe_begin(h); /* the end of a peer that cannot send would never be
+                              noticed */
 }
 
 static void
-on_drained(struct wire *wire, void *session)
+h1_on_drained(struct wire *wire, void *session)
 {
     struct h1_session *h = session;
 
-    if (h->exchange != NULL && h->exchange->stream.waits_for_writable) {
-        struct stream *s = &h->exchange->stream;
+    if (h->exchange != NULL && h->exchange->core.stream.waits_for_writable) {
+        struct stream *s = &h->exchange->core.stream;
         stream_drained(s);
     }
     wire->ops->touch(wire);
 }
 
+/* Handles a deadline of the exchange: a wait for the peer, or the one of a tunnel. */
 static void
-on_deadline(struct wire *wire, void *session)
+look_at_exchange(struct h1_session *h)
+{
+    struct exchange *x = &h->exchange->core;
+    uint64_t due_ms = exchange_on_time(x, clock_ms(&h->wire->service->clock));
+
+    if (due_ms < h->wire->read_due_ms)
+        h->wire->read_due_ms = due_ms;
+}
+
+static void
+h1_on_deadline(struct wire *wire, void *session)
 {
     struct h1_session *h = session;
 
@@ -349,66 +344,63 @@ on_deadline(struct wire *wire, void *session)
         h1_refuse(h, ERR_HEAD_TIMEOUT, false);
         break;
     case H1_EXCHANGE:
-        if (!h->exchange->wait.is_running && h->exchange->watch.is_on)
-            h1_watch_on_deadline(h);
+        if (!h->exchange->core.wait.is_running && h->exchange->probe.is_on)
+            h1_probe_on_deadline(h);
         else
-            h1_exchange_break(h, ERR_BODY_TIMEOUT);
+            look_at_exchange(h);
         break;
     case H1_TUNNELLED:
-        stream_ring(&h->exchange->stream);
+        look_at_exchange(h);
         break;
     case H1_UNREAD: /* the peer may still be sending */
         wire->lingers = true;
-        finish(h, 0);
+        h1_finish(h, 0);
         break;
     case H1_IDLE:
-        finish(h, 0);
+        h1_finish(h, 0);
         break;
     default:
         break;
     }
 }
 
-static bool
-is_idle(const struct wire *wire, const void *session)
+static enum session_idle
+h1_idle(const struct wire *wire, const void *session)
 {
     const struct h1_session *h = session;
 
     (void)wire;
-    return h->phase == H1_IDLE && h->has_begun;
+    if (h->phase != H1_IDLE)
+        return SESSION_BUSY;
+    return h->has_begun ? SESSION_IDLE : SESSION_UNUSED;
 }
 
 static void
-drain(struct wire *wire, void *session)
+h1_drain(struct wire *wire, void *session)
 {
     struct h1_session *h = session;
 
+    (void)wire;
     if (h->phase == H1_IDLE)
-        finish(h, 0);
-    else if (h->exchange != NULL)
-        h->exchange->writer.keeps_alive = false;
-    if (h->phase == H1_TUNNELLED)
-        stream_tell_stop(&h->exchange->stream);
-    (void)wire;
+        h1_finish(h, 0);
+    if (h->exchange == NULL)
+        return;
+    h->exchange->writer.keeps_alive = false;
+    exchange_drain(&h->exchange->core);
 }
 
 static void
-notify(struct wire *wire, void *session, bool only_streaming)
+h1_notify(struct wire *wire, void *session, bool only_streaming)
 {
     struct h1_session *h = session;
-    struct stream *s = h->exchange != NULL ? &h->exchange->stream : NULL;
 
     (void)wire;
-    if (s == NULL || s->state >= STREAM_ENDED)
-        return;
-    if (only_streaming &&
-        (s->is_tunnel || !(s->state == STREAM_HEAD_SENT && s->pulling)))
-        return;
-    h1_exchange_break(h, ERR_SHUTDOWN);
+    if (h->exchange != NULL)
+        exchange_notify(&h->exchange->core, only_streaming);
 }
 
 static void
-fini(struct wire *wire, void *session, int why)
+h1_fini(struct wire *wire, void *session, int why)
 {
     struct h1_session *h = session;
 
@@ -420,20 +412,20 @@ fini(struct wire *wire, void *session, int why)
 }
 
 static const struct session_ops session_ops = {
-    .feed = feed,
-    .on_eof = on_eof,
+    .feed = h1_feed,
+    .on_eof = h1_on_eof,
     .on_shut = on_shut,
-    .before_flush = before_flush,
-    .on_drained = on_drained,
-    .on_deadline = on_deadline,
-    .is_idle = is_idle,
-    .drain = drain,
-    .notify = notify,
-    .fini = fini,
+    .before_flush = h1_before_flush,
+    .on_drained = h1_on_drained,
+    .on_deadline = h1_on_deadline,
+    .idle = h1_idle,
+    .drain = h1_drain,
+    .notify = h1_notify,
+    .fini = h1_fini,
 };
 
 const struct protocol h1_protocol = {
     .name = "HTTP/1.1",
     .ops = &session_ops,
-    .begin = begin,
+    .begin = h1_begin,
 };

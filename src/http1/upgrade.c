@@ -4,14 +4,14 @@
 
 #include "base/err.h"
 
-/* The preface, and how it begins as no request of HTTP/1 does. */
+/* The preface, and its start, which no HTTP/1 request has. */
 #define PREFACE_START "PRI * HTTP/2"
 #define PREFACE PREFACE_START ".0\r\n\r\nSM\r\n\r\n"
 
-/* HTTP2-Settings, decoded: 6 bytes a setting, more than there are. */
+/* HTTP2-Settings, decoded: 6 bytes per setting, enough for all that exist. */
 #define SETTINGS_BYTES 192u
 
-/* Takes the first word off *line. */
+/* Removes the first word from *line. */
 static struct slice
 take_word(struct slice *line)
 {
@@ -23,9 +23,9 @@ take_word(struct slice *line)
     return word;
 }
 
-/* Whether the first line of `in` has three words of which none is HTTP/1's: no target of
- * one of its forms (RFC 9112 3.2), and a last one that does not name HTTP.  Its sender
- * speaks another protocol. */
+/* Returns whether the first line of `in` has three words of which none is valid in
+ * HTTP/1: a target in none of its forms (RFC 9112 3.2), and a last word that does not
+ * name HTTP. Its sender speaks another protocol. */
 static bool
 is_foreign(struct slice in)
 {
@@ -62,7 +62,7 @@ h1_try_h2(struct h1_session *h, struct slice in, int err)
     return err;
 }
 
-/* The value of one base64url digit (RFC 4648 5), or -1. */
+/* Returns the value of one base64url digit (RFC 4648 5), or -1. */
 static int
 digit_of(char c)
 {
@@ -75,7 +75,7 @@ digit_of(char c)
     return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
-/* Decodes `text`, which has no padding; returns how many bytes, or -1. */
+/* Decodes `text`, which has no padding; returns the number of bytes, or -1. */
 static ssize_t
 decode(struct slice text, char out[SETTINGS_BYTES])
 {
@@ -97,20 +97,8 @@ decode(struct slice text, char out[SETTINGS_BYTES])
     return text.len % 4 == 1 ? -1 : (ssize_t)n;
 }
 
-static bool
-has_token(struct slice list, const char *lower)
-{
-    struct slice element;
-
-    while (field_list_next(&list, &element)) {
-        if (slice_equal_folded(element, slice_of(lower)))
-            return true;
-    }
-    return false;
-}
-
-/* Whether h2c is asked for: HTTP2-Settings once, and named by Connection (RFC 7540
- * 3.2.1). */
+/* Returns whether the request asks for h2c: HTTP2-Settings once, and named by
+ * Connection (RFC 7540 3.2.1). */
 static bool
 wants_h2c(const struct http_head *head, struct slice *settings)
 {
@@ -120,9 +108,9 @@ wants_h2c(const struct http_head *head, struct slice *settings)
     for (uint32_t i = 0; i < head->nfields; i++) {
         const struct http_field *field = &head->fields[i];
         if (field->id == FIELD_UPGRADE)
-            upgrades = upgrades || has_token(field->value, "h2c");
+            upgrades = upgrades || field_list_has(field->value, "h2c");
         else if (field->id == FIELD_CONNECTION)
-            named = named || has_token(field->value, "http2-settings");
+            named = named || field_list_has(field->value, "http2-settings");
         else if (slice_equal_folded(field->name, slice_of("http2-settings"))) {
             *settings = field->value;
             n++;

@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "http/status.h"
 
-/* Heads up to this size are written in one piece. */
+/* Heads up to this size are written to one block. */
 #define HEAD_PIECE_BYTES (OUTQ_BLOCK_BYTES / 2)
 
 /* The longest status line, and the longest end of a head without the fields_sent. */
@@ -24,7 +24,7 @@ put(char *at, struct slice text)
 
 #define PUT_LITERAL(at, text) put((at), slice_new((text), sizeof(text) - 1))
 
-/* Decimal digits, without a terminating NUL. */
+/* Writes decimal digits, without a terminating NUL. */
 static char *
 put_number(char *at, uint64_t number)
 {
@@ -39,7 +39,7 @@ put_number(char *at, uint64_t number)
     return at;
 }
 
-/* Hexadecimal digits and CR LF: a chunk's size line. */
+/* Writes hexadecimal digits and CR LF: a chunk's size line. */
 static char *
 put_chunk_size(char *at, uint64_t number)
 {
@@ -52,7 +52,7 @@ put_chunk_size(char *at, uint64_t number)
 }
 
 static char *
-put_status(char *at, int status)
+h1_write_put_status(char *at, int status)
 {
     at = PUT_LITERAL(at, "HTTP/1.1 ");
     struct slice line = status_line(status);
@@ -63,26 +63,16 @@ put_status(char *at, int status)
     return PUT_LITERAL(at, "\r\n");
 }
 
+/* Returns whether the application's field is sent; records what the field means for the
+ * response. */
 static bool
-has_close(struct slice list)
-{
-    struct slice element;
-    while (field_list_next(&list, &element)) {
-        if (slice_equal_folded(element, slice_of("close")))
-            return true;
-    }
-    return false;
-}
-
-/* Whether the application's field goes out; what the field tells is noted. */
-static bool
-admit_field(struct h1_writer *w, int status, const struct http_field *field)
+h1_write_admit_field(struct h1_writer *w, int status, const struct http_field *field)
 {
     switch (field->id) {
-    case FIELD_TRANSFER_ENCODING: /* ASGI E24: the framing is ours. */
+    case FIELD_TRANSFER_ENCODING: /* ASGI E24: the server does the framing. */
         return false;
     case FIELD_CONNECTION:
-        if (has_close(field->value))
+        if (field_list_has(field->value, "close"))
             w->keeps_alive = false;
         return false;
     case FIELD_UPGRADE:
@@ -128,7 +118,7 @@ id_field(const struct h1_writer *w)
                                FIELD_X_REQUEST_ID};
 }
 
-/* A head that is too large for one block goes out line by line. */
+/* A head that is too large for one block is written line by line. */
 static int
 write_large_field(struct outq *q, const struct http_field *field)
 {
@@ -142,10 +132,10 @@ static int
 write_large_head(struct h1_writer *w, struct outq *q, const struct http_response *res)
 {
     char line[STATUS_LINE_BYTES];
-    char *end = put_status(line, res->status);
+    char *end = h1_write_put_status(line, res->status);
     int err = outq_copy(q, slice_new(line, (size_t)(end - line)));
     for (uint32_t i = 0; err == 0 && i < res->nfields; i++) {
-        if (admit_field(w, res->status, &res->fields[i]))
+        if (h1_write_admit_field(w, res->status, &res->fields[i]))
             err = write_large_field(q, &res->fields[i]);
     }
     if (err == 0 && w->request_id.len > 0) {
@@ -175,9 +165,9 @@ h1_write_head(struct h1_writer *w, struct outq *q, const struct http_response *r
     char *start = outq_reserve(q, bytes);
     if (start == NULL)
         goto fail;
-    char *at = put_status(start, res->status);
+    char *at = h1_write_put_status(start, res->status);
     for (uint32_t i = 0; i < res->nfields; i++) {
-        if (admit_field(w, res->status, &res->fields[i]))
+        if (h1_write_admit_field(w, res->status, &res->fields[i]))
             at = put_field(at, &res->fields[i]);
     }
     if (UNLIKELY(w->request_id.len > 0))
@@ -194,7 +184,7 @@ fail: /* another head may follow, without these fields */
     return ERR_NOMEM;
 }
 
-/* The fields that are the server's to add, the Connection field included. */
+/* Writes the fields that the server adds, including the Connection field. */
 static char *
 put_own_fields(char *at, const struct h1_writer *w, struct service *service)
 {
@@ -212,7 +202,7 @@ put_own_fields(char *at, const struct h1_writer *w, struct service *service)
     return at;
 }
 
-/* Ends the head: own fields, what frames the body, and the empty line. */
+/* Ends the head: the server's fields, the framing of the body, and the empty line. */
 static int
 write_head_end(const struct h1_writer *w, struct outq *q, struct service *service,
                uint64_t length)
@@ -235,7 +225,7 @@ write_head_end(const struct h1_writer *w, struct outq *q, struct service *servic
     return 0;
 }
 
-/* What was held may be written. */
+/* Lets what was held back be written. */
 static void
 unhold(struct h1_writer *w, struct outq *q)
 {
@@ -253,7 +243,7 @@ h1_write_tunnel(struct h1_writer *w, struct outq *q, struct service *service,
     struct http_response switching = *res;
 
     switching.status = 101;
-    w->keeps_alive = true; /* no "connection: close" beside the upgrade */
+    w->keeps_alive = true; /* no "connection: close" besides the upgrade */
     int err = h1_write_head(w, q, &switching);
     if (err != 0) {
         *w = before;
@@ -274,7 +264,7 @@ h1_write_tunnel(struct h1_writer *w, struct outq *q, struct service *service,
     return 0;
 }
 
-/* Holds back the first body bytes, behind a gap for what will tell their length. */
+/* Holds back the first body bytes, after a gap for the field that frames them. */
 static int
 begin_held(struct h1_writer *w, struct outq *q, struct service *service)
 {
@@ -293,7 +283,7 @@ begin_held(struct h1_writer *w, struct outq *q, struct service *service)
     return 0;
 }
 
-/* Frames a body whose length nobody will tell later. */
+/* Frames a body whose length will not be known before it is sent. */
 static void
 decide_framing(struct h1_writer *w, bool no_body)
 {
@@ -308,7 +298,7 @@ decide_framing(struct h1_writer *w, bool no_body)
     }
 }
 
-/* The first body message decides how the body is framed. */
+/* The first part of the body decides how the body is framed. */
 static int
 write_first(struct h1_writer *w, struct outq *q, struct service *service,
             const struct chunk *body, bool last, bool no_body)
@@ -330,7 +320,7 @@ write_first(struct h1_writer *w, struct outq *q, struct service *service,
     return err;
 }
 
-/* The head goes out before any body message. */
+/* The head is sent before any part of the body. */
 static int
 release_head(struct h1_writer *w, struct outq *q, struct service *service, bool no_body)
 {
@@ -393,7 +383,7 @@ h1_write_continue(struct h1_writer *w, struct outq *q)
     return 0;
 }
 
-/* Everything fits: the answer goes out with its length. */
+/* The whole response is available: it is sent with its length. */
 static void
 release_whole(struct h1_writer *w, struct outq *q)
 {
@@ -486,7 +476,7 @@ int
 h1_write_interim(struct outq *q, const struct http_response *res)
 {
     char line[STATUS_LINE_BYTES];
-    char *end = put_status(line, res->status);
+    char *end = h1_write_put_status(line, res->status);
 
     outq_hold(q);
     int err = outq_copy(q, slice_new(line, (size_t)(end - line)));
@@ -508,36 +498,14 @@ h1_write_notice(struct outq *q, struct service *service, const struct h1_notice 
         .request_id = notice->request_id,
         .fields_sent = notice->fields_sent,
     };
-    struct http_field fields[] = {
-        {
-            .name = slice_of("content-type"),
-            .value = slice_of("text/plain; charset=utf-8"),
-            .id = FIELD_CONTENT_TYPE,
-        },
-        {
-            .name = slice_of("allow"), /* RFC 9110 15.5.6 */
-            .value = slice_of(STATUS_ALLOW),
-        },
-    };
-    struct http_response res = {
-        .status = notice->status,
-        .fields = fields,
-        .nfields = notice->status == 405 || notice->status == 503 ? 2 : 1,
-    };
 
-    if (notice->status == 503)
-        fields[1] = (struct http_field){
-            .name = slice_of("retry-after"), /* RFC 9110 10.2.3 */
-            .value = slice_of("1"),
-        };
-
-    int err = h1_write_head(&w, q, &res);
+    int err = h1_write_head(&w, q, &notice->notice->res);
     if (err != 0)
         return err;
     w.framing = H1_LENGTH;
-    err = write_head_end(&w, q, service, notice->text.len);
+    err = write_head_end(&w, q, service, notice->notice->text.len);
     unhold(&w, q);
     if (err != 0 || notice->is_head)
         return err;
-    return outq_copy(q, notice->text);
+    return outq_copy(q, notice->notice->text);
 }

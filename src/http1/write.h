@@ -1,93 +1,93 @@
 /* SPDX-License-Identifier: MIT */
-/* http1/write.h — turns a response into bytes of a queue: head, framing, body, and the
- * short answers to requests that are refused.  Knows nothing of connections. */
+/* http1/write.h — writes a response to a queue: head, framing, body, and the short
+ * responses to rejected requests. Does not depend on connections. */
 #ifndef HTTP1_WRITE_H
 #define HTTP1_WRITE_H
 
 #include "base/compiler.h" /* MUST_USE */
 #include "base/outq.h"     /* struct outq */
+#include "http/notice.h"   /* struct notice */
 #include "http/session.h"  /* struct service */
 #include "http/stream.h"   /* struct http_response, struct chunk */
 
-/* How the end of a body is told (RFC 9112 6). */
+/* How the end of a body is indicated (RFC 9112 6). */
 enum h1_framing {
     H1_UNDECIDED = 0, /* the head is held back until the body's first bytes */
-    H1_HELD,   /* body bytes are held back as well, behind a gap for the framing */
+    H1_HELD,   /* body bytes are held back as well, after a gap for the framing */
     H1_LENGTH, /* by Content-Length, or there is no body */
     H1_CHUNKED,
     H1_CLOSE,  /* by the end of the connection: HTTP/1.0 */
-    H1_TUNNEL, /* there is no HTTP any more */
+    H1_TUNNEL, /* the connection has left HTTP */
 };
 
-/* The state of one response; all zero at its start, but for what is said to be set. */
+/* The state of one response; all zero at its start, except members that must be set. */
 struct h1_writer {
-    struct slice fields_sent; /* the user's own, whole lines; set before the head */
-    /* While the head is held: where 100 Continue goes, NULL: nowhere; borrowed from the
-     * queue. */
+    struct slice fields_sent; /* the user's fields, whole lines; set before the head */
+    /* While the head is held back: where 100 Continue is inserted, NULL: nowhere;
+     * borrowed from the queue. */
     struct outq_node *interim;
-    struct outq_node
-        *gap;            /* H1_HELD: where the framing goes; borrowed from the queue */
-    uint64_t held_bytes; /* H1_HELD: body bytes behind the gap */
-    uint8_t framing;     /* enum h1_framing */
-    bool owes_continue;  /* 100 Continue may still be asked for; set before the head */
-    bool has_continue;   /* 100 Continue is held in front of the head */
-    bool has_length;     /* the head carries a Content-Length */
+    struct outq_node *gap; /* H1_HELD: where the framing is inserted; borrowed from the
+                              queue */
+    uint64_t held_bytes;   /* H1_HELD: body bytes after the gap */
+    uint8_t framing;       /* enum h1_framing */
+    bool owes_continue; /* 100 Continue may still be requested; set before the head */
+    bool has_continue;  /* 100 Continue is held back before the head */
+    bool has_length;    /* the head carries a Content-Length */
     bool has_date;
     bool has_server;
-    bool keeps_alive; /* the connection goes on; set before the head is written, and
-                              cleared by a "connection: close" in it */
+    bool keeps_alive; /* the connection continues; set before the head is written, and
+                         cleared by a "connection: close" in it */
     bool is_1_0;      /* the request's version */
-    struct slice request_id; /* goes out as X-Request-ID unless the head has one; empty:
-                                nothing does */
+    struct slice request_id; /* sent as X-Request-ID unless the head has one; empty:
+                                none is sent */
 };
 
-/* Queues the status line and the fields of `res`, held (outq_hold), without the empty
- * line.  Drops Transfer-Encoding, Connection (after looking for "close"), and for 204 and
- * 1xx Content-Length.  Returns 0, or ERR_NOMEM with the queue as it was. */
+/* Queues the status line and the fields of `res`, held back (outq_hold()), without the
+ * empty line. Drops Transfer-Encoding, Connection (after checking it for "close"), and
+ * for 204 and 1xx Content-Length. Returns 0, or ERR_NOMEM with the queue unchanged. */
 MUST_USE int h1_write_head(struct h1_writer *w, struct outq *q,
                            const struct http_response *res);
 
-/* Queues the whole head of an answer 101 to a request with Upgrade: websocket: the fields
- * of `res` but for those that frame, and the server's own.  Returns 0, or ERR_NOMEM with
- * the queue as it was. */
+/* Queues the whole head of a 101 response to a request with Upgrade: websocket: the
+ * fields of `res` except those for framing, and the server's fields. Returns 0, or
+ * ERR_NOMEM with the queue unchanged. */
 MUST_USE int h1_write_tunnel(struct h1_writer *w, struct outq *q,
                              struct service *service, const struct http_response *res);
 
 /* Queues body bytes and, before the first ones, the rest of the head with the framing:
- * Content-Length when `last` comes while everything is held back, else chunked, else for
- * HTTP/1.0 the end of the connection (keeps_alive becomes false).  `no_body`: the answer
- * has none whatever its fields say (HEAD, 204, 304).  Returns 0 or ERR_NOMEM. */
+ * Content-Length if `last` comes while everything is held back, otherwise chunked, or
+ * for HTTP/1.0 the end of the connection (keeps_alive becomes false). `no_body`: the
+ * response has no body whatever its fields say (HEAD, 204, 304). Returns 0 or
+ * ERR_NOMEM. */
 MUST_USE int h1_write_body(struct h1_writer *w, struct outq *q, struct service *service,
                            const struct chunk *body, bool last, bool no_body);
 
-/* Gives up holding the head, or the first body bytes, back: they are ready to be written.
- * Without a Content-Length of the application's the response becomes chunked; in HTTP/1.0
- * the end of the connection ends it (keeps_alive becomes false).  Does nothing where
- * nothing is held.  Returns 0 or ERR_NOMEM. */
+/* Stops holding back the head, or the first body bytes: they are ready to be written.
+ * If the application has sent no Content-Length, the response becomes chunked; in
+ * HTTP/1.0 the end of the connection ends it (keeps_alive becomes false). Does nothing
+ * if nothing is held back. Returns 0 or ERR_NOMEM. */
 MUST_USE int h1_write_release(struct h1_writer *w, struct outq *q,
                               struct service *service, bool no_body);
 
-/* Queues 100 Continue, in front of a head that is held.  Does nothing where a byte of the
- * final head may be out.  Returns 0 or ERR_NOMEM. */
+/* Queues 100 Continue, before a head that is held back. Does nothing if a byte of the
+ * final head may have been sent. Returns 0 or ERR_NOMEM. */
 MUST_USE int h1_write_continue(struct h1_writer *w, struct outq *q);
 
-/* Ends a body that may have trailers: where it is chunked they follow the last chunk,
- * elsewhere they are dropped.  Returns 0 or ERR_NOMEM. */
+/* Ends a body that may have trailers: if it is chunked they follow the last chunk,
+ * otherwise they are dropped. Returns 0 or ERR_NOMEM. */
 MUST_USE int h1_write_trailers(struct h1_writer *w, struct outq *q,
                                struct service *service, const struct http_field *fields,
                                uint32_t n);
 
-/* Queues a whole head with a status below 200; nothing is held.  Returns 0, or ERR_NOMEM
- * with the queue as it was. */
+/* Queues a whole head with a status below 200; nothing is held back. Returns 0, or
+ * ERR_NOMEM with the queue unchanged. */
 MUST_USE int h1_write_interim(struct outq *q, const struct http_response *res);
 
-/* Queues a whole short answer: `status` with its reason and `text` as a plain body (no
- * body bytes for `is_head`), and "connection: close" unless `keeps_alive`.
- * Returns 0 or ERR_NOMEM. */
+/* Queues a whole short response (no body bytes for `is_head`), and "connection: close"
+ * unless `keeps_alive`. Returns 0 or ERR_NOMEM. */
 struct h1_notice {
-    int status;
-    struct slice text;        /* as status_refusal makes it */
-    struct slice fields_sent; /* as h1_writer.fields_sent */
+    const struct notice *notice; /* borrowed */
+    struct slice fields_sent;    /* as h1_writer.fields_sent */
     bool keeps_alive;
     bool is_head;
     struct slice request_id; /* as in struct h1_writer */

@@ -6,10 +6,12 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "http/mux_exchange.h"
 #include "http2/exchange.h"
+#include "http2/goaway.h"
 #include "http2/send.h"
 
-/* An error that ends the connection: nghttp2 returns at once. */
+/* Handles an error that ends the connection: nghttp2 returns immediately. */
 static int
 stop(struct h2_session *h, int why)
 {
@@ -30,13 +32,35 @@ on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 
     (void)ng;
     (void)frame;
-    h2_request_clear(&h->request);
+    request_section_clear(&h->request);
     if ((frame->hd.flags & NGHTTP2_FLAG_END_HEADERS) == 0) {
-        h->head_due_ms =
-            clock_due(&h->wire->service->clock, h->wire->service->limits.head_ms);
-        h2_note_due(h, h->head_due_ms);
+        h->head_due_ms = clock_due(&h->mux.wire->service->clock,
+                                   h->mux.wire->service->limits.head_ms);
+        mux_note_due(&h->mux, h->head_due_ms);
     }
     return 0;
+}
+
+static void
+retain_rcbuf(void *rcbuf)
+{
+    nghttp2_rcbuf_incref(rcbuf);
+}
+
+static void
+release_rcbuf(void *rcbuf)
+{
+    nghttp2_rcbuf_decref(rcbuf);
+}
+
+static const struct lender rcbuf_lender = {retain_rcbuf, release_rcbuf, 0};
+
+static struct slice
+slice_of_rcbuf(nghttp2_rcbuf *rcbuf)
+{
+    nghttp2_vec vec = nghttp2_rcbuf_get_buf(rcbuf);
+
+    return slice_new((const char *)vec.base, vec.len);
 }
 
 static int
@@ -44,7 +68,10 @@ on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
           nghttp2_rcbuf *value, uint8_t flags, void *arg)
 {
     struct h2_session *h = arg;
-    int err = h2_request_add(&h->request, &h->wire->service->limits, name, value);
+    const struct section_pair pair = {slice_of_rcbuf(name), slice_of_rcbuf(value), name,
+                                      value};
+    int err = request_section_add(&h->request, &h->mux.wire->service->limits,
+                                  &rcbuf_lender, &pair);
 
     (void)ng;
     (void)frame;
@@ -52,8 +79,8 @@ on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
     return err == 0 ? 0 : stop(h, err);
 }
 
-/* nghttp2 would leave the field out and go on; a malformed one resets the stream (RFC 9113
- * 8.1.1). */
+/* nghttp2 would drop the field and continue; a malformed one resets the stream (RFC
+ * 9113 8.1.1). */
 static int
 on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
                   nghttp2_rcbuf *value, uint8_t flags, void *arg)
@@ -67,21 +94,10 @@ on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-static void
-end_body(struct h2_exchange *x)
-{
-    if (x == NULL)
-        return;
-    x->remote_ended = true;
-    h2_exchange_deliver(x);
-    if (x->stream.is_tunnel && !x->stream.pulling && !x->stream.body_ended &&
-        x->stream.state < STREAM_ENDED)
-        x->stream.handler->on_shut(&x->stream);
-}
-
-/* Asked for before the peer has read that no stream begins any more. */
+/* Called for a stream that was requested before the peer has read that no stream may
+ * begin any more. */
 static int
-refuse(struct h2_session *h, int32_t id)
+h2_frames_refuse(struct h2_session *h, int32_t id)
 {
     return nghttp2_submit_rst_stream(h->ng, NGHTTP2_FLAG_NONE, id,
                                      NGHTTP2_REFUSED_STREAM) == 0
@@ -89,8 +105,8 @@ refuse(struct h2_session *h, int32_t id)
                : ERR_NOMEM;
 }
 
-/* A header block is complete: a request, or the trailers of one, which no application is
- * told of. */
+/* Called when a header block is complete: a request, or its trailers, which are not
+ * passed to the application. */
 static int
 on_headers(struct h2_session *h, const nghttp2_frame *frame)
 {
@@ -99,30 +115,18 @@ on_headers(struct h2_session *h, const nghttp2_frame *frame)
 
     h->head_due_ms = UINT64_MAX;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && h->guard.is_calming) {
-        err = refuse(h, frame->hd.stream_id);
+        err = h2_frames_refuse(h, frame->hd.stream_id);
     } else if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         err = h2_exchange_begin(h, frame->hd.stream_id, ended);
     } else {
         struct h2_exchange *x = find(h->ng, frame->hd.stream_id);
-        if (x != NULL)
-            x->remote_ended = true; /* trailers end the stream (RFC 9113 8.1) */
         if (h->request.err != 0 && x != NULL)
-            h2_exchange_break(x, ERR_TRAILER_TOO_LARGE);
-        else
-            end_body(x);
+            (void)exchange_on(&x->mux.core, EXCHANGE_ON_REFUSE, ERR_TRAILER_TOO_LARGE);
+        if (x != NULL) /* trailers end the stream (RFC 9113 8.1) */
+            exchange_push_end(&x->mux.core);
     }
-    h2_request_clear(&h->request);
+    request_section_clear(&h->request);
     return err == 0 ? 0 : stop(h, err);
-}
-
-/* The peer has read the first GOAWAY: what it sends now it sends in knowledge of it. */
-static void
-note_goaway_read(struct h2_session *h)
-{
-    uint64_t now_ms = clock_ms(&h->wire->service->clock);
-
-    if (h->goaway_due_ms > now_ms)
-        h->goaway_due_ms = now_ms;
 }
 
 static int
@@ -139,10 +143,12 @@ on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
         x = find(ng, frame->hd.stream_id);
         if (frame->data.padlen > 0)
             err = h2_guard_padding(&h->guard, &frame->hd, frame->data.padlen);
+        if (x == NULL)
+            break;
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
-            end_body(x);
-        else if (x != NULL)
-            h2_exchange_deliver(x);
+            exchange_push_end(&x->mux.core);
+        else
+            exchange_deliver(&x->mux.core);
         break;
     case NGHTTP2_RST_STREAM:
         x = find(ng, frame->hd.stream_id);
@@ -150,8 +156,8 @@ on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
             h2_count_reset(h);
         break;
     case NGHTTP2_PING:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && h->is_draining)
-            note_goaway_read(h);
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+            h2_note_goaway_read(h);
         break;
     default:
         break;
@@ -171,11 +177,11 @@ on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, siz
         return stop(h, ERR_NOMEM);
     if (x == NULL)
         return 0;
-    h2_exchange_take(x, bytes, (flags & NGHTTP2_FLAG_END_STREAM) == 0);
+    exchange_push(&x->mux.core, bytes, (flags & NGHTTP2_FLAG_END_STREAM) == 0);
     return 0;
 }
 
-/* The end of a response, or of our side of a tunnel, is out. */
+/* Called when the end of a response, or of our side of a tunnel, has been sent. */
 static void
 on_answer_sent(struct h2_session *h, int32_t id)
 {
@@ -183,13 +189,11 @@ on_answer_sent(struct h2_session *h, int32_t id)
 
     if (x == NULL)
         return;
-    assert(!x->is_answered && x->is_committed && x->promised == 0);
-    x->is_answered = true;
-    if (!x->remote_ended && !x->is_reset)
-        h2_exchange_linger(x);
+    assert(x->promised == 0);
+    mux_exchange_answered(&x->mux);
 }
 
-/* Resets that the peer has earned count as its own. */
+/* Resets that the peer has caused count as its own. */
 static void
 on_reset_sent(struct h2_session *h, uint32_t code)
 {
@@ -226,14 +230,16 @@ on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
     case NGHTTP2_GOAWAY:
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR && h->why == 0 &&
             !h->guard.is_calming)
-            h->why = ERR_H2;
+            h->why =
+                frame->goaway.error_code == NGHTTP2_INTERNAL_ERROR ? ERR_NOMEM : ERR_H2;
         return 0;
     default:
         return 0;
     }
 }
 
-/* Frames of a large answer wait in nghttp2 until the connection has sent what it has. */
+/* Frames of a large response wait in nghttp2 until the connection has sent its
+ * output. */
 static int
 send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t n,
           nghttp2_data_source *source, void *arg)
@@ -242,12 +248,12 @@ send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t
 
     (void)ng;
     (void)frame;
-    assert(h->is_busy);
-    if (h->wire->out.bytes > HTTP_OUT_HIGH_BYTES)
+    assert(h->mux.is_busy);
+    if (h->mux.wire->out.bytes > HTTP_OUT_HIGH_BYTES)
         return NGHTTP2_ERR_WOULDBLOCK;
     int err = h2_write_data(source->ptr, slice_new((const char *)head, 9), n);
     if (err == ERR_FILE)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* it resets the stream alone */
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* it resets only the stream */
     return err == 0 ? 0 : stop(h, err);
 }
 
@@ -260,13 +266,9 @@ on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
     (void)code;
     if (x == NULL)
         return 0;
-    assert(!x->is_gone &&
-           h->is_busy); /* session.c frees it when nghttp2 has returned */
-    if (x->remote_ended)
+    if (x->mux.core.rx == EXCHANGE_RX_ENDED)
         h2_guard_ended(&h->guard, id);
-    x->is_gone = true;
-    list_remove(&x->news);
-    list_append(&h->news, &x->news);
+    mux_exchange_lose(&x->mux);
     return 0;
 }
 
@@ -331,7 +333,7 @@ h2_frames_init(struct h2_session *h)
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     nghttp2_option_set_server_fallback_rfc7540_priorities(option, 0);
 #ifdef HAVE_NGHTTP2_RESET_LIMIT
-    /* It counts every reset; guard.h counts those that throw work away. */
+    /* nghttp2 counts every reset; guard.h counts those that waste work. */
     nghttp2_option_set_stream_reset_rate_limit(option, UINT32_MAX, UINT32_MAX);
 #endif
     if (nghttp2_session_server_new3(&h->ng, callbacks, h, option, &mem) == 0)

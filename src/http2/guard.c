@@ -2,8 +2,6 @@
 /* http2/guard.c — see guard.h for the contract. */
 #include "http2/guard.h"
 
-#include <assert.h> /* assert */
-
 #include "base/err.h"
 
 void
@@ -22,7 +20,7 @@ has_ended(const struct h2_guard *guard, int32_t id)
     return false;
 }
 
-/* HEADERS of stream `id`: a new one, or trailers of one that was begun. */
+/* Handles HEADERS of stream `id`: a new one, or trailers of one that was begun. */
 static int
 look_at_stream(struct h2_guard *guard, int32_t id)
 {
@@ -102,13 +100,7 @@ h2_guard_padding(struct h2_guard *guard, const nghttp2_frame_hd *hd, size_t padd
 int
 h2_guard_reset(struct h2_guard *guard, uint32_t most, uint64_t now_ms)
 {
-    assert(now_ms >= guard->resets_ms);
-    uint64_t refill = (now_ms - guard->resets_ms) * most / 4;
-
-    guard->resets -= refill < guard->resets ? refill : guard->resets;
-    guard->resets_ms = now_ms;
-    guard->resets += 1000;
-    return most != 0 && guard->resets > most * UINT64_C(1000) ? ERR_H2_RESETS : 0;
+    return resets_count(&guard->resets, most, now_ms) ? ERR_H2_RESETS : 0;
 }
 
 bool

@@ -4,10 +4,11 @@
 
 #include "base/narrow.h"
 
-#include <arpa/inet.h> /* inet_ntop */
-#include <stddef.h>    /* offsetof */
-#include <stdio.h>     /* snprintf */
-#include <sys/un.h>    /* struct sockaddr_un */
+#include <arpa/inet.h>  /* inet_ntop */
+#include <netinet/in.h> /* struct sockaddr_in */
+#include <stddef.h>     /* offsetof */
+#include <stdio.h>      /* snprintf */
+#include <sys/un.h>     /* struct sockaddr_un */
 
 static int
 family(const struct addr *addr)

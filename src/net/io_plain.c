@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* net/io_plain.c — the transport of io.h over a plain socket. */
-#include <assert.h>       /* assert */
-#include <errno.h>        /* errno */
-#include <sys/ioctl.h>    /* ioctl */
-#include <sys/sendfile.h> /* sendfile */
-#include <sys/socket.h>   /* recv, sendmsg */
-#include <unistd.h>       /* close */
+#include <assert.h>     /* assert */
+#include <errno.h>      /* errno */
+#include <sys/ioctl.h>  /* ioctl */
+#include <sys/socket.h> /* recv, sendmsg */
+#include <unistd.h>     /* close */
 
 #include "base/err.h"
 #include "base/narrow.h"
+#include "base/system.h"
 #include "net/io.h"
+#include "net/os.h"
 
 ssize_t
 io_receive(int fd, char *at, size_t n, int flags)
@@ -52,10 +53,8 @@ io_plain_writev(struct io *io, const struct iovec *iov, int n)
 ssize_t
 io_plain_write_file(struct io *io, int fd, uint64_t offset, size_t n)
 {
-    off_t at = narrow_off(offset);
-
     for (;;) {
-        ssize_t sent = sendfile(io->fd, fd, &at, n);
+        ssize_t sent = os_send_file(io->fd, fd, narrow_off(offset), n);
         if (sent > 0)
             return sent;
         if (sent == 0)

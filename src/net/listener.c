@@ -9,6 +9,7 @@
 #include <unistd.h>      /* close */
 
 #include "base/err.h"
+#include "net/os.h"
 
 static int
 set_flags(int fd)
@@ -19,6 +20,13 @@ set_flags(int fd)
         return ERR_IO;
     return 0;
 }
+
+/* The limit of unsent bytes that the kernel buffers for each connection; connections
+ * inherit the options of their listener. Without a limit it buffers up to
+ * net.ipv4.tcp_wmem, 4 MiB, for a peer that reads slowly or not at all, and a few
+ * hundred such peers use up the memory for all TCP connections of the machine. Bytes
+ * in flight do not count, so downloads do not become slower. */
+#define UNSENT_BYTES (128 * 1024)
 
 int
 listener_init(struct listener *listener, int fd)
@@ -32,9 +40,12 @@ listener_init(struct listener *listener, int fd)
     if (listener->local.len == 0 || set_flags(fd) != 0)
         return ERR_IO;
     listener->is_unix = listener->local.data.ss_family == AF_UNIX;
-    /* Answers leave in whole writes already; waiting to fill segments only delays them. */
-    if (!listener->is_unix)
+    /* Responses are sent in whole writes already; waiting to fill segments only delays
+     * them. */
+    if (!listener->is_unix) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        os_bound_unsent(fd, UNSENT_BYTES);
+    }
     listener->fd = fd;
     return 0;
 }
@@ -52,8 +63,7 @@ listener_accept(struct listener *listener, struct addr *peer)
 {
     for (;;) {
         peer->len = sizeof peer->data;
-        int fd = accept4(listener->fd, (struct sockaddr *)&peer->data, &peer->len,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = os_accept(listener->fd, (struct sockaddr *)&peer->data, &peer->len);
         if (fd != -1) {
             if (listener->is_unix)
                 peer->len = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* net/listener.h — a listening socket that somebody else has bound: accepts connections,
- * some at a time, and rests when descriptors run out. */
+/* net/listener.h — accepts connections from a listening socket that the caller has
+ * bound. */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
@@ -10,21 +10,21 @@
 struct listener {
     int fd;            /* owned; listening, non-blocking; -1 when closed */
     bool is_unix;      /* an AF_UNIX socket */
-    struct addr local; /* what it is bound to */
+    struct addr local; /* the bound address */
 };
 
-/* Takes over `fd`, a bound and listening socket: makes it non-blocking and close-on-exec,
- * and sets TCP_NODELAY, which accepted sockets inherit.  Returns 0 or ERR_IO; on failure
- * the descriptor stays the caller's. */
+/* Takes over `fd`, a bound and listening socket: makes it non-blocking and
+ * close-on-exec, and sets TCP_NODELAY, which accepted sockets inherit.  Returns 0 or
+ * ERR_IO; on failure the caller still owns the descriptor. */
 MUST_USE int listener_init(struct listener *listener, int fd);
 
 /* Closes the descriptor. */
 void listener_close(struct listener *listener);
 
 /* Accepts one connection: non-blocking, close-on-exec.  Fills `peer` (len 0 for Unix).
- * Returns its descriptor, which the caller owns, or ERR_AGAIN (none waits), ERR_FD_LIMIT
- * (try again when one is closed or after a rest), ERR_NOMEM or ERR_IO (this connection is
- * gone, the listener lives). */
+ * Returns its descriptor, which the caller owns, or ERR_AGAIN (no connection waits),
+ * ERR_FD_LIMIT (retry when a descriptor is closed, or after a pause), ERR_NOMEM or
+ * ERR_IO (this connection failed, the listener continues). */
 MUST_USE int listener_accept(struct listener *listener, struct addr *peer);
 
 #endif

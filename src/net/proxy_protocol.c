@@ -9,7 +9,7 @@
 #include "base/narrow.h"
 
 #define V1_BYTES_MAX 107u /* CR LF included */
-#define V2_FIXED 16u      /* bytes in front of the addresses */
+#define V2_FIXED 16u      /* bytes before the addresses */
 
 static void
 set_ipv4(struct addr *out, const void *bytes, uint16_t port)
@@ -35,9 +35,9 @@ set_ipv6(struct addr *out, const void *bytes, uint16_t port)
 
 /* Version 1: "PROXY TCP4 <source> <destination> <source port> <destination port>" */
 
-/* Takes what stands in front of the next space, or the rest. */
+/* Takes the text before the next space, or the rest. */
 static struct slice
-take_word(struct slice *rest)
+proxy_protocol_take_word(struct slice *rest)
 {
     const char *space = memchr(rest->ptr, ' ', rest->len);
     size_t n = space != NULL ? (size_t)(space - rest->ptr) : rest->len;
@@ -48,7 +48,7 @@ take_word(struct slice *rest)
 }
 
 static bool
-read_address(int family, struct slice word, uint8_t bytes[16])
+proxy_protocol_read_address(int family, struct slice word, uint8_t bytes[16])
 {
     char copy[INET6_ADDRSTRLEN];
 
@@ -60,9 +60,9 @@ read_address(int family, struct slice word, uint8_t bytes[16])
     return inet_pton(family, copy, bytes) == 1;
 }
 
-/* 0 to 65535, without zeros in front. */
+/* 0 to 65535, without leading zeros. */
 static bool
-read_port(struct slice word, uint16_t *port)
+proxy_protocol_read_port(struct slice word, uint16_t *port)
 {
     unsigned number = 0;
 
@@ -86,7 +86,7 @@ read_line(struct slice line, struct proxy_header *out)
     uint8_t source[16], destination[16];
     uint16_t port, other;
 
-    struct slice kind = take_word(&line);
+    struct slice kind = proxy_protocol_take_word(&line);
     if (slice_equal(kind, slice_of("UNKNOWN"))) {
         out->is_local = true;
         return 0;
@@ -96,10 +96,13 @@ read_line(struct slice line, struct proxy_header *out)
         family = AF_INET6;
     else if (!slice_equal(kind, slice_of("TCP4")))
         return ERR_PROXY;
-    bool is_good = read_address(family, take_word(&line), source) &&
-                   read_address(family, take_word(&line), destination) &&
-                   read_port(take_word(&line), &port);
-    if (!is_good || memchr(line.ptr, ' ', line.len) != NULL || !read_port(line, &other))
+    bool is_good =
+        proxy_protocol_read_address(family, proxy_protocol_take_word(&line), source) &&
+        proxy_protocol_read_address(family, proxy_protocol_take_word(&line),
+                                    destination) &&
+        proxy_protocol_read_port(proxy_protocol_take_word(&line), &port);
+    if (!is_good || memchr(line.ptr, ' ', line.len) != NULL ||
+        !proxy_protocol_read_port(line, &other))
         return ERR_PROXY;
     if (family == AF_INET)
         set_ipv4(&out->client, source, port);
@@ -163,7 +166,8 @@ crc32c_step(uint32_t crc, uint8_t byte)
     return table[crc & 15] ^ crc >> 4;
 }
 
-/* Whether the checksum at bytes[at, at + 4) is that of all, itself taken for zeros. */
+/* Returns whether the checksum at bytes[at, at + 4) matches all bytes, with itself
+ * taken as zeros. */
 static bool
 has_checksum(struct slice bytes, size_t at)
 {
@@ -179,7 +183,7 @@ has_checksum(struct slice bytes, size_t at)
 
 /* Checks the fields of type, length and value at bytes[at, end). */
 static int
-check_fields(struct slice bytes, size_t at)
+proxy_protocol_check_fields(struct slice bytes, size_t at)
 {
     while (at < bytes.len) {
         if (bytes.len - at < 3)
@@ -194,7 +198,7 @@ check_fields(struct slice bytes, size_t at)
     return 0;
 }
 
-/* Reads a header that is all there. */
+/* Parses a complete header. */
 static int
 read_block(struct slice bytes, struct proxy_header *out)
 {
@@ -227,7 +231,7 @@ read_block(struct slice bytes, struct proxy_header *out)
         set_ipv4(&out->client, block, load_be16(block + 8));
     else if (least == 36)
         set_ipv6(&out->client, block, load_be16(block + 32));
-    return check_fields(bytes, V2_FIXED + least);
+    return proxy_protocol_check_fields(bytes, V2_FIXED + least);
 }
 
 static ssize_t

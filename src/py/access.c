@@ -47,7 +47,7 @@ access_read(PyObject *given, struct access_config *out)
     Py_ssize_t len;
     int colors;
 
-    assert(out->format == NULL); /* else it would not be freed */
+    assert(out->format == NULL); /* otherwise it would not be freed */
     if (given == Py_None)
         return 0;
     if (!PyTuple_Check(given)) {

@@ -7,12 +7,17 @@
 #include <stdbool.h> /* bool */
 
 #include "base/err.h"
+#include "base/narrow.h"
 #include "http/field.h"
 #include "http/session.h"
 #include "py/access.h"
+#include "py/early.h"
+#include "py/static.h"
 #include "py/tls.h"
+#include "quic/congestion.h" /* QUIC_CUBIC, QUIC_RENO */
+#include "quic/steering.h"
 
-/* Where a number goes, and what it may be. */
+/* Describes where a number is stored, and its range. */
 struct number {
     const char *key;
     size_t offset;
@@ -25,11 +30,14 @@ struct number {
      (low), (high)}
 #define LIMIT(member, low, high) NUMBER(#member, server.limits.member, low, high)
 #define WS(member, low, high) NUMBER("ws_" #member, ws.config.member, low, high)
+#define COMPRESS(member, low, high)                                                    \
+    NUMBER("compress_" #member, server.compress.member, low, high)
+#define DECOMPRESS(member, low, high)                                                  \
+    NUMBER("decompress_" #member, server.decompress.member, low, high)
 #define DEFLATE(member, low, high)                                                     \
     NUMBER("ws_deflate_" #member, ws.config.deflate.member, low, high)
 
-/* A day, in ms: longer waits are a mistake. */
-#define DAY_MS 86400000u
+#define DAY_MS 86400000u /* longer waits are mistakes */
 
 static const struct number numbers[] = {
     LIMIT(request_line_bytes, 64, 1 << 24),
@@ -58,12 +66,37 @@ static const struct number numbers[] = {
     LIMIT(h2_table_bytes, 0, 1 << 20),
     LIMIT(h2_resets, 0, 1 << 20),
     LIMIT(h2_output_bytes, 65536, 1 << 30),
+    LIMIT(h3_streams, 1, 65536),
+    LIMIT(h3_window_bytes, 1, INT32_MAX),
+    LIMIT(h3_connection_window_bytes, 65535, INT32_MAX),
+    LIMIT(h3_send_bytes, 65536, 1 << 30),
+    LIMIT(h3_resets, 0, 1 << 20),
+    LIMIT(h3_memory_bytes, 65536, 1 << 30),
+    LIMIT(h3_idle_ms, 1000, DAY_MS),
+    LIMIT(h3_retry_from, 0, 1 << 24),
+    LIMIT(wt_sessions, 1, 65536),
+    LIMIT(wt_streams, 1, 65536),
+    LIMIT(wt_datagrams, 1, 65536),
+    NUMBER("cache_entry_bytes", server.cache.entry_bytes, 1, 1 << 30),
+    NUMBER("cache_variants", server.cache.variants, 1, 1024),
+    NUMBER("cache_wait_ms", server.cache.wait_ms, 0, DAY_MS),
     NUMBER("h2", server.h2, H2_OFF, H2_UPGRADE),
+    NUMBER("quic_congestion", server.quic_congestion, QUIC_CUBIC, QUIC_RENO),
     NUMBER("forwarded_fields", server.forwarded.believed, 0, FORWARDED_ALL),
     NUMBER("access_log_bytes", server.access.buffer_bytes, 0, 1 << 30),
+    NUMBER("static_entries_max", server.statics.entries_max, 1, 1 << 20),
+    NUMBER("static_bytes_max", server.statics.bytes_max, 0, (uint64_t)1 << 40),
     NUMBER("graceful_ms", server.graceful_ms, 0, DAY_MS),
     NUMBER("last_call_ms", server.last_call_ms, 0, DAY_MS),
     NUMBER("max_requests", server.max_requests, 0, INT64_MAX),
+    COMPRESS(min_bytes, 0, 1 << 30),
+    COMPRESS(bodies, 1, 1 << 20),
+    COMPRESS(zstd_level, 1, 9),
+    COMPRESS(brotli_level, 0, 6),
+    COMPRESS(gzip_level, 1, 9),
+    DECOMPRESS(bodies, 1, 1 << 20),
+    DECOMPRESS(ratio, 1, 1 << 20),
+    DECOMPRESS(bytes, 1, INT64_MAX),
     NUMBER("ws_queue", ws.queue, 1, 1 << 20),
     NUMBER("ws_queue_bytes", ws.queue_bytes, 1, 1 << 30),
     WS(message_bytes, 1, 1 << 30),
@@ -80,7 +113,7 @@ static const struct number numbers[] = {
     DEFLATE(threshold_bytes, 0, 1 << 30),
 };
 
-/* Where a bool goes. */
+/* Describes where a bool is stored. */
 static const struct {
     const char *key;
     size_t offset;
@@ -89,16 +122,22 @@ static const struct {
     {"date_header", offsetof(struct config, server.sends_date)},
     {"hides_forwarded", offsetof(struct config, server.forwarded.hides)},
     {"request_id", offsetof(struct config, server.forwarded.names)},
+    {"compress", offsetof(struct config, server.compress.is_on)},
+    {"static_last", offsetof(struct config, server.statics.is_last)},
+    {"decompress", offsetof(struct config, server.decompress.is_on)},
+    {"webtransport", offsetof(struct config, server.limits.webtransport)},
     {"pathsend", offsetof(struct config, pathsend)},
+    {"cache_obeys_clients", offsetof(struct config, server.cache.obeys_clients)},
+    {"cache_status", offsetof(struct config, server.cache.sends_status)},
     {"ws", offsetof(struct config, ws.is_on)},
     {"ws_deflate", offsetof(struct config, ws.config.deflate.is_on)},
     {"ws_server_takeover", offsetof(struct config, ws.config.deflate.server_takeover)},
     {"ws_client_takeover", offsetof(struct config, ws.config.deflate.client_takeover)},
 };
 
-/* New reference, or NULL with KeyError. */
+/* Returns a new reference, or NULL with KeyError. */
 static PyObject *
-get(PyObject *mapping, const char *key)
+config_get(PyObject *mapping, const char *key)
 {
     return PyMapping_GetItemString(mapping, key);
 }
@@ -111,12 +150,12 @@ wrong_type(const char *key, const char *wanted, PyObject *value)
     return -1;
 }
 
-/* Reads an int, and no bool, of [min, max]. */
+/* Reads an int that is not a bool, in [min, max]. */
 static int
 read_int(PyObject *mapping, const char *key, long long min, long long max,
          long long *out)
 {
-    PyObject *value = get(mapping, key);
+    PyObject *value = config_get(mapping, key);
     if (value == NULL)
         return -1;
     int result = -1;
@@ -135,7 +174,7 @@ read_int(PyObject *mapping, const char *key, long long min, long long max,
     return result;
 }
 
-/* Reads a descriptor; -1 is none. */
+/* Reads a descriptor; -1 means none. */
 static int
 read_fd(PyObject *mapping, const char *key, int *out)
 {
@@ -148,7 +187,8 @@ read_fd(PyObject *mapping, const char *key, int *out)
 }
 
 static int
-read_number(struct config *config, PyObject *mapping, const struct number *number)
+config_read_number(struct config *config, PyObject *mapping,
+                   const struct number *number)
 {
     char *member = (char *)config + number->offset;
     long long value;
@@ -173,7 +213,7 @@ read_number(struct config *config, PyObject *mapping, const struct number *numbe
 static int
 read_bool(PyObject *mapping, const char *key, bool *out)
 {
-    PyObject *value = get(mapping, key);
+    PyObject *value = config_get(mapping, key);
     if (value == NULL)
         return -1;
     int result = PyBool_Check(value) ? 0 : wrong_type(key, "a bool", value);
@@ -185,18 +225,17 @@ read_bool(PyObject *mapping, const char *key, bool *out)
 static int
 read_callable(PyObject *mapping, const char *key, PyObject **out)
 {
-    *out = get(mapping, key);
+    *out = config_get(mapping, key);
     if (*out == NULL)
         return -1;
     return PyCallable_Check(*out) ? 0 : wrong_type(key, "a callable", *out);
 }
 
-/* Applications put paths behind it, so that it begins with "/" and does not end with
- * it. */
+/* Applications append paths to it, so it must begin with "/" and not end with it. */
 static int
 read_root_path(struct config *config, PyObject *mapping)
 {
-    PyObject *path = get(mapping, "root_path");
+    PyObject *path = config_get(mapping, "root_path");
     if (path == NULL)
         return -1;
     config->root_path = path;
@@ -220,7 +259,7 @@ read_lifespan(struct config *config, PyObject *mapping)
         [LIFESPAN_ON] = "on",
         [LIFESPAN_OFF] = "off",
     };
-    PyObject *value = get(mapping, "lifespan");
+    PyObject *value = config_get(mapping, "lifespan");
     if (value == NULL)
         return -1;
     int result = -1;
@@ -241,14 +280,18 @@ read_lifespan(struct config *config, PyObject *mapping)
     return result;
 }
 
-/* What the application is told of itself. */
+/* Reads the settings that applications see in their scopes, and the files that are
+ * served in their place. */
 static int
 read_app(struct config *config, PyObject *mapping)
 {
-    return read_root_path(config, mapping) < 0 ? -1 : read_lifespan(config, mapping);
+    if (read_root_path(config, mapping) < 0 || read_lifespan(config, mapping) < 0)
+        return -1;
+    return static_read(&config->statics, mapping, &config->server.statics);
 }
 
-/* Fields that frame a message or speak of its connection are the engine's own. */
+/* Fields that frame a message or describe its connection are reserved for the
+ * engine. */
 static int
 check_field(struct config *config, struct slice name, struct slice value)
 {
@@ -300,9 +343,9 @@ add_field(struct config *config, PyObject *pair)
 }
 
 static int
-read_fields(struct config *config, PyObject *mapping)
+config_read_fields(struct config *config, PyObject *mapping)
 {
-    PyObject *list = get(mapping, "headers");
+    PyObject *list = config_get(mapping, "headers");
     if (list == NULL)
         return -1;
     config->fields = PyBytes_FromStringAndSize(NULL, 0);
@@ -328,11 +371,11 @@ read_callables(struct config *config, PyObject *mapping)
                : 0;
 }
 
-/* on_full and crowd may be None. */
+/* on_full and balance may be None. */
 static int
 read_on_full(struct config *config, PyObject *mapping)
 {
-    PyObject *value = get(mapping, "on_full");
+    PyObject *value = config_get(mapping, "on_full");
     if (value == NULL)
         return -1;
     int result = 0;
@@ -347,38 +390,62 @@ read_on_full(struct config *config, PyObject *mapping)
 static int
 read_buffer(PyObject *mapping, const char *key, Py_buffer *out)
 {
-    PyObject *value = get(mapping, key);
+    PyObject *value = config_get(mapping, key);
     if (value == NULL)
         return -1;
     int result = 0;
-    assert(out->obj == NULL); /* else nobody would release it */
+    assert(out->obj == NULL); /* otherwise it would not be released */
     if (value != Py_None)
         result = PyObject_GetBuffer(value, out, PyBUF_WRITABLE);
     Py_DECREF(value);
     return result;
 }
 
-/* The memory that workers share. */
+/* Reads bytes, which `config` keeps. */
+static int
+config_read_bytes(struct config *config, PyObject *mapping, const char *key,
+                  struct slice *out)
+{
+    PyObject *value = config_get(mapping, key);
+    if (value == NULL)
+        return -1;
+    assert(config->nbytes < COUNT(config->bytes));
+    config->bytes[config->nbytes++] = value;
+    if (!PyBytes_Check(value))
+        return wrong_type(key, "bytes", value);
+    *out = slice_new(PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value));
+    return 0;
+}
+
+/* Reads what workers share: memory, and what they need for QUIC. */
 static int
 read_shared(struct config *config, PyObject *mapping)
 {
-    Py_buffer *crowd = &config->crowd, *tallies = &config->tallies;
+    Py_buffer *balance = &config->balance, *tallies = &config->tallies;
     Py_buffer *history = &config->history;
-    long long seat;
+    long long seat, quic_seat;
 
     if (read_int(mapping, "seat", 0, INT_MAX, &seat) < 0 ||
-        read_buffer(mapping, "crowd", crowd) < 0 ||
+        read_int(mapping, "quic_seat", 0, QUIC_SEATS_MAX - 1, &quic_seat) < 0 ||
+        config_read_bytes(config, mapping, "quic_secret", &config->server.quic_secret) <
+            0 ||
+        config_read_bytes(config, mapping, "quic_qlog", &config->server.quic_qlog) <
+            0 ||
+        read_buffer(mapping, "balance", balance) < 0 ||
         read_buffer(mapping, "tallies", tallies) < 0 ||
-        read_buffer(mapping, "history", history) < 0)
+        read_buffer(mapping, "history", history) < 0 ||
+        read_buffer(mapping, "early_tickets", &config->early) < 0 ||
+        early_take(&config->server.quic_early, &config->early) < 0)
         return -1;
     if (history->buf != NULL && (size_t)history->len < sizeof(struct history)) {
         PyErr_SetString(PyExc_ValueError, "history is too short");
         return -1;
     }
-    config->server.inside.history = history->buf;
-    if (!crowd_init(&config->server.crowd, crowd->buf, (size_t)crowd->len,
-                    (unsigned)seat)) {
-        PyErr_Format(PyExc_ValueError, "crowd has no seat %lld", seat);
+    config->server.builtin.history = history->buf;
+    config->server.quic_seat = narrow_u16((uint64_t)quic_seat);
+    if (!balance_init(&config->server.balance, balance->buf, (size_t)balance->len,
+                      (unsigned)seat)) {
+        PyErr_Format(PyExc_ValueError, "balance has no seat %lld", seat);
         return -1;
     }
     if (tallies->buf != NULL && !tallies_init(&config->server.tallies, tallies->buf,
@@ -390,13 +457,28 @@ read_shared(struct config *config, PyObject *mapping)
 }
 
 static int
+read_cache(struct config *config, PyObject *mapping)
+{
+    struct cache_config *cache = &config->server.cache;
+
+    if (read_buffer(mapping, "cache", &config->cache) < 0)
+        return -1;
+    cache->memory = config->cache.buf;
+    cache->bytes = config->cache.obj != NULL ? (size_t)config->cache.len : 0;
+    if (config_read_bytes(config, mapping, "cache_paths", &cache->paths) < 0 ||
+        config_read_bytes(config, mapping, "cache_purge_path", &cache->purge_path) < 0)
+        return -1;
+    return config_read_bytes(config, mapping, "cache_purge_token", &cache->purge_token);
+}
+
+static int
 read_proxies(struct config *config, PyObject *mapping)
 {
     struct forwarded_config *forwarded = &config->server.forwarded;
     struct trust trust;
     Py_ssize_t n;
 
-    config->trusted = get(mapping, "trusted_proxies");
+    config->trusted = config_get(mapping, "trusted_proxies");
     if (config->trusted == NULL)
         return -1;
     if (!PyUnicode_Check(config->trusted))
@@ -417,7 +499,7 @@ read_proxies(struct config *config, PyObject *mapping)
 static int
 read_tls(module_state *st, struct config *config, PyObject *mapping)
 {
-    PyObject *settings = get(mapping, "tls");
+    PyObject *settings = config_get(mapping, "tls");
     if (settings == NULL)
         return -1;
     int result = tls_read(st, settings, 0, &config->tls);
@@ -426,35 +508,35 @@ read_tls(module_state *st, struct config *config, PyObject *mapping)
     return result;
 }
 
-/* Reads bytes that config->inside[i] keeps. */
 static int
-read_bytes(struct config *config, PyObject *mapping, const char *key, int i,
-           struct slice *out)
+read_compress(struct config *config, PyObject *mapping)
 {
-    PyObject *value = get(mapping, key);
-    if (value == NULL)
+    struct compress_config *compress = &config->server.compress;
+
+    if (config_read_bytes(config, mapping, "compress_codings", &compress->codings) <
+            0 ||
+        config_read_bytes(config, mapping, "compress_types", &compress->types) < 0)
         return -1;
-    assert((size_t)i < COUNT(config->inside) && config->inside[i] == NULL);
-    config->inside[i] = value;
-    if (!PyBytes_Check(value))
-        return wrong_type(key, "bytes", value);
-    *out = slice_new(PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value));
-    return 0;
+    return config_read_bytes(config, mapping, "compress_except", &compress->except);
 }
 
+/* Reads what the engine itself answers, and what it does with answers. */
 static int
-read_inside(struct config *config, PyObject *mapping)
+read_own(struct config *config, PyObject *mapping)
 {
-    struct inside_config *inside = &config->server.inside;
+    struct builtin_config *builtin = &config->server.builtin;
 
-    if (read_bytes(config, mapping, "health_path", 0, &inside->health_path) < 0 ||
-        read_bytes(config, mapping, "metrics_path", 1, &inside->metrics_path) < 0 ||
-        read_bytes(config, mapping, "status_path", 2, &inside->status_path) < 0)
+    if (config_read_bytes(config, mapping, "health_path", &builtin->health_path) < 0 ||
+        config_read_bytes(config, mapping, "metrics_path", &builtin->metrics_path) <
+            0 ||
+        config_read_bytes(config, mapping, "status_path", &builtin->status_path) < 0)
         return -1;
-    if (read_bytes(config, mapping, "status_page", 3, &inside->page) < 0 ||
-        read_bytes(config, mapping, "status_about", 4, &inside->about) < 0)
+    if (config_read_bytes(config, mapping, "status_page", &builtin->page) < 0 ||
+        config_read_bytes(config, mapping, "status_about", &builtin->about) < 0)
         return -1;
-    return read_bytes(config, mapping, "build_labels", 5, &inside->labels);
+    if (config_read_bytes(config, mapping, "build_labels", &builtin->labels) < 0)
+        return -1;
+    return read_compress(config, mapping) < 0 ? -1 : read_cache(config, mapping);
 }
 
 int
@@ -469,12 +551,12 @@ config_set_access(struct config *config, PyObject *given)
 int
 config_read(module_state *st, struct config *config, PyObject *mapping)
 {
-    assert(config->fields == NULL); /* else what it has would be lost */
+    assert(config->fields == NULL); /* otherwise its members would leak */
     for (size_t i = 0; i < COUNT(numbers); i++) {
-        if (read_number(config, mapping, &numbers[i]) < 0)
+        if (config_read_number(config, mapping, &numbers[i]) < 0)
             return -1;
     }
-    PyObject *access = get(mapping, "access_log");
+    PyObject *access = config_get(mapping, "access_log");
     int err = access != NULL ? config_set_access(config, access) : -1;
     Py_XDECREF(access);
     if (err < 0 || read_fd(mapping, "watch_fd", &config->server.watch_fd) < 0)
@@ -485,11 +567,11 @@ config_read(module_state *st, struct config *config, PyObject *mapping)
             return -1;
     }
     if (read_callables(config, mapping) < 0 || read_on_full(config, mapping) < 0 ||
-        read_shared(config, mapping) < 0 || read_inside(config, mapping) < 0 ||
+        read_shared(config, mapping) < 0 || read_own(config, mapping) < 0 ||
         read_proxies(config, mapping) < 0 || read_app(config, mapping) < 0 ||
         read_tls(st, config, mapping) < 0)
         return -1;
-    return read_fields(config, mapping);
+    return config_read_fields(config, mapping);
 }
 
 void
@@ -497,8 +579,10 @@ config_clear(struct config *config)
 {
     tls_context_release(config->tls);
     config->tls = NULL;
-    for (size_t i = 0; i < COUNT(config->inside); i++)
-        Py_CLEAR(config->inside[i]);
+    for (unsigned i = 0; i < config->nbytes; i++)
+        Py_CLEAR(config->bytes[i]);
+    config->nbytes = 0;
+    static_clear(&config->statics);
     format_free(config->server.access.format);
     config->server.access.format = NULL;
     Py_CLEAR(config->access);
@@ -508,10 +592,9 @@ config_clear(struct config *config)
     Py_CLEAR(config->log);
     Py_CLEAR(config->log_exception);
     Py_CLEAR(config->on_full);
-    if (config->crowd.obj != NULL)
-        PyBuffer_Release(&config->crowd);
-    if (config->tallies.obj != NULL)
-        PyBuffer_Release(&config->tallies);
-    if (config->history.obj != NULL)
-        PyBuffer_Release(&config->history);
+    PyBuffer_Release(&config->balance); /* each does nothing if obj is NULL */
+    PyBuffer_Release(&config->tallies);
+    PyBuffer_Release(&config->cache);
+    PyBuffer_Release(&config->early);
+    PyBuffer_Release(&config->history);
 }

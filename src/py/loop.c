@@ -7,35 +7,35 @@
 #include "asgi/raise.h"
 #include "asgi/waiter.h"
 
-/* The loop itself calls, so that no Task runs. */
+/* Called by the loop itself, so no Task runs. */
 static PyObject *
-run(PyObject *op, void (*step)(struct server *server))
+loop_run(PyObject *op, void (*step)(struct server *server))
 {
     ServerObject *self = (ServerObject *)op;
 
-    assert(!self->host.may_step && !PyErr_Occurred());
-    if (UNLIKELY(!list_is_empty(&self->host.stuck)))
-        waiter_retry(&self->host);
-    self->host.may_step = true;
+    assert(!self->bridge.may_step && !PyErr_Occurred());
+    if (UNLIKELY(!list_is_empty(&self->bridge.stuck)))
+        waiter_retry(&self->bridge);
+    self->bridge.may_step = true;
     int result = server_run(self, step);
     assert((result < 0) == (PyErr_Occurred() != NULL));
-    self->host.may_step = false;
+    self->bridge.may_step = false;
     return result < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *
-on_ready(PyObject *op, PyObject *Py_UNUSED(ignored))
+loop_on_ready(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return run(op, server_turn);
+    return loop_run(op, server_turn);
 }
 
 static PyObject *
 on_flush(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return run(op, server_flush);
+    return loop_run(op, server_flush);
 }
 
-static PyMethodDef turn_def = {"turn", on_ready, METH_NOARGS,
+static PyMethodDef turn_def = {"turn", loop_on_ready, METH_NOARGS,
                                "Runs one turn of the server's engine."};
 
 static PyMethodDef flush_def = {"flush", on_flush, METH_NOARGS,
@@ -48,7 +48,7 @@ add_reader(ServerObject *self)
     if (fd == NULL)
         return -1;
     PyObject *result = PyObject_CallMethodObjArgs(
-        self->host.loop, self->host.st->str_add_reader, fd, self->tie.turn, NULL);
+        self->bridge.loop, self->bridge.st->str_add_reader, fd, self->tie.turn, NULL);
     Py_DECREF(fd);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
@@ -62,7 +62,8 @@ loop_tie(ServerObject *self)
     assert(self->server != NULL && !tie->is_tied && tie->turn == NULL);
     tie->turn = PyCFunction_New(&turn_def, (PyObject *)self);
     tie->flush = PyCFunction_New(&flush_def, (PyObject *)self);
-    tie->call_soon = PyObject_GetAttr(self->host.loop, self->host.st->str_call_soon);
+    tie->call_soon =
+        PyObject_GetAttr(self->bridge.loop, self->bridge.st->str_call_soon);
     tie->context = PyContext_CopyCurrent();
     if (tie->turn == NULL || tie->flush == NULL || tie->call_soon == NULL ||
         tie->context == NULL || add_reader(self) < 0) {
@@ -81,13 +82,13 @@ remove_reader(ServerObject *self)
     PyObject *result = NULL;
     PyObject *fd = PyLong_FromLong(self->tie.fd);
     if (fd != NULL)
-        result = PyObject_CallMethodOneArg(self->host.loop,
-                                           self->host.st->str_remove_reader, fd);
-    /* A closed loop says RuntimeError and watches nothing any more. */
+        result = PyObject_CallMethodOneArg(self->bridge.loop,
+                                           self->bridge.st->str_remove_reader, fd);
+    /* A closed loop raises RuntimeError and watches nothing any more. */
     if (result == NULL && PyErr_ExceptionMatches(PyExc_RuntimeError))
         PyErr_Clear();
     else if (result == NULL)
-        PyErr_WriteUnraisable(self->host.loop);
+        PyErr_WriteUnraisable(self->bridge.loop);
     Py_XDECREF(result);
     Py_XDECREF(fd);
     raise_again(before);
@@ -107,8 +108,8 @@ loop_untie(ServerObject *self)
     Py_CLEAR(tie->context);
 }
 
-/* The context is given, or the flush would run in that of whoever has sent something.
- */
+/* The context is passed explicitly, or the flush would run in the context of the code
+ * that has sent something. */
 void
 loop_schedule(void *owner)
 {
@@ -122,9 +123,9 @@ loop_schedule(void *owner)
     PyObject *args[] = {NULL, tie->flush, tie->context};
     PyObject *result = PyObject_Vectorcall(tie->call_soon, args + 1,
                                            1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                                           self->host.st->kwnames_soon);
+                                           self->bridge.st->kwnames_soon);
     if (result == NULL) {
-        PyErr_WriteUnraisable(self->host.loop);
+        PyErr_WriteUnraisable(self->bridge.loop);
         if (self->server != NULL)
             server_wake(self->server);
     }
@@ -133,9 +134,9 @@ loop_schedule(void *owner)
 }
 
 void
-loop_wake(struct host *host)
+loop_wake(struct bridge *bridge)
 {
-    ServerObject *self = container_of(host, ServerObject, host);
+    ServerObject *self = container_of(bridge, ServerObject, bridge);
 
     if (self->server != NULL)
         server_wake(self->server);

@@ -1,29 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* py/module.c — the extension module bolide._engine: its types, its state, its birth
- * and death. */
+/* py/module.c — the extension module bolide._engine: its types, its state, its
+ * initialization and its end. */
 #include <Python.h>
 
 #include <assert.h> /* assert */
 
-#include "asgi/lifespan.h"
-#include "asgi/next.h"
-#include "asgi/receive.h"
-#include "asgi/request.h"
-#include "asgi/send.h"
+#include "asgi/done.h"
+#include "asgi/lifespan/lifespan.h"
+#include "asgi/pending_receive.h"
+#include "asgi/http/receive.h"
+#include "asgi/http/request.h"
+#include "asgi/http/send.h"
 #include "asgi/state.h"
 #include "asgi/waiter.h"
-#include "asgi/websocket.h"
+#include "asgi/websocket/websocket.h"
+#include "asgi/webtransport/webtransport.h"
 #include "http1/scan.h"
 #include "py/access.h"
+#include "py/libraries.h"
+#include "py/log_datagram.h"
 #include "py/process.h"
 #include "py/server_type.h"
+#include "py/steering.h"
 #include "py/tally.h"
+#include "py/cache.h"
+#include "py/early.h"
 #include "tls/context.h"
 
 static PyObject *
 module_simd(PyObject *Py_UNUSED(mod), PyObject *Py_UNUSED(ignored))
 {
     return PyUnicode_FromString(h1_scan_best()->name);
+}
+
+static PyObject *
+module_has_http3(PyObject *Py_UNUSED(mod), PyObject *Py_UNUSED(ignored))
+{
+#ifdef HAVE_HTTP3
+    Py_RETURN_TRUE;
+#else
+    Py_RETURN_FALSE;
+#endif
 }
 
 static PyObject *
@@ -35,12 +52,12 @@ module_has_ktls(PyObject *Py_UNUSED(mod), PyObject *Py_UNUSED(ignored))
 static int
 make_type(PyObject *mod, PyType_Spec *spec, PyTypeObject **type)
 {
-    assert(*type == NULL); /* the state is made once */
+    assert(*type == NULL); /* the state is created once */
     *type = (PyTypeObject *)PyType_FromModuleAndSpec(mod, spec, NULL);
     return *type == NULL ? -1 : 0;
 }
 
-/* What Python sees of the module. */
+/* Adds the module's public names. */
 static int
 add_names(PyObject *mod, const module_state *st)
 {
@@ -49,10 +66,12 @@ add_names(PyObject *mod, const module_state *st)
         PyModule_AddObjectRef(mod, "TLSError", st->TLSError) < 0 ||
         PyModule_AddObjectRef(mod, "LifespanError", st->LifespanError) < 0)
         return -1;
+    if (libraries_describe(mod) < 0 || early_describe(mod) < 0)
+        return -1;
     return tally_describe(mod);
 }
 
-/* May stop anywhere; traverse and clear work on whatever is filled. */
+/* May fail at any point; traverse and clear handle a partly initialized state. */
 static int
 module_exec(PyObject *mod)
 {
@@ -61,11 +80,12 @@ module_exec(PyObject *mod)
     assert(st->done == NULL && st->awaitables == NULL); /* zeroed by Python */
     if (make_type(mod, &done_spec, &st->DoneType) < 0 ||
         make_type(mod, &lifespan_spec, &st->LifespanType) < 0 ||
-        make_type(mod, &next_spec, &st->NextType) < 0 ||
+        make_type(mod, &pending_receive_spec, &st->PendingReceiveType) < 0 ||
         make_type(mod, &receive_spec, &st->ReceiveType) < 0 ||
         make_type(mod, &request_spec, &st->RequestType) < 0 ||
         make_type(mod, &waiter_spec, &st->WaiterType) < 0 ||
         make_type(mod, &websocket_spec, &st->WebSocketType) < 0 ||
+        make_type(mod, &session_spec, &st->SessionType) < 0 ||
         make_type(mod, &send_spec, &st->SendType) < 0 ||
         make_type(mod, &server_spec, &st->ServerType) < 0)
         return -1;
@@ -98,17 +118,33 @@ module_free(void *mod)
 static PyMethodDef module_methods[] = {
     {"simd", module_simd, METH_NOARGS,
      "simd()\n--\n\nThe name of the instruction set that heads are scanned with."},
+    {"libraries", libraries_versions, METH_NOARGS,
+     "libraries()\n--\n\nThe versions of the libraries that it is linked with, by "
+     "name."},
+    {"has_http3", module_has_http3, METH_NOARGS,
+     "has_http3()\n--\n\nWhether this build has HTTP/3."},
     {"has_ktls", module_has_ktls, METH_NOARGS,
      "has_ktls()\n--\n\nWhether OpenSSL knows how to leave encryption to the kernel."},
+    {"can_steer_quic", steering_can, METH_NOARGS,
+     "can_steer_quic()\n--\n\n"
+     "Whether packets of one UDP port can be distributed by connection ID."},
+    {"steer_quic", steering_set, METH_VARARGS,
+     "steer_quic($module, fd, secret, open, accepting, /)\n--\n\n"
+     "Distributes the packets of a UDP port to the sockets of seats."},
     {"check_access_format", access_check_format, METH_O,
      "check_access_format($module, text, /)\n--\n\n"
      "Raises ValueError with the reason where `text` is no format."},
     {"access_format", access_format, METH_O,
      "access_format($module, name, /)\n--\n\n"
      "Returns the text of a format that has a name, else the argument itself."},
+    {"format_cache", pycache_format, METH_O,
+     "format_cache($module, memory, /)\n--\n\n"
+     "Prepares zeroed memory for the responses that workers share."},
     {"keep_freed_memory", process_keep_freed_memory, METH_O,
      "keep_freed_memory($module, bytes, /)\n--\n\n"
      "Has the allocator keep up to so much freed memory; returns whether it does."},
+    {"log_datagram", log_datagram, METH_VARARGS,
+     "Returns a line of the log as a datagram for syslog or journald."},
     {"adopt_orphans", process_adopt_orphans, METH_NOARGS,
      "adopt_orphans()\n--\n\n"
      "Makes processes whose parent ends children of this one."},

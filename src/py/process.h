@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* py/process.h — what the package asks of the process that it owns; never called in a
- * process that embeds a Server. */
+/* py/process.h — settings of a process that the package owns; never called in a process
+ * that embeds a Server. */
 #ifndef PY_PROCESS_H
 #define PY_PROCESS_H
 
 #include <Python.h>
 
-/* keep_freed_memory(bytes, /): has the allocator keep up to that much memory that was freed,
- * and take no block below half of it (32 MiB at most) from the kernel by itself.  glibc
- * gives the top of its heap back as soon as 128 KiB are free; a server that receives bodies
- * of 64 KiB takes and gives them, page faults included, for each request.  Returns whether
- * the allocator did; False where it is not glibc's. */
+/* keep_freed_memory(bytes, /): makes the allocator keep up to that much free memory at
+ * the end of its heap, and makes it allocate no block smaller than half of it (32 MiB
+ * at most) directly from the kernel. glibc returns the top of its heap to the kernel
+ * when 128 KiB are free; a server that receives bodies of 64 KiB would allocate and
+ * return them, with page faults, for each request. Of more than that, 7/8 stay:
+ * returning 64 MiB in one call would take 5 ms, during which no request is served.
+ * Returns whether the allocator accepted this; False if it is not glibc's. */
 PyObject *process_keep_freed_memory(PyObject *mod, PyObject *bytes);
 
-/* adopt_orphans(): processes whose parent ends become children of this one (prctl(2),
- * PR_SET_CHILD_SUBREAPER).  Raises OSError. */
+/* adopt_orphans(): makes processes whose parent ends children of this one. Raises
+ * OSError, on systems other than Linux always. */
 PyObject *process_adopt_orphans(PyObject *mod, PyObject *ignored);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* py/server_gets.c — the attributes of a Server; see bolide/_engine.pyi. */
-#include "py/server_type.h"
+#include "py/server_object.h"
 
 static PyObject *
 get_connections(PyObject *op, void *Py_UNUSED(closure))
@@ -28,7 +28,8 @@ get_requests(PyObject *op, void *Py_UNUSED(closure))
 static PyObject *
 get_restarts(PyObject *op, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(((ServerObject *)op)->host.ws.stop_code == WS_CODE_RESTART);
+    return PyBool_FromLong(((ServerObject *)op)->websockets.stop_code ==
+                           WS_CODE_RESTART);
 }
 
 static int
@@ -38,7 +39,7 @@ set_restarts(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 
     if (restarts < 0)
         return -1;
-    ((ServerObject *)op)->host.ws.stop_code =
+    ((ServerObject *)op)->websockets.stop_code =
         restarts ? WS_CODE_RESTART : WS_CODE_GOING_AWAY;
     return 0;
 }

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* py/server_type.c — see server_type.h for the contract, bolide/_engine.pyi for what
- * Python sees. */
+/* py/server_type.c — see server_type.h for the contract, bolide/_engine.pyi for the
+ * interface in Python. */
 #include "py/server_type.h"
 
 #include <assert.h>       /* assert */
 #include <structmember.h> /* PyMemberDef */
 
 #include "asgi/app.h"
-#include "asgi/lifespan.h"
+#include "asgi/lifespan/lifespan.h"
 #include "asgi/raise.h"
-#include "asgi/websocket.h"
+#include "asgi/running.h"
+#include "asgi/websocket/websocket.h"
 #include "base/err.h"
 #include "py/loop.h"
+#include "py/server_object.h"
 #include "py/tls.h"
 
 /* The engine */
@@ -19,21 +21,21 @@
 static void
 sink(void *arg, enum log_level level, struct slice line)
 {
-    static const enum host_level levels[] = {
-        [LOG_DEBUG] = HOST_DEBUG,
-        [LOG_INFO] = HOST_INFO,
-        [LOG_WARNING] = HOST_WARNING,
-        [LOG_ERROR] = HOST_ERROR,
+    static const enum bridge_level levels[] = {
+        [LOG_DEBUG] = BRIDGE_DEBUG,
+        [LOG_INFO] = BRIDGE_INFO,
+        [LOG_WARNING] = BRIDGE_WARNING,
+        [LOG_ERROR] = BRIDGE_ERROR,
     };
     ServerObject *self = arg;
-    struct clock *clock = self->host.clock; /* NULL while the engine is made */
+    struct clock *clock = self->bridge.clock; /* NULL while the engine is created */
     uint8_t before = clock != NULL ? clock_lend(clock) : 0;
 
     assert(PyGILState_Check() && (size_t)level < COUNT(levels));
-    /* The engine is on the stack, also where no turn runs: an application that resumes
-     * comes into it from outside.  A callable that closes the server has it closed later. */
+    /* The engine is on the stack, even if no turn runs: an application that resumes
+     * calls it from outside. If a callable closes the server, it is closed later. */
     self->nrunning++;
-    host_log(&self->host, levels[level], line);
+    bridge_log(&self->bridge, levels[level], line);
     self->nrunning--;
     if (clock != NULL)
         clock_take_back(clock, before);
@@ -41,14 +43,15 @@ sink(void *arg, enum log_level level, struct slice line)
         loop_schedule(self);
 }
 
-/* Whether a graceful stop has nothing left to wait for. */
+/* Returns whether a graceful stop has nothing left to wait for. */
 static bool
 is_stopped(const ServerObject *self)
 {
     if (self->server == NULL || server_stage(self->server) == SERVER_CLOSED)
         return true;
     return server_stage(self->server) >= SERVER_LAST_CALL &&
-           server_connections(self->server) == 0 && list_is_empty(&self->host.running);
+           server_connections(self->server) == 0 &&
+           list_is_empty(&self->bridge.running);
 }
 
 static void
@@ -59,18 +62,18 @@ wake_stoppers(ServerObject *self)
 }
 
 static void
-on_idle(struct host *host)
+on_idle(struct bridge *bridge)
 {
-    wake_stoppers(container_of(host, ServerObject, host));
+    wake_stoppers(container_of(bridge, ServerObject, bridge));
 }
 
 static void
-on_interrupt(struct host *host)
+on_interrupt(struct bridge *bridge)
 {
-    ServerObject *self = container_of(host, ServerObject, host);
+    ServerObject *self = container_of(bridge, ServerObject, bridge);
 
-    assert(host->interrupt != NULL);
-    if (self->nrunning == 0) /* else the end of the turn raises it */
+    assert(bridge->interrupt != NULL);
+    if (self->nrunning == 0) /* otherwise the end of the turn raises it */
         loop_schedule(self);
 }
 
@@ -81,10 +84,11 @@ on_stage(void *owner)
 
     if (self->server == NULL)
         return; /* it is being freed */
-    /* Once only: a second cancellation would break into the first one's cleaning up. */
+    /* Only once: a second cancellation would interrupt the clean-up of the first
+     * one. */
     if (server_stage(self->server) >= SERVER_CANCELLED && !self->has_cancelled) {
         self->has_cancelled = true;
-        host_cancel_running(&self->host);
+        running_cancel(&self->bridge);
     }
     wake_stoppers(self);
 }
@@ -99,15 +103,16 @@ on_full(void *owner)
     PyObject *before = raise_take();
     PyObject *result = PyObject_CallNoArgs(self->config.on_full);
     if (result == NULL)
-        host_unraisable(&self->host, self->config.on_full);
+        bridge_unraisable(&self->bridge, self->config.on_full);
     Py_XDECREF(result);
     raise_again(before);
 }
 
-/* Frees the engine: exchanges hear of it, and what they wake runs later.  The caller
+/* Frees the engine: exchanges are notified, and what they wake runs later. If
+ * `is_patient`, waits for a slow reader of the access log for a while. The caller
  * unties the loop first. */
 static void
-free_engine(ServerObject *self)
+free_engine(ServerObject *self, bool is_patient)
 {
     struct server *server = self->server;
 
@@ -118,12 +123,14 @@ free_engine(ServerObject *self)
     PyObject *before = raise_take();
     self->nrequests = server_requests(server);
     self->server = NULL;
-    Py_BEGIN_ALLOW_THREADS; /* one of them may be who reads the log */
-    server_settle_log(server);
-    Py_END_ALLOW_THREADS;
+    if (is_patient) {
+        Py_BEGIN_ALLOW_THREADS; /* the reader of the log may be another thread */
+        server_settle_log(server);
+        Py_END_ALLOW_THREADS;
+    }
     self->nlog_dropped = server_log_dropped(server);
     server_free(server);
-    websocket_close_host(&self->host);
+    websocket_close_bridge(&self->bridge);
     waiters_wake(&self->stoppers);
     raise_again(before);
 }
@@ -140,11 +147,11 @@ server_run(ServerObject *self, void (*step)(struct server *server))
     self->nrunning--;
     if (UNLIKELY(self->close_due) && self->nrunning == 0) {
         loop_untie(self);
-        free_engine(self);
+        free_engine(self, true);
     }
-    PyObject *interrupt = self->host.interrupt;
+    PyObject *interrupt = self->bridge.interrupt;
     if (UNLIKELY(interrupt != NULL)) {
-        self->host.interrupt = NULL;
+        self->bridge.interrupt = NULL;
         raise_again(interrupt);
     }
     Py_DECREF(self);
@@ -183,7 +190,7 @@ server_log_to(PyObject *op, PyObject *access_log)
 
     if (check_ready(self) < 0)
         return NULL;
-    if (self->server != NULL || self->host.is_stopping) {
+    if (self->server != NULL || self->bridge.is_stopping) {
         PyErr_SetString(PyExc_RuntimeError, "the Server was started before");
         return NULL;
     }
@@ -192,7 +199,7 @@ server_log_to(PyObject *op, PyObject *access_log)
     Py_RETURN_NONE;
 }
 
-/* `listeners` is a tuple, which nobody can change while its numbers are read. */
+/* `listeners` is a tuple, which cannot be changed while its numbers are read. */
 static int
 listen_on(ServerObject *self, PyObject *listeners)
 {
@@ -208,24 +215,25 @@ listen_on(ServerObject *self, PyObject *listeners)
             return -1;
         int err = server_listen(self->server, fd, flags);
         if (err != 0) {
-            (void)raise_err(self->host.st, err);
+            (void)raise_err(self->bridge.st, err);
             return -1;
         }
     }
     return 0;
 }
 
-/* Makes the engine.  What Python does meanwhile may close it: then it is freed here. */
+/* Creates the engine. Python code that runs in the meantime may close it: then it is
+ * freed here. */
 static int
-start(ServerObject *self, PyObject *listeners)
+server_type_start(ServerObject *self, PyObject *listeners)
 {
     assert(self->is_ready && self->server == NULL && self->tie.turn == NULL);
     int err = server_new(&self->config.server, &self->server);
     if (err != 0) {
-        (void)raise_err(self->host.st, err);
+        (void)raise_err(self->bridge.st, err);
         return -1;
     }
-    websocket_open_host(&self->host, server_clock(self->server));
+    websocket_open_bridge(&self->bridge, server_clock(self->server));
     self->nrunning++;
     int result = listen_on(self, listeners);
     if (result == 0)
@@ -234,7 +242,7 @@ start(ServerObject *self, PyObject *listeners)
     if (self->close_due && result == 0)
         loop_untie(self);
     if (self->close_due || result < 0)
-        free_engine(self);
+        free_engine(self, true);
     assert((result < 0) == (PyErr_Occurred() != NULL));
     return result;
 }
@@ -250,18 +258,19 @@ server_start(PyObject *op, PyObject *listeners)
         PyErr_SetString(PyExc_TypeError, "listeners must be a list of descriptors");
         return NULL;
     }
-    if (self->server != NULL || self->host.is_stopping) {
+    if (self->server != NULL || self->bridge.is_stopping) {
         PyErr_SetString(PyExc_RuntimeError, "the Server was started before");
         return NULL;
     }
-    if (host_open(&self->host) < 0)
+    if (bridge_open(&self->bridge) < 0)
         return NULL;
-    if (self->server != NULL) { /* the loop's task factory was asked for, in Python */
+    if (self->server != NULL) { /* reading the loop's task factory runs
+                                   Python code */
         PyErr_SetString(PyExc_RuntimeError, "the Server was started before");
         return NULL;
     }
     PyObject *copy = PyList_AsTuple(listeners);
-    int result = copy == NULL ? -1 : start(self, copy);
+    int result = copy == NULL ? -1 : server_type_start(self, copy);
     Py_XDECREF(copy);
     if (result < 0)
         return NULL;
@@ -272,20 +281,20 @@ static int
 stop_look(PyObject *aw, PyObject *Py_UNUSED(result))
 {
     ServerObject *self = (ServerObject *)PyAwaitable_GetValue(aw, 0);
-    if (self == NULL)
-        return -1;
+
+    assert(self != NULL); /* stop_by() has saved it */
     if (!is_stopped(self))
-        return waiters_join(&self->stoppers, &self->host, aw, stop_look);
+        return waiters_join(&self->stoppers, &self->bridge, aw, stop_look);
     return 0;
 }
 
 static int
-begin_stop(PyObject *aw, void (*step)(struct server *server))
+server_type_begin_stop(PyObject *aw, void (*step)(struct server *server))
 {
     ServerObject *self = (ServerObject *)PyAwaitable_GetValue(aw, 0);
-    if (self == NULL)
-        return -1;
-    self->host.is_stopping = true;
+
+    assert(self != NULL); /* stop_by() has saved it */
+    self->bridge.is_stopping = true;
     if (server_run(self, step) < 0)
         return -1;
     return stop_look(aw, NULL);
@@ -294,16 +303,16 @@ begin_stop(PyObject *aw, void (*step)(struct server *server))
 static int
 stop_step(PyObject *aw)
 {
-    return begin_stop(aw, server_stop);
+    return server_type_begin_stop(aw, server_stop);
 }
 
 static int
 retire_step(PyObject *aw)
 {
-    return begin_stop(aw, server_retire);
+    return server_type_begin_stop(aw, server_retire);
 }
 
-/* An awaitable whose first step is `step`. */
+/* Returns an awaitable whose first step is `step`. */
 static PyObject *
 stop_by(PyObject *op, int (*step)(PyObject *aw))
 {
@@ -311,7 +320,7 @@ stop_by(PyObject *op, int (*step)(PyObject *aw))
 
     if (check_ready(self) < 0)
         return NULL;
-    PyObject *aw = PyAwaitable_NewWithState(self->host.st->awaitables);
+    PyObject *aw = PyAwaitable_NewWithState(self->bridge.st->awaitables);
     if (aw != NULL &&
         (PyAwaitable_SaveValues(aw, 1, op) < 0 || PyAwaitable_DeferAwait(aw, step) < 0))
         Py_CLEAR(aw);
@@ -357,14 +366,14 @@ server_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
 
     if (check_ready(self) < 0)
         return NULL;
-    self->host.is_stopping = true;
+    self->bridge.is_stopping = true;
     lifespan_cancel(self->lifespan);
     if (self->nrunning > 0) {
-        self->close_due = true; /* an application calls from inside a turn */
+        self->close_due = true; /* called by an application inside a turn */
         Py_RETURN_NONE;
     }
     loop_untie(self);
-    free_engine(self);
+    free_engine(self, true);
     Py_RETURN_NONE;
 }
 
@@ -381,9 +390,9 @@ server_reload_tls(PyObject *op, PyObject *settings)
         PyErr_SetString(PyExc_RuntimeError, "TLS is not turned on or off by a reload");
         return NULL;
     }
-    if (tls_read(self->host.st, settings, ++self->ntls, &context) < 0)
+    if (tls_read(self->bridge.st, settings, ++self->ntls, &context) < 0)
         return NULL;
-    assert(context != NULL); /* as the settings are not None */
+    assert(context != NULL); /* since the settings are not None */
     tls_context_release(self->config.tls);
     self->config.tls = self->config.server.tls = context;
     if (self->server != NULL)
@@ -413,26 +422,27 @@ fill(ServerObject *self, PyObject *app, PyObject *loop, PyObject *mapping)
                      Py_TYPE(app)->tp_name);
         return -1;
     }
-    if (config_read(self->host.st, &self->config, mapping) < 0 ||
-        host_init(&self->host, app, loop, self->config.root_path, self->config.log,
-                  self->config.log_exception) < 0)
+    if (config_read(self->bridge.st, &self->config, mapping) < 0 ||
+        bridge_init(&self->bridge, app, loop, self->config.root_path, self->config.log,
+                    self->config.log_exception) < 0)
         return -1;
-    self->host.ws = self->config.ws;
-    self->host.ws.stop_code = WS_CODE_GOING_AWAY;
-    self->host.offers_files = self->config.pathsend;
-    self->host.disconnect_ms = config->limits.disconnect_ms;
-    self->host.on_idle = on_idle;
-    self->host.on_interrupt = on_interrupt;
-    self->host.wake = loop_wake;
+    self->websockets = self->config.ws;
+    self->websockets.stop_code = WS_CODE_GOING_AWAY;
+    self->bridge.offers_files = self->config.pathsend;
+    self->bridge.offers_sessions = config->limits.webtransport;
+    self->bridge.disconnect_ms = config->limits.disconnect_ms;
+    self->bridge.on_idle = on_idle;
+    self->bridge.on_interrupt = on_interrupt;
+    self->bridge.wake = loop_wake;
     config->log_sink = sink;
     config->log_arg = self;
     config->handler = &app_handler;
-    config->handler_arg = &self->host;
+    config->handler_arg = &self->bridge;
     config->schedule = loop_schedule;
     config->on_stage = on_stage;
     config->on_full = on_full;
     config->owner = self;
-    self->lifespan = lifespan_new(&self->host, self->config.lifespan);
+    self->lifespan = lifespan_new(&self->bridge, self->config.lifespan);
     return self->lifespan == NULL ? -1 : 0;
 }
 
@@ -453,8 +463,9 @@ server_init(PyObject *op, PyObject *args, PyObject *kwargs)
     self->module = Py_XNewRef(PyType_GetModule(Py_TYPE(op)));
     if (self->module == NULL)
         return -1;
-    self->host.st = PyModule_GetState(self->module);
-    self->host.owner = op;
+    self->bridge.st = PyModule_GetState(self->module);
+    self->bridge.owner = op;
+    self->bridge.ws = &self->websockets;
     if (fill(self, app, loop, mapping) < 0)
         return -1;
     self->is_ready = true;
@@ -472,18 +483,22 @@ server_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->config.log);
     Py_VISIT(self->config.log_exception);
     Py_VISIT(self->config.on_full);
-    Py_VISIT(self->config.crowd.obj);
+    Py_VISIT(self->config.balance.obj);
     Py_VISIT(self->config.tallies.obj);
     Py_VISIT(self->config.history.obj);
-    int result = host_visit(&self->host, visit, arg);
+    Py_VISIT(self->config.cache.obj);
+    Py_VISIT(self->config.early.obj);
+    int result = bridge_visit(&self->bridge, visit, arg);
+    if (result == 0)
+        result = running_visit(&self->bridge, visit, arg);
     if (result == 0)
         result = loop_visit(&self->tie, visit, arg);
     return result != 0 ? result : waiters_visit(&self->stoppers, visit, arg);
 }
 
-/* The module stays until the end: it keeps the state.  A loop that still watched would
- * keep this object, so that there is nothing to untie, or the loop is being cleared
- * itself. */
+/* The module stays until the end: it keeps the state alive. A loop that still watched
+ * the engine would keep this object alive, so there is nothing to untie, or the loop is
+ * being cleared too. */
 static int
 server_clear(PyObject *op)
 {
@@ -491,11 +506,12 @@ server_clear(PyObject *op)
 
     self->tie.is_tied = false;
     loop_untie(self);
-    free_engine(self);
+    free_engine(self, false); /* the collector does not wait for a reader */
     Py_CLEAR(self->lifespan);
     waiters_clear(&self->stoppers);
     config_clear(&self->config);
-    host_clear(&self->host);
+    running_drop(&self->bridge);
+    bridge_clear(&self->bridge);
     return 0;
 }
 

@@ -7,25 +7,16 @@
 
 #include "base/slice.h"
 #include "http/tally.h"
-#include "server/history.h"
+#include "builtin/history.h"
 
 static PyObject *
 names(void)
 {
-    static const char *const known[] = {
-#define TALLY_NAME(id, name) name,
-        TALLY_LIST(TALLY_NAME)
-#undef TALLY_NAME
-#define TALLY_NAME(id, name) "refused_" name,
-            TALLY_REFUSED_LIST(TALLY_NAME)
-#undef TALLY_NAME
-    };
     PyObject *list = PyTuple_New(TALLY_END);
 
-    assert(COUNT(known) == TALLY_BUCKET); /* a name for each, in their order */
     for (unsigned i = 0; list != NULL && i < TALLY_END; i++) {
         PyObject *name = i < TALLY_BUCKET
-                             ? PyUnicode_FromString(known[i])
+                             ? PyUnicode_FromString(tally_name(i))
                              : PyUnicode_FromFormat("latency_%u", i - TALLY_BUCKET);
         if (name == NULL)
             Py_CLEAR(list);
@@ -52,9 +43,9 @@ bounds(void)
     return list;
 }
 
-/* Takes `value`; NULL is a failure before. */
+/* Steals `value`; NULL means that creating it failed. */
 static int
-add(PyObject *module, const char *name, PyObject *value)
+pytally_add(PyObject *module, const char *name, PyObject *value)
 {
     int result = PyModule_AddObjectRef(module, name, value);
 
@@ -65,8 +56,8 @@ add(PyObject *module, const char *name, PyObject *value)
 int
 tally_describe(PyObject *module)
 {
-    if (add(module, "TALLY_NAMES", names()) < 0 ||
-        add(module, "TALLY_BOUNDS", bounds()) < 0 ||
+    if (pytally_add(module, "TALLY_NAMES", names()) < 0 ||
+        pytally_add(module, "TALLY_BOUNDS", bounds()) < 0 ||
         PyModule_AddIntConstant(module, "TALLY_STATE", TALLY_FIRST_COUNTER) < 0)
         return -1;
     if (PyModule_AddIntConstant(module, "TALLY_BYTES", sizeof(struct tally)) < 0 ||

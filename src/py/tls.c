@@ -6,18 +6,22 @@
 
 #include "asgi/raise.h"
 #include "base/err.h"
+#ifdef HAVE_HTTP3
+#include "quic/connection.h"
+#endif
 
-/* Strings that a struct tls_config borrows while it is read. */
+/* Keeps the strings that a struct tls_config borrows while it is read. */
 struct reading {
-    PyObject *owner; /* list: keeps what was taken out of the mapping */
+    PyObject *owner; /* list: keeps what was taken from the mapping */
     struct tls_pair pairs[TLS_PAIRS_MAX];
     uint8_t alpn[TLS_ALPN_BYTES];
 };
 
-/* Borrowed from r->owner, or NULL with an exception.  A list is taken as a tuple: what the mapping does for the next key must not change what
- * is borrowed here. */
+/* Returns a reference borrowed from r->owner, or NULL with an exception. A list is
+ * copied to a tuple: what the mapping does for the next key must not change what is
+ * borrowed here. */
 static PyObject *
-take(struct reading *r, PyObject *mapping, const char *key)
+pytls_take(struct reading *r, PyObject *mapping, const char *key)
 {
     assert(PyList_CheckExact(r->owner) && !PyErr_Occurred());
     PyObject *value = PyMapping_GetItemString(mapping, key);
@@ -25,7 +29,7 @@ take(struct reading *r, PyObject *mapping, const char *key)
         Py_SETREF(value, PyList_AsTuple(value));
     if (value != NULL && PyList_Append(r->owner, value) < 0)
         Py_CLEAR(value);
-    Py_XDECREF(value); /* the list has it */
+    Py_XDECREF(value); /* the list owns it */
     return value;
 }
 
@@ -54,14 +58,14 @@ bytes_or_none(PyObject *value, const char **out)
 static int
 read_text(struct reading *r, PyObject *mapping, const char *key, const char **out)
 {
-    return bytes_or_none(take(r, mapping, key), out);
+    return bytes_or_none(pytls_take(r, mapping, key), out);
 }
 
 static int
-read_number(struct reading *r, PyObject *mapping, const char *key, long max,
-            uint32_t *out)
+pytls_read_number(struct reading *r, PyObject *mapping, const char *key, long max,
+                  uint32_t *out)
 {
-    PyObject *value = take(r, mapping, key);
+    PyObject *value = pytls_take(r, mapping, key);
     if (value == NULL)
         return -1;
     long number = PyLong_AsLong(value);
@@ -76,9 +80,9 @@ read_number(struct reading *r, PyObject *mapping, const char *key, long max,
 }
 
 static int
-read_pairs(struct reading *r, PyObject *mapping, struct tls_config *config)
+pytls_read_pairs(struct reading *r, PyObject *mapping, struct tls_config *config)
 {
-    PyObject *list = take(r, mapping, "pairs");
+    PyObject *list = pytls_take(r, mapping, "pairs");
     if (list == NULL)
         return -1;
     if (!PyTuple_Check(list) || PyTuple_GET_SIZE(list) == 0 ||
@@ -104,11 +108,11 @@ read_pairs(struct reading *r, PyObject *mapping, struct tls_config *config)
     return 0;
 }
 
-/* The protocols, each behind its length. */
+/* Reads the protocols, each preceded by its length. */
 static int
 read_alpn(struct reading *r, PyObject *mapping, struct tls_config *config)
 {
-    PyObject *list = take(r, mapping, "alpn");
+    PyObject *list = pytls_take(r, mapping, "alpn");
     size_t len = 0;
 
     if (list == NULL)
@@ -136,7 +140,7 @@ read_alpn(struct reading *r, PyObject *mapping, struct tls_config *config)
 static int
 read_secret(struct reading *r, PyObject *mapping, struct tls_config *config)
 {
-    PyObject *secret = take(r, mapping, "ticket_secret");
+    PyObject *secret = pytls_take(r, mapping, "ticket_secret");
     if (secret == NULL)
         return -1;
     if (!PyBytes_Check(secret) || PyBytes_GET_SIZE(secret) != TLS_SECRET_BYTES) {
@@ -151,24 +155,29 @@ read_secret(struct reading *r, PyObject *mapping, struct tls_config *config)
 static int
 read_config(struct reading *r, PyObject *mapping, struct tls_config *config)
 {
-    uint32_t lowest, highest, verify, ktls;
+    uint32_t lowest, highest, verify, ktls, quic;
 
-    if (read_pairs(r, mapping, config) < 0 || read_alpn(r, mapping, config) < 0 ||
+    if (pytls_read_pairs(r, mapping, config) < 0 || read_alpn(r, mapping, config) < 0 ||
         read_secret(r, mapping, config) < 0 ||
         read_text(r, mapping, "password", &config->password) < 0 ||
         read_text(r, mapping, "ca", &config->ca) < 0 ||
         read_text(r, mapping, "crl", &config->crl) < 0 ||
         read_text(r, mapping, "ciphers", &config->ciphers) < 0 ||
-        read_number(r, mapping, "version_min", 0x0304, &lowest) < 0 ||
-        read_number(r, mapping, "version_max", 0x0304, &highest) < 0 ||
-        read_number(r, mapping, "verify", TLS_VERIFY_REQUIRED, &verify) < 0 ||
-        read_number(r, mapping, "ktls", 1, &ktls) < 0 ||
-        read_number(r, mapping, "ticket_s", 604800, &config->ticket_s) < 0)
+        pytls_read_number(r, mapping, "version_min", 0x0304, &lowest) < 0 ||
+        pytls_read_number(r, mapping, "version_max", 0x0304, &highest) < 0 ||
+        pytls_read_number(r, mapping, "verify", TLS_VERIFY_REQUIRED, &verify) < 0 ||
+        pytls_read_number(r, mapping, "ktls", 1, &ktls) < 0 ||
+        pytls_read_number(r, mapping, "quic", 1, &quic) < 0 ||
+        pytls_read_number(r, mapping, "ticket_s", 604800, &config->ticket_s) < 0)
         return -1;
     config->version_min = (uint16_t)lowest;
     config->version_max = (uint16_t)highest;
     config->verify = (uint8_t)verify;
     config->ktls = ktls != 0;
+#ifdef HAVE_HTTP3
+    if (quic != 0)
+        config->prepare_quic = quic_conn_prepare;
+#endif
     config->has_tickets = config->ticket_s > 0;
     return 0;
 }

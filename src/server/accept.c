@@ -1,48 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* server/accept.c — takes connections from the listening sockets, and rests from that; see
- * parts.h for the contract. */
+/* server/accept.c — accepts connections from the listening sockets, and pauses
+ * accepting; see server_internal.h for the contract. */
 #include <assert.h>     /* assert */
 #include <sys/socket.h> /* recv, send */
 #include <unistd.h>     /* close */
 
 #include "base/err.h"
+#include "base/system.h"
 #include "server/conn.h"
-#include "server/parts.h"
+#include "server/ending.h"
+#include "server/server_internal.h"
 #include "server/protocols.h"
-#include "server/room.h"
+#include "server/capacity.h"
 
-#define REFUSALS_PER_TURN 1024 /* connections looked at of one listener in one turn */
-#define ACCEPT_REST_MS 500u    /* how long accepting rests when descriptors ran out */
-#define IDLE_LOOKS 256u        /* connections looked at for an idle one */
-#define YIELD_MS 1u        /* how long a busier worker leaves connections to others */
-#define YIELDED_ACCEPTS 8u /* how many it takes then, when nobody else did */
-
-void
-server_watch_doors(struct server *server, bool open)
-{
-    for (int i = 0; i < server->ndoors; i++) {
-        struct door *door = &server->doors[i];
-        bool rests = door->endpoint.secure && server->shake_due_ms != TIMER_NEVER;
-        bool opens = open && !rests;
-        assert(!door->is_open || door->listener.fd != -1);
-        if (door->is_open == opens || door->listener.fd == -1 ||
-            door->endpoint.is_inside)
-            continue;
-        if (poller_set(server->turn.poller, door->listener.fd, opens ? POLLER_READ : 0,
-                       door, true) == 0)
-            door->is_open = opens;
-    }
-}
+#define REFUSALS_PER_TURN                                                              \
+    1024                    /* connections of one listener that are checked in one
+                               turn */
+#define ACCEPT_REST_MS 500u /* how long accepting pauses when descriptors ran out */
+#define IDLE_LOOKS 256u     /* connections that are checked to find an idle one */
+#define YIELD_MS 1u         /* how long a busier worker leaves connections to others */
+#define YIELDED_ACCEPTS 8u  /* how many it then takes, if no other worker did */
 
 static void
 rest_for(struct server *server, uint32_t ms)
 {
-    server_watch_doors(server, false);
+    server_watch_listeners(server, false);
     server->accept_due_ms = clock_due(&server->turn.service.clock, ms);
     turn_note_due(&server->turn, server->accept_due_ms);
 }
 
-/* Accepting rests until a connection closes or a while has passed. */
+/* Pauses accepting until a connection closes or some time has passed. */
 static void
 rest(struct server *server, int why)
 {
@@ -52,87 +39,119 @@ rest(struct server *server, int why)
     rest_for(server, ACCEPT_REST_MS);
     if (log_may_complain(&turn->service.log, why, slice_of(""),
                          clock_ms(&turn->service.clock), &(uint32_t){0}))
-        log_line(&turn->service.log, LOG_WARNING, "accepting rests: %s (%u open)",
-                 err_text(why), turn->nconns);
+        log_line(&turn->service.log, LOG_WARNING, "accepting is paused: %s (%u open)",
+                 err_text(why), turn->nlinks);
 }
 
-/* Whether another worker should take the next connection: this one rests a moment then,
- * and takes a few when nobody else has had the time. */
+/* Returns whether another worker should take the next connection: this one then pauses
+ * for a moment, and takes a few if no other worker has. */
 static bool
 yields(struct server *server)
 {
-    unsigned open = server->turn.nconns;
+    unsigned open = server->turn.nlinks;
 
     if (server->yielded > 0) {
         server->yielded--;
         return false;
     }
-    crowd_tell(&server->config.crowd, true, open, server->turn.service.nrequests);
-    if (crowd_room(&server->config.crowd, open) > 0)
+    balance_publish(&server->config.balance, true, open,
+                    server->turn.service.nrequests);
+    if (balance_room(&server->config.balance, open) > 0)
         return false;
     rest_for(server, YIELD_MS);
     server->yielded = YIELDED_ACCEPTS;
     return true;
 }
 
-/* Whether another handshake may begin; else the doors of TLS rest until one may. */
+/* Returns whether another handshake may begin; otherwise the TLS listeners pause until
+ * one may. */
 static bool
-may_shake_hands(struct server *server, const struct door *door)
+accept_may_shake_hands(struct server *server, const struct listener_slot *slot)
 {
     uint32_t most = server->config.limits.handshakes, wait_ms = 0;
 
-    if (most == 0 || !door->endpoint.secure)
+    if (most == 0 || !slot->endpoint.secure)
         return true;
     wait_ms = rate_take(&server->shaking, most, turn_now_ms(&server->turn));
     if (wait_ms == 0)
         return true;
     server->shake_due_ms = clock_due(&server->turn.service.clock, wait_ms);
     turn_note_due(&server->turn, server->shake_due_ms);
-    server_watch_doors(server, server->accept_due_ms == TIMER_NEVER);
+    server_watch_listeners(server, server->accept_due_ms == TIMER_NEVER);
     return false;
 }
 
-/* The connection that has been idle for longest after a response; NULL when none is.  Those
- * at the front of the list were served least recently; running ones among them are passed
- * over, but not without end. */
-static struct conn *
-find_idle(struct server *server)
+/* Returns the link to close for a new one: one without a request, since clients that
+ * only hold connections must not displace those that use theirs; otherwise the one that
+ * has been idle for longest after a response; NULL if there is neither. A link without
+ * a request may be about to send it, but not for long. While there are more of those
+ * than idle ones, the new one waits for them. The links at the front of the list were
+ * served least recently; running ones among them are skipped, up to a limit. */
+static struct link *
+find_idle(struct server *server, bool *is_silent)
 {
-    struct list_node *head = &server->turn.conns, *node = head->next;
+    struct list_node *head = &server->turn.links, *node = head->next;
+    uint64_t now_ms = turn_now_ms(&server->turn);
+    struct link *found = NULL;
+    unsigned nsilent = 0, nidle = 0;
 
     for (unsigned i = 0; node != head && i < IDLE_LOOKS; i++, node = node->next) {
-        struct conn *conn = container_of(node, struct conn, link);
-        const struct session_ops *ops = conn->protocol->ops;
-        if (conn->state == CONN_OPEN && conn->wire.in.len == 0 && !conn->is_ahead &&
-            !conn->is_over && !conn->is_ousted && ops->is_idle != NULL &&
-            ops->is_idle(&conn->wire, conn->session))
-            return conn;
+        struct link *link = container_of(node, struct link, node);
+        enum session_idle idle = link_idle(link);
+        *is_silent = idle == SESSION_UNUSED;
+        if (*is_silent && now_ms >= link->opened_ms + SILENT_MS)
+            return link;
+        nsilent += *is_silent;
+        if (idle != SESSION_IDLE || link->is_over)
+            continue;
+        nidle++;
+        if (found == NULL)
+            found = link;
     }
-    return NULL;
+    *is_silent = false;
+    return nsilent > nidle ? NULL : found;
 }
 
-/* Whether there is room for a connection of the application's. */
-static bool
-may_accept(struct server *server, const struct door *door)
+/* Closes a connection for a new one. No response is expected on a silent one. */
+static void
+make_room(struct link *link, bool is_silent)
 {
-    /* Those that leave leave nothing to each other. */
+    if (is_silent) {
+        capacity_linger(link);
+        link_close(link);
+    } else {
+        capacity_evict(link);
+    }
+}
+
+/* Returns whether there is room for a connection to the application. */
+static bool
+may_accept(struct server *server, const struct listener_slot *slot)
+{
+    /* Workers that are leaving do not yield to each other. */
     if (server->stage < SERVER_LEAVING && yields(server))
         return false;
-    return may_shake_hands(server, door);
+    return accept_may_shake_hands(server, slot);
 }
 
-/* Those who look at a server that is full still get in, but not all at once. */
+/* Clients of the built-in endpoints can still connect when the server is full, but only
+ * some at a time. */
 static bool
 is_crowded_inside(const struct server *server)
 {
-    return server->turn.nconns - server->turn.nextra >=
-           server->config.limits.connections + INSIDE_CONNECTIONS_MAX;
+    return server->turn.nlinks - server->turn.nextra >=
+           server->config.limits.connections + BUILTIN_CONNECTIONS_MAX;
 }
 
-/* Refuses a connection that has waited too long for anybody to accept it, as cheaply as may
- * be: what has come of its request is read, so that the answer is not lost to a reset. */
+/* The end of the connection is sent together with the bytes: one packet, and the peer
+ * wakes up once. */
+#define SEND_BEFORE_CLOSE (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE)
+
+/* Rejects, at the lowest cost, a connection that has waited too long to be accepted:
+ * what has arrived of its request is read, so that the response is not lost to a
+ * reset. */
 static void
-refuse_late(struct server *server, const struct door *door, int fd)
+refuse_late(struct server *server, const struct listener_slot *slot, int fd)
 {
     static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
                                  "content-type: text/plain; charset=utf-8\r\n"
@@ -142,44 +161,48 @@ refuse_late(struct server *server, const struct door *door, int fd)
                                  "Service Unavailable\n";
     struct turn *turn = &server->turn;
 
-    char *at = turn->scratch + turn->scratch_used; /* behind what is not fed yet */
+    char *at = turn->scratch + turn->scratch_used; /* after the bytes that are not fed
+                                                      yet */
     assert(turn->scratch_used <= TURN_SCRATCH_BYTES);
     size_t room = TURN_SCRATCH_BYTES - turn->scratch_used;
-    if (!door->endpoint.secure && door->endpoint.proxy == 0 && room > 0)
+    if (!slot->endpoint.secure && slot->endpoint.proxy == 0 && room > 0)
         (void)!(recv(fd, at, room, MSG_DONTWAIT) > 0 &&
-                send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0);
+                send(fd, answer, sizeof answer - 1, SEND_BEFORE_CLOSE) > 0);
     close(fd);
     tally_refused(server->tally, ERR_OVERLOAD);
     if (log_may_complain(&turn->service.log, ERR_OVERLOAD, slice_of(""),
                          turn_now_ms(turn), &(uint32_t){0}))
-        log_line(&turn->service.log, LOG_WARNING,
-                 "requests are refused with 503, more come than can be served: %s",
-                 err_text(ERR_OVERLOAD));
+        log_line(
+            &turn->service.log, LOG_WARNING,
+            "rejecting requests with 503, because more arrive than can be served: %s",
+            err_text(ERR_OVERLOAD));
 }
 
-/* Whether the next connection at `door` may be taken; else accepting rests.  *idle is the one
- * that is to make room for it, or NULL: then there is room, or it is one too many, whose
- * requests are refused (conn_open). */
+/* Returns whether the next connection at `slot` may be accepted; otherwise accepting
+ * pauses. *idle is the connection that is closed to make room for it, or NULL: there is
+ * room, or it is over the limit and its requests are rejected (conn_open()). */
 static bool
-has_room(struct server *server, const struct door *door, struct conn **idle)
+has_room(struct server *server, const struct listener_slot *slot, struct link **idle,
+         bool *is_silent)
 {
     *idle = NULL;
-    if (door->endpoint.is_inside)
+    if (slot->endpoint.is_builtin)
         return true;
     if (UNLIKELY(turn_is_full(&server->turn))) {
-        if (server->turn.nextra >= turn_extra_most(&server->turn)) {
+        *idle = find_idle(server, is_silent);
+        if (!*is_silent && server->turn.nextra >= turn_extra_most(&server->turn)) {
             rest(server, ERR_CONNECTION_LIMIT);
             return false;
         }
-        *idle = find_idle(server);
     }
-    return may_accept(server, door);
+    return may_accept(server, slot);
 }
 
 static void
-open_conn(struct server *server, struct door *door, int fd, const struct addr *peer)
+open_conn(struct server *server, struct listener_slot *slot, int fd,
+          const struct addr *peer)
 {
-    int err = conn_open(&server->turn, fd, peer, &door->endpoint, &h1_protocol);
+    int err = conn_open(&server->turn, fd, peer, &slot->endpoint, &h1_protocol);
 
     if (err == 0)
         return;
@@ -188,32 +211,33 @@ open_conn(struct server *server, struct door *door, int fd, const struct addr *p
              err_text(err));
 }
 
-/* Nobody was accepted: `err` tells why. */
+/* Called when no connection was accepted, because of `err`. */
 static void
-accept_ended(struct server *server, const struct door *door, int err)
+accept_ended(struct server *server, const struct listener_slot *slot, int err)
 {
     assert(err < 0);
-    if (door->endpoint.secure && !door->endpoint.is_inside)
+    if (slot->endpoint.secure && !slot->endpoint.is_builtin)
         rate_give_back(&server->shaking);
     if (err == ERR_FD_LIMIT || err == ERR_NOMEM)
         rest(server, err);
     else
-        server->yielded = 0; /* others have taken them */
+        server->yielded = 0; /* other workers have taken them */
 }
 
 void
-server_accept(struct server *server, struct door *door)
+server_accept(struct server *server, struct listener_slot *slot)
 {
     unsigned nopen = 0, most = server->turn.overload.take;
-    struct conn *idle;
+    struct link *idle;
     struct addr peer;
+    bool is_silent = false;
 
     for (int i = 0; i < REFUSALS_PER_TURN && nopen < most; i++) {
-        if (!has_room(server, door, &idle))
+        if (!has_room(server, slot, &idle, &is_silent))
             return;
-        int fd = listener_accept(&door->listener, &peer);
+        int fd = listener_accept(&slot->listener, &peer);
         if (fd < 0) {
-            accept_ended(server, door, fd);
+            accept_ended(server, slot, fd);
             return;
         }
         if (UNLIKELY(is_crowded_inside(server))) {
@@ -221,13 +245,13 @@ server_accept(struct server *server, struct door *door)
             continue;
         }
         tally_add(server->tally, TALLY_ACCEPTED, 1);
-        if (!door->endpoint.is_inside && turn_finds_late(&server->turn, fd)) {
-            refuse_late(server, door, fd);
+        if (!slot->endpoint.is_builtin && turn_finds_late(&server->turn, fd, false)) {
+            refuse_late(server, slot, fd);
             continue;
         }
         if (idle != NULL)
-            room_oust(idle);
+            make_room(idle, is_silent);
         nopen++;
-        open_conn(server, door, fd, &peer);
+        open_conn(server, slot, fd, &peer);
     }
 }

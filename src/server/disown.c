@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* server/disown.c — what a forked process does with the engine that it has inherited; see
- * server.h for the contract. */
-#include <fcntl.h>      /* O_CLOEXEC */
-#include <sys/socket.h> /* socketpair */
-#include <unistd.h>     /* close, dup3 */
+/* server/disown.c — separates a forked process from the engine that it has
+ * inherited; see server.h for the contract. */
+#include <unistd.h> /* close */
 
 #include "base/mem.h"
-#include "server/conn.h"
-#include "server/parts.h"
+#include "net/os.h"
+#include "server/link_state.h"
+#include "server/server_internal.h"
 
-/* Makes `fd` mean what `dead` does; -1 is none.  Its number stays taken, so that a later
- * close of it does not hit a descriptor that this process has opened meanwhile. */
+/* Makes `fd` a duplicate of `dead`; -1 is none. Its number stays in use, so that a
+ * later close of it cannot close a descriptor that this process has opened since. */
 static void
-replace(int fd, int dead)
+disown_replace(int fd, int dead)
 {
     if (fd != -1)
-        (void)!dup3(dead, fd, O_CLOEXEC);
+        os_replace(fd, dead);
 }
 
-/* The memory that workers share has its parent's numbers. */
+/* The memory that workers share has the parent's numbers. */
 static void
 count_apart(struct server *server)
 {
-    server->config.crowd.seats = NULL;
+    server->config.balance.seats = NULL;
     if (server->own_tally != NULL)
         return;
     server->own_tally = mem_calloc(1, sizeof *server->own_tally);
     if (server->own_tally == NULL)
         return;
-    /* The parent counts on, so that its numbers do not say what runs here.  What ends
-     * here must not count below zero. */
+    /* The parent continues to count, so its numbers do not describe what runs here. The
+     * end of a request here must not make the count negative. */
     tally_set(server->own_tally, TALLY_RUNNING, UINT32_MAX);
     tally_set(server->own_tally, TALLY_WEBSOCKETS, UINT32_MAX);
+    tally_set(server->own_tally, TALLY_WT_SESSIONS, UINT32_MAX);
     server->tally = server->own_tally;
     server->turn.service.tally = server->own_tally;
 }
@@ -44,12 +44,15 @@ server_disown(struct server *server)
 
     count_apart(server);
     poller_disown(server->turn.poller);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == -1)
+    if (os_socket_pair(pair) == -1)
         return;
     close(pair[1]);
-    for (node = server->turn.conns.next; node != &server->turn.conns; node = node->next)
-        replace(container_of(node, struct conn, link)->io->fd, pair[0]);
-    for (int i = 0; i < server->ndoors; i++)
-        replace(server->doors[i].listener.fd, pair[0]);
+    for (node = server->turn.links.next; node != &server->turn.links; node = node->next)
+        link_disown(container_of(node, struct link, node), pair[0]);
+    for (int i = 0; i < server->nlisteners; i++)
+        disown_replace(server->listeners[i].listener.fd, pair[0]);
+#ifdef HAVE_HTTP3
+    quic_sockets_disown(&server->quic, pair[0]);
+#endif
     close(pair[0]);
 }

@@ -6,6 +6,7 @@
 #include <sys/socket.h> /* MSG_PEEK */
 
 #include "base/err.h"
+#include "base/timer.h"
 #include "base/narrow.h"
 #include "net/io.h"
 #include "net/proxy_protocol.h"
@@ -17,7 +18,7 @@ preamble_is_allowed(const struct wire *wire)
     return trust_peer(&wire->service->forwarding.trust, &wire->peer.addr);
 }
 
-/* The connection speaks for somebody else from now on. */
+/* From now on the connection represents another client. */
 static void
 set_client(struct wire *wire, const struct proxy_header *header)
 {
@@ -28,12 +29,12 @@ set_client(struct wire *wire, const struct proxy_header *header)
     peer->via = peer->addr;
     peer_addr_set(&peer->addr, &header->client);
     forwarding_judge(&wire->service->forwarding, peer);
-    /* Who is trusted over Unix sockets is on our machine, not on the proxy's. */
+    /* A trusted peer over a Unix socket is on our machine, not on the proxy's. */
     if (peer->addr.kind == PEER_NONE)
         peer->is_trusted = false;
 }
 
-/* Takes `n` bytes that were peeked at; they are there.  Returns 0 or an error. */
+/* Consumes `n` bytes that were peeked at; they are available. Returns 0 or an error. */
 static ssize_t
 take(int fd, char *scratch, size_t n)
 {
@@ -52,7 +53,7 @@ preamble_read(struct wire *wire, int fd, char *scratch)
     struct proxy_header header;
     size_t had = wire->in.len, room = PROXY_HEADER_BYTES - had;
 
-    assert(had < PROXY_HEADER_BYTES); /* proxy_parse refuses what is longer */
+    assert(had < PROXY_HEADER_BYTES); /* proxy_parse() rejects a longer one */
     ssize_t n = io_receive(fd, scratch, room, MSG_PEEK);
     if (n < 0)
         return narrow_int(n);
@@ -63,7 +64,7 @@ preamble_read(struct wire *wire, int fd, char *scratch)
         proxy_parse(wire->peer.endpoint->proxy, buf_bytes(&wire->in), &header);
     if (used < 0 && used != ERR_AGAIN)
         return narrow_int(used);
-    /* What came before was not enough. */
+    /* The earlier bytes were not enough. */
     assert(used == ERR_AGAIN ||
            (narrow_size(used) > had && narrow_size(used) <= wire->in.len));
     size_t taken = used == ERR_AGAIN ? narrow_size(n) : narrow_size(used) - had;
@@ -78,7 +79,7 @@ preamble_read(struct wire *wire, int fd, char *scratch)
 }
 
 static void *
-begin(struct wire *wire)
+preamble_begin(struct wire *wire)
 {
     struct service *service = wire->service;
 
@@ -88,7 +89,7 @@ begin(struct wire *wire)
 }
 
 static void
-take_nothing(struct wire *wire, void *session, struct slice *in)
+preamble_take_nothing(struct wire *wire, void *session, struct slice *in)
 {
     (void)wire;
     (void)session;
@@ -96,35 +97,49 @@ take_nothing(struct wire *wire, void *session, struct slice *in)
 }
 
 static void
-do_nothing(struct wire *wire, void *session)
+preamble_do_nothing(struct wire *wire, void *session)
 {
     (void)wire;
     (void)session;
 }
 
 static void
-on_eof(struct wire *wire, void *session)
+preamble_on_eof(struct wire *wire, void *session)
 {
     (void)session;
     wire->ops->abort(wire, ERR_RESET);
 }
 
 static void
-on_deadline(struct wire *wire, void *session)
+preamble_on_deadline(struct wire *wire, void *session)
 {
     (void)session;
-    wire->ops->abort(wire, ERR_PROXY_TIMEOUT);
+    wire->read_due_ms = TIMER_NEVER;
+    if (wire->service->is_draining)
+        wire->ops->finish(wire, 0);
+    else
+        wire->ops->abort(wire, ERR_PROXY_TIMEOUT);
+}
+
+static enum session_idle
+preamble_idle(const struct wire *wire, const void *session)
+{
+    (void)wire;
+    (void)session;
+    return SESSION_UNUSED;
+}
+
+/* A request may be on its way after the header. */
+static void
+preamble_drain(struct wire *wire, void *session)
+{
+    (void)session;
+    wire_hurry(wire);
+    wire->ops->touch(wire);
 }
 
 static void
-drain(struct wire *wire, void *session)
-{
-    (void)session;
-    wire->ops->finish(wire, 0);
-}
-
-static void
-notify(struct wire *wire, void *session, bool only_streaming)
+preamble_notify(struct wire *wire, void *session, bool only_streaming)
 {
     (void)wire;
     (void)session;
@@ -132,7 +147,7 @@ notify(struct wire *wire, void *session, bool only_streaming)
 }
 
 static void
-fini(struct wire *wire, void *session, int why)
+preamble_fini(struct wire *wire, void *session, int why)
 {
     (void)wire;
     (void)session;
@@ -140,14 +155,15 @@ fini(struct wire *wire, void *session, int why)
 }
 
 static const struct session_ops ops = {
-    .feed = take_nothing,
-    .on_eof = on_eof,
-    .before_flush = do_nothing,
-    .on_drained = do_nothing,
-    .on_deadline = on_deadline,
-    .drain = drain,
-    .notify = notify,
-    .fini = fini,
+    .feed = preamble_take_nothing,
+    .on_eof = preamble_on_eof,
+    .before_flush = preamble_do_nothing,
+    .on_drained = preamble_do_nothing,
+    .on_deadline = preamble_on_deadline,
+    .idle = preamble_idle,
+    .drain = preamble_drain,
+    .notify = preamble_notify,
+    .fini = preamble_fini,
 };
 
-const struct protocol preamble_protocol = {"preamble", &ops, begin};
+const struct protocol preamble_protocol = {"preamble", &ops, preamble_begin};

@@ -3,7 +3,12 @@
 #include "server/protocols.h"
 
 #include "http1/session.h"
-#include "http2/exchange.h"
+#include "http1/state.h"
+#include "http2/session.h"
+#include "http2/state.h"
+#ifdef HAVE_HTTP3
+#include "http3/state.h"
+#endif
 
 void
 init_streams(struct service *service, size_t nfree_max)
@@ -12,6 +17,9 @@ init_streams(struct service *service, size_t nfree_max)
 
     pool_init(&service->h1_streams, sizeof(struct h1_exchange) + note, nfree_max);
     pool_init(&service->h2_streams, sizeof(struct h2_exchange) + note, nfree_max);
+#ifdef HAVE_HTTP3
+    pool_init(&service->h3_streams, sizeof(struct h3_exchange) + note, nfree_max);
+#endif
 }
 
 void
@@ -19,6 +27,9 @@ fini_streams(struct service *service)
 {
     pool_fini(&service->h1_streams);
     pool_fini(&service->h2_streams);
+#ifdef HAVE_HTTP3
+    pool_fini(&service->h3_streams);
+#endif
 }
 
 const struct protocol *

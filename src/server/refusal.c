@@ -10,33 +10,32 @@
 #include "base/narrow.h"
 #include "http/limit_text.h"
 #include "http/status.h"
-#include "server/conn.h"
+#include "server/conn_state.h"
 #include "server/turn.h"
 
 void
-refusal_complain(struct conn *conn, int why)
+refusal_log(struct link *link, int why, const char *detail)
 {
     char host[PEER_HOST_BYTES], room[LIMIT_TEXT_BYTES], status[8] = "", more[32] = "";
     uint32_t dropped;
-    struct service *service = &conn->turn->service;
+    struct service *service = &link->turn->service;
 
     assert(why <= 0 && why > -ERR_POSITIVE_END);
     if (why == 0 || why == ERR_EOF || why == ERR_RESET || why == ERR_CLOSED ||
         why == ERR_SHUTDOWN)
         return;
     tally_refused(service->tally, why);
-    size_t n = peer_host(&conn->wire.peer, host);
+    size_t n = peer_host(&link->wire.peer, host);
     if (!log_may_complain(&service->log, why, slice_new(host, n),
                           clock_ms(&service->clock), &dropped))
         return;
-    const char *detail = why == ERR_TLS ? conn->io->detail : NULL;
     struct slice text = limit_text(why, &service->limits, room);
     if (status_of_err(why) != 0)
         (void)snprintf(status, sizeof status, "%d, ", status_of_err(why));
     if (dropped > 0)
         (void)snprintf(more, sizeof more, " (%" PRIu32 " more since)", dropped);
     log_line(&service->log, LOG_WARNING, "%s:%u: %s%.*s%s%s%s", n > 0 ? host : "unix",
-             conn->wire.peer.addr.port, status, narrow_len(text.len), text.ptr,
+             link->wire.peer.addr.port, status, narrow_len(text.len), text.ptr,
              detail != NULL ? ": " : "", detail != NULL ? detail : "", more);
 }
 
@@ -51,12 +50,12 @@ refusal_answer(struct conn *conn, const char *text, int why)
                      "connection: close\r\n\r\n%s",
                      strlen(text), text);
 
-    assert(conn->state == CONN_OPEN && why < 0);
-    assert(n > 0 && (size_t)n < sizeof answer); /* the text is a short one */
-    if (outq_copy(&conn->wire.out, slice_new(answer, (size_t)n)) != 0) {
+    assert(conn->link.state == LINK_OPEN && why < 0);
+    assert(n > 0 && (size_t)n < sizeof answer); /* the text is short */
+    if (outq_copy(&conn->link.wire.out, slice_new(answer, (size_t)n)) != 0) {
         conn_abort(conn, ERR_NOMEM);
         return;
     }
-    conn->wire.lingers = true;
-    conn->wire.ops->finish(&conn->wire, why);
+    conn->link.wire.lingers = true;
+    conn->link.wire.ops->finish(&conn->link.wire, why);
 }

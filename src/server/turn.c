@@ -6,14 +6,14 @@
 
 #include "base/narrow.h"
 #include "net/waited.h"
-#include "server/conn.h"
+#include "server/link_state.h"
 
 void
-turn_touch(struct turn *turn, struct conn *conn)
+turn_touch(struct turn *turn, struct link *link)
 {
-    if (conn->state == CONN_DEAD || !list_is_empty(&conn->dirty))
+    if (link->state == LINK_DEAD || link_is_touched(link))
         return;
-    list_append(&turn->dirty, &conn->dirty);
+    list_append(&turn->dirty, &link->dirty);
     turn->ndirty++;
     if (!turn->is_running && !turn->is_scheduled) {
         turn->is_scheduled = true;
@@ -22,21 +22,21 @@ turn_touch(struct turn *turn, struct conn *conn)
 }
 
 void
-turn_touch_later(struct turn *turn, struct conn *conn)
+turn_touch_later(struct turn *turn, struct link *link)
 {
     if (!turn->is_running) {
-        turn_touch(turn, conn);
-    } else if (conn->state != CONN_DEAD && list_is_empty(&conn->later)) {
-        list_append(&turn->later, &conn->later);
+        turn_touch(turn, link);
+    } else if (link->state != LINK_DEAD && list_is_empty(&link->later)) {
+        list_append(&turn->later, &link->later);
     }
 }
 
 void
-turn_queue(struct turn *turn, struct conn *conn)
+turn_queue(struct turn *turn, struct link *link)
 {
-    if (conn->state == CONN_DEAD || conn_is_queued(conn))
+    if (link->state == LINK_DEAD || link_is_queued(link))
         return;
-    list_append(&turn->queued, &conn->queued);
+    list_append(&turn->queued, &link->queued);
     if (!turn->is_running && !turn->is_scheduled) {
         turn->is_scheduled = true;
         turn->schedule(turn->owner);
@@ -44,17 +44,17 @@ turn_queue(struct turn *turn, struct conn *conn)
 }
 
 void
-turn_bury(struct turn *turn, struct conn *conn)
+turn_free_later(struct turn *turn, struct link *link)
 {
-    assert(conn->state == CONN_DEAD);
-    if (!list_is_empty(&conn->dirty)) {
+    assert(link->state == LINK_DEAD);
+    if (link_is_touched(link)) {
         assert(turn->ndirty > 0);
         turn->ndirty--;
     }
-    list_remove(&conn->dirty);
-    list_remove(&conn->later);
-    list_remove(&conn->queued);
-    list_append(&turn->dead, &conn->dirty);
+    list_remove(&link->dirty);
+    list_remove(&link->later);
+    list_remove(&link->queued);
+    list_append(&turn->dead, &link->dirty);
     if (!turn->is_running && !turn->is_scheduled) {
         turn->is_scheduled = true;
         turn->schedule(turn->owner);
@@ -71,16 +71,18 @@ turn_serve(struct turn *turn)
     while ((node = list_take_first(&batch)) != NULL) {
         assert(turn->ndirty > 0);
         turn->ndirty--;
-        conn_serve(container_of(node, struct conn, dirty));
+        link_serve(container_of(node, struct link, dirty));
     }
+    if (UNLIKELY(turn->flush != NULL))
+        turn->flush(turn);
     assert((turn->ndirty == 0) == list_is_empty(&turn->dirty));
 }
 
-static void
-serve_some(struct turn *turn)
+void
+turn_serve_some(struct turn *turn)
 {
     uint64_t now_ns =
-        clock_last_ns(&turn->service.clock); /* of the last answer's end */
+        clock_last_ns(&turn->service.clock); /* when the last response ended */
 
     if (turn->ndirty <= 1)
         turn->waiting_ns = now_ns;
@@ -95,56 +97,20 @@ turn_go_on(struct turn *turn)
 
     if (node == NULL)
         return;
-    conn_go_on(container_of(node, struct conn, queued));
-    serve_some(turn);
-}
-
-void
-turn_feed(struct turn *turn)
-{
-    for (uint32_t i = 0; i < turn->nahead; i++) {
-        const struct ahead *ahead = &turn->ahead[i];
-        conn_feed(ahead->conn, slice_new(turn->scratch + ahead->at, ahead->len));
-        serve_some(turn);
-    }
-    turn->nahead = 0;
-    turn->scratch_used = 0;
+    link_go_on(container_of(node, struct link, queued));
+    turn_serve_some(turn);
 }
 
 bool
-turn_finds_late(struct turn *turn, int fd)
+turn_finds_late(struct turn *turn, int fd, bool is_open)
 {
     bool has_left;
 
     if (LIKELY(!overload_asks(&turn->overload)))
         return false;
     uint32_t waited = waited_ms(fd, &has_left);
-    return overload_sheds(&turn->overload, turn_now_ms(turn), waited, has_left);
-}
-
-void
-turn_take(struct turn *turn, struct conn *conn, unsigned events)
-{
-    if (events == POLLER_READ && conn_is_queued(conn))
-        return; /* the poller says it again */
-    turn->ntaken++;
-    if (!conn_can_read_ahead(conn, events)) {
-        turn_feed(turn);
-        conn_on_event(conn, events);
-        serve_some(turn);
-        return;
-    }
-    uint32_t at = turn->scratch_used;
-    assert(turn->nahead < TURN_AHEAD && at <= TURN_AHEAD_BYTES);
-    size_t n = conn_read_ahead(conn, turn->scratch + at, TURN_SCRATCH_BYTES - at);
-    if (n == 0)
-        return;
-    assert(n <= TURN_SCRATCH_BYTES - at);
-    turn->ahead[turn->nahead++] = (struct ahead){conn, at, narrow_u32(n)};
-    turn->scratch_used =
-        at + narrow_u32((n + 63) & ~(size_t)63); /* a cache line's start */
-    if (turn->nahead == TURN_AHEAD || turn->scratch_used > TURN_AHEAD_BYTES)
-        turn_feed(turn);
+    return overload_sheds(&turn->overload, turn_now_ms(turn), waited, has_left,
+                          is_open);
 }
 
 void
@@ -153,16 +119,19 @@ turn_expire(struct turn *turn)
     uint64_t now_ms = turn_now_ms(turn);
     struct timer *timer;
 
-    while ((timer = timer_wheel_expire(&turn->wheel, now_ms)) != NULL)
-        conn_on_timer(container_of(timer, struct conn, timer));
+    for (unsigned n = 0; n < TURN_DEADLINES; n++) {
+        if ((timer = timer_wheel_expire(&turn->wheel, now_ms)) == NULL)
+            break;
+        link_expire(container_of(timer, struct link, timer));
+    }
     now_ms = turn_now_ms(turn);
     int64_t wait = timer_wheel_wait_ms(&turn->wheel, now_ms);
     if (wait >= 0)
         turn_note_due(turn, now_ms + narrow_size(wait));
 }
 
-/* The alarm is a system call: it is set when it has to ring earlier, and otherwise left to
- * ring too early. */
+/* The alarm is a system call: it is set again only if it has to fire earlier; otherwise
+ * it may fire too early. */
 static void
 set_alarm(struct turn *turn)
 {
@@ -182,19 +151,25 @@ turn_end(struct turn *turn)
     struct list_node *node;
 
     assert(turn->is_running && turn->nahead == 0 && turn->scratch_used == 0);
-    /* Serving lets pipelined requests begin, whose answers are to leave now as well; a
-     * connection gets at most a few rounds, the rest belongs to the next turn. */
+    /* Serving starts pipelined requests, whose responses should be sent now as well; a
+     * connection gets at most a few rounds, the rest is left to the next turn. */
     for (int round = 0; round < 4 && !list_is_empty(&turn->dirty); round++)
         turn_serve(turn);
+    if (UNLIKELY(turn->flush != NULL))
+        turn->flush(turn); /* what was answered without a connection */
     while ((node = list_take_first(&turn->dead)) != NULL)
-        conn_bury(container_of(node, struct conn, dirty));
+        link_free(container_of(node, struct link, dirty));
     while ((node = list_take_first(&turn->later)) != NULL)
-        turn_touch(turn, container_of(node, struct conn, later));
+        turn_touch(turn, container_of(node, struct link, later));
     assert(list_is_empty(&turn->dead) && list_is_empty(&turn->later));
     if ((!list_is_empty(&turn->dirty) || !list_is_empty(&turn->queued)) &&
         !turn->is_scheduled) {
         turn->is_scheduled = true;
         turn->schedule(turn->owner);
     }
+    turn->number++;
+    turn->nsenders = turn->nsending;
+    turn->nsending = 0;
+    turn->ahead_bytes = turn->written_bytes = 0;
     set_alarm(turn);
 }

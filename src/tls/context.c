@@ -3,9 +3,6 @@
 #include "tls/context.h"
 
 #include <assert.h> /* assert */
-#include <errno.h>  /* errno */
-#include <stdarg.h> /* va_list */
-#include <stdio.h>  /* vsnprintf */
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -16,8 +13,8 @@
 #include "tls/identity.h"
 #include "tls/trust.h"
 
-/* TLS 1.2 with forward secrecy and authenticated encryption alone (RFC 9325 4.2), so that
- * HTTP/2 may use any of them (RFC 9113 9.2.2). */
+/* For TLS 1.2 only ciphers with forward secrecy and authenticated encryption (RFC
+ * 9325 4.2), all of which HTTP/2 may use (RFC 9113 9.2.2). */
 #define CIPHERS_DEFAULT                                                                \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                       \
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                       \
@@ -27,34 +24,8 @@
 #define SUITES_DEFAULT                                                                 \
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
-/* The longest name of a host (RFC 1035 2.3.4). */
+/* The longest host name (RFC 1035 2.3.4). */
 #define HOST_BYTES_MAX 255
-
-int
-tls_fail(struct tls_why *why, const char *format, ...)
-{
-    unsigned long last = ERR_peek_last_error();
-    const char *reason = last != 0 ? ERR_reason_error_string(last) : NULL;
-    va_list args;
-
-    va_start(args, format);
-    int n = vsnprintf(why->text, sizeof why->text, format, args);
-    va_end(args);
-    if (reason != NULL && n > 0 && (size_t)n < sizeof why->text)
-        (void)snprintf(why->text + n, sizeof why->text - (size_t)n, " (%s)", reason);
-    ERR_clear_error();
-    return ERR_TLS_CONFIG;
-}
-
-int
-tls_fail_errno(struct tls_why *why, const char *what, const char *path)
-{
-    char room[128];
-    const char *text = strerror_r(errno, room, sizeof room);
-
-    ERR_clear_error();
-    return tls_fail(why, "the %s %s: %s", what, path, text);
-}
 
 /* Callbacks of the handshake */
 
@@ -94,8 +65,8 @@ find_identity(const struct tls_context *context, const char *host)
     return found;
 }
 
-/* The host that a client asks for: a list of one name of type 0 (RFC 6066 3).  False
- * when there is none that could be a host's; OpenSSL refuses what is malformed. */
+/* Reads the host that the client asks for: a list of one name of type 0 (RFC 6066
+ * 3). Returns false if there is no valid host name; OpenSSL rejects malformed lists. */
 static bool
 asked_host(SSL *ssl, char host[HOST_BYTES_MAX + 1])
 {
@@ -114,9 +85,9 @@ asked_host(SSL *ssl, char host[HOST_BYTES_MAX + 1])
     return true;
 }
 
-/* Chooses the certificate before anything else is looked at, so that a ticket is judged
- * as one for this host.  A client that asks for a host without a certificate here gets
- * the default one, and decides itself (RFC 6066 3). */
+/* Selects the certificate before anything else, so that a ticket is checked for this
+ * host. A client that asks for an unknown host gets the default certificate and
+ * decides itself (RFC 6066 3). */
 static int
 on_client_hello(SSL *ssl, int *alert, void *arg)
 {
@@ -131,7 +102,38 @@ on_client_hello(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_ERROR;
 }
 
-/* Whether the name that was asked for has been heeded. */
+/* The same for QUIC. */
+static int
+on_quic_hello(SSL *ssl, int *alert, void *arg)
+{
+    char host[HOST_BYTES_MAX + 1];
+    const struct tls_identity *identity =
+        asked_host(ssl, host) ? find_identity(arg, host) : NULL;
+
+    if (identity == NULL || identity->quic == SSL_get_SSL_CTX(ssl) ||
+        SSL_set_SSL_CTX(ssl, identity->quic) != NULL)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+static int
+on_quic_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+             const unsigned char *in, unsigned in_len, void *arg)
+{
+    static const unsigned char h3[] = {2, 'h', '3'};
+    unsigned char *chosen;
+
+    (void)arg;
+    if (SSL_select_next_proto(&chosen, out_len, h3, sizeof h3, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    tls_tickets_limit(ssl);
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* Returns whether the requested name was used. */
 static int
 on_server_name(SSL *ssl, int *alert, void *arg)
 {
@@ -142,8 +144,14 @@ on_server_name(SSL *ssl, int *alert, void *arg)
                                                             : SSL_TLSEXT_ERR_NOACK;
 }
 
-/* Our order counts.  Without a protocol in common there is no connection (RFC 7301
- * 3.2). */
+static bool
+is_alpn(const unsigned char *name, unsigned len, const char *wanted)
+{
+    return len == strlen(wanted) && memcmp(name, wanted, len) == 0;
+}
+
+/* The server's order decides. Without a common protocol the handshake fails (RFC
+ * 7301 3.2). */
 static int
 on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
         const unsigned char *in, unsigned in_len, void *arg)
@@ -151,10 +159,11 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     const struct tls_context *context = arg;
     unsigned char *chosen;
 
-    (void)ssl;
     if (SSL_select_next_proto(&chosen, out_len, context->alpn, context->alpn_len, in,
                               in_len) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
+    if (is_alpn(chosen, *out_len, "h2"))
+        tls_tickets_limit(ssl);
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
 }
@@ -176,8 +185,8 @@ on_status_request(SSL *ssl, void *arg)
 
 /* Ciphers */
 
-/* Sorts the names of `given` into those of TLS 1.3 and the others, which OpenSSL sets
- * apart; both have room for all of it. */
+/* Splits the names of `given` into those of TLS 1.3 and the others, which OpenSSL
+ * configures separately; both outputs have room for all of them. */
 static void
 sort_ciphers(const char *given, char *suites, char *ciphers)
 {
@@ -213,7 +222,7 @@ set_ciphers(SSL_CTX *ctx, const char *given, struct tls_why *why)
 
 /* Making one */
 
-/* What does not fail and needs no file. */
+/* Settings that cannot fail and need no file. */
 static void
 set_modes(SSL_CTX *ctx, struct tls_context *context)
 {
@@ -222,9 +231,8 @@ set_modes(SSL_CTX *ctx, struct tls_context *context)
                                  SSL_OP_PRIORITIZE_CHACHA);
     if (context->ktls)
         SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
-    /* Idle connections give their two record buffers of 17 KiB back. */
+    /* Idle connections release their two record buffers of 17 KiB. */
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_app_data(ctx, context);
     SSL_CTX_set_client_hello_cb(ctx, on_client_hello, context);
     SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
     SSL_CTX_set_tlsext_servername_arg(ctx, context);
@@ -237,9 +245,12 @@ static int
 new_ctx(struct tls_context *context, const struct tls_config *config,
         struct tls_identity *identity, struct tls_why *why)
 {
+    _Static_assert(offsetof(struct tls_context, tickets) == 0, "see tls/tickets.h");
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-    if (ctx == NULL)
+    if (ctx == NULL || SSL_CTX_set_app_data(ctx, context) != 1) {
+        SSL_CTX_free(ctx);
         return ERR_NOMEM;
+    }
     set_modes(ctx, context);
     int err = set_ciphers(ctx, config->ciphers, why);
     if (err == 0 && (SSL_CTX_set_min_proto_version(ctx, config->version_min) != 1 ||
@@ -255,10 +266,47 @@ new_ctx(struct tls_context *context, const struct tls_config *config,
     return 0;
 }
 
-/* The ctx of an earlier identity with the same names and another kind of key, a new
- * reference, or NULL. */
-static SSL_CTX *
-twin_ctx(const struct tls_context *context, const struct tls_identity *identity)
+/* Creates the SSL_CTX of an identity for QUIC. */
+static int
+new_quic_ctx(struct tls_context *context, const struct tls_config *config,
+             struct tls_identity *identity, struct tls_why *why)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+    if (ctx == NULL || SSL_CTX_set_app_data(ctx, context) != 1) {
+        SSL_CTX_free(ctx);
+        return ERR_NOMEM;
+    }
+    identity->quic = ctx;
+    set_modes(ctx, context);
+    SSL_CTX_clear_options(ctx, SSL_OP_ENABLE_KTLS);
+    SSL_CTX_set_client_hello_cb(ctx, on_quic_hello, context);
+    SSL_CTX_set_alpn_select_cb(ctx, on_quic_alpn, NULL);
+    int err = set_ciphers(ctx, config->ciphers, why);
+    if (err == 0)
+        err = tls_trust_install(ctx, config, identity, why);
+    return err == 0 ? config->prepare_quic(ctx) : err;
+}
+
+/* Gives it the certificate, its chain and its key, and what else was loaded for TCP. */
+static int
+copy_to_quic(const struct tls_identity *identity)
+{
+    STACK_OF(X509) *chain = NULL;
+
+    SSL_CTX_get0_chain_certs(identity->ctx, &chain);
+    if (SSL_CTX_use_certificate(identity->quic, identity->cert) == 1 &&
+        SSL_CTX_use_PrivateKey(identity->quic,
+                               SSL_CTX_get0_privatekey(identity->ctx)) == 1 &&
+        (chain == NULL || SSL_CTX_set1_chain(identity->quic, chain) == 1))
+        return 0;
+    ERR_clear_error();
+    return ERR_NOMEM;
+}
+
+/* Returns an earlier identity with the same names and another key type, or NULL. */
+static const struct tls_identity *
+find_twin(const struct tls_context *context, const struct tls_identity *identity)
 {
     int kind = EVP_PKEY_get_base_id(X509_get0_pubkey(identity->cert));
 
@@ -267,8 +315,7 @@ twin_ctx(const struct tls_context *context, const struct tls_identity *identity)
         if (identity->names_len > 1 && other->names_len == identity->names_len &&
             memcmp(other->names, identity->names, identity->names_len) == 0 &&
             EVP_PKEY_get_base_id(X509_get0_pubkey(other->cert)) != kind) {
-            SSL_CTX_up_ref(other->ctx);
-            return other->ctx;
+            return other;
         }
     }
     return NULL;
@@ -282,13 +329,22 @@ load_pair(struct tls_context *context, const struct tls_config *config,
 
     assert(identity->ctx == NULL && identity->cert == NULL);
     int err = tls_identity_peek(identity, pair->cert, why);
-    if (err == 0) {
-        identity->ctx = twin_ctx(context, identity);
-        if (identity->ctx == NULL)
-            err = new_ctx(context, config, identity, why);
+    const struct tls_identity *twin = err == 0 ? find_twin(context, identity) : NULL;
+    if (twin != NULL) {
+        SSL_CTX_up_ref(twin->ctx);
+        identity->ctx = twin->ctx;
+        if (twin->quic != NULL)
+            SSL_CTX_up_ref(twin->quic);
+        identity->quic = twin->quic;
+    } else if (err == 0) {
+        err = new_ctx(context, config, identity, why);
+        if (err == 0 && config->prepare_quic != NULL)
+            err = new_quic_ctx(context, config, identity, why);
     }
     if (err == 0)
         err = tls_identity_load(identity, pair, config->password, why);
+    if (err == 0 && identity->quic != NULL)
+        err = copy_to_quic(identity);
     context->nidentities++;
     return err;
 }
@@ -329,6 +385,18 @@ tls_context_new(const struct tls_config *config, struct tls_context **out,
 fail:
     tls_context_release(context);
     return err;
+}
+
+SSL_CTX *
+tls_context_quic(const struct tls_context *context)
+{
+    return context->identities[0].quic;
+}
+
+struct slice
+tls_context_secret(const struct tls_context *context)
+{
+    return slice_new((const char *)context->tickets.secret, TLS_SECRET_BYTES);
 }
 
 bool

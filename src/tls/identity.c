@@ -18,10 +18,10 @@
 #include "base/mem.h"
 #include "base/narrow.h"
 
-/* An OCSP response is a few KiB; more is another kind of file. */
+/* An OCSP response has a few KiB; a larger file is something else. */
 #define OCSP_BYTES_MAX (64 * 1024)
 
-/* The password of a key, and whether it was asked for. */
+/* The password of a key, and whether it was requested. */
 struct secret {
     const char *password; /* NULL: there is none */
     bool was_asked;
@@ -45,7 +45,7 @@ open_file(const char *path, const char *what, struct tls_why *why)
     return file;
 }
 
-/* PEM's way to ask for a password. */
+/* OpenSSL's password callback. */
 static int
 on_password(char *out, int room, int is_writing, void *arg)
 {
@@ -61,7 +61,7 @@ on_password(char *out, int room, int is_writing, void *arg)
 
 /* Names */
 
-/* Appends one name; what a host name cannot hold is left out. */
+/* Appends one name; invalid host names are skipped. */
 static int
 add_name(struct tls_identity *identity, const unsigned char *name, int name_len)
 {
@@ -82,7 +82,7 @@ add_name(struct tls_identity *identity, const unsigned char *name, int name_len)
     return 0;
 }
 
-/* The names of the subject alternative name; where there is none, the common name. */
+/* The names of the subject alternative name; without one, the common name. */
 static int
 read_names(struct tls_identity *identity)
 {
@@ -128,8 +128,8 @@ tls_identity_covers(const struct tls_identity *identity, const char *host)
 
 /* Certificates */
 
-/* A server whose certificate has expired is worth more than none: clients that do not look
- * at dates, or whose users go on, are served, and a worker that is replaced is not lost. */
+/* A server with an expired certificate is better than none: clients that ignore
+ * dates, or whose users continue, are served, and a worker can be replaced. */
 static int
 check_dates(struct tls_identity *identity, const char *path)
 {
@@ -143,7 +143,7 @@ check_dates(struct tls_identity *identity, const char *path)
         return 0;
     (void)ASN1_TIME_to_tm(expired ? after : before, &when);
     (void)snprintf(text, sizeof text,
-                   "the certificate %s %s %04d-%02d-%02d: clients will refuse it", path,
+                   "the certificate %s %s %04d-%02d-%02d: clients will reject it", path,
                    expired ? "expired on" : "is not valid before", when.tm_year + 1900,
                    when.tm_mon + 1, when.tm_mday);
     size_t n = strlen(text) + 1;
@@ -191,7 +191,7 @@ tls_identity_peek(struct tls_identity *identity, const char *path, struct tls_wh
     return err != 0 ? err : check_dates(identity, path);
 }
 
-/* The certificates behind the first one. */
+/* The certificates after the first one. */
 static int
 load_chain(SSL_CTX *ctx, const char *path, struct tls_why *why)
 {
@@ -271,10 +271,9 @@ load_ocsp(struct tls_identity *identity, const char *path, struct tls_why *why)
     const unsigned char *at = identity->ocsp;
     OCSP_RESPONSE *response =
         d2i_OCSP_RESPONSE(NULL, &at, narrow_long(identity->ocsp_len));
-    if (response == NULL || !whole)
-        return tls_fail(why, "the OCSP response %s: it is none in DER", path);
+    bool is_good = response != NULL && whole;
     OCSP_RESPONSE_free(response);
-    return 0;
+    return is_good ? 0 : tls_fail(why, "the OCSP response %s: it is none in DER", path);
 }
 
 int
@@ -295,6 +294,7 @@ void
 tls_identity_clear(struct tls_identity *identity)
 {
     SSL_CTX_free(identity->ctx);
+    SSL_CTX_free(identity->quic);
     X509_free(identity->cert);
     mem_free(identity->pem);
     mem_free(identity->names);

@@ -2,7 +2,6 @@
 /* tls/info.c — see info.h for the contract. */
 #include "tls/info.h"
 
-#include <assert.h> /* assert */
 #include <string.h> /* memcpy */
 
 #include <openssl/pem.h>
@@ -11,26 +10,27 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/narrow.h"
+#include "tls/context.h"
 
 void
-tls_info_read(const struct io_tls *io, struct tls_info *out)
+tls_info_read(const SSL *ssl, struct tls_info *out)
 {
-    assert(io->ssl != NULL && io->io.is_ready);
-    const struct tls_context *context = tls_context_of(io->ssl);
-    const struct tls_identity *identity = tls_context_identity(io->ssl);
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(io->ssl);
+    const struct tls_context *context = tls_context_of(ssl);
+    const struct tls_identity *identity = tls_context_identity(ssl);
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
 
     *out = (struct tls_info){
-        .version = narrow_u16(narrow_size(SSL_version(io->ssl))),
+        .version = narrow_u16(narrow_size(SSL_version(ssl))),
         .cipher_suite = cipher != NULL ? SSL_CIPHER_get_protocol_id(cipher) : 0,
         .identity = (uint64_t)context->number * TLS_PAIRS_MAX + 1 +
                     (uint64_t)(identity - context->identities),
         .pem = identity->pem,
-        .has_client_cert = SSL_get0_peer_certificate(io->ssl) != NULL,
+        .has_client_cert = SSL_get0_peer_certificate(ssl) != NULL,
     };
 }
 
-/* What `bio` holds, with a NUL; frees it.  NULL when there is no memory. */
+/* Returns the contents of `bio` with a NUL, and frees it. NULL if there is no
+ * memory. */
 static char *
 take_text(BIO *bio)
 {
@@ -71,7 +71,7 @@ write_name(const X509 *cert)
 {
     BIO *bio = BIO_new(BIO_s_mem());
 
-    /* UTF-8 as it is, without the backslashes for bytes above 127. */
+    /* UTF-8 unchanged, without escapes for bytes above 127. */
     if (bio != NULL && X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0,
                                           XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0)
         return take_text(bio);
@@ -80,11 +80,11 @@ write_name(const X509 *cert)
 }
 
 int
-tls_info_client(const struct io_tls *io, char **chain, char **name)
+tls_info_client(const SSL *ssl, char **chain, char **name)
 {
-    X509 *own = SSL_get0_peer_certificate(io->ssl);
+    X509 *own = SSL_get0_peer_certificate(ssl);
 
-    *chain = own != NULL ? write_chain(io->ssl, own) : NULL;
+    *chain = own != NULL ? write_chain(ssl, own) : NULL;
     *name = own != NULL ? write_name(own) : NULL;
     if (*chain != NULL && *name != NULL)
         return 0;

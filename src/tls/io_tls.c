@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* tls/io_tls.c — see io_tls.h for the contract.
  *
- * OpenSSL reads and writes through a BIO of ours.  Reading: small requests come out of
- * one recv into the shared memory; the rest of a large record goes straight to where
- * OpenSSL decrypts it.  Every byte that was received is decrypted before read returns, so
- * that the shared memory is free for the next connection and the descriptor alone tells
- * whether there is more.  Writing: records are laid one behind the other and leave by one
- * send; where the kernel encrypts, plaintext goes straight to the socket. */
+ * OpenSSL reads and writes through a custom BIO. Reading: one recv fills the shared
+ * buffer, which is enough for small requests; the rest of a large record is received
+ * directly to where OpenSSL decrypts it. All received bytes are decrypted before
+ * read returns, so the shared buffer is free for the next connection, and the
+ * descriptor's state tells whether there is more. Writing: records are placed one
+ * after the other and sent with one call; if the kernel encrypts, plaintext is
+ * written directly to the socket. */
 #include "tls/io_tls.h"
 
 #include <assert.h>     /* assert */
@@ -22,10 +23,11 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/narrow.h"
+#include "base/system.h"
 
-/* What waits for a peer who does not read: the rest of one send, and behind it alerts,
- * tickets and answers to KeyUpdate. */
-#define LEFT_BYTES_MAX (TLS_DESK_OUT_BYTES + 65536u)
+/* The most ciphertext that waits for a peer that does not read: the rest of one
+ * send, followed by alerts, tickets and responses to KeyUpdate. */
+#define LEFT_BYTES_MAX (TLS_SHARED_OUT_BYTES + 65536u)
 
 static struct io_tls *
 tls_of(struct io *io)
@@ -37,8 +39,8 @@ static const struct io_ops kernel_ops;
 
 /* Sending */
 
-/* Sends ciphertext; returns how much went out, maybe 0, or an error that ends the
- * connection. */
+/* Sends ciphertext. Returns the number of bytes sent, possibly 0, or an error that
+ * ends the connection. */
 static ssize_t
 send_some(const struct io_tls *t, const char *bytes, size_t n)
 {
@@ -59,15 +61,15 @@ send_some(const struct io_tls *t, const char *bytes, size_t n)
 int
 io_tls_send(struct io_tls *t)
 {
-    struct tls_desk *desk = t->desk;
-    size_t n = desk->out_len;
+    struct tls_shared_buffers *shared = t->shared;
+    size_t n = shared->out_len;
     ssize_t sent = 0;
 
-    desk->out_len = 0;
+    shared->out_len = 0;
     if (n == 0)
         return t->left.len > 0 ? ERR_AGAIN : 0;
     if (t->left.len == 0)
-        sent = send_some(t, desk->out, n);
+        sent = send_some(t, shared->out, n);
     if (sent < 0)
         return narrow_int(sent);
     size_t rest = n - narrow_size(sent);
@@ -75,15 +77,15 @@ io_tls_send(struct io_tls *t)
         return 0;
     if (t->left.len + rest > LEFT_BYTES_MAX)
         return ERR_RESET;
-    int err = buf_append(&t->left, slice_new(desk->out + sent, rest));
+    int err = buf_append(&t->left, slice_new(shared->out + sent, rest));
     if (err != 0)
         return err;
     t->io.wants_write = true;
     return ERR_AGAIN;
 }
 
-/* Sends what was kept.  Returns 0 when all of it is out, ERR_AGAIN, or an error; *moved
- * tells whether any of it went. */
+/* Sends the kept ciphertext. Returns 0 if all of it was sent, ERR_AGAIN, or an
+ * error; sets *moved if any byte was sent. */
 static int
 send_left(struct io_tls *t, bool *moved)
 {
@@ -105,15 +107,16 @@ send_left(struct io_tls *t, bool *moved)
 
 /* Errors */
 
-/* OpenSSL has failed for good: why.  Its own words become the detail. */
+/* Returns the reason for a permanent failure of OpenSSL, whose error text becomes
+ * the detail. */
 static int
 give_up(struct io_tls *t)
 {
     unsigned long first = ERR_peek_error();
-    int ended = t->desk->ended;
+    int ended = t->shared->ended;
 
     if (ended == ERR_TLS) {
-        t->broken = ERR_TLS; /* io.detail is there */
+        t->broken = ERR_TLS; /* io.detail is set */
     } else if (ended == 0 || ended == ERR_AGAIN) {
         t->io.detail = first != 0 ? ERR_reason_error_string(first) : NULL;
         t->broken = ERR_TLS;
@@ -124,21 +127,21 @@ give_up(struct io_tls *t)
     return t->broken;
 }
 
-/* What it means that SSL_read or SSL_accept has brought nothing. */
+/* Interprets the failure of SSL_read or SSL_accept. */
 static int
-read_ended(struct io_tls *t)
+io_tls_read_ended(struct io_tls *t)
 {
-    if (ERR_peek_error() != 0) /* SSL_want_read is of a read before the error */
+    if (ERR_peek_error() != 0) /* SSL_want_read may refer to a read before the error */
         return give_up(t);
-    if (t->desk->ended == ERR_AGAIN && SSL_want_read(t->ssl))
+    if (t->shared->ended == ERR_AGAIN && SSL_want_read(t->ssl))
         return ERR_AGAIN;
     if ((SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)
         return ERR_EOF;
     return give_up(t);
 }
 
-/* Ends a connection whose peer floods it, or wants to shake hands again (RFC 9113 9.2.1),
- * or a new key of one whom the kernel encrypts for: nothing more is read. */
+/* Ends a connection whose peer floods it, requests renegotiation (RFC 9113 9.2.1),
+ * or requests a new key while the kernel encrypts. Nothing more is read. */
 static void
 on_info(const SSL *ssl, int where, int value)
 {
@@ -149,24 +152,24 @@ on_info(const SSL *ssl, int where, int value)
     if (where == SSL_CB_WRITE_ALERT && (value & 0xff) == SSL_AD_NO_RENEGOTIATION)
         t->io.detail = "renegotiation";
     else if ((where & SSL_CB_LOOP) != 0 &&
-             rate_take(&t->messages, TLS_MESSAGES_MAX, clock_ms(t->desk->clock)) > 0)
+             rate_take(&t->messages, TLS_MESSAGES_MAX, clock_ms(t->shared->clock)) > 0)
         t->io.detail = "a flood of handshake messages";
     else if (t->io.ops == &kernel_ops &&
              SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE)
         t->io.detail = "a new key that the kernel does not take (kTLS)";
     else
         return;
-    t->desk->in_at = t->desk->in_end;
-    t->desk->ended = ERR_TLS;
+    t->shared->in_at = t->shared->in_end;
+    t->shared->ended = ERR_TLS;
 }
 
 /* Reading */
 
-/* A client that speaks plain HTTP begins with a letter, one that speaks TLS with 22. */
+/* Plain HTTP begins with a letter, TLS with 22. */
 static bool
-is_plain(const struct io_tls *t)
+io_tls_is_plain(const struct io_tls *t)
 {
-    char first = t->desk->in[0];
+    char first = t->shared->in[0];
     return (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
 }
 
@@ -182,20 +185,20 @@ agreed_protocol(const SSL *ssl)
     return len == 8 && memcmp(name, "http/1.1", 8) == 0 ? "http/1.1" : "";
 }
 
-/* Goes on with the handshake.  0 when it is over. */
+/* Continues the handshake. Returns 0 when it is complete. */
 static int
 shake_hands(struct io_tls *t)
 {
     if (!t->has_begun) {
-        tls_desk_fill(t);
-        if (t->desk->in_end == 0)
-            return t->desk->ended == ERR_EOF ? ERR_RESET : t->desk->ended;
-        if (is_plain(t))
+        io_tls_fill(t);
+        if (t->shared->in_end == 0)
+            return t->shared->ended == ERR_EOF ? ERR_RESET : t->shared->ended;
+        if (io_tls_is_plain(t))
             return ERR_TLS_PLAIN;
         t->has_begun = true;
     }
     if (SSL_accept(t->ssl) != 1)
-        return read_ended(t);
+        return io_tls_read_ended(t);
     t->io.is_ready = true;
     t->io.alpn = agreed_protocol(t->ssl);
     if (BIO_get_ktls_send(SSL_get_wbio(t->ssl)))
@@ -205,30 +208,30 @@ shake_hands(struct io_tls *t)
     return 0;
 }
 
-/* Decrypts into [at, at + n) all that was received, and receives on while there is room
- * for a full record. */
+/* Decrypts all received data into [at, at + n), and receives more while there is
+ * room for a full record. */
 static ssize_t
 decrypt(struct io_tls *t, char *at, size_t n)
 {
-    struct tls_desk *desk = t->desk;
+    struct tls_shared_buffers *shared = t->shared;
     size_t got = 0;
 
     do {
-        desk->room = n - got;
+        shared->room = n - got;
         int step = SSL_read(t->ssl, at + got, narrow_len(n - got));
         if (step <= 0) {
-            int why = read_ended(t);
+            int why = io_tls_read_ended(t);
             t->io.has_more = got > 0 && why != ERR_AGAIN;
             return got > 0 ? narrow_ssize(got) : why;
         }
         got += narrow_size(step);
-        if (desk->in_at == desk->in_end && desk->ended == ERR_AGAIN)
+        if (shared->in_at == shared->in_end && shared->ended == ERR_AGAIN)
             break; /* OpenSSL need not be asked to find that out */
-    } while (desk->in_at < desk->in_end || n - got >= TLS_RECORD_BYTES);
+    } while (shared->in_at < shared->in_end || n - got >= TLS_RECORD_BYTES);
     return narrow_ssize(got);
 }
 
-/* Frees all but the descriptor. */
+/* Frees everything except the descriptor. */
 static void
 free_tls(struct io_tls *t)
 {
@@ -244,19 +247,19 @@ static ssize_t
 tls_read(struct io *io, char *at, size_t n)
 {
     struct io_tls *t = tls_of(io);
-    struct tls_desk *desk = t->desk;
+    struct tls_shared_buffers *shared = t->shared;
     ssize_t got = 0;
 
-    assert(n >= IO_READ_MIN && desk->out_len == 0);
+    assert(n >= IO_READ_MIN && shared->out_len == 0);
     io->has_more = false;
     if (t->broken != 0)
         return t->broken;
-    desk->in_at = desk->in_end = 0;
-    desk->receives = 0;
-    desk->ended = 0;
-    desk->room = n;
+    shared->in_at = shared->in_end = 0;
+    shared->receives = 0;
+    shared->ended = 0;
+    shared->room = n;
     if (ERR_peek_error() != 0)
-        ERR_clear_error(); /* of others in this thread */
+        ERR_clear_error(); /* of other connections of this thread */
     if (!io->is_ready)
         got = shake_hands(t);
     if (got == ERR_TLS_PLAIN) {
@@ -267,26 +270,32 @@ tls_read(struct io *io, char *at, size_t n)
     }
     if (got == 0)
         got = decrypt(t, at, n);
+    if (t->is_shut)
+        shared->out_len = 0;  /* nothing follows close_notify (RFC 8446 6.1) */
     int err = io_tls_send(t); /* of the handshake, alerts, answers */
-    /* Who takes no answers any more may still have sent something. */
-    return err == 0 || err == ERR_AGAIN || err == ERR_RESET || got < 0 ? got : err;
+    if (err == 0 || err == ERR_AGAIN)
+        return got;
+    /* A peer that takes no more answers may still have sent something; after any other
+     * error what the peer waits for is lost. */
+    return err == ERR_RESET || (got < 0 && got != ERR_AGAIN) ? got : err;
 }
 
 /* Writing */
 
-/* Where the next plaintext is in an array of pieces. */
+/* The position in an array of buffers. */
 struct cursor {
     const struct iovec *iov;
     int n;
-    size_t at;   /* bytes of iov[0] that are done */
-    size_t left; /* bytes in all */
+    size_t at;   /* consumed bytes of iov[0] */
+    size_t left; /* total bytes */
 };
 
 static void
 cursor_move(struct cursor *c, size_t n)
 {
     assert(n <=
-           c->left); /* or it would wrap, and bytes behind the pieces would leave */
+           c->left); /* otherwise it would wrap, and bytes after the buffers would be
+                        sent */
     c->left -= n;
     c->at += n;
     while (c->n > 0 && c->at >= c->iov->iov_len) {
@@ -296,9 +305,10 @@ cursor_move(struct cursor *c, size_t n)
     }
 }
 
-/* The next `n` bytes in one piece: where they are, or gathered on the desk. */
+/* Returns the next `n` bytes contiguously: in place, or collected in the shared
+ * buffer. */
 static const char *
-cursor_piece(const struct cursor *c, size_t n, char *desk)
+cursor_piece(const struct cursor *c, size_t n, char *shared)
 {
     size_t at = c->at, done = 0;
 
@@ -307,22 +317,22 @@ cursor_piece(const struct cursor *c, size_t n, char *desk)
         return (const char *)c->iov->iov_base + at;
     for (const struct iovec *iov = c->iov; done < n; iov++, at = 0) {
         size_t some = iov->iov_len - at < n - done ? iov->iov_len - at : n - done;
-        memcpy(desk + done, (const char *)iov->iov_base + at, some);
+        memcpy(shared + done, (const char *)iov->iov_base + at, some);
         done += some;
     }
-    return desk;
+    return shared;
 }
 
 static size_t
 record_size(struct io_tls *t, size_t left)
 {
-    uint64_t now = clock_ms(t->desk->clock);
+    uint64_t now = clock_ms(t->shared->clock);
     size_t most = TLS_RECORD_BYTES;
 
     if (now - t->burst_ms >= TLS_BURST_MS)
         t->burst_bytes = 0;
     t->burst_ms = now;
-    /* What fits into a few packets gains nothing by being cut. */
+    /* Splitting what fits into a few packets gains nothing. */
     if (t->burst_bytes < TLS_SMALL_BYTES && left > 2 * TLS_SMALL_RECORD_BYTES) {
         most = TLS_SMALL_RECORD_BYTES;
         t->burst_bytes += TLS_SMALL_RECORD_BYTES;
@@ -330,36 +340,37 @@ record_size(struct io_tls *t, size_t left)
     return left < most ? left : most;
 }
 
-/* Encrypts onto the desk as many records as fit.  Returns 0 or an error. */
+/* Encrypts into the shared buffer as many records as fit.  Returns 0 or an error. */
 static int
-encrypt(struct io_tls *t, struct cursor *c)
+encrypt_records(struct io_tls *t, struct cursor *c)
 {
-    struct tls_desk *desk = t->desk;
+    struct tls_shared_buffers *shared = t->shared;
 
-    while (c->left > 0 && tls_desk_has_room(desk)) {
+    while (c->left > 0 && tls_shared_has_room(shared)) {
         size_t n = record_size(t, c->left);
         int len = narrow_len(n);
-        if (SSL_write(t->ssl, cursor_piece(c, n, desk->piece), len) != len)
+        if (SSL_write(t->ssl, cursor_piece(c, n, shared->piece), len) != len)
             return give_up(t);
         cursor_move(c, n);
     }
     return 0;
 }
 
-/* The plaintext of records that the socket took in part is not said to be written until
- * all of them are out, so that the caller counts it as queued; `owed` are its bytes. */
+/* The plaintext of records that were sent in part is not reported as written until
+ * all of them have been sent, so the caller counts it as queued. `owed` is its
+ * number of bytes. */
 static ssize_t
 write_records(struct io_tls *t, struct cursor *c)
 {
     size_t done = 0;
 
-    assert(t->left.len == 0 && t->owed == 0 && t->desk->out_len == 0);
+    assert(t->left.len == 0 && t->owed == 0 && t->shared->out_len == 0);
     while (c->left > 0) {
         size_t before = c->left;
-        int err = encrypt(t, c);
+        int err = encrypt_records(t, c);
         if (err == 0)
             err = io_tls_send(t);
-        t->desk->out_len = 0;
+        t->shared->out_len = 0;
         if (err == ERR_AGAIN) {
             t->owed = before - c->left;
             return narrow_ssize(done);
@@ -371,8 +382,8 @@ write_records(struct io_tls *t, struct cursor *c)
     return narrow_ssize(done);
 }
 
-/* Sends the records that an earlier call has made.  Returns how many bytes of plaintext
- * are out with them, or ERR_AGAIN, or an error; *moved tells whether any byte went. */
+/* Sends the records of an earlier call. Returns the number of plaintext bytes that
+ * were sent with them, or ERR_AGAIN, or an error; sets *moved if any byte was sent. */
 static ssize_t
 write_owed(struct io_tls *t, bool *moved)
 {
@@ -395,23 +406,23 @@ tls_writev(struct io *io, const struct iovec *iov, int n)
 
     for (int i = 0; i < n; i++)
         c.left += iov[i].iov_len;
-    assert(t->owed <= c.left); /* what is owed is offered again */
+    assert(t->owed <= c.left); /* the owed bytes are passed again */
     ssize_t done = write_owed(t, &moved);
     if (done < 0)
         return done == ERR_AGAIN && moved ? 0 : done;
     cursor_move(&c, narrow_size(done));
-    t->desk->ended = 0;
+    t->shared->ended = 0;
     ssize_t more = c.left > 0 ? write_records(t, &c) : 0;
     return more < 0 ? more : done + more;
 }
 
-/* What has been read and encrypted is not read again: the file may have become shorter, or
- * other bytes, meanwhile. */
+/* Bytes that were read and encrypted are not read again: the file may have changed
+ * since. */
 static ssize_t
 tls_write_file(struct io *io, int fd, uint64_t offset, size_t n)
 {
     struct io_tls *t = tls_of(io);
-    char *piece = t->desk->piece;
+    char *piece = t->shared->piece;
     bool moved = false;
 
     assert(n > 0 && t->owed <= n);
@@ -434,10 +445,10 @@ notify_close(struct io_tls *t)
     if (t->is_shut || t->broken != 0 || !t->io.is_ready)
         return;
     t->is_shut = true;
-    t->desk->ended = 0;
+    t->shared->ended = 0;
     int done = SSL_shutdown(t->ssl);
     if (done < 0 && SSL_get_error(t->ssl, done) == SSL_ERROR_WANT_WRITE) {
-        t->is_shut = false; /* the kernel takes it later */
+        t->is_shut = false; /* the kernel accepts it later */
         t->io.wants_write = true;
     }
     ERR_clear_error();
@@ -493,9 +504,9 @@ kernel_writev(struct io *io, const struct iovec *iov, int n)
     return n > 0 ? io_plain_writev(io, iov, n) : 0;
 }
 
-/* The kernel takes a whole record also where TCP has room for a part of it alone, and drops
- * the rest when the socket is closed.  Where there is room now, all of it goes ahead of
- * close_notify. */
+/* The kernel accepts a whole record even if TCP has room for only a part of it, and
+ * discards the rest when the socket is closed. If there is room now, all of it is
+ * sent before close_notify. */
 static bool
 kernel_is_out(struct io *io)
 {
@@ -520,7 +531,9 @@ static const struct io_ops kernel_ops = {
 static BIO *
 new_bio(struct io_tls *t)
 {
-    BIO *bio = BIO_new(t->desk->method);
+    if (t->shared->method == NULL)
+        t->shared->method = io_tls_method_new();
+    BIO *bio = t->shared->method == NULL ? NULL : BIO_new(t->shared->method);
 
     if (bio != NULL) {
         BIO_set_data(bio, t);
@@ -529,9 +542,9 @@ new_bio(struct io_tls *t)
     return bio;
 }
 
-/* Where the kernel may encrypt, what OpenSSL writes to has the socket's own BIO behind it,
- * which knows how the kernel is asked.  What it reads from has not, or the kernel would
- * decrypt as well. */
+/* If the kernel may encrypt, the BIO that OpenSSL writes to is chained to the
+ * socket's BIO, which enables kernel TLS. The BIO that it reads from is not,
+ * otherwise the kernel would decrypt as well. */
 static int
 set_bios(struct io_tls *t, bool ktls)
 {
@@ -552,12 +565,13 @@ set_bios(struct io_tls *t, bool ktls)
 }
 
 int
-io_tls_init(struct io_tls *t, int fd, struct tls_desk *desk,
+io_tls_init(struct io_tls *t, int fd, struct tls_shared_buffers *shared,
             struct tls_context *context)
 {
-    *t = (struct io_tls){.io = {.ops = &tls_ops, .fd = fd, .alpn = ""}, .desk = desk};
+    *t = (struct io_tls){.io = {.ops = &tls_ops, .fd = fd, .alpn = ""},
+                         .shared = shared};
     buf_init(&t->left);
-    t->burst_ms = clock_ms(desk->clock);
+    t->burst_ms = clock_ms(shared->clock);
     t->ssl = SSL_new(context->identities[0].ctx);
     if (t->ssl == NULL || set_bios(t, context->ktls) != 0) {
         SSL_free(t->ssl);

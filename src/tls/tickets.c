@@ -16,9 +16,8 @@
 
 #include "base/err.h"
 #include "base/narrow.h"
-#include "tls/context.h"
 
-/* HMAC-SHA512(secret, label || period), cut to `n` <= 64 bytes. */
+/* HMAC-SHA512(secret, label || period), truncated to `n` <= 64 bytes. */
 static int
 derive(const struct tls_tickets *tickets, char label, uint64_t period, uint8_t *out,
        size_t n)
@@ -79,13 +78,12 @@ set_up(const struct tls_ticket_key *key, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *ma
     return EVP_MAC_CTX_set_params(mac, params) == 1 ? 0 : -1;
 }
 
-/* OpenSSL: 1 good, 2 good but make a new one, 0 not ours, -1 failed. */
+/* For OpenSSL: 1 valid, 2 valid but issue a new one, 0 unknown, -1 error. */
 static int
 on_ticket(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *cipher,
           EVP_MAC_CTX *mac, int is_encrypting)
 {
-    struct tls_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    struct tls_tickets *tickets = &context->tickets;
+    struct tls_tickets *tickets = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     const struct tls_ticket_key *key;
 
     if (tls_tickets_turn(tickets, (uint64_t)time(NULL)) != 0)
@@ -110,10 +108,17 @@ on_ticket(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *c
 }
 
 void
+tls_tickets_limit(SSL *ssl)
+{
+    if (SSL_get_num_tickets(ssl) > 1)
+        (void)SSL_set_num_tickets(ssl, 1);
+}
+
+void
 tls_tickets_install(SSL_CTX *ctx, uint32_t period_s)
 {
-    /* Sessions live in tickets alone: nothing is kept for a client that does not come
-     * back, and any worker can take up what another has begun. */
+    /* Sessions exist only in tickets: nothing is stored for clients that do not
+     * return, and any worker can resume a session of another. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     if (period_s == 0) {
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);

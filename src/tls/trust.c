@@ -12,8 +12,9 @@
 #include <openssl/x509_vfy.h>
 
 #include "base/err.h"
+#include "base/system.h"
 
-/* Certificates between a client's and the one that is trusted. */
+/* The most certificates between the client's and the trusted one. */
 #define CHAIN_DEPTH_MAX 8
 
 static int
@@ -69,7 +70,8 @@ load_crl(SSL_CTX *ctx, const char *path, struct tls_why *why)
     return 0;
 }
 
-/* Adds what `path` holds to the digest; of a folder its name and time. */
+/* Adds the contents of the file `path` to the digest; of a directory its name and
+ * time. */
 static void
 digest_file(EVP_MD_CTX *digest, const char *path)
 {
@@ -92,9 +94,9 @@ digest_file(EVP_MD_CTX *digest, const char *path)
         fclose(file);
 }
 
-/* A ticket keeps the verdict on a client's certificate: it counts only as long as the
- * same files judge, in every worker, and for the certificate of ours that it was shown
- * to. */
+/* A ticket contains the result of verifying a client's certificate. It is valid only
+ * while the same files verify clients, in every worker, and for the server
+ * certificate that it was issued for. */
 static int
 set_session_context(SSL_CTX *ctx, const struct tls_config *config,
                     const struct tls_identity *identity, struct tls_why *why)

@@ -7,9 +7,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-/* How far a piece may be ahead of what has come: so many times, and so much where
- * AHEAD_FROM_BYTES have come.  Announced bytes cost address space only, but a peer that
- * announces much and sends nothing shall not get even that. */
+/* How much larger a buffer may be than the received bytes: by this factor, and by
+ * this amount after AHEAD_FROM_BYTES have arrived. Announced bytes only cost address
+ * space, but a peer that announces much and sends nothing must not get even that. */
 #define AHEAD_FACTOR 8u
 #define AHEAD_BYTES (1u << 20)
 #define AHEAD_FROM_BYTES 4096u
@@ -26,7 +26,7 @@ take_spare(struct ws_bytes *bytes, struct ws_spares *spares)
     }
 }
 
-/* How much memory there is to be, where `need` is more than there is. */
+/* Returns the new size of the buffer if `need` exceeds the current one. */
 static size_t
 choose_cap(const struct ws_bytes *bytes, size_t need, size_t wish, size_t most)
 {
@@ -47,7 +47,8 @@ choose_cap(const struct ws_bytes *bytes, size_t need, size_t wish, size_t most)
 }
 
 static int
-grow(struct ws_bytes *bytes, ws_resize *resize, size_t need, size_t wish, size_t most)
+ws_bytes_grow(struct ws_bytes *bytes, ws_resize *resize, size_t need, size_t wish,
+              size_t most)
 {
     assert(need <= most);
     if (need <= bytes->cap)
@@ -67,14 +68,14 @@ ws_bytes_reserve(struct ws_bytes *bytes, struct ws_spares *spares, size_t need,
 {
     if (bytes->cap == 0)
         take_spare(bytes, spares);
-    return grow(bytes, mem_realloc, need, wish, most);
+    return ws_bytes_grow(bytes, mem_realloc, need, wish, most);
 }
 
 int
 ws_bytes_reserve_lent(struct ws_bytes *bytes, ws_resize *resize, size_t need,
                       size_t wish, size_t most)
 {
-    int err = grow(bytes, resize, need, wish, most);
+    int err = ws_bytes_grow(bytes, resize, need, wish, most);
 
     if (err != 0)
         *bytes = (struct ws_bytes){0};

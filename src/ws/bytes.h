@@ -1,50 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-/* ws/bytes.h — memory for one message at a time: it grows as bytes come, up to a limit,
- * and a few pieces of it are kept for the next messages of the same worker. */
+/* ws/bytes.h — a buffer for one message. It grows up to a limit as bytes arrive. A
+ * few buffers are kept for the next messages of the same worker. */
 #ifndef WS_BYTES_H
 #define WS_BYTES_H
 
 #include "base/compiler.h" /* MUST_USE */
 #include "base/slice.h"    /* struct slice */
 
-#define WS_SPARES 3                 /* pieces that are kept */
-#define WS_SPARE_BYTES (64u * 1024) /* larger ones are freed */
-#define WS_BYTES_FIRST 512u         /* the smallest piece */
+#define WS_SPARES 3                 /* buffers that are kept */
+#define WS_SPARE_BYTES (64u * 1024) /* larger buffers are freed */
+#define WS_BYTES_FIRST 512u         /* the smallest buffer */
 
 /* All zero: no memory. */
 struct ws_bytes {
     char *ptr;  /* owns; NULL while cap is 0 */
-    size_t len; /* bytes that are used */
-    size_t cap; /* bytes that there are */
+    size_t len; /* bytes in use */
+    size_t cap; /* allocated bytes */
 };
 
-/* What is kept.  All zero at first; one thread's. */
+/* The buffers that are kept. Initially all zero. Used by one thread. */
 struct ws_spares {
     struct ws_bytes bytes[WS_SPARES]; /* owns */
 };
 
-/* Makes room for `need` bytes in all, need <= most; takes a spare piece where there is
- * none yet, and a size up to `wish` (a guess of how many will be needed) where that is not
- * too much ahead of `need`.  Returns 0 or ERR_NOMEM, with the bytes as they were. */
+/* Makes room for a total of `need` bytes, need <= most. Takes a spare buffer if
+ * there is no buffer yet. May allocate up to `wish` bytes (an estimate of the final
+ * size) if that is not much more than `need`. Returns 0, or ERR_NOMEM with the bytes
+ * unchanged. */
 MUST_USE int ws_bytes_reserve(struct ws_bytes *bytes, struct ws_spares *spares,
                               size_t need, size_t wish, size_t most);
 
-/* Memory of somebody else's: as realloc, but that NULL means that `ptr` is freed, and a
- * `size` of 0 does nothing else. */
+/* Reallocates memory that belongs to the user: as realloc, except that on failure it
+ * frees `ptr` and returns NULL, and that a `size` of 0 frees `ptr`. */
 typedef void *ws_resize(void *ptr, size_t size);
 
-/* As ws_bytes_reserve, in memory of `resize`'s, which all growth of these bytes is given.
- * Returns 0, or ERR_NOMEM with the bytes all zero. */
+/* As ws_bytes_reserve, in memory from `resize`; these bytes may grow only by this
+ * function with the same `resize`. Returns 0, or ERR_NOMEM with the bytes all zero. */
 MUST_USE int ws_bytes_reserve_lent(struct ws_bytes *bytes, ws_resize *resize,
                                    size_t need, size_t wish, size_t most);
 
-/* Gives the memory back; the bytes are all zero afterwards. */
+/* Returns the memory to the spare buffers, or frees it. The bytes are all zero
+ * afterwards. */
 void ws_bytes_give(struct ws_bytes *bytes, struct ws_spares *spares);
 
-/* Frees what is kept. */
+/* Frees the spare buffers. */
 void ws_spares_fini(struct ws_spares *spares);
 
-/* What is there, borrowed. */
+/* Returns the bytes, borrowed. */
 static inline struct slice
 ws_bytes_slice(const struct ws_bytes *bytes)
 {

@@ -55,8 +55,8 @@ ws_control_keep(struct ws *ws, struct slice piece)
     return 0;
 }
 
-/* Only the last ping is answered once output is backed up (5.5.3), so that a peer that
- * does not read costs one payload. */
+/* While output is blocked, only the last ping is answered (5.5.3), so that a peer
+ * that does not read costs one payload. */
 static void
 answer_ping(struct ws *ws, struct slice payload)
 {
@@ -75,7 +75,7 @@ answer_ping(struct ws *ws, struct slice payload)
         memcpy(frames->pong, payload.ptr, payload.len);
 }
 
-/* The peer closes first: its code goes back, then the tunnel ends (5.5.1, 7.1.1). */
+/* The peer closes first: its code is echoed, then the tunnel ends (5.5.1, 7.1.1). */
 static void
 answer_close(struct ws *ws, struct slice payload)
 {

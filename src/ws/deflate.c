@@ -11,8 +11,13 @@
 #include "base/mem.h"
 #include "base/narrow.h"
 
-#define TAIL_BYTES 4u /* what ends a flushed block, and is left out (RFC 7692 7.2.1) */
+#define TAIL_BYTES                                                                     \
+    4u                   /* the end of a flushed block, which is omitted (RFC 7692
+                         7.2.1) */
 #define AT_BLOCK_END 128 /* in data_type: the last block is complete (zlib.h) */
+
+/* What zlib may hold back of a message: its window, in one stored block at worst. */
+#define DEFLATE_HELD_BYTES (128u * 1024)
 
 /* Room that deflate needs beyond deflateBound for the block that flushes. */
 #define FLUSH_BYTES 16u
@@ -42,7 +47,7 @@ stream_new(void)
     return z;
 }
 
-/* NULL when there is no memory. */
+/* Returns NULL if there is no memory. */
 static z_stream *
 inflater_new(int bits)
 {
@@ -54,7 +59,8 @@ inflater_new(int bits)
     return z;
 }
 
-/* The stream at *at, made when there is none; NULL when there is no memory. */
+/* Returns the stream at *at, which is created if there is none; Returns NULL if
+ * there is no memory. */
 static z_stream *
 deflater_at(z_stream **at, const struct ws_deflate_config *config, int bits)
 {
@@ -104,7 +110,7 @@ ws_deflate_pool_fini(struct ws_deflate_pool *pool)
     }
 }
 
-/* Takes an inflater for a message that begins. */
+/* Takes an inflater for a new message. */
 static int
 begin_message(struct ws_deflate *d, struct ws_deflate_pool *pool)
 {
@@ -153,7 +159,7 @@ ws_deflate_fini(struct ws_deflate *d, struct ws_deflate_pool *pool)
     d->inflater = d->deflater = NULL;
 }
 
-/* Offers zlib the room behind the bytes so far. */
+/* Gives zlib the room after the bytes so far. */
 static void
 offer_room(z_stream *z, const struct ws_bytes *out)
 {
@@ -168,7 +174,7 @@ used_room(const z_stream *z, const struct ws_bytes *out)
     return (size_t)((char *)z->next_out - out->ptr);
 }
 
-/* zlib does not flush twice without a byte between. */
+/* zlib does not flush twice without a byte in between. */
 static int
 pack_nothing(struct ws_deflate_pool *pool, struct ws_bytes *out)
 {
@@ -176,6 +182,37 @@ pack_nothing(struct ws_deflate_pool *pool, struct ws_bytes *out)
     if (err == 0)
         out->ptr[out->len++] = 0; /* RFC 7692 7.2.3.6 */
     return err;
+}
+
+/* Appends what `in` is compressed to. Returns 0 or ERR_NOMEM. */
+static int
+pack_bytes(z_stream *z, struct ws_deflate_pool *pool, struct slice in, int flush,
+           struct ws_bytes *out)
+{
+    size_t need = out->len + deflateBound(z, in.len) + FLUSH_BYTES;
+
+    assert(in.len <= WS_DEFLATE_IN_BYTES);
+    z->next_in = (const Bytef *)in.ptr;
+    z->avail_in = narrow_u32(in.len);
+    do {
+        if (ws_bytes_reserve(out, pool->spares, need, need, SIZE_MAX) != 0) {
+            ws_bytes_give(out, pool->spares);
+            return ERR_NOMEM;
+        }
+        offer_room(z, out);
+        (void)deflate(z, flush);
+        out->len = used_room(z, out);
+        need = out->cap + in.len / 2 + FLUSH_BYTES;
+    } while (z->avail_out == 0);
+    assert(z->avail_in == 0);
+    return 0;
+}
+
+static void
+drop_tail(struct ws_bytes *out)
+{
+    assert(out->len >= TAIL_BYTES);
+    out->len -= TAIL_BYTES;
 }
 
 int
@@ -190,39 +227,89 @@ ws_deflate_pack(struct ws_deflate *d, struct ws_deflate_pool *pool, struct slice
         deflater_at(kept ? &d->deflater : &pool->deflaters[bits], pool->config, bits);
     if (z == NULL)
         return ERR_NOMEM;
-    assert(in.len <= WS_DEFLATE_IN_BYTES);
     if (!kept)
         (void)deflateReset(z);
-    z->next_in = (const Bytef *)in.ptr;
-    z->avail_in = narrow_u32(in.len);
-    size_t need = deflateBound(z, in.len) + FLUSH_BYTES;
-    do {
-        if (ws_bytes_reserve(out, pool->spares, need, need, SIZE_MAX) != 0) {
-            ws_bytes_give(out, pool->spares);
-            return ERR_NOMEM;
-        }
-        offer_room(z, out);
-        (void)deflate(z, Z_SYNC_FLUSH);
-        out->len = used_room(z, out);
-        need = out->cap + in.len / 2 + FLUSH_BYTES;
-    } while (z->avail_out == 0);
-    assert(out->len >= TAIL_BYTES);
-    out->len -= TAIL_BYTES;
-    return 0;
+    int err = pack_bytes(z, pool, in, Z_SYNC_FLUSH, out);
+    if (err == 0)
+        drop_tail(out);
+    return err;
+}
+
+z_stream *
+ws_deflate_pack_begin(struct ws_deflate *d, struct ws_deflate_pool *pool)
+{
+    int bits = d->params.server_bits;
+
+    if (d->params.server_takeover)
+        return deflater_at(&d->deflater, pool->config, bits);
+    z_stream *z = deflater_at(&pool->deflaters[bits], pool->config, bits);
+    pool->deflaters[bits] = NULL; /* others compress meanwhile */
+    if (z != NULL)
+        (void)deflateReset(z);
+    return z;
+}
+
+/* Changes the level in the middle of a message; what zlib has held back is appended. */
+static int
+change_level(z_stream *z, struct ws_deflate_pool *pool, int level, struct ws_bytes *out)
+{
+    size_t need = out->len + deflateBound(z, 0) + DEFLATE_HELD_BYTES;
+
+    z->next_in = NULL;
+    z->avail_in = 0;
+    if (ws_bytes_reserve(out, pool->spares, need, need, SIZE_MAX) != 0) {
+        ws_bytes_give(out, pool->spares);
+        return ERR_NOMEM;
+    }
+    offer_room(z, out);
+    int status = deflateParams(z, level, Z_DEFAULT_STRATEGY);
+    out->len = used_room(z, out);
+    return status == Z_OK ? 0 : ERR_NOMEM;
+}
+
+int
+ws_deflate_pack_slice(z_stream *z, struct ws_deflate_pool *pool, struct slice in,
+                      bool last, bool fast, struct ws_bytes *out)
+{
+    int err = 0;
+
+    assert(in.len > 0 && (last || !fast));
+    if (fast)
+        err = change_level(z, pool, Z_NO_COMPRESSION, out);
+    if (err == 0)
+        err = pack_bytes(z, pool, in, last ? Z_SYNC_FLUSH : Z_NO_FLUSH, out);
+    if (err != 0 || !last)
+        return err;
+    drop_tail(out);
+    /* Nothing is held back now. */
+    return fast ? change_level(z, pool, pool->config->level, out) : 0;
+}
+
+void
+ws_deflate_pack_end(struct ws_deflate *d, struct ws_deflate_pool *pool, z_stream *z)
+{
+    z_stream **place = &pool->deflaters[d->params.server_bits];
+
+    if (z == d->deflater)
+        return;
+    if (*place == NULL)
+        *place = z;
+    else
+        deflater_free(z);
 }
 
 /* How a slice of a piece ends. */
 enum piece {
-    PIECE_GOES_ON, /* there is more of it, or of what it becomes */
-    PIECE_IS_USED, /* and nothing is held back */
-    PIECE_HAS_END, /* with a final block at its end */
+    PIECE_GOES_ON, /* more input or output follows */
+    PIECE_IS_USED, /* all input is consumed, and zlib holds no output */
+    PIECE_HAS_END, /* it ended with a final block */
     PIECE_IS_BAD,
     PIECE_NO_MEMORY,
 };
 
-/* Inflates a slice of a piece of a payload.  A final block may stand anywhere (7.2.3.4);
- * DEFLATE goes on behind it with the same window, so that the stream begins anew but for
- * that. */
+/* Inflates a slice of a part of a payload. A final block may occur anywhere
+ * (7.2.3.4); DEFLATE continues after it with the same window, so the stream is
+ * restarted except for the window. */
 static enum piece
 take_piece(z_stream *z, struct slice *in)
 {
@@ -239,8 +326,8 @@ take_piece(z_stream *z, struct slice *in)
         return in->len == 0 ? PIECE_HAS_END : PIECE_GOES_ON;
     if (status != Z_OK && status != Z_BUF_ERROR)
         return status == Z_MEM_ERROR ? PIECE_NO_MEMORY : PIECE_IS_BAD;
-    /* Between blocks zlib holds nothing back, and a call without input would have it
-     * forget that it is there. */
+    /* Between blocks zlib holds no output, and a call without input would make it
+     * lose its position between blocks. */
     bool is_flushed = z->avail_out != 0 || (z->data_type & AT_BLOCK_END) != 0;
     return in->len == 0 && is_flushed ? PIECE_IS_USED : PIECE_GOES_ON;
 }

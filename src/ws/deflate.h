@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ws/deflate.h — messages through permessage-deflate (RFC 7692 7.2): compressed whole,
- * inflated in slices.  Where no window is kept between messages, all WebSockets of a worker
- * share the compressors, and borrow an inflater for one message at a time, so that an idle
- * one costs nothing. */
+/* ws/deflate.h — permessage-deflate (RFC 7692 7.2). Messages are compressed as a
+ * whole and inflated in slices. Without context takeover, all WebSockets of a worker
+ * share the compressors and borrow an inflater for one message at a time, so an idle
+ * WebSocket needs no memory for it. */
 #ifndef WS_DEFLATE_H
 #define WS_DEFLATE_H
 
@@ -13,39 +13,40 @@
 
 #define WS_DEFLATE_IN_BYTES (1u << 30) /* longer messages are not compressed */
 
-/* A slice of a message that is inflated takes at most so much of its payload.  Whatever
- * the payload is, that many bytes and the 64 KiB that they may become take less than
- * 0.5 ms. */
+/* The most payload bytes that one slice inflates. Whatever the payload is, inflating
+ * that many bytes into at most 64 KiB takes less than 0.5 ms. */
 #define WS_UNPACK_IN_BYTES 8192u
 #define WS_UNPACK_OUT_BYTES 65536u
 
-/* Inflaters that are kept for the next messages, 40 KiB each; more are made while more
- * messages are half inflated, and freed after them. */
+/* Inflaters that are kept for the next messages, 40 KiB each. If more messages are
+ * being inflated at once, more are created, and freed after use. */
 #define WS_INFLATERS_KEPT 8
 
 struct z_stream_s; /* zlib's */
 
-/* What a worker's WebSockets share; one thread's.  Streams are made when they are first
- * needed. */
+/* State shared by the WebSockets of a worker. Used by one thread. Streams are
+ * created when they are first needed. */
 struct ws_deflate_pool {
     const struct ws_deflate_config *config;          /* borrowed; outlives the pool */
-    struct ws_spares *spares;                        /* borrowed; likewise */
-    struct z_stream_s *inflaters[WS_INFLATERS_KEPT]; /* owns; not lent; take every
-                                                        window */
-    uint32_t nkept;                                  /* ... so many */
-    uint32_t nlent;                                  /* so many more are lent */
+    struct ws_spares *spares;                        /* borrowed; outlives the pool */
+    struct z_stream_s *inflaters[WS_INFLATERS_KEPT]; /* owns; not lent; any window
+                                                        size */
+    uint32_t nkept;                                  /* number of inflaters kept */
+    uint32_t nlent;                                  /* number of inflaters lent */
     struct z_stream_s *deflaters[WS_BITS_MAX + 1];   /* owns; by window bits */
 };
 
-/* What one WebSocket has. */
+/* State of one WebSocket. */
 struct ws_deflate {
     struct ws_deflate_params params;
-    struct z_stream_s *inflater; /* owns; only with client_takeover, made when needed */
-    struct z_stream_s *deflater; /* owns; only with server_takeover, likewise */
-    struct z_stream_s *unpacking; /* of the message that is half inflated, NULL: none;
-                                     `inflater`, or lent by the pool */
-    bool in_tail;      /* its payload is used up, what the peer left out follows */
-    uint8_t tail_left; /* ... of which so many bytes are left */
+    struct z_stream_s *inflater;  /* owns; only with client_takeover, created when
+                                    needed */
+    struct z_stream_s *deflater;  /* owns; only with server_takeover, created when
+                                    needed */
+    struct z_stream_s *unpacking; /* inflates the message in progress; NULL if there
+                                     is none; `inflater`, or lent by the pool */
+    bool in_tail;                 /* the payload is used up; the omitted tail follows */
+    uint8_t tail_left;            /* bytes left of the tail */
 };
 
 void ws_deflate_pool_init(struct ws_deflate_pool *pool,
@@ -53,30 +54,48 @@ void ws_deflate_pool_init(struct ws_deflate_pool *pool,
                           struct ws_spares *spares);
 void ws_deflate_pool_fini(struct ws_deflate_pool *pool);
 
-/* Frees what a WebSocket has, and gives back what the pool has lent it. */
+/* Frees the streams of a WebSocket, and returns a lent inflater to the pool. */
 void ws_deflate_fini(struct ws_deflate *d, struct ws_deflate_pool *pool);
 
-/* Compresses the message `in`, in.len <= WS_DEFLATE_IN_BYTES, for a WebSocket that has
- * agreed to it.  *out, all zero before, has the payload (7.2.1); the caller gives it back
- * with ws_bytes_give.  Returns 0 or ERR_NOMEM, with *out all zero; where a window is
- * kept, no further message may be compressed then. */
+/* Compresses the message `in`, in.len <= WS_DEFLATE_IN_BYTES, for a WebSocket that
+ * has negotiated compression. Writes the payload (7.2.1) to *out, which is all zero
+ * before; the caller releases it with ws_bytes_give. Returns 0, or ERR_NOMEM with
+ * *out all zero; with context takeover no further message may be compressed then. */
 MUST_USE int ws_deflate_pack(struct ws_deflate *d, struct ws_deflate_pool *pool,
                              struct slice in, struct ws_bytes *out);
 
-/* Inflates the next slice of a message, of which `in` is the rest of the payload (7.2.2):
- * takes what it uses off the front of *in, at most WS_UNPACK_IN_BYTES, and writes at most
- * `room` bytes to `to`, 0 < room <= WS_UNPACK_OUT_BYTES.  *n is how many it has written,
- * also before an error.  The first slice of a message takes an inflater, the last gives it
- * back.  Returns
- *   0               the message is whole
- *   ERR_AGAIN       it is not: another slice follows, also where *in is empty now
- *   ERR_WS_DEFLATE  it is not DEFLATE, or stops in the middle
+/* Takes a compressor for a message that is compressed in slices. Returns it, or NULL
+ * without memory. The other functions do not use it until ws_deflate_pack_end(). */
+struct z_stream_s *ws_deflate_pack_begin(struct ws_deflate *d,
+                                         struct ws_deflate_pool *pool);
+
+/* Compresses the next slice of the message, 0 < in.len <= WS_DEFLATE_IN_BYTES, and
+ * appends what there is of the payload to *out; `last` completes it. If `fast`, the
+ * bytes are stored as they are. Returns 0 or ERR_NOMEM, after which only
+ * ws_deflate_pack_end() may follow. */
+MUST_USE int ws_deflate_pack_slice(struct z_stream_s *z, struct ws_deflate_pool *pool,
+                                   struct slice in, bool last, bool fast,
+                                   struct ws_bytes *out);
+
+/* Returns the compressor after the last slice, or before it: then, with context
+ * takeover, nothing more may be compressed. */
+void ws_deflate_pack_end(struct ws_deflate *d, struct ws_deflate_pool *pool,
+                         struct z_stream_s *z);
+
+/* Inflates the next slice of a message; `in` is the rest of its payload (7.2.2).
+ * Removes the consumed bytes, at most WS_UNPACK_IN_BYTES, from the front of *in, and
+ * writes at most `room` bytes to `to`, 0 < room <= WS_UNPACK_OUT_BYTES. Sets *n to the
+ * number of bytes written, also before an error. The first slice of a message takes an
+ * inflater; the last one returns it. Returns
+ *   0               the message is complete
+ *   ERR_AGAIN       it is not complete: another slice follows, even if *in is now empty
+ *   ERR_WS_DEFLATE  the data is not valid DEFLATE, or is truncated
  *   ERR_NOMEM
- * After an error nothing further may be inflated where a window is kept. */
+ * After an error, with context takeover, nothing more may be inflated. */
 MUST_USE int ws_deflate_unpack(struct ws_deflate *d, struct ws_deflate_pool *pool,
                                struct slice *in, char *to, size_t room, size_t *n);
 
-/* Gives a message up that is half inflated; does nothing when there is none. */
+/* Abandons the message that is being inflated, if any. */
 void ws_deflate_drop(struct ws_deflate *d, struct ws_deflate_pool *pool);
 
 #endif

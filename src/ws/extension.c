@@ -8,25 +8,25 @@
 
 #define NAME "permessage-deflate"
 
-/* What stands in front of the next token of a Sec-WebSocket-Extensions value. */
+/* The separator before the next token of a Sec-WebSocket-Extensions value. */
 enum mark {
     MARK_COMMA = 0, /* the next offer begins */
     MARK_SEMICOLON, /* a parameter begins */
     MARK_EQUALS,    /* the value of a parameter begins */
     MARK_END,       /* nothing is left */
-    MARK_BAD,       /* something that RFC 6455 9.1 does not know */
+    MARK_BAD,       /* not allowed by RFC 6455 9.1 */
 };
 
-/* One offer while it is read. */
+/* One offer while it is parsed. */
 struct offer {
     bool server_no_takeover, client_no_takeover, server_max,
-        client_max; /* it has them */
+        client_max; /* the parameters it has */
     uint8_t server_bits,
-        client_bits; /* the most that it allows; 15 where it is silent */
+        client_bits; /* the largest that it allows; 15 if it has no parameter */
 };
 
 static void
-skip_space(struct slice *rest)
+ws_extension_skip_space(struct slice *rest)
 {
     while (rest->len > 0 && (rest->ptr[0] == ' ' || rest->ptr[0] == '\t'))
         *rest = slice_skip(*rest, 1);
@@ -35,7 +35,7 @@ skip_space(struct slice *rest)
 static enum mark
 take_mark(struct slice *rest)
 {
-    skip_space(rest);
+    ws_extension_skip_space(rest);
     if (rest->len == 0)
         return MARK_END;
     char byte = rest->ptr[0];
@@ -45,24 +45,24 @@ take_mark(struct slice *rest)
     return byte == ',' ? MARK_COMMA : byte == ';' ? MARK_SEMICOLON : MARK_EQUALS;
 }
 
-/* A token, or an empty slice where there is none. */
+/* Reads a token, or returns an empty slice if there is none. */
 static struct slice
-take_token(struct slice *rest)
+ws_extension_take_token(struct slice *rest)
 {
-    skip_space(rest);
+    ws_extension_skip_space(rest);
     struct slice token = slice_first(*rest, token_span(rest->ptr, rest->len));
     *rest = slice_skip(*rest, token.len);
     return token;
 }
 
-/* A token, or one in quotes (RFC 6455 9.1 allows no other text in them).  Where there is
- * none, nothing is taken, so that skip_offer sees the quotes. */
+/* Reads a token, or one in quotes (RFC 6455 9.1 allows no other text in them). If
+ * there is none, nothing is consumed, so that skip_offer sees the quotes. */
 static struct slice
 take_value(struct slice *rest)
 {
-    skip_space(rest);
+    ws_extension_skip_space(rest);
     if (rest->len == 0 || rest->ptr[0] != '"')
-        return take_token(rest);
+        return ws_extension_take_token(rest);
     struct slice value = slice_skip(*rest, 1);
     value.len = token_span(value.ptr, value.len);
     if (rest->len < value.len + 2 || value.ptr[value.len] != '"')
@@ -71,7 +71,7 @@ take_value(struct slice *rest)
     return value;
 }
 
-/* Goes behind the comma that ends a bad offer; commas in quotes do not count. */
+/* Skips to after the comma that ends a bad offer, ignoring commas in quotes. */
 static void
 skip_offer(struct slice *rest)
 {
@@ -99,7 +99,7 @@ bits_of(struct slice value)
     return 0;
 }
 
-/* Notes that the offer has a parameter; false when it has it already. */
+/* Records that the offer has a parameter; returns false if it is repeated. */
 static bool
 set_once(bool *flag)
 {
@@ -108,7 +108,7 @@ set_once(bool *flag)
     return !was;
 }
 
-/* Takes one parameter into the offer; `value` is NULL where it has none. */
+/* Adds one parameter to the offer; `value` is NULL if it has none. */
 static bool
 add_param(struct offer *offer, struct slice name, const struct slice *value)
 {
@@ -127,18 +127,18 @@ add_param(struct offer *offer, struct slice name, const struct slice *value)
     return false;
 }
 
-/* Reads one offer off the front of `rest`.  Returns whether it is permessage-deflate and
- * well formed. */
+/* Parses one offer at the front of `rest`. Returns whether it is a well-formed
+ * permessage-deflate offer. */
 static bool
 take_offer(struct slice *rest, struct offer *offer)
 {
-    struct slice name = take_token(rest);
+    struct slice name = ws_extension_take_token(rest);
     bool is_ours = slice_equal(name, slice_of(NAME));
     enum mark mark = take_mark(rest);
 
     *offer = (struct offer){.server_bits = WS_BITS_MAX, .client_bits = WS_BITS_MAX};
     while (mark == MARK_SEMICOLON) {
-        struct slice param = take_token(rest), value;
+        struct slice param = ws_extension_take_token(rest), value;
         mark = take_mark(rest);
         bool has_value = mark == MARK_EQUALS;
         if (has_value) {
@@ -154,7 +154,7 @@ take_offer(struct slice *rest, struct offer *offer)
     return false;
 }
 
-/* What comes of an offer; false when it cannot be met. */
+/* Computes the parameters for an offer; returns false if it cannot be met. */
 static bool
 meet(const struct offer *offer, const struct ws_deflate_config *config,
      struct ws_deflate_params *params)
@@ -167,7 +167,8 @@ meet(const struct offer *offer, const struct ws_deflate_config *config,
     params->server_bits = offer->server_bits < config->server_bits
                               ? offer->server_bits
                               : config->server_bits;
-    /* Only a client that names the parameter knows how to be told (7.1.2.2). */
+    /* Only a client that sends the parameter understands it in the response
+     * (7.1.2.2). */
     params->client_bits = WS_BITS_MAX;
     if (offer->client_max)
         params->client_bits = offer->client_bits < config->client_bits
@@ -177,7 +178,7 @@ meet(const struct offer *offer, const struct ws_deflate_config *config,
 }
 
 static void
-put(char *out, size_t *n, const char *text)
+ws_extension_put(char *out, size_t *n, const char *text)
 {
     size_t len = strlen(text);
     assert(*n + len <= WS_EXTENSION_BYTES);
@@ -189,22 +190,23 @@ static void
 put_bits(char *out, size_t *n, const char *name, unsigned bits)
 {
     char number[3] = {(char)('0' + bits / 10), (char)('0' + bits % 10), '\0'};
-    put(out, n, name);
-    put(out, n, bits < 10 ? number + 1 : number);
+    ws_extension_put(out, n, name);
+    ws_extension_put(out, n, bits < 10 ? number + 1 : number);
 }
 
-/* The answer to an offer that is met (7.1): what binds us, and what we ask. */
+/* Writes the response to an accepted offer (7.1): our own restrictions, and those
+ * for the client. */
 static struct slice
 write_answer(const struct offer *offer, const struct ws_deflate_params *params,
              char *out)
 {
     size_t n = 0;
 
-    put(out, &n, NAME);
+    ws_extension_put(out, &n, NAME);
     if (!params->server_takeover)
-        put(out, &n, "; server_no_context_takeover");
+        ws_extension_put(out, &n, "; server_no_context_takeover");
     if (!params->client_takeover)
-        put(out, &n, "; client_no_context_takeover");
+        ws_extension_put(out, &n, "; client_no_context_takeover");
     if (offer->server_max || params->server_bits < WS_BITS_MAX)
         put_bits(out, &n, "; server_max_window_bits=", params->server_bits);
     if (params->client_bits < WS_BITS_MAX)

@@ -15,7 +15,7 @@
 #define LENGTH_16 126u /* two more bytes follow */
 #define LENGTH_64 127u /* eight more bytes follow */
 
-/* What the first byte may be; the opcodes that exist are one bit each. */
+/* The valid values of the first byte, with one bit for each defined opcode. */
 static int
 check_first(unsigned byte, bool may_compress)
 {
@@ -44,7 +44,7 @@ check_second(unsigned byte, unsigned opcode)
 }
 
 static uint64_t
-read_number(const uint8_t *p, size_t n)
+ws_frame_read_number(const uint8_t *p, size_t n)
 {
     uint64_t number = 0;
     for (size_t i = 0; i < n; i++)
@@ -73,7 +73,7 @@ ws_frame_parse(struct slice in, bool may_compress, struct ws_frame *frame)
         return ERR_AGAIN;
     if (extra != 0) {
         uint64_t least = extra == 2 ? LENGTH_16 : UINT64_C(0x10000);
-        len = read_number(p + 2, extra);
+        len = ws_frame_read_number(p + 2, extra);
         if (len < least || len > INT64_MAX)
             return ERR_WS_FRAME;
     }
@@ -87,11 +87,9 @@ ws_frame_parse(struct slice in, bool may_compress, struct ws_frame *frame)
     return (ssize_t)(2 + extra + sizeof frame->key);
 }
 
-size_t
-ws_frame_write(char *out, enum ws_opcode opcode, bool compressed, uint64_t len)
+static size_t
+write_length(char *out, uint64_t len)
 {
-    assert(len <= INT64_MAX && (!ws_is_control(opcode) || len <= WS_CONTROL_BYTES));
-    out[0] = (char)(FIN | (compressed ? RSV1 : 0) | opcode);
     if (len < LENGTH_16) {
         out[1] = (char)len;
         return 2;
@@ -101,4 +99,21 @@ ws_frame_write(char *out, enum ws_opcode opcode, bool compressed, uint64_t len)
     for (size_t i = extra; i > 0; i--, len >>= 8)
         out[1 + i] = (char)len;
     return 2 + extra;
+}
+
+size_t
+ws_frame_write(char *out, enum ws_opcode opcode, bool compressed, uint64_t len)
+{
+    assert(len <= INT64_MAX && (!ws_is_control(opcode) || len <= WS_CONTROL_BYTES));
+    out[0] = (char)(FIN | (compressed ? RSV1 : 0) | opcode);
+    return write_length(out, len);
+}
+
+/* RSV1 is set in the first frame alone (RFC 7692 6). */
+size_t
+ws_frame_write_part(char *out, enum ws_opcode opcode, bool last, uint64_t len)
+{
+    assert(!ws_is_control(opcode));
+    out[0] = (char)((last ? FIN : 0) | (opcode != WS_CONTINUATION ? RSV1 : 0) | opcode);
+    return write_length(out, len);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws/frame.h — the header of a frame (RFC 6455 5.2), read and written.  Pure: no memory,
- * no payload, no order of frames. */
+/* ws/frame.h — parses and writes the header of a frame (RFC 6455 5.2). Stateless: it
+ * does not allocate, and does not know payloads or the order of frames. */
 #ifndef WS_FRAME_H
 #define WS_FRAME_H
 
@@ -38,21 +38,26 @@ ws_is_control(uint8_t opcode)
     return opcode >= WS_CLOSE;
 }
 
-/* Reads the header that a client's frame begins with, at the front of `in`.
- * `may_compress`: permessage-deflate was agreed, so that RSV1 has a meaning.
+/* Parses the header of a client's frame at the front of `in`. `may_compress`:
+ * permessage-deflate was negotiated, so RSV1 is allowed.
  *
  * Returns the length of the header (6 to WS_HEADER_IN_BYTES) with *frame filled, or
- *   ERR_AGAIN        it is not complete; what is here may stand in a header
- *   ERR_WS_FRAME     a reserved bit or opcode, a length that is not the shortest form or
- *                    has its highest bit set, a control frame that is fragmented or longer
- *                    than WS_CONTROL_BYTES
+ *   ERR_AGAIN        the header is incomplete, and valid so far
+ *   ERR_WS_FRAME     a reserved bit or opcode, a length that is not in the shortest
+ *                    form or has its highest bit set, a control frame that is
+ *                    fragmented or longer than WS_CONTROL_BYTES
  *   ERR_WS_UNMASKED  the frame has no mask (5.1)
- * The verdict is the same however the bytes come, and as early as they allow. */
+ * The result does not depend on the segmentation of the bytes, and comes as early as
+ * they allow. */
 MUST_USE ssize_t ws_frame_parse(struct slice in, bool may_compress,
                                 struct ws_frame *frame);
 
 /* Writes the header of an unfragmented server's frame of `len` payload bytes to out[0,
  * WS_HEADER_OUT_BYTES).  Returns its length: 2, 4 or 10. */
 size_t ws_frame_write(char *out, enum ws_opcode opcode, bool compressed, uint64_t len);
+
+/* As ws_frame_write(), for a frame of a compressed message that has several: `opcode` is
+ * WS_CONTINUATION except in the first one, `last` ends the message. */
+size_t ws_frame_write_part(char *out, enum ws_opcode opcode, bool last, uint64_t len);
 
 #endif

@@ -4,34 +4,23 @@
 
 #include <assert.h> /* assert */
 
-/* What the fields of a request say about a WebSocket. */
+/* The fields of a request that concern a WebSocket. */
 struct reading {
     bool upgrade_has_websocket, connection_has_upgrade;
     unsigned nversions, nkeys;
-    struct slice version, key; /* the last ones */
+    struct slice version, key; /* the last ones seen */
 };
 
-static bool
-has_token(struct slice list, const char *lower)
-{
-    struct slice element;
-    while (field_list_next(&list, &element)) {
-        if (slice_equal_folded(element, slice_of(lower)))
-            return true;
-    }
-    return false;
-}
-
 static void
-read_field(const struct http_field *field, struct reading *r)
+ws_handshake_read_field(const struct http_field *field, struct reading *r)
 {
     switch (field->id) {
     case FIELD_UPGRADE:
-        if (has_token(field->value, "websocket"))
+        if (field_list_has(field->value, "websocket"))
             r->upgrade_has_websocket = true;
         break;
     case FIELD_CONNECTION:
-        if (has_token(field->value, "upgrade"))
+        if (field_list_has(field->value, "upgrade"))
             r->connection_has_upgrade = true;
         break;
     case FIELD_SEC_WEBSOCKET_VERSION:
@@ -47,9 +36,9 @@ read_field(const struct http_field *field, struct reading *r)
     }
 }
 
-/* What HTTP/2 has asked for by :protocol needs neither key nor Upgrade (RFC 8441 5).  A
- * proxy that translates from HTTP/1.1 may hand the key on, and an accept back to a client
- * that waits for it. */
+/* Over HTTP/2, :protocol replaces key and Upgrade (RFC 8441 5). A proxy that
+ * translates from HTTP/1.1 may forward the key, and return the accept value to a
+ * client that waits for it. */
 static enum ws_opening
 check_h2(const struct http_head *head, char *accept)
 {
@@ -59,13 +48,13 @@ check_h2(const struct http_head *head, char *accept)
     if (!head->upgrade)
         return WS_OPENING_NONE;
     for (uint32_t i = 0; i < head->nfields; i++)
-        read_field(&head->fields[i], &r);
+        ws_handshake_read_field(&head->fields[i], &r);
     if (r.nversions != 1)
         return WS_OPENING_BAD;
     if (!slice_equal(r.version, slice_of(WS_VERSION)))
         return WS_OPENING_BAD_VERSION;
-    if (r.nkeys == 1 && ws_key_is_valid(r.key))
-        ws_accept_key(r.key, accept);
+    if (r.nkeys == 1 && ws_key_is_valid(r.key) && ws_accept_key(r.key, accept) != 0)
+        return WS_OPENING_NO_MEMORY;
     return WS_OPENING_GOOD;
 }
 
@@ -74,12 +63,12 @@ ws_handshake_check(const struct http_head *head, char *accept)
 {
     struct reading r = {0};
 
-    if (head->version == HTTP_2)
+    if (head->version >= HTTP_2)
         return check_h2(head, accept);
     if (head->version < HTTP_1_1 || !slice_equal(head->method, slice_of("GET")))
         return WS_OPENING_NONE;
     for (uint32_t i = 0; i < head->nfields; i++)
-        read_field(&head->fields[i], &r);
+        ws_handshake_read_field(&head->fields[i], &r);
     if (!r.upgrade_has_websocket || !r.connection_has_upgrade)
         return WS_OPENING_NONE;
     if (r.nversions != 1)
@@ -91,8 +80,7 @@ ws_handshake_check(const struct http_head *head, char *accept)
     if (head->chunked ||
         (head->content_length != 0 && head->content_length != HTTP_LENGTH_NONE))
         return WS_OPENING_BAD;
-    ws_accept_key(r.key, accept);
-    return WS_OPENING_GOOD;
+    return ws_accept_key(r.key, accept) == 0 ? WS_OPENING_GOOD : WS_OPENING_NO_MEMORY;
 }
 
 bool

@@ -5,33 +5,34 @@
 #include <assert.h> /* assert */
 
 #include "base/err.h"
-#include "ws/receive.h"
 
-#define GROWTH 4u /* how much longer text is likely to be than its deflation */
+#define GROWTH 4u /* typical ratio of text to its compressed size */
 
-/* From so many bytes on, room is made for so many times as many: address space only, while
- * moving megabytes each time that the room doubles would take longer than a slice. */
+/* From this size on, room is made for this multiple of it. That costs only address
+ * space, while moving megabytes each time the room doubles would take longer than a
+ * slice. */
 #define AHEAD_FROM_BYTES (256u * 1024)
 #define AHEAD_FACTOR 64u
 
-/* What a byte of payload costs where little comes of it (base/budget.h): a budget is for
- * 64 KiB. */
+/* The cost of a byte of payload that produces little output (base/budget.h): one
+ * budget allows 64 KiB. */
 #define POINTS_OF_IN 8u
 
-/* From so many bytes of payload on, time is looked at. */
+/* The payload size from which time is measured. */
 #define TIMED_BYTES 1024u
 
 static size_t
-most_bytes(const struct ws *ws)
+ws_inflation_most_bytes(const struct ws *ws)
 {
     return (size_t)ws->shared->config.message_bytes + 1;
 }
 
-/* How many bytes there must be room for next. */
+/* Returns the size for which there must be room next. */
 static size_t
 next_need(const struct ws *ws, size_t nin)
 {
-    size_t len = ws->inflation.out.len, most = most_bytes(ws), need = len + 1;
+    size_t len = ws->inflation.out.len, most = ws_inflation_most_bytes(ws),
+           need = len + 1;
 
     if (len == 0)
         need = GROWTH * (nin < WS_UNPACK_IN_BYTES ? nin : WS_UNPACK_IN_BYTES) + 1;
@@ -40,7 +41,7 @@ next_need(const struct ws *ws, size_t nin)
     return need < most ? need : most;
 }
 
-/* A long binary message is continued in the object that the user will have. */
+/* A long binary message is continued in the object that the user receives. */
 static int
 move_to_user(struct ws *ws, size_t need, size_t wish)
 {
@@ -48,7 +49,7 @@ move_to_user(struct ws *ws, size_t need, size_t wish)
     struct ws_bytes moved = {0};
 
     int err = ws_bytes_reserve_lent(&moved, ws->shared->handler->resize, need, wish,
-                                    most_bytes(ws));
+                                    ws_inflation_most_bytes(ws));
     if (err != 0)
         return err;
     memcpy(moved.ptr, inflation->out.ptr, inflation->out.len);
@@ -60,12 +61,12 @@ move_to_user(struct ws *ws, size_t need, size_t wish)
 }
 
 static int
-make_room(struct ws *ws, size_t nin)
+ws_inflation_make_room(struct ws *ws, size_t nin)
 {
     struct ws_inflation *inflation = &ws->inflation;
     struct ws_bytes *out = &inflation->out;
     ws_resize *resize = ws->shared->handler->resize;
-    size_t most = most_bytes(ws);
+    size_t most = ws_inflation_most_bytes(ws);
 
     if (out->len < out->cap)
         return 0;
@@ -80,20 +81,20 @@ make_room(struct ws *ws, size_t nin)
 }
 
 static bool
-is_text_good(struct ws *ws, struct slice fresh)
+ws_inflation_is_text_good(struct ws *ws, struct slice fresh)
 {
     return ws->kind != WS_TEXT || ws_utf8_check(ws->shared->utf8, &ws->utf8, fresh);
 }
 
-/* Returns 0 when the message is whole, ERR_AGAIN, or why the peer is refused: what its
- * first wrong byte says, also where more than that is wrong. */
+/* Returns 0 if the message is complete, ERR_AGAIN, or why the peer is rejected: the
+ * error of its first invalid byte, even if there are others. */
 static int
 inflate_slice(struct ws *ws, struct slice *in)
 {
     struct ws_bytes *out = &ws->inflation.out;
-    size_t most = most_bytes(ws), n;
+    size_t most = ws_inflation_most_bytes(ws), n;
 
-    int err = make_room(ws, in->len);
+    int err = ws_inflation_make_room(ws, in->len);
     if (err != 0)
         return err;
     char *at = out->ptr + out->len;
@@ -104,7 +105,7 @@ inflate_slice(struct ws *ws, struct slice *in)
     out->len += n;
     assert(out->len <= most && out->len <= out->cap);
     bool is_over = out->len == most;
-    if (!is_text_good(ws, slice_new(at, is_over ? n - 1 : n)))
+    if (!ws_inflation_is_text_good(ws, slice_new(at, is_over ? n - 1 : n)))
         return ERR_WS_UTF8;
     if (is_over)
         return ERR_WS_TOO_BIG;
@@ -158,8 +159,8 @@ ws_inflate_drop(struct ws *ws)
     *inflation = (struct ws_inflation){0};
 }
 
-/* Hands the message up, or refuses the peer.  All is ready for the next message before,
- * as the user may do anything but feed. */
+/* Passes the message to the user, or rejects the peer. The state is ready for the
+ * next message before that, because the user may call anything but ws_feed. */
 static void
 end_message(struct ws *ws, int err)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* ws/mask.c — see mask.h for the contract.
  *
- * What is left over below a whole vector is done by smaller steps, not by an overlapping
- * vector: in place, bytes that were done already would be masked again.  As all steps are
- * multiples of four bytes, the key need not be turned between them. */
+ * What is left over below a whole vector is done by smaller steps, not by an
+ * overlapping vector: in place, bytes that were done already would be masked again.
+ * As all steps are multiples of four bytes, the key need not be turned between them. */
 #include "ws/mask.h"
 
 #include <string.h> /* memcpy */
@@ -14,7 +14,7 @@
 #include <arm_neon.h>
 #endif
 
-/* The last bytes of every way, n < 16. */
+/* The last bytes for every implementation, n < 16. */
 static inline void
 apply_few(char *to, const char *from, size_t n, uint32_t key)
 {
@@ -123,7 +123,7 @@ static const struct ws_mask neon = {"neon", apply_neon};
 
 #endif
 
-/* From the slowest to the fastest; NULL where the processor does not have it. */
+/* From the slowest to the fastest; NULL if the processor does not support it. */
 const struct ws_mask *
 ws_mask_nth(int i)
 {

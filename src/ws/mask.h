@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws/mask.h — takes the mask off payload bytes (RFC 6455 5.3), many at a time.  Every way
- * gives the same bytes; tests compare them. */
+/* ws/mask.h — unmasks payload bytes (RFC 6455 5.3), many at a time. All
+ * implementations give the same result; tests compare them. */
 #ifndef WS_MASK_H
 #define WS_MASK_H
 
@@ -9,20 +9,22 @@
 
 struct ws_mask {
     const char *name; /* "scalar", "sse2", "avx2", "neon" */
-    /* Writes from[0, n) without its mask to to[0, n): `to` is `from`, or does not overlap
-     * it.  `key` belongs to from[0].  Nothing else is read or written. */
+    /* Writes the unmasked bytes of from[0, n) to to[0, n). `to` is either `from` or
+     * does not overlap it. `key` is the key for from[0]. Nothing else is read or
+     * written. */
     void (*apply)(char *to, const char *from, size_t n, uint32_t key);
 };
 
-/* The fastest way that this processor offers; static. */
+/* Returns the fastest implementation for this processor; static. */
 const struct ws_mask *ws_mask_best(void);
 
-/* The i-th way that this processor offers, scalar at 0; NULL behind the last. */
+/* Returns the i-th implementation for this processor, scalar at 0; NULL after the
+ * last. */
 const struct ws_mask *ws_mask_nth(int i);
 
-/* The key that belongs to the byte `n` bytes behind the one that `key` belongs to, so that
- * a payload may come in pieces of any length.  A key is its four bytes as they stand in
- * the frame, copied into an integer. */
+/* Returns the key for the byte that is `n` bytes after the one that `key` is for, so
+ * that a payload may arrive in parts of any length. A key is its four bytes in the
+ * order of the frame, copied into an integer. */
 static inline uint32_t
 ws_mask_turn(uint32_t key, size_t n)
 {

@@ -9,14 +9,15 @@
 #include "ws/control.h"
 #include "ws/inflation.h"
 
-/* So many bytes of a message allow one more fragment: less is not data but a flood. */
+/* Each additional fragment must come with this many bytes of the message; less is a
+ * flood. */
 #define FRAGMENT_BYTES 16u
 
-/* How many bytes of the current message may be on the wire.  What does not compress gets
- * longer: by an eighth in fixed codes, and by block headers (as zlib's compressBound
- * reckons for small windows). */
+/* Returns the most bytes that the current message may have on the wire.
+ * Incompressible data gets longer: by an eighth in fixed codes, and by block headers
+ * (as in zlib's compressBound for small windows). */
 static size_t
-most_bytes(const struct ws *ws)
+ws_receive_most_bytes(const struct ws *ws)
 {
     uint64_t most = ws->shared->config.message_bytes;
     if (ws->is_compressed)
@@ -24,8 +25,8 @@ most_bytes(const struct ws *ws)
     return most < UINT32_MAX ? most : UINT32_MAX;
 }
 
-/* Whether a frame of a message may come now (5.4), and fits the limits.  Its length is
- * judged before any of it comes. */
+/* Checks whether a frame of a message is allowed now (5.4) and within the limits.
+ * Its length is checked before its payload arrives. */
 static int
 begin_data(struct ws *ws, const struct ws_frame *frame)
 {
@@ -40,7 +41,7 @@ begin_data(struct ws *ws, const struct ws_frame *frame)
     }
     if (config->frame_bytes != 0 && frame->len > config->frame_bytes)
         return ERR_WS_FRAME_TOO_BIG;
-    if (frame->len > most_bytes(ws) - ws->message.len)
+    if (frame->len > ws_receive_most_bytes(ws) - ws->message.len)
         return ERR_WS_TOO_BIG;
     if (ws->nframes < UINT32_MAX)
         ws->nframes++;
@@ -50,7 +51,8 @@ begin_data(struct ws *ws, const struct ws_frame *frame)
     return 0;
 }
 
-/* Whether a message ends with it, which is counted when it is handed up. */
+/* Returns whether the frame ends a message, which is counted when it is passed to
+ * the user. */
 static bool
 ends_message(const struct ws *ws, const struct ws_frame *frame)
 {
@@ -75,7 +77,7 @@ begin_frame(struct ws *ws, const struct ws_frame *frame)
     return err;
 }
 
-/* A header that comes in pieces is kept: at most 13 bytes, then the rest completes it. */
+/* An incomplete header is stored, at most 13 bytes, until the rest arrives. */
 static void
 take_header(struct ws *ws, struct slice *in)
 {
@@ -107,13 +109,13 @@ take_header(struct ws *ws, struct slice *in)
     *in = slice_skip(*in, narrow_size(n) - before);
 }
 
-/* Hands a whole message up that is not compressed.  The state is ready for the next one before, as the user may
- * do anything but feed. */
+/* Passes a complete uncompressed message to the user. The state is ready for the
+ * next one before that, because the user may call anything but ws_feed. */
 static void
 deliver(struct ws *ws, struct slice bytes)
 {
     assert(ws->state == WS_OPEN && !ws->is_paused && !ws->is_compressed);
-    assert(bytes.len <= most_bytes(ws));
+    assert(bytes.len <= ws_receive_most_bytes(ws));
     ws->nframes = 0;
     ws_spend(ws, BUDGET_MESSAGE + budget_of_bytes(bytes.len));
     if (ws->kind == WS_TEXT && !ws_utf8_is_whole(&ws->utf8))
@@ -123,20 +125,20 @@ deliver(struct ws *ws, struct slice bytes)
 }
 
 static bool
-is_text_good(struct ws *ws, struct slice piece)
+ws_receive_is_text_good(struct ws *ws, struct slice piece)
 {
     return ws->kind != WS_TEXT || ws->is_compressed ||
            ws_utf8_check(ws->shared->utf8, &ws->utf8, piece);
 }
 
-/* The common message: one frame that is here whole. */
+/* The common case: a message in one complete frame. */
 static void
 take_in_place(struct ws *ws, struct slice payload)
 {
     ws->shared->mask->apply((char *)payload.ptr, payload.ptr, payload.len, ws->key);
     if (ws->is_compressed)
         ws_inflate_in_place(ws, payload);
-    else if (is_text_good(ws, payload))
+    else if (ws_receive_is_text_good(ws, payload))
         deliver(ws, payload);
     else
         ws_fail(ws, ERR_WS_UTF8);
@@ -150,10 +152,10 @@ is_long(const struct ws *ws)
 }
 
 static int
-make_room(struct ws *ws, size_t need)
+ws_receive_make_room(struct ws *ws, size_t need)
 {
     struct ws_bytes *message = &ws->message;
-    size_t wish = message->len + ws->left, most = most_bytes(ws);
+    size_t wish = message->len + ws->left, most = ws_receive_most_bytes(ws);
 
     ws->is_lent = ws->is_lent || is_long(ws);
     return ws->is_lent
@@ -173,23 +175,23 @@ ws_drop_message(struct ws *ws)
     ws->is_lent = false;
 }
 
-/* Puts a piece of a message behind the others, its mask taken off on the way. */
+/* Appends a part of a message, unmasking it. */
 static int
-gather(struct ws *ws, struct slice piece)
+ws_receive_gather(struct ws *ws, struct slice piece)
 {
     struct ws_bytes *message = &ws->message;
     size_t need = message->len + piece.len;
 
     if (piece.len == 0)
         return 0;
-    int err = make_room(ws, need);
+    int err = ws_receive_make_room(ws, need);
     if (err != 0)
         return err;
-    assert(message->cap >= need && need <= most_bytes(ws));
+    assert(message->cap >= need && need <= ws_receive_most_bytes(ws));
     char *at = message->ptr + message->len;
     ws->shared->mask->apply(at, piece.ptr, piece.len, ws->key);
     message->len = need;
-    return is_text_good(ws, slice_new(at, piece.len)) ? 0 : ERR_WS_UTF8;
+    return ws_receive_is_text_good(ws, slice_new(at, piece.len)) ? 0 : ERR_WS_UTF8;
 }
 
 static void
@@ -198,7 +200,7 @@ deliver_gathered(struct ws *ws)
     struct ws_bytes message = ws->message;
     bool is_lent = ws->is_lent;
 
-    assert(message.len <= most_bytes(ws));
+    assert(message.len <= ws_receive_most_bytes(ws));
     if (ws->is_compressed) {
         ws_inflate_gathered(ws);
         return;
@@ -217,7 +219,7 @@ deliver_gathered(struct ws *ws)
 }
 
 static void
-take_data(struct ws *ws, struct slice piece)
+ws_receive_take_data(struct ws *ws, struct slice piece)
 {
     bool is_whole = piece.len == ws->left && ws->fin;
 
@@ -226,7 +228,7 @@ take_data(struct ws *ws, struct slice piece)
         take_in_place(ws, piece);
         return;
     }
-    int err = gather(ws, piece);
+    int err = ws_receive_gather(ws, piece);
     if (err != 0) {
         ws_fail(ws, err);
         return;
@@ -274,7 +276,7 @@ take_payload(struct ws *ws, struct slice *in)
         ws->left -= n;
         ws->in_frame = ws->left > 0;
     } else {
-        take_data(ws, piece);
+        ws_receive_take_data(ws, piece);
     }
 }
 

@@ -6,40 +6,17 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "ws/deflation.h"
+#include "ws/output.h"
 
-/* A payload up to this is copied behind its header and sent in one call; a longer one
- * goes as it is. */
-#define COPY_BYTES 2048u
-
+/* Completes a message that is being compressed, which the next one follows. Returns 0 or
+ * ERR_CLOSED. */
 static int
-send_bytes(struct ws *ws, const struct chunk *chunk, bool last)
+make_way(struct ws *ws)
 {
-    assert(ws->state != WS_ENDED);
-    int err = ws->ops->send(ws, chunk, last);
-    assert(!last || err != ERR_AGAIN);
-    if (err == ERR_AGAIN)
-        ws->waits_for_writable = true;
-    return err;
-}
-
-static int
-send_frame(struct ws *ws, enum ws_opcode opcode, bool compressed,
-           const struct chunk *payload)
-{
-    char bytes[WS_HEADER_OUT_BYTES + COPY_BYTES];
-    size_t n = ws_frame_write(bytes, opcode, compressed, payload->bytes.len);
-    bool fits = payload->bytes.len <= COPY_BYTES;
-
-    if (fits && payload->bytes.len > 0) {
-        memcpy(bytes + n, payload->bytes.ptr, payload->bytes.len);
-        n += payload->bytes.len;
-    }
-    const struct chunk front = {.bytes = {bytes, n}};
-    int err = send_bytes(ws, &front, false);
-    if (fits || (err != 0 && err != ERR_AGAIN))
-        return err;
-    int also = send_bytes(ws, payload, false);
-    return also == 0 ? err : also;
+    if (ws->state != WS_OPEN || ws_deflation_finish(ws) != 0 || ws->state != WS_OPEN)
+        return ERR_CLOSED;
+    return 0;
 }
 
 static bool
@@ -50,8 +27,8 @@ is_worth_packing(const struct ws_shared *shared, const struct ws_deflate_params 
            len <= WS_DEFLATE_IN_BYTES;
 }
 
-/* A payload that did not get shorter, or could not be packed, goes as it was, unless the
- * peer has to keep its window in step with ours. */
+/* A payload that did not become shorter, or could not be compressed, is sent
+ * uncompressed, unless the peer's window must stay in step with ours. */
 static int
 send_packed(struct ws *ws, enum ws_opcode kind, const struct chunk *message)
 {
@@ -66,9 +43,9 @@ send_packed(struct ws *ws, enum ws_opcode kind, const struct chunk *message)
     }
     if (must || (err == 0 && packed.len < message->bytes.len)) {
         const struct chunk payload = {.bytes = ws_bytes_slice(&packed)};
-        err = send_frame(ws, kind, true, &payload);
+        err = ws_output_frame(ws, kind, true, &payload);
     } else {
-        err = send_frame(ws, kind, false, message);
+        err = ws_output_frame(ws, kind, false, message);
     }
     ws_bytes_give(&packed, &shared->spares);
     return err;
@@ -78,11 +55,15 @@ int
 ws_send(struct ws *ws, enum ws_opcode kind, const struct chunk *message)
 {
     assert(kind == WS_TEXT || kind == WS_BINARY);
-    if (ws->state != WS_OPEN)
+    if (make_way(ws) != 0)
         return ERR_CLOSED;
-    if (is_worth_packing(ws->shared, &ws->deflate.params, message->bytes.len))
-        return send_packed(ws, kind, message);
-    return send_frame(ws, kind, false, message);
+    if (is_worth_packing(ws->shared, &ws->deflate.params, message->bytes.len)) {
+        bool is_long = message->bytes.len > WS_DEFLATION_BYTES &&
+                       message->lender != NULL && ws->ops->rest != NULL;
+        return is_long ? ws_deflation_begin(ws, kind, message)
+                       : send_packed(ws, kind, message);
+    }
+    return ws_output_frame(ws, kind, false, message);
 }
 
 int
@@ -95,7 +76,7 @@ ws_send_control(struct ws *ws, enum ws_opcode opcode, struct slice payload, bool
     if (payload.len > 0)
         memcpy(bytes + n, payload.ptr, payload.len);
     const struct chunk frame = {.bytes = {bytes, n + payload.len}};
-    int err = send_bytes(ws, &frame, last);
+    int err = ws_output(ws, &frame, last);
     return err == ERR_AGAIN ? 0 : err;
 }
 
@@ -126,7 +107,8 @@ ws_packet_new(struct ws_shared *shared, const struct ws_deflate_params *params,
     struct ws_bytes packed = {0};
 
     if (params != NULL && !params->server_takeover &&
-        is_worth_packing(shared, params, message.len)) {
+        is_worth_packing(shared, params, message.len) &&
+        message.len <= WS_PACKET_PACKED_BYTES) {
         struct ws_deflate nobody = {.params = *params};
         int err = ws_deflate_pack(&nobody, &shared->deflate, message, &packed);
         if (err != 0)
@@ -179,7 +161,7 @@ release_packet(void *owner)
 int
 ws_send_packet(struct ws *ws, struct ws_packet *packet)
 {
-    /* A thousand copies of a short message would take a block each. */
+    /* A thousand copies of a short message would each take a block. */
     static const struct lender lender = {retain_packet, release_packet, 0};
     const struct chunk chunk = {
         .bytes = {packet->bytes, packet->len},
@@ -187,8 +169,8 @@ ws_send_packet(struct ws *ws, struct ws_packet *packet)
         .owner = packet,
     };
 
-    if (ws->state != WS_OPEN)
+    if (make_way(ws) != 0)
         return ERR_CLOSED;
     assert(ws_packet_suits(packet, &ws->deflate.params));
-    return send_bytes(ws, &chunk, false);
+    return ws_output(ws, &chunk, false);
 }

@@ -9,6 +9,7 @@
 #include "base/narrow.h"
 #include "base/timer.h" /* TIMER_NEVER */
 #include "ws/control.h"
+#include "ws/deflation.h"
 #include "ws/inflation.h"
 #include "ws/receive.h"
 #include "ws/send.h"
@@ -36,7 +37,7 @@ ws_shared_fini(struct ws_shared *shared)
     ws_spares_fini(&shared->spares);
 }
 
-/* The next time to look after the peer, from now on. */
+/* Returns the next time at which the peer must be checked. */
 static void
 set_ping_deadline(struct ws *ws)
 {
@@ -66,8 +67,9 @@ ws_init(struct ws *ws, struct ws_shared *shared, const struct ws_ops *ops,
 
 /* Frees what only an open WebSocket needs. */
 static void
-release(struct ws *ws)
+ws_release(struct ws *ws)
 {
+    ws_deflation_drop(ws);
     ws_inflate_drop(ws);
     ws_drop_message(ws);
     ws_deflate_fini(&ws->deflate, &ws->shared->deflate);
@@ -77,7 +79,7 @@ release(struct ws *ws)
 void
 ws_fini(struct ws *ws)
 {
-    release(ws);
+    ws_release(ws);
     mem_free(ws->frames);
     ws->frames = NULL;
     ws->state = WS_ENDED;
@@ -88,7 +90,7 @@ ws_leave(struct ws *ws, enum ws_state state, unsigned code, struct slice reason)
 {
     assert(state != WS_OPEN && state >= ws->state);
     ws->state = narrow_u8(state);
-    release(ws);
+    ws_release(ws);
     if (ws->is_told)
         return;
     ws->is_told = true;
@@ -100,7 +102,7 @@ ws_end(struct ws *ws)
 {
     const struct chunk nothing = {.bytes = {"", 0}};
 
-    assert(ws->state != WS_ENDED); /* `last` is the last call that the tunnel gets */
+    assert(ws->state != WS_ENDED); /* `last` is the last call to the tunnel */
     (void)!ws->ops->send(ws, &nothing, true);
     ws_leave(ws, WS_ENDED, WS_CODE_LOST, slice_new("", 0));
 }
@@ -112,7 +114,7 @@ ws_close(struct ws *ws, unsigned code, struct slice reason)
 
     if (!ws_code_is_valid(code))
         return ERR_WS_CLOSE_CODE;
-    if (ws->state != WS_OPEN)
+    if (ws->state != WS_OPEN || ws_deflation_finish(ws) != 0 || ws->state != WS_OPEN)
         return ERR_CLOSED;
     size_t n = ws_close_write(payload, code, reason);
     int err = ws_send_control(ws, WS_CLOSE, slice_new(payload, n), false);
@@ -181,6 +183,8 @@ ws_on_writable(struct ws *ws)
         return;
     ws_control_on_writable(ws);
     if (ws->state == WS_OPEN && !ws->waits_for_writable)
+        ws_deflation_go_on(ws);
+    if (ws->state == WS_OPEN && !ws->waits_for_writable)
         ws->shared->handler->on_writable(ws);
 }
 
@@ -201,9 +205,10 @@ send_ping(struct ws *ws)
     ws->ops->set_deadline(ws, clock_due(ws->shared->clock, timeout_ms));
 }
 
-/* No pong has come.  When the deadline itself comes late, the application has blocked the
- * loop, or thousands of others were served first: what the peer has sent meanwhile may be
- * unread, so it gets a little more time, until the loop is punctual again. */
+/* No pong has arrived. If the deadline itself is late, the application has blocked
+ * the loop, or thousands of other connections were served first. What the peer has
+ * sent since may be unread, so it gets a little more time until the loop is on time
+ * again. */
 static void
 miss_pong(struct ws *ws, uint64_t now_ms)
 {
@@ -230,7 +235,8 @@ ws_on_deadline(struct ws *ws)
     if (ws->is_paused || ws->is_spent || ws->waits_for_writable) {
         ws->heard_ms = now_ms;
         ws->waits_for_pong = false;
-        /* Its end may be behind what we do not read; bytes to nobody bring a reset. */
+        /* Its end may follow bytes that we do not read; sending to a closed peer
+         * causes a reset. */
         if (!ws->waits_for_writable &&
             ws_send_control(ws, WS_PONG, slice_new("", 0), false) != 0)
             return;
@@ -250,7 +256,7 @@ ws_hear(struct ws *ws)
     if (!ws->waits_for_pong)
         return;
     ws->waits_for_pong = false;
-    if (ws->state == WS_OPEN) /* a closing one has another deadline */
+    if (ws->state == WS_OPEN) /* a closing WebSocket has another deadline */
         set_ping_deadline(ws);
 }
 

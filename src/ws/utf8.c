@@ -50,9 +50,9 @@ ws_utf8_best(void)
     return ws_utf8_nth(i);
 }
 
-/* Takes a first byte that is not ASCII: what has to follow (RFC 3629 4). */
+/* Handles a first byte that is not ASCII: sets what must follow (RFC 3629 4). */
 static bool
-begin(struct ws_utf8 *state, uint8_t byte)
+utf8_begin(struct ws_utf8 *state, uint8_t byte)
 {
     state->low = 0x80;
     state->high = 0xBF;
@@ -80,7 +80,7 @@ static inline bool
 next(struct ws_utf8 *state, uint8_t byte)
 {
     if (state->missing == 0)
-        return byte < 0x80 || begin(state, byte);
+        return byte < 0x80 || utf8_begin(state, byte);
     if (byte < state->low || byte > state->high)
         return false;
     state->missing--;

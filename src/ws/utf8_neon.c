@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ws/utf8_neon.c — 16 bytes at a time by NEON; utf8_ways.h tells how pairs are judged. */
+/* ws/utf8_neon.c — 16 bytes at a time with NEON; utf8_ways.h explains the tables. */
 #include "ws/utf8_ways.h"
 
 #if defined(__aarch64__)
@@ -10,8 +10,8 @@ static const uint8_t first_high[16] = {UTF8_FIRST_HIGH_ROWS};
 static const uint8_t first_low[16] = {UTF8_FIRST_LOW_ROWS};
 static const uint8_t second_high[16] = {UTF8_SECOND_HIGH_ROWS};
 
-/* Whether anything is wrong with `bytes` behind `before`; a character that is not whole
- * at the end is not. */
+/* Returns whether `bytes` after `before` has an error; an incomplete character at
+ * the end is not one. */
 static inline bool
 is_bad(uint8x16_t bytes, uint8x16_t before)
 {
@@ -20,7 +20,7 @@ is_bad(uint8x16_t bytes, uint8x16_t before)
         vandq_u8(vqtbl1q_u8(vld1q_u8(first_high), vshrq_n_u8(first, 4)),
                  vqtbl1q_u8(vld1q_u8(first_low), vandq_u8(first, vdupq_n_u8(0x0F)))),
         vqtbl1q_u8(vld1q_u8(second_high), vshrq_n_u8(bytes, 4)));
-    /* The high bit is set where a byte has to be the third or the fourth. */
+    /* The high bit is set for bytes that must be the third or fourth of a character. */
     uint8x16_t third = vqsubq_u8(vextq_u8(before, bytes, 14), vdupq_n_u8(0xE0 - 0x80));
     uint8x16_t fourth = vqsubq_u8(vextq_u8(before, bytes, 13), vdupq_n_u8(0xF0 - 0x80));
     uint8x16_t must_be_two = vandq_u8(vorrq_u8(third, fourth), vdupq_n_u8(UTF8_TWO));

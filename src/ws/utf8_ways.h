@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* ws/utf8_ways.h — the ways of skipping text that processors offer, for utf8.c to choose
- * from; everybody else asks utf8.h. */
+/* ws/utf8_ways.h — the vector implementations that utf8.c chooses from. Internal to
+ * utf8; others use utf8.h. */
 #ifndef WS_UTF8_WAYS_H
 #define WS_UTF8_WAYS_H
 
 #include "ws/utf8.h" /* struct ws_utf8_way */
 
-/* A pair of bytes is judged by three tables of sixteen rows: by the high half of the first
- * byte, by its low half, and by the high half of the second.  A bit that is set in all
- * three rows names what is wrong with the pair (Keiser and Lemire, "Validating UTF-8 in
- * less than one instruction per byte", 2021).  UTF8_TWO is no error where the byte is the
- * third or fourth of a character, and an error where it should be. */
+/* A pair of bytes is checked with three tables of sixteen entries, indexed by the
+ * high half of the first byte, its low half, and the high half of the second byte. A
+ * bit that is set in all three entries names the error of the pair (Keiser and
+ * Lemire, "Validating UTF-8 in less than one instruction per byte", 2021). UTF8_TWO
+ * is expected if the byte is the third or fourth of a character, and an error
+ * otherwise. */
 #define UTF8_SHORT 0x01   /* a first byte, then no continuation */
 #define UTF8_LONG 0x02    /* ASCII, then a continuation */
 #define UTF8_OVER_3 0x04  /* E0 80-9F: fits into two bytes */
@@ -44,7 +45,8 @@
         UTF8_SECOND | UTF8_HALF | UTF8_LARGE, UTF8_SHORT, UTF8_SHORT, UTF8_SHORT,      \
         UTF8_SHORT
 
-/* The last place up to `i` where a character ends, in p[0, i) without a bad byte. */
+/* Returns the last position up to `i` at which a character ends; p[0, i) has no
+ * invalid byte. */
 static inline size_t
 utf8_whole(const char *p, size_t i)
 {

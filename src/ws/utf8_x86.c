@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ws/utf8_x86.c — 32 bytes at a time by AVX2; utf8_ways.h tells how pairs are judged. */
+/* ws/utf8_x86.c — 32 bytes at a time with AVX2; utf8_ways.h explains the tables. */
 #include "ws/utf8_ways.h"
 
 #if defined(__x86_64__)
@@ -10,7 +10,8 @@
 #define LOAD_16(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
 #define LOAD_32(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 
-/* The bytes that stand `n` before those of `bytes`; `before` is the vector before it. */
+/* Returns the bytes `n` positions before those of `bytes`; `before` is the previous
+ * vector. */
 #define SHIFTED(bytes, before, n)                                                      \
     _mm256_alignr_epi8((bytes), _mm256_permute2x128_si256((before), (bytes), 0x21),    \
                        16 - (n))
@@ -19,7 +20,7 @@ static const uint8_t first_high[16] = {UTF8_FIRST_HIGH_ROWS};
 static const uint8_t first_low[16] = {UTF8_FIRST_LOW_ROWS};
 static const uint8_t second_high[16] = {UTF8_SECOND_HIGH_ROWS};
 
-/* For each row number in `bytes` its row of `table`. */
+/* Returns the entry of `table` for each index in `bytes`. */
 AVX2 static inline __m256i
 rows(const uint8_t table[16], __m256i bytes)
 {
@@ -32,8 +33,8 @@ high_halves(__m256i bytes)
     return _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(0x0F));
 }
 
-/* Whether anything is wrong with `bytes` behind `before`; a character that is not whole
- * at the end is not. */
+/* Returns whether `bytes` after `before` has an error; an incomplete character at
+ * the end is not one. */
 AVX2 static inline bool
 is_bad(__m256i bytes, __m256i before)
 {
@@ -43,7 +44,7 @@ is_bad(__m256i bytes, __m256i before)
         _mm256_and_si256(_mm256_and_si256(rows(first_high, high_halves(first)),
                                           rows(first_low, low_halves)),
                          rows(second_high, high_halves(bytes)));
-    /* The high bit is set where a byte has to be the third or the fourth. */
+    /* The high bit is set for bytes that must be the third or fourth of a character. */
     __m256i third =
         _mm256_subs_epu8(SHIFTED(bytes, before, 2), _mm256_set1_epi8(0xE0 - 0x80));
     __m256i fourth =
@@ -61,7 +62,7 @@ avx2_span(const char *p, size_t n)
     size_t i = 0;
 
     while (i + 32 <= n) {
-        /* Plain ASCII is the common text: behind whole characters one look is enough. */
+        /* Most text is plain ASCII: after complete characters one check is enough. */
         while (utf8_whole(p, i) == i && i + 64 <= n &&
                _mm256_movemask_epi8(
                    _mm256_or_si256(LOAD_32(p + i), LOAD_32(p + i + 32))) == 0) {

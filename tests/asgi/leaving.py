@@ -1,4 +1,4 @@
-"""Clients that leave, and what becomes of the calls that served them."""
+"""Clients that disconnect, and how the calls that served them end."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,12 @@ import time
 from serving import DEADLINE_S
 
 SOON_S = 0.3
-"""--timeout-disconnect of these tests."""
+"""Value of --timeout-disconnect in these tests."""
 MUCH_LATER_S = 5 * SOON_S
 
 
 class Calls:
-    """What became of the calls of an application: their names, in order."""
+    """Records how the calls of an application end: one name per event, in order."""
 
     def __init__(self):
         self.ends = []
@@ -24,7 +24,7 @@ class Calls:
 
     @contextlib.contextmanager
     def watch(self):
-        """Note how the block ends."""
+        """Record how the block ends."""
         with self.changed:
             self.running += 1
             self.changed.notify_all()
@@ -47,7 +47,7 @@ class Calls:
 
 
 def leave(sock, way):
-    """Leave as a client does."""
+    """Disconnect in the way that ``way`` names."""
     if way == "reset":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
@@ -59,7 +59,7 @@ def connections(serving):
 
 
 def has_connections(serving, n, seconds=DEADLINE_S):
-    """Wait for ``n`` connections; return whether there are so many."""
+    """Wait until the server has ``n`` connections; return whether it has."""
     end = time.monotonic() + seconds
     while connections(serving) != n and time.monotonic() < end:
         time.sleep(0.01)
@@ -67,11 +67,11 @@ def has_connections(serving, n, seconds=DEADLINE_S):
 
 
 async def forever():
-    """Wait for what never comes."""
+    """Wait for an event that never happens."""
     await asyncio.Event().wait()
 
 
 async def until(event):
-    """Wait for a threading.Event, without a thread that would outlive a test."""
+    """Wait for a threading.Event without a thread, which could outlive the test."""
     while not event.is_set():
         await asyncio.sleep(0.01)

@@ -1,9 +1,9 @@
-"""Serves an application while allocations fail, one after the other; a script.
+"""Serves an application while allocations fail, one after another; a script.
 
-    python nomemory.py TYPE
+python nomemory.py TYPE
 
-prints its port, and ends at SIGTERM.  Each turn of the engine has one allocation fail:
-the first one in the first turn, the second in the next, ...
+Prints its port, and ends on SIGTERM. One allocation fails in each turn of the engine:
+the first one in the first turn, the second one in the second turn, and so on.
 """
 
 import _testcapi
@@ -14,11 +14,11 @@ import bolide
 
 ALLOCATIONS = 160
 KEPT = []
-"""What would be used again for the next request, without an allocation."""
+"""Free lists, which would serve the next request without an allocation."""
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """Calls the engine's turns with little memory."""
+    """Runs each turn of the engine with one failing allocation."""
 
     turns = 0
 
@@ -29,7 +29,7 @@ class Loop(asyncio.SelectorEventLoop):
         return super().add_reader(fd, callback, *args)
 
     def poor(self, turn):
-        """Return ``turn`` with an allocation that fails."""
+        """Return ``turn`` with one allocation that fails."""
 
         def run():
             self.turns += 1
@@ -44,7 +44,7 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 async def app(scope, receive, send):
-    """Answer a request, or echo a message."""
+    """Respond to a request, or echo a message."""
     KEPT.append((receive, send))
     if scope["type"] == "websocket":
         await receive()
@@ -65,7 +65,7 @@ async def app(scope, receive, send):
 
 
 async def main():
-    """Serve until a signal comes."""
+    """Serve until SIGTERM."""
     sys.unraisablehook = lambda unraisable: None
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     config = bolide.Config(

@@ -1,16 +1,21 @@
-"""An application on a server in a thread of this process, and a client for it."""
+"""Runs an application on a server in a thread of this process, and talks to it."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import threading
+import time
 from http.client import HTTPResponse
 
 import bolide
 
 DEADLINE_S = 20 * int(os.environ.get("PATIENCE", "1"))
 SPOKEN = "h1"
-"""What is spoken with the server: "h2" has a gateway between (translating.py)."""
+"""Protocol that is used with the server; for "h2" and "h3" a gateway sits between
+(translating.py, translating_h3.py)."""
+CERTIFICATE = {}
+"""Settings of Config for HTTP/3: a certificate and its key."""
 
 LOOPS = {"asyncio": asyncio.new_event_loop}
 try:
@@ -22,36 +27,52 @@ else:
 
 
 class Record:
-    """What the server logs: lines, and exceptions of the application."""
+    """Collects what the server logs: lines, and exceptions of the application."""
 
     def __init__(self):
         self.lines = []
         self.exceptions = []
 
     def line(self, level, text):
-        """Take a line."""
+        """Record a line."""
         self.lines.append((level, text))
 
     def exception(self, text, exc):
-        """Take an exception."""
+        """Record an exception."""
         self.exceptions.append(exc)
 
     def failure(self, text, cause):
-        """Take why something failed, and its exception where there is one."""
+        """Record why something failed, and the exception if there is one."""
         self.line(40, text)
         if cause is not None:
             self.exceptions.append(cause)
 
     def errors(self):
-        """Return the lines of level ERROR, which is 40, and above."""
+        """Return the lines of level ERROR (40) and above."""
         return [text for level, text in self.lines if level >= 40]
 
 
+def listen_at(host):
+    """Return a socket that listens on a port of ``host`` that is free for UDP too."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        listener = socket.create_server((host, 0), family=family)
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(family, socket.SOCK_DGRAM) as probe,
+        ):
+            probe.bind(listener.getsockname())
+            return listener
+        listener.close()
+
+
 class Serving:
-    """Serves ``app`` while its block runs; all settings of Config are taken."""
+    """Serves ``app`` within its ``with`` block; accepts all settings of Config."""
 
     def __init__(self, app, loop="asyncio", **settings):
         settings = {"lifespan": "off", "access_log": False, **settings}
+        if SPOKEN == "h3":
+            settings |= {**CERTIFICATE, "http3": True}
         self.server = bolide.Server(bolide.Config(app, **settings))
         self.server.log = self.log = Record()
         self.loop_errors = []
@@ -63,23 +84,27 @@ class Serving:
         self.thread = threading.Thread(target=self.run, daemon=True)
 
     def listen(self):
-        """Return the socket to serve on."""
-        return socket.create_server(("127.0.0.1", 0))
+        """Return the socket to listen on."""
+        return listen_at("127.0.0.1")
 
     def run(self):
-        """Serve until the block ends; the thread's function."""
+        """Serve until the block ends. Runs in the thread."""
         try:
             with asyncio.Runner(loop_factory=self.make_loop) as runner:
                 loop = runner.get_loop()
-                loop.set_exception_handler(lambda _, c: self.loop_errors.append(c))
+                loop.set_exception_handler(self.on_loop_error)
                 runner.run(self.serve())
         except BaseException as failure:
             self.failure = failure
         finally:
             self.ready.set()
 
+    def on_loop_error(self, loop, context):
+        """Record the text of an error: an exception would keep its frames alive."""
+        self.loop_errors.append(repr(context))
+
     async def serve(self):
-        """Serve, and say when the server has started."""
+        """Serve, and signal when the server has started."""
         self.loop = asyncio.get_running_loop()
         task = asyncio.create_task(self.server.serve([self.listener]))
         while not self.server.started and not task.done():
@@ -95,6 +120,8 @@ class Serving:
 
     def __exit__(self, kind, *_):
         self.stop()
+        if kind is not None:  # shown below the failure of the test
+            print(self.log.lines, self.log.exceptions, self.loop_errors, self.failure)
         assert kind is not None or self.failure is None, self.failure
 
     def stop(self):
@@ -106,34 +133,37 @@ class Serving:
         assert not self.thread.is_alive()
 
     def connect(self):
-        """Return a connection, on which HTTP/1.1 is spoken."""
-        if SPOKEN == "h2":
-            return self.connect_h2()
+        """Return a connection for HTTP/1.1."""
+        if SPOKEN in ("h2", "h3"):
+            return self.connect_by_gateway()
         return self.connect_directly()
 
-    def connect_h2(self):
-        """Return one to a gateway that speaks HTTP/2."""
-        from translating import Gateway
+    def connect_by_gateway(self):
+        """Return a connection to a gateway that uses SPOKEN with the server."""
+        if SPOKEN == "h2":
+            from translating import Gateway
+        else:
+            from translating_h3 import Gateway
 
         if self.gateway is None:
             self.gateway = Gateway(self.place, self.listener_family())
         return self.gateway.connect(DEADLINE_S)
 
     def connect_directly(self):
-        """Return one to the server."""
+        """Return a connection to the server itself."""
         sock = socket.socket(self.listener_family())
         sock.settimeout(DEADLINE_S)
         sock.connect(self.place)
         return sock
 
     def listener_family(self):
-        """Return the family of the address."""
+        """Return the address family."""
         if isinstance(self.place, str):
             return socket.AF_UNIX
         return socket.AF_INET6 if len(self.place) == 4 else socket.AF_INET
 
     def talk(self, data):
-        """Send bytes on a new connection and return all that comes until its end."""
+        """Send bytes on a new connection; return everything received until it ends."""
         with self.connect() as sock:
             sock.sendall(data)
             return read_all(sock)
@@ -146,7 +176,9 @@ class Serving:
 
 
 class Answer:
-    """A response: its status, its fields in order, its body, whether it is whole."""
+    """A response: its status, its fields in order, its body, and whether it is
+    complete.
+    """
 
     def __init__(self, response):
         self.status = response.status
@@ -162,8 +194,20 @@ class Answer:
         return ", ".join(values) if values else None
 
 
+def settled(serving, **wanted):
+    """Wait until the counters have the expected values; return all of them."""
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        numbers = serving.server.tallies.read(0)
+        found = {name: numbers[name] for name in wanted}
+        if found == wanted:
+            return numbers
+        assert time.monotonic() < end, found
+        time.sleep(0.01)
+
+
 def request(target="/", fields="", body=b"", method="GET", version="1.1"):
-    """Return the bytes of a request; ``fields`` are whole lines."""
+    """Return the bytes of a request; ``fields`` are complete lines."""
     head = f"{method} {target} HTTP/{version}\r\n"
     if "host:" not in fields.lower() and version == "1.1":
         head += "Host: a\r\n"
@@ -180,7 +224,7 @@ def read_answer(sock, method="GET"):
 
 
 def read_all(sock):
-    """Return what comes until the end, or the reset, of a connection."""
+    """Return everything received until the connection ends or is reset."""
     data = bytearray()
     while True:
         try:
@@ -193,22 +237,22 @@ def read_all(sock):
 
 
 def body_of(data):
-    """Return what follows the first head."""
+    """Return what follows the head of the first response."""
     return data.partition(b"\r\n\r\n")[2]
 
 
 def read_until(sock, end):
-    """Return what comes, to the first ``end`` at least."""
+    """Return what is received, up to ``end`` or a little more."""
     data = b""
     while end not in data:
         piece = sock.recv(65536)
-        assert piece, f"the connection ended behind {data!r}"
+        assert piece, f"the connection ended after {data!r}"
         data += piece
     return data
 
 
 async def answer(send, body=b"", status=200, headers=()):
-    """Send a whole response."""
+    """Send a complete response."""
     await send(
         {"type": "http.response.start", "status": status, "headers": list(headers)}
     )
@@ -216,7 +260,7 @@ async def answer(send, body=b"", status=200, headers=()):
 
 
 async def start(send, status=200, headers=()):
-    """Send the head of a response."""
+    """Send the start of a response."""
     message = {"type": "http.response.start", "status": status}
     await send({**message, "headers": list(headers)})
 
@@ -252,9 +296,9 @@ def scope_of(sent, **settings):
 
 
 def outcome(send_all, **settings):
-    """Return what one response looks like to a client, and what the server logged.
+    """Return what the client receives as a response, and what the server logged.
 
-    ``send_all(send)`` is the application's part.
+    ``send_all(send)`` sends the application's messages.
     """
 
     async def app(scope, receive, send):

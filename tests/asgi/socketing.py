@@ -1,4 +1,4 @@
-"""A WebSocket client that does what it is told, wrong things too."""
+"""A WebSocket client that sends exactly what a test asks for, valid or not."""
 
 import base64
 import contextlib
@@ -20,8 +20,8 @@ CONNECT = {"type": "websocket.connect"}
 def handshake(target="/", fields="", **changes):
     """Return the bytes of a handshake.
 
-    ``fields`` are whole lines that come first; ``changes`` are values of the usual
-    fields, with ``_`` for ``-``, or None: left out.
+    ``fields`` are complete lines that come first; ``changes`` replace the values of the
+    usual fields, with ``_`` for ``-``. None leaves a field out.
     """
     usual = {
         "Host": "a",
@@ -57,12 +57,12 @@ def frame(opcode, payload=b"", fin=True, masked=True, rsv=0):
 
 
 def close_payload(code, reason=""):
-    """Return what a close frame carries."""
+    """Return the payload of a close frame."""
     return struct.pack("!H", code) + reason.encode()
 
 
 class Peer:
-    """A client behind its handshake: the answer's head, and frames."""
+    """A client after its handshake: the head of the response, and frames."""
 
     def __init__(self, sock, sent):
         self.sock = sock
@@ -87,15 +87,15 @@ class Peer:
         """Return exactly ``n`` bytes."""
         while len(self.rest) < n:
             piece = self.sock.recv(1 << 20)
-            assert piece, f"the connection ended behind {self.rest!r}"
+            assert piece, f"the connection ended after {self.rest!r}"
             self.rest += piece
         taken, self.rest = self.rest[:n], self.rest[n:]
         return taken
 
     def frame(self):
-        """Return the opcode and the payload of the next frame, which is whole."""
+        """Return the opcode and the payload of the next frame, a whole message."""
         first, size = self.take(2)
-        assert first & 0x80 and not size & 0x80, "one frame a message, without a mask"
+        assert first & 0x80 and not size & 0x80, "one unmasked frame per message"
         if size == 126:
             (size,) = struct.unpack("!H", self.take(2))
         elif size == 127:
@@ -104,7 +104,7 @@ class Peer:
         return first & 15, self.take(size)
 
     def close_code(self):
-        """Return code and reason of a close frame, which is next."""
+        """Read a close frame; return its code and reason."""
         opcode, payload = self.frame()
         assert opcode == CLOSE, (opcode, payload)
         if not payload:
@@ -112,7 +112,7 @@ class Peer:
         return struct.unpack("!H", payload[:2])[0], payload[2:].decode()
 
     def ends(self):
-        """Return whether the server ends the connection, and sends nothing more."""
+        """Return whether the server closes the connection without sending more."""
         try:
             return self.rest == b"" and self.sock.recv(1) == b""
         except ConnectionResetError:
@@ -121,19 +121,19 @@ class Peer:
 
 @contextlib.contextmanager
 def talking(app, sent=None, **settings):
-    """Serve ``app``; yield a Peer whose handshake was sent, and the Serving."""
+    """Serve ``app``; yield a Peer that has sent its handshake, and the Serving."""
     with Serving(app, **settings) as serving, serving.connect() as sock:
         yield Peer(sock, sent or handshake()), serving
 
 
 async def accept(receive, send, **message):
-    """Take the connect and accept."""
+    """Receive websocket.connect and accept."""
     assert await receive() == {"type": "websocket.connect"}
     await send({"type": "websocket.accept", **message})
 
 
-class Heard:
-    """What an application was told, for the test that waits for it."""
+class Received:
+    """The messages that an application received, for a test that waits for them."""
 
     def __init__(self):
         self.messages = []
@@ -141,13 +141,13 @@ class Heard:
         self.ended = threading.Event()
 
     def wait(self):
-        """Wait for the application's end; return the messages."""
+        """Wait until the application has ended; return the messages."""
         assert self.ended.wait(DEADLINE_S)
         return self.messages
 
 
 def listening(heard, until="websocket.disconnect", then=None):
-    """Return an application that accepts and hears all, then does ``then``."""
+    """Return an application that accepts, receives all messages, then runs ``then``."""
 
     async def app(scope, receive, send):
         try:
@@ -168,7 +168,7 @@ def listening(heard, until="websocket.disconnect", then=None):
 
 
 def doing(heard, act, **message):
-    """Return an application that accepts and does ``act(receive, send)``."""
+    """Return an application that accepts and runs ``act(receive, send)``."""
 
     async def app(scope, receive, send):
         await accept(receive, send, **message)
@@ -183,7 +183,7 @@ def doing(heard, act, **message):
 
 
 async def echo(scope, receive, send):
-    """Answer every message with itself."""
+    """Send each message back."""
     await accept(receive, send)
     while (message := await receive())["type"] == "websocket.receive":
         await send({**message, "type": "websocket.send"})
@@ -191,7 +191,7 @@ async def echo(scope, receive, send):
 
 def raised_by(*messages, connecting=False):
     """Return what send() raises for the last of ``messages``."""
-    heard = Heard()
+    heard = Received()
 
     async def act(receive, send):
         for message in messages:

@@ -1,4 +1,4 @@
-"""A client of HTTP/2 for tests: frames by the h2 package, a word for each event."""
+"""An HTTP/2 client for tests, with frames from the h2 package."""
 
 import socket
 import ssl
@@ -25,7 +25,9 @@ def head(path="/", method="GET", fields=(), scheme="http"):
 
 
 class Stream:
-    """What has come on one stream."""
+    """What was received on one stream."""
+
+    STATUS = ":status"
 
     def __init__(self):
         self.interim = []
@@ -37,8 +39,8 @@ class Stream:
 
     @property
     def status(self):
-        """Return the status of the answer, an int."""
-        return int(dict(self.fields)[":status"])
+        """Return the status of the response as an int."""
+        return int(dict(self.fields)[self.STATUS])
 
     def field(self, name):
         """Return the values of a field, joined, or None."""
@@ -47,9 +49,9 @@ class Stream:
 
 
 class Talk:
-    """One connection by prior knowledge, or over TLS; ends with its block.
+    """An HTTP/2 connection, by prior knowledge or over TLS; its block closes it.
 
-    ``acks``: data that comes is acknowledged, so that more may.
+    ``acks``: whether received data is acknowledged, so that the server may send more.
     """
 
     def __init__(self, sock, acks=True, settings=None):
@@ -81,13 +83,13 @@ class Talk:
         self.sock.close()
 
     def flush(self):
-        """Send what is to be sent."""
+        """Send the pending output."""
         data = self.h2.data_to_send()
         if data:
             self.sock.sendall(data)
 
     def ask(self, fields=GET, ends=True):
-        """Begin a request; return the number of its stream."""
+        """Send the head of a request; return the number of its stream."""
         stream = self.h2.get_next_available_stream_id()
         self.streams[stream] = Stream()
         self.h2.send_headers(stream, list(fields), end_stream=ends)
@@ -95,17 +97,17 @@ class Talk:
         return stream
 
     def get(self, path="/", fields=()):
-        """Send a GET and return its Stream, complete."""
+        """Send a GET; return its Stream when it is complete."""
         return self.finish(self.ask(head(path, fields=fields)))
 
     def post(self, body, path="/", fields=()):
-        """Send a POST and return its Stream, complete."""
+        """Send a POST; return its Stream when it is complete."""
         stream = self.ask(head(path, "POST", fields), ends=False)
         self.send(stream, body, ends=True)
         return self.finish(stream)
 
     def send(self, stream, data, ends=False):
-        """Send data as the windows allow."""
+        """Send data as far as the windows allow."""
         while True:
             room = self.h2.local_flow_control_window(stream)
             room = min(room, self.h2.max_outbound_frame_size)
@@ -119,7 +121,7 @@ class Talk:
                 self.read()
 
     def read(self):
-        """Read once and take what has come."""
+        """Read once and process what was received."""
         try:
             data = self.sock.recv(65536)
         except (ConnectionResetError, ssl.SSLEOFError):
@@ -132,7 +134,7 @@ class Talk:
         self.flush()
 
     def without_goaway(self, data):
-        """Return the whole frames that have come; h2 would end at a GOAWAY."""
+        """Return the complete frames without GOAWAY, after which h2 would stop."""
         self.data += data
         frames = b""
         while len(self.data) >= 9:
@@ -152,20 +154,20 @@ class Talk:
             self.read()
 
     def finish(self, stream):
-        """Return the Stream when it has ended."""
+        """Wait until the stream has ended; return its Stream."""
         found = self.streams[stream]
         self.until(lambda: found.ended or found.reset is not None)
         return found
 
     def ping(self):
-        """Wait until all that was sent has been dealt with."""
+        """Wait until the server has processed everything sent before."""
         self.h2.ping(b"are here")
         self.flush()
         n = len(self.pongs)
         self.until(lambda: len(self.pongs) > n)
 
     def take(self, event):
-        """Take an event."""
+        """Process an event."""
         if isinstance(event, h2.events.PingAckReceived):
             self.pongs.append(event.ping_data)
         found = self.streams.get(getattr(event, "stream_id", None))
@@ -197,7 +199,7 @@ def talk(serving, **kwargs):
 
 
 def talk_tls(place, context, **kwargs):
-    """Return a Talk over TLS, by ALPN."""
+    """Return a Talk over TLS, with HTTP/2 selected by ALPN."""
     context.set_alpn_protocols(["h2"])
     sock = socket.create_connection(place, DEADLINE_S)
     wrapped = context.wrap_socket(sock, server_hostname="localhost")

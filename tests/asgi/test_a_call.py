@@ -1,7 +1,7 @@
 """Group A: the call of the application, its scope, its Task and its context.
 
-Covers src/asgi/app.c, src/asgi/call.c, src/asgi/callable.c, src/asgi/done.c and
-src/asgi/host.c.
+Covers src/asgi/app.c, src/asgi/call.c, src/asgi/callable.c, src/asgi/done.c,
+src/asgi/running.c and src/asgi/bridge.c.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ CLOSE = "Connection: close\r\n"
 PLAIN = request(fields=CLOSE)
 
 
-def test_A1_each_request_is_one_call_with_a_scope_of_its_own():
+def test_A1_each_request_is_one_call_with_its_own_scope():
     scopes = []
 
     async def app(scope, receive, send):
@@ -46,11 +46,11 @@ def test_A2_a_scope_is_a_dict_with_a_type():
     assert scope["type"] == "http"
 
 
-def test_A3_the_versions_are_said():
+def test_A3_the_scope_names_the_versions():
     assert scope_of(PLAIN)["asgi"] == {"version": "3.0", "spec_version": "2.5"}
 
 
-def test_A4_what_one_request_changes_the_next_does_not_see():
+def test_A4_changes_to_a_scope_do_not_reach_the_next_request():
     seen = []
 
     async def app(scope, receive, send):
@@ -70,7 +70,7 @@ def test_A4_what_one_request_changes_the_next_does_not_see():
     assert later[3][:1] == headers and (b"mine", b"") not in later[3]
 
 
-def test_A5_an_object_with_an_async_call_is_an_application():
+def test_A5_an_object_with_an_async_call_method_is_an_application():
     class App:
         async def __call__(self, scope, receive, send):
             await answer(send, b"object")
@@ -102,7 +102,7 @@ def test_A7_an_application_in_c_is_served():
         assert serving.ask().status == 200
 
 
-def test_A8_an_application_of_two_calls_is_served():
+def test_A8_a_double_callable_is_served():
     def app(scope):
         async def instance(receive, send):
             await answer(send, b"two")
@@ -114,7 +114,7 @@ def test_A8_an_application_of_two_calls_is_served():
         assert serving.ask().status in (200, 500)
 
 
-def test_A9_receive_and_send_give_awaitables_and_send_gives_none():
+def test_A9_receive_and_send_return_awaitables_and_send_gives_none():
     seen = []
 
     async def app(scope, receive, send):
@@ -131,7 +131,7 @@ def test_A9_receive_and_send_give_awaitables_and_send_gives_none():
     assert seen == [True, None]
 
 
-def test_A10_a_receive_that_is_not_awaited_takes_nothing():
+def test_A10_a_receive_that_is_not_awaited_consumes_nothing():
     async def app(scope, receive, send):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -178,7 +178,7 @@ def test_A12_a_call_runs_in_a_task(loop):
     assert seen == [True, True, True]
 
 
-def test_A12_a_timeout_breaks_into_a_receive_that_waits():
+def test_A12_a_timeout_interrupts_a_pending_receive():
     async def app(scope, receive, send):
         await receive()
         try:
@@ -191,7 +191,7 @@ def test_A12_a_timeout_breaks_into_a_receive_that_waits():
         assert serving.ask().body == b"in time"
 
 
-def test_A13_each_request_has_a_context_of_its_own():
+def test_A13_each_request_has_its_own_context():
     variable = contextvars.ContextVar("variable", default="at first")
 
     async def app(scope, receive, send):
@@ -226,7 +226,7 @@ def test_A14_cancelling_a_receive_loses_nothing():
         assert read_all(sock).endswith(b"\r\n\r\n12345")
 
 
-def test_A15_a_stop_cancels_inside_the_application_and_lets_it_clean_up():
+def test_A15_a_stop_cancels_calls_which_may_clean_up():
     runs = threading.Event()
     seen = []
 
@@ -252,7 +252,7 @@ def test_A15_a_stop_cancels_inside_the_application_and_lets_it_clean_up():
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_A16_a_client_that_goes_is_no_error_of_the_loop(loop):
+def test_A16_a_client_that_disconnects_is_not_an_error_of_the_loop(loop):
     called, gone = threading.Event(), threading.Event()
 
     async def app(scope, receive, send):

@@ -1,6 +1,6 @@
-"""How a call waits: its Task goes on in the engine's turn, and is an ordinary one.
+"""How a call waits: an ordinary Task, which is resumed within the engine's turn.
 
-Covers src/asgi/next.c, src/asgi/waiter.c and src/asgi/waiters.c.
+Covers src/asgi/pending_receive.c, src/asgi/waiter.c and src/asgi/waiters.c.
 """
 
 import asyncio
@@ -15,20 +15,20 @@ HEAD = request(fields="Content-Length: 2\r\n", method="POST")
 
 
 class Counting(asyncio.SelectorEventLoop):
-    """A loop that writes down what it is asked to call soon."""
+    """A loop that records the callbacks given to call_soon()."""
 
     def __init__(self):
         super().__init__()
         self.asked = []
 
     def call_soon(self, callback, *args, context=None):
-        """Note the callback."""
+        """Record the callback."""
         self.asked.append(repr(callback))
         return super().call_soon(callback, *args, context=context)
 
 
 def waiting(app, loop="asyncio"):
-    """Return a Serving of ``app`` and the answer to a body whose end comes late."""
+    """Return a Serving of ``app`` and the response to a body whose end comes late."""
     waits = threading.Event()
 
     async def watched(scope, receive, send):
@@ -49,7 +49,7 @@ def waiting(app, loop="asyncio"):
         return serving, read_answer(sock)
 
 
-def test_what_was_waited_for_runs_the_task_at_once():
+def test_a_received_message_resumes_the_task_at_once():
     async def app(receive, send):
         await answer(send, await read_body(receive))
 
@@ -59,7 +59,7 @@ def test_what_was_waited_for_runs_the_task_at_once():
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_the_task_goes_on_in_its_own_context(loop):
+def test_the_task_is_resumed_in_its_own_context(loop):
     async def app(receive, send):
         PLACE.set("inside")
         task = asyncio.current_task()
@@ -74,7 +74,7 @@ def test_the_task_goes_on_in_its_own_context(loop):
 
 @pytest.mark.http1
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_second_task_that_waits_is_woken_too(loop):
+def test_a_second_waiting_task_is_woken_too(loop):
     async def app(receive, send):
         tasks = [asyncio.create_task(receive()) for _ in range(2)]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -87,7 +87,7 @@ def test_a_second_task_that_waits_is_woken_too(loop):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_wait_can_be_cancelled_with_a_message_and_done_again(loop):
+def test_a_wait_can_be_cancelled_with_a_message_and_repeated(loop):
     async def app(receive, send):
         task = asyncio.create_task(receive())
         await asyncio.sleep(0)
@@ -121,7 +121,7 @@ def test_a_timeout_ends_a_wait(loop):
     assert got.body == b"b"
 
 
-def test_an_exception_in_a_step_that_was_taken_at_once_is_the_request_s_own():
+def test_an_exception_in_a_step_run_at_once_belongs_to_its_request():
     async def app(receive, send):
         await read_body(receive)
         raise ValueError("mine")

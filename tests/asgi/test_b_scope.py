@@ -1,6 +1,6 @@
 """Group B: the scope of a request.
 
-Covers src/asgi/scope.c.
+Covers src/asgi/scope.c and src/asgi/scope_extensions.c.
 """
 
 import socket
@@ -16,7 +16,7 @@ def get(target="/", fields="", **settings):
     return scope_of(request(target, fields + CLOSE), **settings)
 
 
-def test_B1_a_target_is_path_raw_path_and_query():
+def test_B1_a_target_becomes_path_raw_path_and_query():
     scope = get("/a?b=c")
     assert (scope["path"], scope["raw_path"]) == ("/a", b"/a")
     assert scope["query_string"] == b"b=c"
@@ -30,7 +30,7 @@ def test_B1_a_target_is_path_raw_path_and_query():
         pytest.param("/a?x?y=%20", b"x?y=%20", id="B4"),
     ],
 )
-def test_B2_B3_B4_the_query_is_as_sent(target, query):
+def test_B2_B3_B4_the_query_is_unchanged(target, query):
     assert get(target)["query_string"] == query
 
 
@@ -45,16 +45,16 @@ def test_B2_B3_B4_the_query_is_as_sent(target, query):
         pytest.param("//a/../b", "//a/../b", id="B13"),
     ],
 )
-def test_B5_B6_B7_B8_B9_B13_a_path_is_decoded_and_not_normalised(target, path):
+def test_B5_B6_B7_B8_B9_B13_a_path_is_decoded_and_not_normalized(target, path):
     with_scope = served_or_refused(target)
     if with_scope is None:
-        assert "%zz" in target  # what is no escape is refused
+        assert "%zz" in target  # an invalid escape is rejected
         return
     assert (with_scope["path"], with_scope["raw_path"]) == (path, target.encode())
 
 
 def served_or_refused(target):
-    """Return the scope, or None when the target is answered 400."""
+    """Return the scope, or None if the target is rejected with 400."""
     scopes = []
 
     async def app(scope, receive, send):
@@ -67,29 +67,29 @@ def served_or_refused(target):
     return scopes[0] if scopes else None
 
 
-def test_B10_a_byte_above_ascii_in_the_target_is_decoded_or_refused():
+def test_B10_a_non_ascii_byte_in_the_target_is_decoded_or_rejected():
     scope = served_or_refused("/caf\xc3\xa9")
     assert scope is None or scope["path"] == "/café"
 
 
 @pytest.mark.http1
-def test_B11_a_target_in_absolute_form_is_its_path():
+def test_B11_the_path_is_taken_from_an_absolute_form_target():
     scope = get("http://a/x?y")
     assert (scope["path"], scope["raw_path"]) == ("/x", b"/x")
     assert scope["query_string"] == b"y"
 
 
-def test_B12_an_asterisk_is_the_path_of_options():
+def test_B12_an_asterisk_is_a_path_for_options():
     scope = scope_of(request("*", CLOSE, method="OPTIONS"))
     assert (scope["path"], scope["raw_path"]) == ("*", b"*")
 
 
 @pytest.mark.parametrize("method", ["GET", "PROPFIND", "M-SEARCH"])
-def test_B14_methods_pass_as_given(method):
+def test_B14_the_method_is_unchanged(method):
     assert scope_of(request("/", CLOSE, method=method))["method"] == method
 
 
-def test_B15_a_method_in_lower_case_is_not_implemented():
+def test_B15_a_lower_case_method_is_501():
     async def app(scope, receive, send):
         raise AssertionError("never called")
 
@@ -99,16 +99,18 @@ def test_B15_a_method_in_lower_case_is_not_implemented():
 
 @pytest.mark.http1
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_B16_B17_the_version_is_the_requests(version):
+def test_B16_B17_the_version_is_that_of_the_request(version):
     scope = scope_of(request("/", CLOSE, version=version))
     assert scope["http_version"] == version
 
 
+@pytest.mark.without_tls
 def test_B20_the_scheme_is_http():
     assert get()["scheme"] == "http"
 
 
-def test_B21_nobody_is_believed_about_addresses_unless_he_is_trusted():
+@pytest.mark.without_tls
+def test_B21_forwarded_addresses_are_used_only_from_trusted_peers():
     fields = "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n"
     scope = get(fields=fields, forwarded_allow_ips="10.0.0.1")
     assert scope["scheme"] == "http"
@@ -119,7 +121,7 @@ def test_B21_nobody_is_believed_about_addresses_unless_he_is_trusted():
 
 
 @pytest.mark.http1
-def test_B22_B25_client_and_server_are_address_and_number():
+def test_B22_B25_client_and_server_are_address_and_port():
     async def app(scope, receive, send):
         host, port = scope["client"]
         assert type(port) is int
@@ -136,7 +138,7 @@ def test_B22_B25_client_and_server_are_address_and_number():
 
 
 class ServingIPv6(Serving):
-    """On IPv6."""
+    """Serves over IPv6."""
 
     def listen(self):
         return socket.create_server(("::1", 0), family=socket.AF_INET6)
@@ -154,7 +156,8 @@ def test_B23_an_ipv6_address_has_no_brackets():
     assert hosts == [("::1", "::1")]
 
 
-def test_B24_a_unix_socket_has_a_path_and_no_client(tmp_path):
+@pytest.mark.without_tls
+def test_B24_over_a_unix_socket_server_is_the_path_and_client_is_none(tmp_path):
     path = str(tmp_path / "socket")
     seen = []
 
@@ -176,7 +179,7 @@ def test_B24_a_unix_socket_has_a_path_and_no_client(tmp_path):
 
 
 @pytest.mark.http1
-def test_B26_B27_B28_B29_B30_B31_headers_are_what_was_sent():
+def test_B26_B27_B28_B29_B30_B31_headers_are_as_sent():
     fields = (
         "X-Foo: 1\r\nCookie: a=1\r\nx-foo:  2 \t 3  \r\nCookie: b=2\r\n"
         "X-High: \xe9\xff\r\nX-Empty:\r\nX_under: u\r\n"
@@ -197,26 +200,27 @@ def test_B26_B27_B28_B29_B30_B31_headers_are_what_was_sent():
 
 
 @pytest.mark.http1
-def test_B32_no_host_is_made_up_for_http_1_0():
+def test_B32_no_host_is_added_for_http_1_0():
     scope = scope_of(request("/", CLOSE, version="1.0"))
     assert [tuple(field) for field in scope["headers"]] == [(b"connection", b"close")]
 
 
-def test_B34_there_is_no_root_path_by_default():
+def test_B34_the_root_path_is_empty_by_default():
     assert get()["root_path"] == ""
 
 
-def test_B35_a_root_path_is_a_part_of_the_path_and_not_of_the_raw_path():
+def test_B35_path_contains_the_root_path_and_raw_path_does_not():
     scope = get("/x", root_path="/p")
     assert (scope["root_path"], scope["path"]) == ("/p", "/p/x")
     assert scope["raw_path"] == b"/x"
 
 
-def test_B36_there_is_a_state():
+def test_B36_the_scope_has_a_state():
     assert get()["state"] == {}
 
 
-def test_B37_B38_what_is_there_is_advertised():
+@pytest.mark.without_tls
+def test_B37_B38_supported_extensions_are_advertised():
     always = ["http.response.early_hint", "http.response.trailers"]
     asked = ["http.response.pathsend", "http.response.zerocopysend"]
     assert sorted(get()["extensions"]) == always

@@ -1,4 +1,4 @@
-"""Group B over HTTP/2: what the pseudo fields of a request become."""
+"""Group B over HTTP/2: how pseudo-header fields appear in the scope."""
 
 import pytest
 from serving import Serving, answer
@@ -36,21 +36,21 @@ def test_B33_the_authority_is_the_first_field_as_host():
     assert not any(name.startswith(b":") for name, _ in scope["headers"])
 
 
-def test_B33_a_host_stands_in_for_the_authority():
+def test_B33_host_replaces_a_missing_authority():
     fields = [f for f in head() if f[0] != ":authority"]
     scope = scope_of([*fields, ("x-a", "1"), ("host", "b")])
     assert [tuple(f) for f in scope["headers"]] == [(b"host", b"b"), (b"x-a", b"1")]
 
 
 @pytest.mark.parametrize("host", ["A", "a:80", "A:80", "a:"])
-def test_B33_a_host_beside_the_authority_is_compared_normalized(host):
+def test_B33_host_is_compared_with_authority_after_normalization(host):
     """RFC 9113 8.3.1, RFC 9110 4.2.3."""
     scope = scope_of([*head(), ("host", host)])
     assert [tuple(f) for f in scope["headers"]] == [(b"host", b"a")]
 
 
 @pytest.mark.parametrize("host", ["b", "a:443", "a:8080"])
-def test_B33_another_host_beside_the_authority_is_400(host):
+def test_B33_a_host_that_differs_from_authority_is_400(host):
     async def app(scope, receive, send):
         raise AssertionError
 
@@ -60,7 +60,7 @@ def test_B33_another_host_beside_the_authority_is_400(host):
         assert b"names another host than :authority" in stream.body
 
 
-def test_the_crumbs_of_a_cookie_are_one_field():
+def test_cookie_fields_are_joined():
     crumbs = [("cookie", "a=1"), ("x-a", "1"), ("cookie", "b=2"), ("cookie", "c=3")]
     scope = scope_of([*head(), *crumbs])
     assert [tuple(field) for field in scope["headers"]] == [
@@ -71,7 +71,7 @@ def test_the_crumbs_of_a_cookie_are_one_field():
 
 
 @pytest.mark.parametrize("path", ["/caf%C3%A9?q", "//a/../b", "*"])
-def test_a_path_is_what_it_is_over_http_1(path):
+def test_a_path_is_the_same_as_over_http_1(path):
     method = "OPTIONS" if path == "*" else "GET"
     scope = scope_of(head(path, method))
     assert scope["raw_path"] == path.partition("?")[0].encode()

@@ -1,6 +1,6 @@
 """Group C: the body of a request.
 
-Covers src/asgi/receive.c and src/asgi/request.c.
+Covers src/asgi/http/receive.c and src/asgi/http/request.c.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ CHUNKED = "Transfer-Encoding: chunked\r\n"
 
 
 async def echo(scope, receive, send):
-    """Answer with the body."""
+    """Respond with the request body."""
     await answer(send, await read_body(receive))
 
 
@@ -50,21 +50,21 @@ def messages_of(sent):
         pytest.param("Content-Length: 0\r\n" + CLOSE, id="C7"),
     ],
 )
-def test_C1_C7_no_body_is_one_empty_message(fields):
+def test_C1_C7_a_request_without_a_body_is_one_empty_message(fields):
     (message,) = messages_of(request("/", fields, method="POST"))
     assert message["type"] == "http.request"
     assert message.get("body", b"") == b""
     assert message.get("more_body", False) is False
 
 
-def test_C2_C8_a_body_by_its_length_is_bytes():
+def test_C2_C8_a_body_with_a_content_length_is_bytes():
     messages = messages_of(request("/", CLOSE, body=b"hello", method="POST"))
     assert b"".join(m["body"] for m in messages) == b"hello"
     assert all(type(m["body"]) is bytes for m in messages)
     assert messages[-1].get("more_body", False) is False
 
 
-def test_C3_a_body_in_segments_ends_where_it_ends():
+def test_C3_a_segmented_body_ends_at_its_content_length():
     heard = threading.Semaphore(0)
 
     async def app(scope, receive, send):
@@ -87,7 +87,7 @@ def test_C3_a_body_in_segments_ends_where_it_ends():
     assert second.endswith(b"\r\n\r\n!")
 
 
-def test_C4_a_chunked_body_is_its_data():
+def test_C4_a_chunked_body_is_decoded():
     chunks = b"3;a=b\r\none\r\n3\r\ntwo\r\n0\r\nX-Trailer: 1\r\n\r\n"
     with Serving(echo) as serving:
         answered = serving.ask("/", CHUNKED, body=chunks, method="POST")
@@ -95,7 +95,7 @@ def test_C4_a_chunked_body_is_its_data():
 
 
 @pytest.mark.http1
-def test_C5_two_framings_are_refused():
+def test_C5_a_request_with_two_framings_is_rejected():
     with Serving(echo) as serving:
         fields = CHUNKED + "Content-Length: 3\r\n"
         assert serving.ask("/", fields, body=b"0\r\n\r\n", method="POST").status == 400
@@ -142,7 +142,7 @@ def test_C9_the_first_receive_sends_100_continue():
 
 
 @pytest.mark.http1
-def test_C9_an_answer_before_it_is_no_100_continue():
+def test_C9_an_early_response_is_sent_without_100_continue():
     async def app(scope, receive, send):
         await answer(send, b"no thanks", status=403)
 
@@ -154,7 +154,7 @@ def test_C9_an_answer_before_it_is_no_100_continue():
 
 
 @pytest.mark.http1
-def test_C10_what_nobody_reads_is_drained_or_ends_the_connection():
+def test_C10_an_unread_body_is_discarded_or_ends_the_connection():
     async def app(scope, receive, send):
         await answer(send, scope["raw_path"])
 
@@ -168,12 +168,12 @@ def test_C10_what_nobody_reads_is_drained_or_ends_the_connection():
 
 
 @pytest.mark.http1
-def test_C4_small_chunks_are_bounded_in_a_second_and_not_in_a_body():
+def test_C4_small_chunks_are_limited_per_second_and_not_per_body():
     async def app(scope, receive, send):
         await echo(scope, receive, send)
 
     def small(n):
-        return b"1\r\nx\r\n" * n  # 4 bytes of framing beyond each byte of data
+        return b"1\r\nx\r\n" * n  # 4 bytes of framing in addition to each byte of data
 
     head = request("/", "Transfer-Encoding: chunked\r\n" + CLOSE, method="POST")
     with Serving(app, limit_chunk_overhead=1000) as serving:
@@ -181,7 +181,7 @@ def test_C4_small_chunks_are_bounded_in_a_second_and_not_in_a_body():
             sock.sendall(head)
             for _ in range(3):
                 sock.sendall(small(200))
-                time.sleep(1.1)  # a second has to pass
+                time.sleep(1.1)  # more than a second must pass
             sock.sendall(b"0\r\n\r\n")
             assert read_answer(sock).body == b"x" * 600
         with serving.connect() as sock:
@@ -195,13 +195,13 @@ DRIPS = {
     "sizes": (b"", b"0"),
     "trailers": (b"0\r\nx-a: ", b"b"),
 }
-"""Ways to send bytes of framing: how they begin, and what may go on for ever."""
+"""Ways to send only framing: how each begins, and what is repeated without end."""
 
 
 @pytest.mark.http1
 @pytest.mark.parametrize("drip", DRIPS)
 def test_C14_framing_alone_does_not_keep_a_body_alive(drip):
-    """A peer that sends a byte each 0.3 s has the time of --timeout-body, no more."""
+    """A peer that sends one byte each 0.3 s has --timeout-body, and not longer."""
     first, byte = DRIPS[drip]
     fields = "Transfer-Encoding: chunked\r\n"
     settings = {"timeout_body": 1, "limit_body_rate": 1000}
@@ -218,8 +218,8 @@ def test_C14_framing_alone_does_not_keep_a_body_alive(drip):
         assert data.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
 
-@pytest.mark.http1  # over HTTP/2 in tests/http2: the windows bound it
-def test_C11_nobody_reads_ahead_of_a_slow_application():
+@pytest.mark.http1  # over HTTP/2 see tests/http2: the windows limit it
+def test_C11_the_server_does_not_read_ahead_of_a_slow_application():
     begun, go = threading.Event(), threading.Event()
     size = 64 << 20
 
@@ -239,7 +239,7 @@ def test_C11_nobody_reads_ahead_of_a_slow_application():
         assert begun.wait(DEADLINE_S)
         sock.settimeout(0.2)
         sent = send_until_full(sock, b"x" * size)
-        # What the kernel holds for both sides, and one read of the server's.
+        # The sockets' buffers on both sides, and one read of the server.
         assert sent < 32 << 20
         go.set()
         sock.settimeout(DEADLINE_S)
@@ -248,7 +248,7 @@ def test_C11_nobody_reads_ahead_of_a_slow_application():
 
 
 def send_until_full(sock, data):
-    """Send until the peer takes no more; return how many bytes went out."""
+    """Send until the peer accepts no more; return how many bytes were sent."""
     sent, view = 0, memoryview(data)
     while sent < len(data):
         try:
@@ -258,7 +258,7 @@ def send_until_full(sock, data):
     return sent
 
 
-def test_C12_behind_the_body_there_is_only_the_end():
+def test_C12_after_the_body_receive_waits_for_the_disconnect():
     seen = []
 
     async def app(scope, receive, send):
@@ -275,7 +275,7 @@ def test_C12_behind_the_body_there_is_only_the_end():
 
 
 @pytest.mark.parametrize("fields", ["Content-Length: 9\r\n", CHUNKED])
-def test_C13_a_client_that_goes_in_the_middle_is_a_disconnect(fields):
+def test_C13_a_disconnect_within_the_body_is_reported(fields):
     heard, gone = [], threading.Event()
 
     async def app(scope, receive, send):
@@ -302,7 +302,7 @@ def test_C14_a_body_over_the_limit_is_413(fields):
     assert data.startswith(b"HTTP/1.1 413 ")
 
 
-def test_C15_receive_may_be_another_tasks():
+def test_C15_receive_may_be_called_by_another_task():
     async def app(scope, receive, send):
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(read_body(receive))

@@ -1,4 +1,4 @@
-"""Bodies that come slowly: what renews a deadline, and when there is none any more."""
+"""Slow request bodies: what extends their deadline, and when they have none."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ CHUNKED = "Transfer-Encoding: chunked\r\n"
 
 
 def drip(sock, byte, times):
-    """Send a byte each 0.1 s until an answer comes; return whether one did."""
+    """Send a byte each 0.1 s until a response comes; return whether one came."""
     sock.settimeout(0.1)
     for _ in range(times):
         sock.sendall(byte)
@@ -27,7 +27,7 @@ def drip(sock, byte, times):
     [(b"5;x=", b"y"), (b"0\r\nx: ", b"y")],
     ids=["extension", "trailer"],
 )
-def test_framing_that_drips_is_408(begin, byte, limit_body_rate):
+def test_framing_sent_slowly_is_408(begin, byte, limit_body_rate):
     """docs/LIMITS.md: each byte of the body renews --timeout-body, and nothing else."""
 
     async def app(scope, receive, send):
@@ -40,8 +40,8 @@ def test_framing_that_drips_is_408(begin, byte, limit_body_rate):
         assert read_answer(sock).status == 408
 
 
-def test_no_deadline_of_the_body_is_left_when_the_answer_is_complete():
-    """A task that waits in receive() does not shorten the answer of another."""
+def test_the_deadline_of_the_body_ends_with_the_response():
+    """A task that waits in receive() does not shorten another task's response."""
     go = threading.Event()
 
     async def app(scope, receive, send):
@@ -54,13 +54,13 @@ def test_no_deadline_of_the_body_is_left_when_the_answer_is_complete():
     with Serving(app, timeout_body=0.2) as serving, serving.connect() as sock:
         sock.sendall(request("/", CHUNKED, method="POST"))
         assert go.wait(5)
-        threading.Event().wait(0.5)  # the deadline would have come
+        threading.Event().wait(0.5)  # past the deadline of the body
         got = read_answer(sock)
         assert (got.status, len(got.body), got.is_whole) == (200, 20_000_000, True)
 
 
-def test_a_late_first_byte_without_a_deadline_is_no_slow_body():
-    """--timeout-body 0: the rate is looked at after 30 s, not at the first byte."""
+def test_a_late_first_byte_without_a_deadline_is_not_a_slow_body():
+    """With --timeout-body 0 the rate is checked after 30 s, not at the first byte."""
 
     async def app(scope, receive, send):
         await answer(send, await read_body(receive))

@@ -1,4 +1,4 @@
-"""Python code that the engine runs, and that changes what the engine works with.
+"""Python code that runs within the engine and changes what the engine works with.
 
 Covers src/py/loop.c.
 """
@@ -9,15 +9,15 @@ import threading
 
 import pytest
 from serving import DEADLINE_S, Record
-from socketing import PING, PONG, TEXT, Heard, accept, frame, talking
+from socketing import PING, PONG, TEXT, Received, accept, frame, talking
 
 from bolide import _engine
-from bolide.config import Config
+from bolide.config.config import Config
 
 
 def test_a_log_callable_may_close_the_server_outside_a_turn(monkeypatch):
-    """A Task that the loop resumes comes into the engine from outside."""
-    heard, go, closed = Heard(), threading.Event(), threading.Event()
+    """A Task that the loop resumes enters the engine outside of a turn."""
+    heard, go, closed = Received(), threading.Event(), threading.Event()
     servings = []
 
     def line(record, level, text):
@@ -36,7 +36,7 @@ def test_a_log_callable_may_close_the_server_outside_a_turn(monkeypatch):
             heard.ended.set()
 
     monkeypatch.setattr(Record, "line", line)
-    # The second message is behind a full inbox: it is refused when the first is taken.
+    # The inbox is full, so the second message is rejected when the first is received.
     with talking(listens, ws_max_queue=1) as (peer, serving):
         servings.append(serving)
         peer.sock.sendall(frame(PING) + frame(TEXT, b"one") + frame(TEXT, b"\xff"))
@@ -50,11 +50,11 @@ def test_a_log_callable_may_close_the_server_outside_a_turn(monkeypatch):
 
 
 async def app(scope, receive, send):
-    """Answer nothing."""
+    """Send nothing."""
 
 
 def engine(application=app, **changes):
-    """Return a server of the engine on the running loop."""
+    """Return an engine server on the running loop."""
     settings = Config("app", lifespan="off").for_engine()
     settings |= {"access_log": None}
     settings |= {"log": lambda *_: None, "log_exception": lambda *_: None, **changes}
@@ -62,10 +62,10 @@ def engine(application=app, **changes):
 
 
 class Acts:
-    """A number that does something when it is looked at."""
+    """A number that calls a function when it is read."""
 
     def __init__(self, number, act):
-        """Look like ``number``; ``act`` is called before."""
+        """Act like ``number``, but call ``act`` first."""
         self.number, self.act = number, act
 
     def __index__(self):
@@ -91,7 +91,7 @@ def test_a_list_of_listeners_may_change_while_it_is_read():
     asyncio.run(main())
 
 
-def test_a_number_of_a_listener_may_close_the_server():
+def test_a_listener_s_number_may_close_the_server():
     async def main():
         server = engine()
         server.start([(Acts(listener(), server.close), 0), (listener(), 0)])
@@ -102,7 +102,7 @@ def test_a_number_of_a_listener_may_close_the_server():
     asyncio.run(main())
 
 
-def test_a_number_of_a_listener_may_not_start_the_server_again():
+def test_a_listener_s_number_may_not_start_the_server_again():
     async def main():
         server = engine()
         failures = []
@@ -120,7 +120,7 @@ def test_a_number_of_a_listener_may_not_start_the_server_again():
 
 
 @pytest.mark.parametrize("wrong", [5, [1, 2], (1,), ("a", 0), None], ids=repr)
-def test_a_listener_that_is_none_is_a_type_error_and_nothing_is_left(wrong):
+def test_an_invalid_listener_is_a_type_error_and_leaks_nothing(wrong):
     async def main():
         server = engine()
         with pytest.raises(TypeError):

@@ -1,15 +1,17 @@
-"""The garbage collector and calls that wait: a loop holds its Tasks only weakly."""
+"""The garbage collector and waiting calls: a loop has only weak references to Tasks."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import socket
+import time
 import weakref
 
 import pytest
 
 from bolide import _engine
-from bolide.config import Config
+from bolide.config.config import Config
 
 DEADLINE_S = 30 * int(os.environ.get("PATIENCE", "1"))
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
@@ -18,11 +20,15 @@ HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
 class Waiting:
     """A connection whose application waits for the body of its request."""
 
-    async def begin(self):
-        """Start a server and send it a head; return when the application waits."""
+    async def begin(self, **changes):
+        """Start a server and send it a head; return when the application is waiting."""
         settings = Config("app", lifespan="off").for_engine()
         settings |= {"access_log": None}
-        settings |= {"log": lambda *_: None, "log_exception": lambda *_: None}
+        settings |= {
+            "log": lambda *_: None,
+            "log_exception": lambda *_: None,
+            **changes,
+        }
         self.server = _engine.Server(self.app, asyncio.get_running_loop(), settings)
         await self.server.startup()
         listener = socket.create_server(("127.0.0.1", 0))
@@ -41,7 +47,7 @@ class Waiting:
         await send({"type": "http.response.body", "body": body})
 
 
-def test_a_call_that_waits_for_its_body_survives_the_collector():
+def test_the_collector_keeps_a_call_that_waits_for_its_body():
     async def main():
         waiting = Waiting()
         await waiting.begin()
@@ -55,9 +61,9 @@ def test_a_call_that_waits_for_its_body_survives_the_collector():
     assert asyncio.run(main()).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-# What the server wakes as it goes cannot run on a loop that is closed.
+# Callbacks that the server schedules in its destructor cannot run on a closed loop.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_server_that_nobody_holds_goes_with_the_calls_that_wait():
+def test_an_unreferenced_server_is_collected_with_its_waiting_calls():
     loop = asyncio.new_event_loop()
     waiting = Waiting()
     gone = weakref.ref(waiting)
@@ -67,3 +73,32 @@ def test_a_server_that_nobody_holds_goes_with_the_calls_that_wait():
     del waiting, loop
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_collector_does_not_wait_for_the_reader_of_the_access_log():
+    """A server that is closed waits for up to two seconds."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(65536))
+
+    async def ask(waiting):
+        await waiting.begin(access_log=("stream", writer, None, "%(r)s", False))
+        waiting.writer.write(b"body")
+        assert await asyncio.wait_for(waiting.reader.read(1000), DEADLINE_S)
+
+    loop = asyncio.new_event_loop()
+    waiting = Waiting()
+    gone = weakref.ref(waiting)
+    loop.run_until_complete(ask(waiting))
+    waiting.writer.transport.abort()
+    loop.close()
+    del waiting, loop
+    before = time.monotonic()
+    gc.collect()
+    assert gone() is None
+    assert time.monotonic() - before < 1.5
+    os.close(reader)
+    os.close(writer)

@@ -1,6 +1,6 @@
-"""Group D: the application's life around its requests.
+"""Group D: the lifespan of the application.
 
-Covers src/asgi/lifespan.c.
+Covers src/asgi/lifespan/lifespan.c.
 """
 
 import asyncio
@@ -42,13 +42,13 @@ def with_lifespan(handle):
 
 
 async def begin(receive, send):
-    """Take the startup and complete it."""
+    """Receive lifespan.startup and complete it."""
     assert (await receive()) == {"type": "lifespan.startup"}
     await send({"type": "lifespan.startup.complete"})
 
 
 async def live(scope, receive, send):
-    """Go through a whole life."""
+    """Complete startup and shutdown."""
     await begin(receive, send)
     assert (await receive()) == {"type": "lifespan.shutdown"}
     await send({"type": "lifespan.shutdown.complete"})
@@ -86,7 +86,7 @@ def test_D1_D2_D11_startup_comes_first_and_shutdown_last(loop):
 
 
 class Unlistened(Serving):
-    """Serves on a socket that is only bound, as the command does."""
+    """Serves on a socket that is bound but not listening, as the command does."""
 
     def listen(self):
         sock = socket.socket()
@@ -95,7 +95,7 @@ class Unlistened(Serving):
 
 
 def turn(loop, times=20):
-    """Let a loop in another thread go round some times."""
+    """Let a loop in another thread run several iterations."""
 
     async def go_round():
         for _ in range(times):
@@ -105,7 +105,7 @@ def turn(loop, times=20):
 
 
 @pytest.mark.parametrize("kind", [Serving, Unlistened])
-def test_D3_nobody_is_served_before_the_startup_is_complete(kind):
+def test_D3_requests_wait_until_the_startup_is_complete(kind):
     go, begun, log = threading.Event(), threading.Event(), []
 
     async def app(scope, receive, send):
@@ -138,7 +138,7 @@ def test_D3_nobody_is_served_before_the_startup_is_complete(kind):
 
 
 @pytest.mark.parametrize("receives", [False, True], ids=["D4", "D5"])
-def test_D4_D5_D6_D21_an_application_that_raises_is_served_without(receives):
+def test_D4_D5_D6_D21_an_application_that_raises_is_served_without_lifespan(receives):
     calls = []
 
     async def handle(scope, receive, send):
@@ -156,7 +156,7 @@ def test_D4_D5_D6_D21_an_application_that_raises_is_served_without(receives):
 
 
 def run_and_fail(handle, lifespan="auto"):
-    """Return the exit code of a server that does not start, and its log."""
+    """Return the exit code and the log of a server that does not start."""
     sock = socket.create_server(("127.0.0.1", 0))
     place = sock.getsockname()
     config = bolide.Config(with_lifespan(handle), lifespan=lifespan, access_log=False)
@@ -169,7 +169,7 @@ def run_and_fail(handle, lifespan="auto"):
 
 
 @pytest.mark.parametrize("message", [{"message": "no database"}, {}], ids=["D7", "D8"])
-def test_D7_D8_a_failed_startup_serves_nobody_and_says_why(message):
+def test_D7_D8_a_failed_startup_ends_the_server_and_logs_why(message):
     async def handle(scope, receive, send):
         await receive()
         await send({"type": "lifespan.startup.failed", **message})
@@ -189,7 +189,7 @@ def test_D9_an_application_that_returns_at_once_is_served():
         assert running.ask().status == 200
 
 
-def test_D10_an_application_that_returns_behind_its_startup_is_not_waited_for():
+def test_D10_a_return_after_startup_ends_the_lifespan():
     async def handle(scope, receive, send):
         await begin(receive, send)
 
@@ -223,7 +223,7 @@ def test_D11_streams_end_before_the_shutdown_begins():
 
 
 @pytest.mark.parametrize("asks", [False, True])
-def test_D11_the_shutdown_is_waited_for_only_so_long(asks, monkeypatch):
+def test_D11_the_wait_for_the_shutdown_is_limited(asks, monkeypatch):
     monkeypatch.setattr("bolide.server.SHUTDOWN_LEAST_S", 0.1)
     ended = []
 
@@ -288,23 +288,23 @@ def test_D15_a_failed_shutdown_is_logged():
     async def handle(scope, receive, send):
         await begin(receive, send)
         await receive()
-        await send({"type": "lifespan.shutdown.failed", "message": "no way out"})
+        await send({"type": "lifespan.shutdown.failed", "message": "cannot shut down"})
 
     with serving(handle) as running:
         pass
     (text,) = running.log.errors()
-    assert "no way out" in text
+    assert "cannot shut down" in text
 
 
 def test_D15_a_shutdown_that_raises_is_logged():
     async def handle(scope, receive, send):
         await begin(receive, send)
         await receive()
-        raise RuntimeError("no way out")
+        raise RuntimeError("cannot shut down")
 
     with serving(handle) as running:
         pass
-    assert [str(e) for e in running.log.exceptions] == ["no way out"]
+    assert [str(e) for e in running.log.exceptions] == ["cannot shut down"]
     assert running.log.lines[-1][1] == "stopped"
 
 
@@ -322,7 +322,7 @@ def test_D16_the_lifespan_runs_in_the_loop_that_serves():
     assert len(loops) == 2 and loops[0] is loops[1]
 
 
-def test_D17_an_exception_behind_the_startup_is_logged_and_the_server_goes_on():
+def test_D17_an_exception_after_startup_is_logged_and_serving_continues():
     async def handle(scope, receive, send):
         await begin(receive, send)
         raise RuntimeError("later")
@@ -345,7 +345,7 @@ def test_D17_an_exception_behind_the_startup_is_logged_and_the_server_goes_on():
     ],
     ids=["unknown", "http", "shutdown", "int", "no-type", "no-dict"],
 )
-def test_D18_a_wrong_message_raises_and_harms_nobody(message, error, behind):
+def test_D18_a_wrong_message_raises_and_serving_continues(message, error, behind):
     raised = []
 
     async def wrong(send):
@@ -370,7 +370,7 @@ def test_D18_a_wrong_message_raises_and_harms_nobody(message, error, behind):
 
 
 @pytest.mark.parametrize("second", ["complete", "failed"])
-def test_D19_a_second_answer_to_the_startup_raises(second):
+def test_D19_a_second_reply_to_the_startup_raises(second):
     async def handle(scope, receive, send):
         await begin(receive, send)
         with pytest.raises(RuntimeError):
@@ -384,7 +384,7 @@ def test_D19_a_second_answer_to_the_startup_raises(second):
 
 
 @pytest.mark.parametrize("ends", ["raises", "returns"])
-def test_D20_lifespan_on_takes_an_end_without_an_answer_for_a_failure(ends):
+def test_D20_with_lifespan_on_an_end_without_a_reply_is_a_failure(ends):
     async def handle(scope, receive, send):
         if ends == "raises":
             raise RuntimeError("no lifespan here")
@@ -396,14 +396,14 @@ def test_D20_lifespan_on_takes_an_end_without_an_answer_for_a_failure(ends):
 
 
 class Unspeakable(RuntimeError):
-    """An exception that cannot be shown."""
+    """An exception whose repr() and str() fail."""
 
     def __repr__(self):
         """Fail."""
-        raise ValueError("no words for it")
+        raise ValueError("it has no text")
 
 
-def test_D20_an_exception_that_cannot_be_shown_is_named_by_its_class():
+def test_D20_an_exception_without_text_is_named_by_its_class():
     async def handle(scope, receive, send):
         raise Unspeakable("no lifespan here")
 
@@ -414,7 +414,7 @@ def test_D20_an_exception_that_cannot_be_shown_is_named_by_its_class():
 
 
 @pytest.mark.parametrize("asks", [False, True])
-def test_D4_an_exception_that_cannot_be_shown_is_no_failure_either(asks):
+def test_D4_an_exception_without_text_is_no_failure_either(asks):
     async def handle(scope, receive, send):
         if asks:
             await receive()
@@ -427,11 +427,11 @@ def test_D4_an_exception_that_cannot_be_shown_is_no_failure_either(asks):
     assert running.log.errors() == [] and running.log.exceptions == []
 
 
-def test_D15_a_shutdown_that_raises_what_cannot_be_shown_is_logged():
+def test_D15_a_shutdown_that_raises_without_text_is_logged():
     async def handle(scope, receive, send):
         await begin(receive, send)
         await receive()
-        raise Unspeakable("no way out")
+        raise Unspeakable("cannot shut down")
 
     with serving(handle) as running:
         pass
@@ -439,7 +439,7 @@ def test_D15_a_shutdown_that_raises_what_cannot_be_shown_is_logged():
     assert "shutdown raised Unspeakable" in running.log.errors()[-1]
 
 
-def test_D20_lifespan_off_never_calls():
+def test_D20_with_lifespan_off_it_is_never_called():
     async def handle(scope, receive, send):
         raise AssertionError("never called")
 
@@ -447,7 +447,7 @@ def test_D20_lifespan_off_never_calls():
         assert running.ask().body == b"{}"
 
 
-def test_serve_runs_inside_a_loop_and_stops_by_should_exit():
+def test_serve_runs_inside_a_loop_and_stops_on_should_exit():
     async def main():
         listener = socket.create_server(("127.0.0.1", 0))
         config = bolide.Config(with_lifespan(live), access_log=False, log_level=None)
@@ -466,7 +466,7 @@ GRACE_S = 3.0
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_D11_a_stop_ends_soon_after_the_last_client_has_been_told(loop):
+def test_D11_a_stop_ends_soon_after_the_last_client_was_notified(loop):
     calls = Calls()
 
     async def app(scope, receive, send):
@@ -495,19 +495,21 @@ def test_D11_a_stop_ends_soon_after_the_last_client_has_been_told(loop):
         assert calls.wait(lambda: calls.running == 102)
         began = time.monotonic()
         serving.server.should_exit = True
-        assert calls.wait(lambda: calls.running <= 68), "the WebSockets' are over first"
+        assert calls.wait(lambda: calls.running <= 68), (
+            "the calls of WebSockets end first"
+        )
         assert time.monotonic() - began < GRACE_S / 2
         serving.thread.join(DEADLINE_S)
         took = time.monotonic() - began
     assert not calls.running
     assert took + 0.1 >= GRACE_S * 2 / 3
-    assert took < GRACE_S * 2 / 3 + 1 + SOON_S, "told at 2/3 of the grace"
+    assert took < GRACE_S * 2 / 3 + 1 + SOON_S, "notified at 2/3 of the grace"
     assert calls.ends.count("CancelledError") == 68
     assert calls.ends.count("ClientDisconnected") == 34, "the busy ones"
     assert serving.log.errors() == [] and serving.log.exceptions == []
 
 
-def test_D11_background_work_has_longer_than_clients_that_were_told():
+def test_D11_background_work_has_more_time_than_notified_clients():
     calls = Calls()
 
     async def app(scope, receive, send):

@@ -1,4 +1,4 @@
-"""docs/ASGI.md names every statement, and tests that are there."""
+"""docs/ASGI.md lists every statement, with tests that exist."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_every_statement_has_a_row():
     assert [number for number, _ in rows()] == wanted
 
 
-def test_every_test_that_is_named_is_there_and_names_the_statement():
+def test_each_named_test_exists_and_names_its_statement():
     text = "\n".join(path.read_text() for path in HERE.glob("test_*.py"))
     names = re.findall(r"^def (test_\w+)", text, re.M)
     for number, prefix in rows():
@@ -30,6 +30,6 @@ def test_every_test_that_is_named_is_there_and_names_the_statement():
             assert any(number in x.split("_") for x in found), number
 
 
-def test_only_what_is_not_served_has_no_test():
+def test_only_unsupported_statements_have_no_test():
     without = [number for number, name in rows() if not name]
     assert without == ["B19"]

@@ -1,6 +1,6 @@
-"""What a client has sent before it leaves reaches the application.
+"""What a client has sent before it disconnects reaches the application.
 
-Covers src/server/gone.c.
+Covers src/server/disconnect.c.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from serving import DEADLINE_S, LOOPS, Serving, answer, request, start
-from socketing import CLOSE, TEXT, Heard, accept, close_payload, frame, handshake
+from socketing import CLOSE, TEXT, Received, accept, close_payload, frame, handshake
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "http2"))
 from rawframes import PREFACE, headers, settings, window_update
@@ -25,7 +25,7 @@ LEAVINGS = ["unix", "close", "reset"]
 
 
 class Left(Serving):
-    """Serves over a Unix socket or TCP clients that leave as ``kind`` says."""
+    """Serves, over a Unix socket or TCP, clients that disconnect as ``kind`` says."""
 
     def __init__(self, kind, tmp_path, *args, **settings):
         self.kind, self.path = kind, str(tmp_path / "socket")
@@ -41,7 +41,7 @@ class Left(Serving):
 
     @contextlib.contextmanager
     def busy(self):
-        """Keep the loop from turning meanwhile."""
+        """Keep the loop from turning within the block."""
         is_held, release = threading.Event(), threading.Event()
 
         def hold():
@@ -54,7 +54,7 @@ class Left(Serving):
         release.set()
 
     def leave(self, sock):
-        """End a connection at once."""
+        """Close a connection at once."""
         if self.kind == "reset":
             sock.setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
@@ -63,7 +63,7 @@ class Left(Serving):
 
 
 def all_messages():
-    """Return the frames of all messages and of the close behind them."""
+    """Return the frames of all messages and of the close frame that follows."""
     texts = b"".join(frame(TEXT, text.encode()) for text in MESSAGES)
     return texts + frame(CLOSE, close_payload(1000))
 
@@ -97,7 +97,7 @@ def test_a_request_of_a_client_that_closes_at_once_is_served(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", ["unix", "close"])
 def test_a_body_that_is_read_slowly_arrives_whole(kind, tmp_path):
-    """More has come than the server keeps while the application does not ask."""
+    """More has arrived than the server buffers for an application that is slow."""
     total, ended = [0], threading.Event()
     has_left = threading.Event()
 
@@ -121,19 +121,17 @@ def test_a_body_that_is_read_slowly_arrives_whole(kind, tmp_path):
     assert total == [150_000]
 
 
-@pytest.mark.parametrize("kind", LEAVINGS)
-def test_the_last_messages_of_a_websocket_arrive(kind, tmp_path):
-    heard = Heard()
+async def receive_all(receive, heard):
+    """Collect all messages of a WebSocket, up to the disconnect."""
+    while True:
+        message = await receive()
+        heard.messages.append(message)
+        if message["type"] == "websocket.disconnect":
+            break
 
-    async def app(scope, receive, send):
-        await accept(receive, send)
-        while True:
-            message = await receive()
-            heard.messages.append(message)
-            if message["type"] == "websocket.disconnect":
-                break
-        heard.ended.set()
 
+def send_all_and_leave(kind, tmp_path, app, heard):
+    """Send MESSAGES and disconnect; check that the application receives them all."""
     with Left(kind, tmp_path, app) as serving:
         sock = serving.connect()
         sock.sendall(handshake())
@@ -147,9 +145,21 @@ def test_the_last_messages_of_a_websocket_arrive(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", LEAVINGS)
-def test_they_arrive_although_the_server_has_sent_something(kind, tmp_path):
-    """What is sent to a client that has left fails; its messages are there still."""
-    heard = Heard()
+def test_the_last_messages_of_a_websocket_arrive(kind, tmp_path):
+    heard = Received()
+
+    async def app(scope, receive, send):
+        await accept(receive, send)
+        await receive_all(receive, heard)
+        heard.ended.set()
+
+    send_all_and_leave(kind, tmp_path, app, heard)
+
+
+@pytest.mark.parametrize("kind", LEAVINGS)
+def test_the_last_messages_arrive_even_if_the_server_has_sent(kind, tmp_path):
+    """Sending to a client that has disconnected fails, but its messages are kept."""
+    heard = Received()
 
     async def app(scope, receive, send):
         await accept(receive, send)
@@ -161,29 +171,16 @@ def test_they_arrive_although_the_server_has_sent_something(kind, tmp_path):
                     await asyncio.sleep(0)
 
         pushing = asyncio.create_task(push())
-        while True:
-            message = await receive()
-            heard.messages.append(message)
-            if message["type"] == "websocket.disconnect":
-                break
+        await receive_all(receive, heard)
         await pushing
         heard.ended.set()
 
-    with Left(kind, tmp_path, app) as serving:
-        sock = serving.connect()
-        sock.sendall(handshake())
-        sock.recv(1000)
-        with serving.busy():
-            sock.sendall(all_messages())
-            serving.leave(sock)
-        *texts, last = heard.wait()
-    assert [message["text"] for message in texts] == MESSAGES
-    assert last["code"] == 1000
+    send_all_and_leave(kind, tmp_path, app, heard)
 
 
 @pytest.mark.parametrize("kind", LEAVINGS)
-def test_a_stream_to_a_client_that_has_left_fails(kind, tmp_path):
-    """A body that nobody reads does not keep the end from the application."""
+def test_a_stream_to_a_disconnected_client_fails(kind, tmp_path):
+    """A request body that is not received does not hide the disconnect."""
     failures, ended = [], threading.Event()
 
     async def app(scope, receive, send):
@@ -210,10 +207,10 @@ def test_a_stream_to_a_client_that_has_left_fails(kind, tmp_path):
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("way", ["unix", "close", "reset"])
 @pytest.mark.parametrize("spoken_here", ["http", "h2", "websocket"])
-def test_one_that_only_sends_to_a_client_that_has_left_lets_the_loop_turn(
+def test_sending_to_a_disconnected_client_lets_the_loop_turn(
     spoken_here, way, loop, tmp_path
 ):
-    """send() fails in the end, whatever its task does, and others are served."""
+    """send() fails in the end, even if its task never waits, and others are served."""
     begun, left, ended = (threading.Event() for _ in range(3))
 
     async def app(scope, receive, send):
@@ -228,7 +225,7 @@ def test_one_that_only_sends_to_a_client_that_has_left_lets_the_loop_turn(
             await send({**part, "body": b"x"})
         await asyncio.sleep(0.01)
         begun.set()
-        left.wait(DEADLINE_S)  # no turn of the loop until it has left
+        left.wait(DEADLINE_S)  # no turn of the loop until the client has disconnected
         with contextlib.suppress(OSError):
             while True:
                 await send(part)

@@ -1,4 +1,4 @@
-"""Group E, fourth part: when the head of a response leaves."""
+"""Group E, fourth part: when the head of a response is sent."""
 
 import asyncio
 import threading
@@ -22,13 +22,13 @@ LENGTH = [(b"content-length", b"4")]
 
 
 async def pause(event):
-    """Wait for something that is not the client."""
+    """Wait for something other than the client."""
     await asyncio.to_thread(event.wait, DEADLINE_S)
 
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("headers", [[], LENGTH], ids=["no length", "a length"])
-def test_E7_a_head_leaves_while_its_application_waits(loop, headers):
+def test_E7_a_head_is_sent_while_the_application_waits(loop, headers):
     go = threading.Event()
 
     async def app(scope, receive, send):
@@ -48,7 +48,7 @@ def test_E7_a_head_leaves_while_its_application_waits(loop, headers):
     assert (b"\r\ntransfer-encoding: chunked\r\n" in head) == (not headers)
 
 
-def test_E7_a_head_leaves_while_its_application_waits_for_the_body():
+def test_E7_a_head_is_sent_while_the_application_waits_for_the_body():
     async def app(scope, receive, send):
         await start(send)
         message = await receive()
@@ -64,7 +64,7 @@ def test_E7_a_head_leaves_while_its_application_waits_for_the_body():
 
 @pytest.mark.http1
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
-def test_E7_a_head_alone_on_http_1_0_ends_with_the_connection(method):
+def test_E7_a_body_after_a_head_alone_ends_the_connection_on_http_1_0(method):
     go = threading.Event()
 
     async def app(scope, receive, send):
@@ -84,7 +84,7 @@ def test_E7_a_head_alone_on_http_1_0_ends_with_the_connection(method):
             assert read_all(sock) == b"body"
 
 
-def test_E7_a_head_alone_of_a_response_without_a_body_has_no_framing():
+def test_E7_a_head_alone_without_a_body_has_no_framing():
     go = threading.Event()
 
     async def app(scope, receive, send):
@@ -103,7 +103,7 @@ def test_E7_a_head_alone_of_a_response_without_a_body_has_no_framing():
 
 
 @pytest.mark.parametrize("yields", [0, 1, 2])
-def test_E7_a_response_that_comes_soon_is_complete_in_one_piece(yields):
+def test_E7_a_quick_response_is_sent_in_one_write(yields):
     async def send_all(send):
         await start(send)
         for _ in range(yields):
@@ -116,7 +116,7 @@ def test_E7_a_response_that_comes_soon_is_complete_in_one_piece(yields):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_E7_a_failure_after_the_head_has_left_is_visible(loop):
+def test_E7_a_failure_after_the_head_was_sent_is_visible(loop):
     go = threading.Event()
 
     async def app(scope, receive, send):
@@ -150,7 +150,7 @@ EXPECT = "Expect: 100-continue\r\nContent-Length: 4\r\n" + CLOSE
 @pytest.mark.http1
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("more", [True, False], ids=["held body", "held head"])
-def test_C9_100_continue_comes_before_a_head_that_is_held(loop, more):
+def test_C9_100_continue_is_sent_before_a_held_head(loop, more):
     async def app(scope, receive, send):
         await start(send, headers=[(b"x-a", b"1")])
         if more:
@@ -170,7 +170,7 @@ def test_C9_100_continue_comes_before_a_head_that_is_held(loop, more):
 
 
 @pytest.mark.http1
-def test_C9_no_100_continue_follows_a_head_that_has_left():
+def test_C9_no_100_continue_follows_a_sent_head():
     begun, go = threading.Event(), threading.Event()
 
     async def app(scope, receive, send):
@@ -189,7 +189,7 @@ def test_C9_no_100_continue_follows_a_head_that_has_left():
 
 
 @pytest.mark.http1
-def test_C9_a_failure_takes_a_held_100_continue_back():
+def test_C9_a_failure_drops_a_held_100_continue():
     async def app(scope, receive, send):
         await start(send)
         waiting = asyncio.ensure_future(receive())
@@ -205,7 +205,7 @@ def test_C9_a_failure_takes_a_held_100_continue_back():
 
 
 @pytest.mark.http1
-def test_C10_a_chunked_body_that_nobody_reads_does_not_cost_the_next_request():
+def test_C10_an_unread_chunked_body_does_not_affect_the_next_request():
     async def app(scope, receive, send):
         if scope["method"] == "POST":
             await receive()
@@ -223,7 +223,7 @@ def test_C10_a_chunked_body_that_nobody_reads_does_not_cost_the_next_request():
 
 
 @pytest.mark.http1
-def test_C10_a_chunked_body_that_does_not_end_is_not_discarded_for_ever():
+def test_C10_an_endless_chunked_body_is_discarded_only_so_long():
     async def app(scope, receive, send):
         await answer(send, b"early")
 
@@ -237,7 +237,7 @@ def test_C10_a_chunked_body_that_does_not_end_is_not_discarded_for_ever():
 @pytest.mark.parametrize(
     "settings", [{"limit_unread_body": 0}, {"timeout_keep_alive": 0}], ids=str
 )
-def test_C10_a_connection_that_is_going_to_end_is_not_said_to_be_kept(settings):
+def test_C10_the_last_response_announces_the_close(settings):
     async def app(scope, receive, send):
         await answer(send, b"early")
 

@@ -1,6 +1,6 @@
-"""E52 to E58: what becomes of a call whose client leaves, by how far its response is.
+"""E52 to E58: what happens to a call whose client disconnects, by response progress.
 
-The table of docs/ASGI.md, "A client that leaves", cell by cell.
+Tests the table of docs/ASGI.md, "Clients that disconnect", cell by cell.
 
 Covers src/asgi/orphan.c.
 """
@@ -44,7 +44,7 @@ LENGTH = ((b"content-length", b"100"),)
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 @pytest.mark.parametrize("headers", [CHUNKED, LENGTH], ids=["chunked", "length"])
 @pytest.mark.parametrize("way", ["fin", "reset"])
-def test_E52_a_response_that_waits_is_cancelled_when_its_client_has_left(
+def test_E52_a_waiting_response_is_cancelled_after_the_disconnect(
     way, headers, version, loop
 ):
     calls = Calls()
@@ -70,7 +70,7 @@ def test_E52_a_response_that_waits_is_cancelled_when_its_client_has_left(
 
 
 @pytest.mark.parametrize("way", ["fin", "reset"])
-def test_E53_a_response_that_has_not_begun_is_never_cancelled(way):
+def test_E53_a_response_that_has_not_started_is_never_cancelled(way):
     calls, paid = Calls(), threading.Event()
 
     async def app(scope, receive, send):
@@ -84,7 +84,7 @@ def test_E53_a_response_that_has_not_begun_is_never_cancelled(way):
             sock.sendall(request())
             assert calls.wait(lambda: calls.running)
             leave(sock, way)
-        assert has_connections(serving, 0), "the slot is free while the call runs"
+        assert has_connections(serving, 0), "the slot is freed while the call runs"
         assert not calls.wait(lambda: calls.ends, MUCH_LATER_S)
         paid.set()
         assert calls.wait(lambda: calls.ends)
@@ -112,7 +112,7 @@ def test_E54_work_after_a_complete_response_is_never_cancelled(way):
     assert calls.ends == ["returned"]
 
 
-def test_E55_a_half_closed_client_that_takes_bytes_gets_a_slow_response_whole():
+def test_E55_a_half_closed_client_gets_a_slow_response_whole():
     async def app(scope, receive, send):
         await start(send)
         for part in (b"one", b"two", b"three"):
@@ -127,19 +127,20 @@ def test_E55_a_half_closed_client_that_takes_bytes_gets_a_slow_response_whole():
     assert got.is_whole and got.body == b"onetwothreeend"
 
 
-def test_E55_a_half_closed_client_waits_for_a_response_that_has_not_begun():
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_E55_a_half_closed_client_may_wait_for_the_response_to_start(version):
     async def app(scope, receive, send):
         await asyncio.sleep(MUCH_LATER_S)
         await answer(send, b"late")
 
     with Serving(app, timeout_disconnect=SOON_S) as serving, serving.connect() as sock:
-        sock.sendall(request())
+        sock.sendall(request(version=version))
         sock.shutdown(socket.SHUT_WR)
         got = read_answer(sock)
     assert got.status == 200 and got.body == b"late"
 
 
-def test_E56_no_time_is_never():
+def test_E56_a_timeout_of_0_never_cancels():
     calls, go_on = Calls(), threading.Event()
 
     async def app(scope, receive, send):
@@ -163,7 +164,7 @@ def test_E56_no_time_is_never():
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_E57_one_that_swallows_the_cancellation_is_cancelled_again(loop):
+def test_E57_a_call_that_ignores_the_cancellation_is_cancelled_again(loop):
     calls, swallowed = Calls(), []
 
     async def app(scope, receive, send):
@@ -187,7 +188,7 @@ def test_E57_one_that_swallows_the_cancellation_is_cancelled_again(loop):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_E57_what_is_shielded_goes_on(loop):
+def test_E57_shielded_work_continues(loop):
     calls, done = Calls(), threading.Event()
 
     async def work():
@@ -211,7 +212,7 @@ def test_E57_what_is_shielded_goes_on(loop):
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("inside", ["send", "receive"])
-def test_E57_one_that_waits_in_send_or_receive_hears_it_there(inside, loop):
+def test_E57_a_pending_send_or_receive_reports_the_disconnect(inside, loop):
     calls, heard = Calls(), []
 
     async def app(scope, receive, send):
@@ -239,7 +240,7 @@ def test_E57_one_that_waits_in_send_or_receive_hears_it_there(inside, loop):
     assert heard == ["http.disconnect" if inside == "receive" else "ClientDisconnected"]
 
 
-def test_E57_one_that_ignores_that_send_raises_is_cancelled():
+def test_E57_a_call_that_ignores_errors_of_send_is_cancelled():
     calls = Calls()
 
     async def app(scope, receive, send):
@@ -258,7 +259,7 @@ def test_E57_one_that_ignores_that_send_raises_is_cancelled():
     assert calls.ends == ["CancelledError"]
 
 
-def test_E58_a_client_is_noticed_to_leave_that_has_sent_more_than_is_read():
+def test_E58_a_disconnect_is_noticed_even_after_unread_data():
     calls = Calls()
 
     async def app(scope, receive, send):
@@ -282,7 +283,7 @@ def test_E58_a_client_is_noticed_to_leave_that_has_sent_more_than_is_read():
             assert has_connections(serving, 0)
 
 
-def test_E58_the_slots_of_clients_that_have_left_are_free():
+def test_E58_the_slots_of_disconnected_clients_are_freed():
     calls = Calls()
 
     async def app(scope, receive, send):
@@ -305,7 +306,7 @@ def test_E58_the_slots_of_clients_that_have_left_are_free():
 
 @pytest.mark.parametrize("way", ["RST_STREAM", "fin", "reset"])
 @pytest.mark.parametrize("state", ["not begun", "streaming", "complete"])
-def test_E52_E53_E54_the_same_over_http2(state, way):
+def test_E52_E53_E54_streams_of_http2_behave_the_same(state, way):
     calls, go_on = Calls(), threading.Event()
 
     async def app(scope, receive, send):
@@ -347,7 +348,7 @@ def test_E52_E53_E54_the_same_over_http2(state, way):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_E58_nothing_is_left_of_a_thousand_clients(loop):
+def test_E58_a_thousand_clients_leave_nothing_allocated(loop):
     calls = Calls()
 
     async def app(scope, receive, send):

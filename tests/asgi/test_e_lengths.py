@@ -1,8 +1,8 @@
 """Group E, third part: bodies and messages of 4 GiB and more.
 
 A body is one ``bytes`` object of zeros, which takes address space but no memory: its
-pages come from calloc and nobody writes to them.  A test reads the framing in front of
-it and hangs up.
+pages come from calloc and are never written. A test reads the framing before the body
+and closes the connection.
 """
 
 import pytest
@@ -10,12 +10,12 @@ from serving import Serving, answer, more, read_until, request, start
 from socketing import handshake
 
 LENGTH = (1 << 32) + 10
-"""Its low 32 bits are 10: what follows the tenth byte must not be read as framing."""
+"""Its low 32 bits are 10: what follows the tenth byte must not be taken for framing."""
 
 
 @pytest.fixture(scope="module")
 def long_body():
-    """Return a body that is longer than 32 bits can count."""
+    """Return a body whose length does not fit into 32 bits."""
     try:
         return bytes(LENGTH)
     except MemoryError:
@@ -23,7 +23,7 @@ def long_body():
 
 
 def front_of(app, sent, end, **settings):
-    """Return what the server says up to ``end``."""
+    """Return what the server sends, up to ``end``."""
     with Serving(app, **settings) as serving, serving.connect() as sock:
         sock.sendall(sent)
         return read_until(sock, end)
@@ -38,7 +38,7 @@ def test_a_first_chunk_of_more_than_4_gib_has_its_whole_size(long_body):
     assert front.partition(b"\r\n\r\n")[2].startswith(b"%x\r\n\0" % LENGTH)
 
 
-def test_a_held_and_a_long_piece_are_one_chunk_with_their_sum(long_body):
+def test_a_held_part_and_a_long_one_are_one_chunk_of_their_sum(long_body):
     async def app(scope, receive, send):
         await start(send)
         await more(send, b"first")

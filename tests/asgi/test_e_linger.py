@@ -16,7 +16,7 @@ BODY = b"too large"
 
 
 async def refuse(scope, receive, send):
-    """Answer at once, without reading the body."""
+    """Respond at once, without reading the body."""
     await answer(send, BODY, status=413)
 
 
@@ -26,7 +26,7 @@ def head(n, fields=""):
 
 
 def upload(sock, n, pause_s=0.0):
-    """Send a whole request, then read; return what comes."""
+    """Send a whole request, then read; return what is received."""
     sock.sendall(head(n))
     piece = bytes(n // 20)
     for _ in range(20):
@@ -43,15 +43,15 @@ def test_a_client_that_sends_all_first_gets_the_response(megabytes):
     assert data.endswith(BODY)
 
 
-def test_a_slow_upload_renews_the_time():
-    """It lasts several times --timeout-linger."""
+def test_a_slow_upload_extends_the_timeout():
+    """The upload takes several times --timeout-linger."""
     with Serving(refuse, timeout_linger=0.3) as serving, serving.connect() as sock:
         data = upload(sock, 2 * MB, pause_s=0.1)
     assert data.startswith(b"HTTP/1.1 413 ")
 
 
-def test_an_upload_without_end_is_closed_in_time():
-    """Whatever comes, --timeout-body after the response the connection ends."""
+def test_an_endless_upload_is_closed_in_time():
+    """Whatever is received, the connection ends --timeout-body after the response."""
     began = time.monotonic()
     with (
         Serving(refuse, timeout_linger=0.5, timeout_body=1.5) as serving,
@@ -78,7 +78,7 @@ def test_a_client_that_sends_nothing_more_is_closed_soon():
     assert time.monotonic() - began < DEADLINE_S / 2
 
 
-def test_a_stop_does_not_wait_for_an_upload_without_end():
+def test_a_stop_does_not_wait_for_an_endless_upload():
     with Serving(refuse, timeout_linger=0.5) as serving, serving.connect() as sock:
         sock.sendall(head(1 << 40))
         assert sock.recv(1000).startswith(b"HTTP/1.1 413 ")

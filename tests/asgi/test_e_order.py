@@ -1,10 +1,11 @@
-"""Group E, first part: messages, their order, and what is wrong with them.
+"""Group E, first part: the messages of a response, their order, and wrong ones.
 
-Covers src/asgi/fields.c, src/asgi/message.c, src/asgi/raise.c, src/asgi/respond.c and
-src/asgi/send.c.
+Covers src/asgi/fields.c, src/asgi/message.c, src/asgi/raise.c, src/asgi/http/respond.c
+and src/asgi/http/send.c.
 """
 
 import asyncio
+import socket
 import threading
 from http import HTTPStatus
 
@@ -29,7 +30,7 @@ BODY = {"type": "http.response.body"}
 
 
 def served(send_all, **kwargs):
-    """Return the Answer that ``send_all(send)`` gives."""
+    """Return the Answer to the messages of ``send_all(send)``."""
 
     async def app(scope, receive, send):
         await send_all(send)
@@ -38,12 +39,12 @@ def served(send_all, **kwargs):
         return serving.ask(**kwargs)
 
 
-def test_E1_start_and_body_are_an_answer():
+def test_E1_a_start_and_a_body_are_a_response():
     got = served(lambda send: answer(send, b"x"))
     assert (got.status, got.body) == (200, b"x")
 
 
-def test_E2_E3_E4_what_is_missing_has_a_default():
+def test_E2_E3_E4_missing_keys_have_defaults():
     async def send_all(send):
         await send({"type": "http.response.start", "status": 204})
         await send({"type": "http.response.body"})
@@ -75,13 +76,13 @@ def test_E5_headers_are_any_iterable_of_pairs(headers):
     assert [f for f in got.fields if f[0][:2] == "x-"] == [("x-a", "1"), ("x-b", "2")]
 
 
-def test_E6_the_order_of_fields_and_their_doubles_are_kept():
+def test_E6_the_order_of_fields_and_duplicates_are_kept():
     cookies = [(b"set-cookie", b"a=1"), (b"x", b"y"), (b"set-cookie", b"b=2")]
     got = served(lambda send: answer(send, headers=cookies))
     assert got.fields[:3] == [(n.decode(), v.decode()) for n, v in cookies]
 
 
-def test_E7_an_exception_behind_the_start_alone_is_a_clean_500():
+def test_E7_an_exception_after_the_start_alone_is_a_clean_500():
     async def send_all(send):
         await start(send, 200, [(b"content-length", b"5")])
         await asyncio.sleep(0)
@@ -129,14 +130,41 @@ def test_E9_send_waits_for_a_client_that_does_not_read(loop):
     with Serving(app, loop=loop) as serving, serving.connect() as sock:
         sock.sendall(request(fields=CLOSE))
         assert waits.wait(DEADLINE_S)
-        assert len(sent) < 14  # the kernel's buffers, and the one that waits
+        assert len(sent) < 14  # the socket's buffers, and the part that waits
         assert body_of(read_all(sock)) == chunk * 16
     assert len(sent) == 16
 
 
 @pytest.mark.http1
+def test_E9_the_kernel_buffers_little_for_a_client_that_does_not_read():
+    """Hundreds of such clients must not use up the memory for all TCP connections."""
+    waits, part, sent = threading.Event(), b"x" * (1 << 16), []
+
+    async def app(scope, receive, send):
+        await start(send)
+        while True:
+            sending = asyncio.ensure_future(more(send, part))
+            await asyncio.wait([sending], timeout=0.5)
+            if not sending.done():
+                waits.set()
+            await sending
+            sent.append(len(part))
+
+    with Serving(app, timeout_graceful_shutdown=0) as serving:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        sock.settimeout(DEADLINE_S)
+        with sock:
+            sock.connect(serving.place)
+            sock.sendall(request())
+            assert waits.wait(DEADLINE_S)
+            assert sum(sent) < 1 << 20
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+@pytest.mark.http1
 @pytest.mark.parametrize("loop", LOOPS)
-def test_E9_a_send_that_waits_can_be_cancelled_and_loses_nothing(loop):
+def test_E9_a_waiting_send_can_be_cancelled_and_loses_nothing(loop):
     cancelled, part = threading.Event(), b"x" * (1 << 16)
 
     async def app(scope, receive, send):
@@ -159,7 +187,7 @@ def test_E9_a_send_that_waits_can_be_cancelled_and_loses_nothing(loop):
     assert body == part * parts + b"y" * parts
 
 
-def test_E10_a_send_raises_though_nobody_asked_whether_the_client_is_there():
+def test_E10_send_raises_even_if_receive_was_never_called():
     begun, gone, caught = threading.Event(), threading.Event(), []
 
     async def app(scope, receive, send):
@@ -185,7 +213,7 @@ def test_E10_a_send_raises_though_nobody_asked_whether_the_client_is_there():
 
 
 @pytest.mark.parametrize("catches", [False, True])
-def test_E10_E11_send_to_nobody_is_an_oserror_that_is_not_logged(catches):
+def test_E10_E11_send_after_a_disconnect_is_an_oserror_and_not_logged(catches):
     called, ended, caught = threading.Event(), threading.Event(), []
 
     async def app(scope, receive, send):
@@ -214,7 +242,7 @@ def test_E10_E11_send_to_nobody_is_an_oserror_that_is_not_logged(catches):
 
 
 @pytest.mark.http1
-def test_E12_a_client_that_only_stopped_sending_gets_its_answer():
+def test_E12_a_half_closed_client_gets_its_response():
     async def app(scope, receive, send):
         await answer(send, b"still there")
 
@@ -224,7 +252,7 @@ def test_E12_a_client_that_only_stopped_sending_gets_its_answer():
         assert read_all(sock).endswith(b"\r\n\r\nstill there")
 
 
-def test_E13_E14_behind_the_answer_send_is_ignored_and_receive_is_disconnect():
+def test_E13_E14_after_the_response_send_is_ignored_and_receive_ends():
     seen = []
 
     async def app(scope, receive, send):
@@ -241,7 +269,7 @@ def test_E13_E14_behind_the_answer_send_is_ignored_and_receive_is_disconnect():
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_E15_a_receive_that_waits_hears_that_the_client_has_gone(loop):
+def test_E15_a_pending_receive_reports_the_disconnect(loop):
     called, ended, seen = threading.Event(), threading.Event(), []
 
     async def app(scope, receive, send):
@@ -259,7 +287,7 @@ def test_E15_a_receive_that_waits_hears_that_the_client_has_gone(loop):
 
 
 def refused(*messages):
-    """Return what the last message raises, and is answered when it is not caught."""
+    """Return what the last message raises, and the response if it is not caught."""
     seen = []
 
     async def app(scope, receive, send):
@@ -291,7 +319,7 @@ def test_E18_an_unknown_type_raises():
     assert "'http.response.push'" in str(exc)
 
 
-def test_E18_behind_a_wrong_message_the_application_may_go_on():
+def test_E18_after_a_wrong_message_the_application_may_continue():
     async def send_all(send):
         with pytest.raises(RuntimeError):
             await send({"type": "http.response.push"})
@@ -312,7 +340,7 @@ def test_E18_behind_a_wrong_message_the_application_may_go_on():
     ],
     ids=["no-status", "no-type", "empty", "str", "none", "list"],
 )
-def test_E19_a_message_without_what_it_needs_raises(message, error):
+def test_E19_a_message_without_a_required_key_raises(message, error):
     assert type(refused(message)) is error
 
 
@@ -329,7 +357,7 @@ def test_E19_a_message_without_what_it_needs_raises(message, error):
     ],
     ids=["name", "value", "pair", "headers", "str", "int", "list"],
 )
-def test_E20_what_is_no_bytes_raises(messages):
+def test_E20_a_body_that_is_not_bytes_raises(messages):
     assert type(refused(*messages)) is TypeError
 
 
@@ -342,7 +370,7 @@ def test_E20_a_body_may_be_any_buffer(kind):
     assert served(send_all).body == b"buffer"
 
 
-def test_E20_a_buffer_may_be_changed_when_it_was_sent():
+def test_E20_a_buffer_may_be_changed_after_it_was_sent():
     async def send_all(send):
         body = bytearray(b"first" * 100_000)
         await start(send)
@@ -353,7 +381,7 @@ def test_E20_a_buffer_may_be_changed_when_it_was_sent():
     assert served(send_all).body == b"first" * 100_000
 
 
-def test_E21_keys_that_nobody_knows_are_ignored():
+def test_E21_unknown_keys_are_ignored():
     async def send_all(send):
         await send({**START, "trailers": False, "mine": 1})
         await send({"type": "http.response.body", "body": b"x", "mine": 1})
@@ -367,16 +395,16 @@ def test_E22_a_status_out_of_range_raises(status):
 
 
 @pytest.mark.parametrize("status", ["200", b"200", 200.0, None])
-def test_E22_a_status_that_is_no_int_raises(status):
+def test_E22_a_status_that_is_not_an_int_raises(status):
     assert type(refused({**START, "status": status})) is TypeError
 
 
-def test_E22_a_status_may_be_of_an_enum():
+def test_E22_a_status_may_be_a_member_of_an_enum():
     assert served(lambda s: answer(s, status=HTTPStatus.CREATED)).status == 201
 
 
 @pytest.mark.parametrize("status", [299, 599, 999])
-def test_E23_a_status_of_ones_own_is_sent(status):
+def test_E23_an_unregistered_status_is_sent(status):
     assert served(lambda send: answer(send, b"x", status)).status == status
 
 
@@ -410,7 +438,7 @@ def test_E34_an_empty_name_raises():
     assert "b''" in str(refused({**START, "headers": [(b"", b"x")]}))
 
 
-def test_E20_what_a_subclass_of_bytes_does_when_it_goes_is_done_in_send():
+def test_E20_a_subclass_of_bytes_is_destroyed_within_send():
     gone = []
 
     class Noisy(bytes):

@@ -1,4 +1,4 @@
-"""Group E, second part: what an answer looks like on the wire."""
+"""Group E, second part: how a response is written to the connection."""
 
 import asyncio
 import threading
@@ -27,7 +27,7 @@ def head_of(data):
     return data.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
 
 
-def test_E24_a_transfer_encoding_of_the_applications_is_dropped():
+def test_E24_transfer_encoding_from_the_application_is_dropped():
     async def send_all(send):
         await answer(send, b"x", headers=[(b"transfer-encoding", b"chunked")])
 
@@ -36,7 +36,7 @@ def test_E24_a_transfer_encoding_of_the_applications_is_dropped():
     assert b"content-length: 1" in head_of(data)
 
 
-def test_E25_an_answer_without_a_length_is_chunked_or_gets_one():
+def test_E25_a_response_without_a_length_is_chunked_or_gets_one():
     async def streamed(send):
         await start(send)
         await more(send, b"a")
@@ -51,7 +51,7 @@ def test_E25_an_answer_without_a_length_is_chunked_or_gets_one():
 
 
 @pytest.mark.http1
-def test_E26_http_1_0_ends_a_body_by_the_end_of_the_connection():
+def test_E26_on_http_1_0_the_body_ends_with_the_connection():
     async def app(scope, receive, send):
         await start(send)
         await more(send, b"a")
@@ -64,7 +64,7 @@ def test_E26_http_1_0_ends_a_body_by_the_end_of_the_connection():
     assert not any(x.startswith(b"transfer-encoding") for x in head_of(data))
 
 
-def test_E27_a_length_of_the_applications_is_sent_once():
+def test_E27_content_length_from_the_application_is_sent_once():
     data, _ = outcome(lambda s: answer(s, b"abc", headers=[(b"Content-Length", b"3")]))
     assert head_of(data).count(b"content-length: 3") == 1
     assert not any(x.startswith(b"transfer-encoding") for x in head_of(data))
@@ -75,7 +75,7 @@ def test_E27_a_length_of_the_applications_is_sent_once():
     [[b"abc"], [b"+3"], [b""], [b" 3"], [b"3, 3"], [b"3", b"3"], [b"3", b"4"]],
     ids=repr,
 )
-def test_E27_a_length_that_is_not_one_number_raises(values):
+def test_E27_a_content_length_that_is_not_one_number_raises(values):
     async def send_all(send):
         with pytest.raises(ValueError, match="Content-Length"):
             await start(send, 200, [(b"content-length", value) for value in values])
@@ -99,7 +99,7 @@ def test_E27_a_streamed_body_with_a_length_is_not_chunked():
     assert log.exceptions == [] and log.errors() == []
 
 
-def test_E28_more_than_the_length_raises_and_is_not_written():
+def test_E28_more_than_the_content_length_raises_and_is_not_sent():
     async def send_all(send):
         await start(send, 200, [(b"content-length", b"3")])
         with pytest.raises(RuntimeError):
@@ -111,7 +111,7 @@ def test_E28_more_than_the_length_raises_and_is_not_written():
 
 
 @pytest.mark.http1
-def test_E29_less_than_the_length_is_cut_off_and_logged():
+def test_E29_less_than_the_content_length_is_cut_off_and_logged():
     async def app(scope, receive, send):
         await answer(send, b"abc", headers=[(b"content-length", b"5")])
 
@@ -122,7 +122,7 @@ def test_E29_less_than_the_length_is_cut_off_and_logged():
     assert serving.log.exceptions or serving.log.errors()
 
 
-def test_E30_head_has_the_fields_and_no_body():
+def test_E30_the_response_to_head_has_the_fields_and_no_body():
     async def app(scope, receive, send):
         await answer(send, b"abc", headers=[(b"content-length", b"3")])
 
@@ -132,7 +132,7 @@ def test_E30_head_has_the_fields_and_no_body():
     assert data.endswith(b"\r\n\r\n") and b"abc" not in data
 
 
-def test_E30_head_without_a_length_has_no_chunks():
+def test_E30_the_response_to_head_without_a_length_has_no_chunks():
     async def app(scope, receive, send):
         await start(send)
         await more(send, b"a")
@@ -145,7 +145,7 @@ def test_E30_head_without_a_length_has_no_chunks():
     assert serving.log.exceptions == [] and serving.log.errors() == []
 
 
-def test_E30_head_needs_no_body_for_its_length():
+def test_E30_the_content_length_for_head_needs_no_body():
     async def app(scope, receive, send):
         await answer(send, headers=[(b"content-length", b"3")])
 
@@ -156,7 +156,7 @@ def test_E30_head_needs_no_body_for_its_length():
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_E31_some_answers_have_no_body(status):
+def test_E31_204_and_304_have_no_body(status):
     async def app(scope, receive, send):
         await answer(send, b"abc", status)
 
@@ -167,7 +167,7 @@ def test_E31_some_answers_have_no_body(status):
     assert status == 304 or b"content-length" not in data
 
 
-def test_E31_a_304_may_tell_the_length_of_what_it_leaves_out():
+def test_E31_a_304_may_have_a_content_length():
     async def app(scope, receive, send):
         await answer(send, status=304, headers=[(b"content-length", b"3")])
 
@@ -177,7 +177,7 @@ def test_E31_a_304_may_tell_the_length_of_what_it_leaves_out():
     assert serving.log.exceptions == [] and serving.log.errors() == []
 
 
-def test_E31_a_length_in_a_204_is_dropped():
+def test_E31_a_content_length_in_a_204_is_dropped():
     data, log = outcome(lambda s: answer(s, b"abc", 204, [(b"content-length", b"3")]))
     assert data.startswith(b"HTTP/1.1 204 ") and body_of(data) == b""
     assert b"content-length" not in data
@@ -222,7 +222,7 @@ def test_E37_an_exception_before_the_start_is_a_500_with_its_traceback():
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("ends", ["raises", "returns"])
-def test_E38_E40_what_ends_in_the_middle_is_visibly_cut_off(loop, ends):
+def test_E38_E40_a_client_can_detect_an_incomplete_response(loop, ends):
     async def app(scope, receive, send):
         await start(send)
         await more(send, b"x" * 100_000)
@@ -235,18 +235,18 @@ def test_E38_E40_what_ends_in_the_middle_is_visibly_cut_off(loop, ends):
     assert serving.log.exceptions or serving.log.errors()
 
 
-def test_E38_an_exception_behind_the_end_is_logged_and_harms_no_answer():
+def test_E38_an_exception_after_the_response_is_only_logged():
     async def app(scope, receive, send):
         await answer(send, b"whole")
-        raise RuntimeError("behind the end")
+        raise RuntimeError("after the end")
 
     with Serving(app) as serving:
         data = serving.talk(request() + request(fields=CLOSE))
     assert data.count(b"\r\n\r\nwhole") == 2
-    assert [str(e) for e in serving.log.exceptions] == ["behind the end"] * 2
+    assert [str(e) for e in serving.log.exceptions] == ["after the end"] * 2
 
 
-def test_E39_no_answer_at_all_is_a_500():
+def test_E39_a_return_without_a_response_is_a_500():
     async def app(scope, receive, send):
         pass
 
@@ -256,7 +256,7 @@ def test_E39_no_answer_at_all_is_a_500():
     assert text.startswith("ASGI application returned without a response: GET / from ")
 
 
-def test_E41_what_the_application_returns_does_not_matter():
+def test_E41_the_return_value_of_the_application_is_ignored():
     async def app(scope, receive, send):
         await answer(send, b"x")
         return "something"
@@ -268,7 +268,7 @@ def test_E41_what_the_application_returns_does_not_matter():
 
 @pytest.mark.http1
 @pytest.mark.parametrize("fields", [CLOSE, "Connection: foo , CLOSE\r\n"])
-def test_E42_a_connection_goes_on_until_somebody_says_close(fields):
+def test_E42_a_connection_is_kept_until_either_side_sends_close(fields):
     async def app(scope, receive, send):
         headers = [(b"connection", b"close")] if scope["path"] == "/last" else []
         await answer(send, b"x", headers=headers)
@@ -282,7 +282,7 @@ def test_E42_a_connection_goes_on_until_somebody_says_close(fields):
 
 
 @pytest.mark.http1
-def test_E43_http_1_0_goes_on_where_it_asks_to():
+def test_E43_an_http_1_0_connection_is_kept_if_the_client_asks():
     async def app(scope, receive, send):
         await answer(send, b"x", headers=[(b"content-length", b"1")])
 
@@ -312,7 +312,7 @@ def test_E44_pipelined_requests_run_one_after_the_other():
     assert log == [(f"/{n}", 0) for n in (1, 2, 3, 4)]
 
 
-def test_E45_E46_an_empty_part_writes_nothing_and_the_end_comes_once():
+def test_E45_E46_an_empty_part_writes_nothing_and_the_end_is_sent_once():
     async def send_all(send):
         await start(send)
         await more(send, b"")
@@ -326,7 +326,7 @@ def test_E45_E46_an_empty_part_writes_nothing_and_the_end_comes_once():
 
 
 @pytest.mark.http1
-def test_E47_parts_of_one_turn_leave_together():
+def test_E47_parts_sent_in_one_turn_are_written_together():
     async def send_all(send):
         await start(send)
         await more(send, b"ab")
@@ -337,7 +337,7 @@ def test_E47_parts_of_one_turn_leave_together():
     assert body_of(data) == b"ab"
 
 
-def test_E48_parts_of_several_tasks_do_not_mix():
+def test_E48_parts_sent_by_several_tasks_do_not_mix():
     parts = [bytes([65 + n]) * 70_000 for n in range(8)]
 
     async def send_all(send):
@@ -358,7 +358,7 @@ def test_E48_parts_of_several_tasks_do_not_mix():
 
 
 @pytest.mark.http1
-def test_E49_a_half_close_is_a_disconnect_to_those_who_wait():
+def test_E49_a_half_close_is_a_disconnect_for_a_pending_receive():
     async def app(scope, receive, send):
         assert await read_body(receive) == b""
         assert (await receive())["type"] == "http.disconnect"
@@ -371,7 +371,7 @@ def test_E49_a_half_close_is_a_disconnect_to_those_who_wait():
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_E50_an_exit_out_of_the_application_answers_its_client(kind):
+def test_E50_an_exit_raised_by_the_application_is_answered_with_500(kind):
     async def app(scope, receive, send):
         raise kind
 
@@ -382,7 +382,7 @@ def test_E50_an_exit_out_of_the_application_answers_its_client(kind):
     assert isinstance(serving.failure, kind)
 
 
-def test_E50_a_base_exception_of_ones_own_is_a_500():
+def test_E50_any_other_base_exception_is_a_500():
     class Mine(BaseException):
         pass
 
@@ -396,7 +396,7 @@ def test_E50_a_base_exception_of_ones_own_is_a_500():
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_E51_a_send_that_waits_ends_when_the_client_goes(loop):
+def test_E51_a_waiting_send_ends_when_the_client_disconnects(loop):
     ended = threading.Event()
 
     async def app(scope, receive, send):
@@ -417,7 +417,7 @@ def test_E51_a_send_that_waits_ends_when_the_client_goes(loop):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_E51_all_sends_that_wait_end_when_the_client_goes(loop):
+def test_E51_all_waiting_sends_end_when_the_client_disconnects(loop):
     ended, kinds = threading.Event(), []
 
     async def app(scope, receive, send):

@@ -1,6 +1,6 @@
-"""Group F, second part: permessage-deflate, and one message for many.
+"""Group F, second part: permessage-deflate, and broadcasts.
 
-Covers src/asgi/cast.c.
+Covers src/asgi/websocket/broadcast.c.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ def packed(data, bits=12):
 
 
 def unpacked(payload):
-    """Return what a compressed message says."""
+    """Return the text of a compressed message."""
     return zlib.decompressobj(-15).decompress(payload + b"\0\0\xff\xff")
 
 
-def test_F39_what_is_offered_is_agreed_with_small_windows():
+def test_F39_an_offer_is_accepted_with_small_windows():
     with talking(echo, handshake(fields=OFFER)) as (peer, _):
         agreed = peer.field("sec-websocket-extensions")
         assert set(agreed.split("; ")) == {
@@ -44,7 +44,7 @@ def test_F39_what_is_offered_is_agreed_with_small_windows():
     [(handshake(), {}), (handshake(fields=OFFER), {"ws_per_message_deflate": False})],
     ids=["not offered", "not wanted"],
 )
-def test_F39_nothing_is_agreed_that_one_side_does_not_want(sent, settings):
+def test_F39_compression_needs_both_sides(sent, settings):
     with talking(echo, sent, **settings) as (peer, _):
         assert peer.field("sec-websocket-extensions") is None
         peer.send(TEXT, LONG)
@@ -69,14 +69,14 @@ def test_F39_messages_are_compressed_both_ways(takeover):
         assert (sizes[1] < sizes[0]) == takeover
 
 
-def test_F39_a_message_under_the_threshold_goes_as_it_is():
+def test_F39_a_message_under_the_threshold_is_not_compressed():
     with talking(echo, handshake(fields=OFFER)) as (peer, _):
         peer.send(TEXT, packed(b"short"), rsv=4)
         assert peer.frame() == (TEXT, b"short")
         assert peer.rsv == 0
 
 
-def test_F16_a_bomb_ends_in_1009_and_costs_the_limit():
+def test_F16_a_decompression_bomb_is_1009_and_uses_no_more_than_the_limit():
     bomb = packed(b"\0" * (64 << 20))
     assert len(bomb) < 100_000
     with talking(echo, handshake(fields=OFFER), ws_max_size=1 << 16) as (peer, _):
@@ -86,7 +86,7 @@ def test_F16_a_bomb_ends_in_1009_and_costs_the_limit():
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["one object", "equal objects"])
-def test_a_message_for_many_reaches_all_however_they_agreed(same):
+def test_a_broadcast_reaches_clients_with_and_without_compression(same):
     count, rooms = 12, []
     ready = threading.Event()
 
@@ -121,8 +121,8 @@ def test_a_message_for_many_reaches_all_however_they_agreed(same):
             peer.sock.close()
 
 
-def test_one_thousand_sockets_hear_one_message():
-    """The first says it, all hear it; none is lost when they go."""
+def test_one_thousand_clients_receive_a_broadcast():
+    """The first client sends it, all receive it, and none is lost at the end."""
     count, rooms = 1000, set()
     gone = threading.Event()
 

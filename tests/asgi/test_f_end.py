@@ -1,6 +1,6 @@
 """Group F, third part: how a WebSocket ends, and the order of messages.
 
-Covers src/asgi/websocket_end.c.
+Covers src/asgi/websocket/websocket_end.c.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from socketing import (
     CLOSE,
     CONNECT,
     TEXT,
-    Heard,
+    Peer,
+    Received,
     accept,
     close_payload,
     doing,
@@ -27,8 +28,8 @@ from socketing import (
 )
 
 
-def test_F6_a_send_behind_the_client_s_end_raises_an_oserror():
-    heard = Heard()
+def test_F6_a_send_after_the_client_s_close_raises_an_oserror():
+    heard = Received()
 
     async def then(receive, send):
         await send({"type": "websocket.send", "text": "x"})
@@ -42,15 +43,15 @@ def test_F6_a_send_behind_the_client_s_end_raises_an_oserror():
     assert serving.log.exceptions == []
 
 
-def test_F6_a_send_behind_our_own_close_raises_the_same():
+def test_F6_a_send_after_our_close_raises_the_same():
     failure = raised_by(
         {"type": "websocket.close"}, {"type": "websocket.send", "text": "x"}
     )
     assert type(failure).__name__ == "ClientDisconnected"
 
 
-def test_F20_the_client_s_code_and_reason_come():
-    heard = Heard()
+def test_F20_the_application_receives_the_client_s_code_and_reason():
+    heard = Received()
     with talking(listening(heard)) as (peer, _):
         peer.send(CLOSE, close_payload(4001, "bye"))
         assert peer.close_code()[0] == 4001
@@ -61,7 +62,7 @@ def test_F20_the_client_s_code_and_reason_come():
 
 
 def test_F21_a_close_without_a_code_is_1005():
-    heard = Heard()
+    heard = Received()
     with talking(listening(heard)) as (peer, _):
         peer.send(CLOSE)
         assert heard.wait() == [
@@ -70,7 +71,7 @@ def test_F21_a_close_without_a_code_is_1005():
 
 
 def test_F22_a_lost_connection_is_1006():
-    heard = Heard()
+    heard = Received()
     with talking(listening(heard)) as (peer, _):
         peer.sock.close()
         assert heard.wait() == [
@@ -79,7 +80,7 @@ def test_F22_a_lost_connection_is_1006():
 
 
 def test_F23_a_close_before_accept_is_403():
-    heard = Heard()
+    heard = Received()
 
     async def app(scope, receive, send):
         assert await receive() == CONNECT
@@ -106,7 +107,7 @@ def test_F23_a_close_before_accept_is_403():
     ],
     ids=str,
 )
-def test_F23_a_close_before_accept_is_403_whatever_code_and_reason_are(message):
+def test_F23_a_close_before_accept_is_403_for_any_code_and_reason(message):
     async def app(scope, receive, send):
         assert await receive() == CONNECT
         await send({"type": "websocket.close", **message})
@@ -126,7 +127,7 @@ def test_F23_a_close_before_accept_is_403_whatever_code_and_reason_are(message):
     ids=["default", "given", "None"],
 )
 def test_F24_F25_a_close_is_a_frame_and_then_disconnect(message, wanted):
-    heard = Heard()
+    heard = Received()
 
     async def act(receive, send):
         await send({"type": "websocket.close", **message})
@@ -141,8 +142,8 @@ def test_F24_F25_a_close_is_a_frame_and_then_disconnect(message, wanted):
         assert heard.wait() == [last, last]
 
 
-def test_F26_what_comes_behind_our_close_is_dropped():
-    heard, go = Heard(), threading.Event()
+def test_F26_messages_after_our_close_are_dropped():
+    heard, go = Received(), threading.Event()
 
     async def act(receive, send):
         await asyncio.to_thread(go.wait, DEADLINE_S)
@@ -160,8 +161,8 @@ def test_F26_what_comes_behind_our_close_is_dropped():
         assert message["type"] == "websocket.disconnect"
 
 
-def test_F27_receive_gives_disconnect_again_and_again():
-    heard = Heard()
+def test_F27_receive_returns_disconnect_repeatedly():
+    heard = Received()
 
     async def then(receive, send):
         heard.messages += [await receive(), await receive()]
@@ -181,7 +182,7 @@ def test_F28_an_exception_before_accept_is_500_and_logged():
     assert [type(x) for x in serving.log.exceptions] == [ValueError]
 
 
-def test_F29_an_exception_behind_accept_is_1011_and_logged():
+def test_F29_an_exception_after_accept_is_1011_and_logged():
     async def app(scope, receive, send):
         await accept(receive, send)
         raise ValueError("no")
@@ -193,7 +194,7 @@ def test_F29_an_exception_behind_accept_is_1011_and_logged():
     assert [type(x) for x in serving.log.exceptions] == [ValueError]
 
 
-def test_F30_a_return_before_accept_is_500_and_said():
+def test_F30_a_return_before_accept_is_500_and_logged():
     async def app(scope, receive, send):
         await receive()
 
@@ -202,7 +203,7 @@ def test_F30_a_return_before_accept_is_500_and_said():
     assert "without an answer" in serving.log.errors()[0]
 
 
-def test_F31_a_return_behind_accept_closes_with_1000():
+def test_F31_a_return_after_accept_closes_with_1000():
     async def app(scope, receive, send):
         await accept(receive, send)
 
@@ -213,8 +214,8 @@ def test_F31_a_return_behind_accept_closes_with_1000():
     assert serving.log.errors() == []
 
 
-def test_F32_a_client_that_goes_before_accept_crashes_nothing():
-    heard = Heard()
+def test_F32_a_disconnect_before_accept_is_harmless():
+    heard = Received()
 
     async def app(scope, receive, send):
         assert await receive() == CONNECT
@@ -243,12 +244,12 @@ def test_F34_a_second_accept_raises():
 
 
 @pytest.mark.parametrize("kind", ["http.response.start", "websocket.nonsense"])
-def test_F35_a_message_that_is_none_of_a_websocket_s_raises(kind):
+def test_F35_a_message_that_is_not_for_websockets_raises(kind):
     assert isinstance(raised_by({"type": kind, "status": 200}), RuntimeError)
 
 
 def test_F36_a_stop_closes_with_1001():
-    heard = Heard()
+    heard = Received()
     with talking(listening(heard)) as (peer, serving):
         serving.server.should_exit = True
         assert peer.close_code()[0] == 1001
@@ -257,7 +258,25 @@ def test_F36_a_stop_closes_with_1001():
         assert heard.wait()[-1]["code"] == 1001
 
 
-def test_F42_a_peer_that_does_not_answer_our_close_is_left():
+def test_F36_a_stop_closes_one_that_is_accepted_later_with_1001():
+    got = []
+
+    async def app(scope, receive, send):
+        await receive()
+        serving.server.should_exit = True
+        await asyncio.sleep(0.3)
+        await send({"type": "websocket.accept"})
+        got.append(await receive())
+
+    with Serving(app) as serving, serving.connect() as sock:
+        peer = Peer(sock, handshake())
+        assert peer.close_code()[0] == 1001
+        peer.send(CLOSE, close_payload(1001))
+        assert peer.ends()
+    assert [(m["type"], m["code"]) for m in got] == [("websocket.disconnect", 1001)]
+
+
+def test_F42_a_peer_that_does_not_answer_our_close_is_disconnected():
     async def app(scope, receive, send):
         await accept(receive, send)
 
@@ -267,12 +286,12 @@ def test_F42_a_peer_that_does_not_answer_our_close_is_left():
 
 
 @pytest.mark.parametrize("code", [1005, 1006, 999, 0, 5000, 1 << 40, -1])
-def test_F43_a_code_that_may_not_be_sent_raises(code):
+def test_F43_a_reserved_code_raises(code):
     failure = raised_by({"type": "websocket.close", "code": code})
     assert isinstance(failure, ValueError)
 
 
-def test_F44_a_long_reason_is_cut_where_a_character_ends():
+def test_F44_a_long_reason_is_cut_between_characters():
     async def app(scope, receive, send):
         await accept(receive, send)
         await send({"type": "websocket.close", "reason": "é" * 100})
@@ -282,7 +301,7 @@ def test_F44_a_long_reason_is_cut_where_a_character_ends():
 
 
 def test_a_client_that_ends_its_side_without_a_close_frame_is_1006():
-    heard = Heard()
+    heard = Received()
     with talking(listening(heard)) as (peer, _):
         peer.sock.shutdown(socket.SHUT_WR)
         assert peer.ends()
@@ -292,7 +311,7 @@ def test_a_client_that_ends_its_side_without_a_close_frame_is_1006():
 
 
 def test_a_close_is_noticed_while_a_send_waits_for_a_client_that_does_not_read():
-    heard, blocks = Heard(), threading.Event()
+    heard, blocks = Received(), threading.Event()
 
     async def act(receive, send):
         asyncio.get_running_loop().call_later(0.2, blocks.set)
@@ -309,8 +328,8 @@ def test_a_close_is_noticed_while_a_send_waits_for_a_client_that_does_not_read()
     assert serving.log.exceptions == []
 
 
-def test_a_client_that_does_not_read_is_let_go_after_our_close():
-    heard = Heard()
+def test_a_client_that_does_not_read_is_disconnected_after_our_close():
+    heard = Received()
 
     async def act(receive, send):
         await send({"type": "websocket.send", "bytes": b"x" * (16 << 20)})

@@ -1,6 +1,6 @@
-"""F46 to F48: what becomes of the call of a WebSocket whose client leaves.
+"""F46 to F48: what happens to a WebSocket's call when its client disconnects.
 
-The table of docs/ASGI.md, "A client that leaves", cell by cell.
+Tests the table of docs/ASGI.md, "Clients that disconnect", cell by cell.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ ACCEPT = {"type": "websocket.accept"}
 
 
 def go(peer, way):
-    """Leave as a client does."""
+    """Disconnect in the way that ``way`` names."""
     if way == "close":
         peer.send(CLOSE, close_payload(1000))
         peer.close_code()
@@ -32,7 +32,7 @@ def go(peer, way):
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("way", ["close", "fin", "reset"])
-def test_F46_a_call_that_only_waits_is_cancelled_when_its_client_has_left(way, loop):
+def test_F46_a_call_that_only_waits_is_cancelled_after_the_disconnect(way, loop):
     calls = Calls()
 
     async def app(scope, receive, send):
@@ -52,7 +52,7 @@ def test_F46_a_call_that_only_waits_is_cancelled_when_its_client_has_left(way, l
 
 @pytest.mark.parametrize("way", ["fin", "reset"])
 @pytest.mark.parametrize("messages", [3, 4, 20], ids=["queued", "read", "unread"])
-def test_F46_one_whose_queue_is_full_is_cancelled_too(messages, way):
+def test_F46_a_call_whose_queue_is_full_is_cancelled_too(messages, way):
     calls = Calls()
 
     async def app(scope, receive, send):
@@ -76,7 +76,7 @@ def test_F46_one_whose_queue_is_full_is_cancelled_too(messages, way):
     assert serving.log.exceptions == [] and serving.log.errors() == []
 
 
-def test_F46_messages_that_came_before_are_received_however_many():
+def test_F46_all_earlier_messages_are_received():
     calls, got = Calls(), []
 
     async def app(scope, receive, send):
@@ -99,7 +99,7 @@ def test_F46_messages_that_came_before_are_received_however_many():
 
 
 @pytest.mark.parametrize("way", ["close", "fin", "reset"])
-def test_F47_one_that_was_told_of_the_end_cleans_up_as_long_as_it_likes(way):
+def test_F47_a_call_that_received_the_disconnect_may_clean_up_for_long(way):
     calls, clean = Calls(), threading.Event()
 
     async def app(scope, receive, send):
@@ -118,7 +118,7 @@ def test_F47_one_that_was_told_of_the_end_cleans_up_as_long_as_it_likes(way):
     assert calls.ends == ["returned"]
 
 
-def test_F47_one_that_has_closed_the_websocket_goes_on():
+def test_F47_a_call_that_has_closed_the_websocket_is_not_cancelled():
     calls, done = Calls(), threading.Event()
 
     async def app(scope, receive, send):
@@ -139,7 +139,7 @@ def test_F47_one_that_has_closed_the_websocket_goes_on():
 
 
 @pytest.mark.parametrize("way", ["fin", "reset"])
-def test_F48_one_that_is_not_accepted_yet_is_never_cancelled(way):
+def test_F48_a_call_is_never_cancelled_before_it_accepts(way):
     calls, go_on = Calls(), threading.Event()
 
     async def app(scope, receive, send):
@@ -159,14 +159,14 @@ def test_F48_one_that_is_not_accepted_yet_is_never_cancelled(way):
 
 
 class WebSocketDisconnect(Exception):
-    """An application's own, as Starlette has it."""
+    """An application's own exception, as Starlette defines it."""
 
     def __init__(self, code):
         self.code = code
 
 
 @pytest.mark.parametrize("way", ["close", "fin"])
-def test_F47_an_exception_of_its_own_that_says_no_more_is_not_logged(way):
+def test_F47_an_exception_that_reports_only_the_disconnect_is_not_logged(way):
     calls = Calls()
 
     async def app(scope, receive, send):
@@ -186,7 +186,7 @@ def test_F47_an_exception_of_its_own_that_says_no_more_is_not_logged(way):
     "failure",
     [WebSocketDisconnect(4321), ValueError("a bug"), ExceptionGroup("", [KeyError()])],
 )
-def test_F47_any_other_exception_is(failure):
+def test_F47_any_other_exception_is_logged(failure):
     calls = Calls()
 
     async def app(scope, receive, send):
@@ -202,7 +202,7 @@ def test_F47_any_other_exception_is(failure):
     assert serving.log.exceptions == [failure]
 
 
-def test_F47_fastapi_s_tutorial_loop_logs_nothing_when_its_client_leaves():
+def test_F47_the_loop_of_fastapi_s_tutorial_logs_no_disconnect():
     fastapi = pytest.importorskip("fastapi")
     app = fastapi.FastAPI()
 

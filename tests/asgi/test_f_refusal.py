@@ -1,4 +1,4 @@
-"""A WebSocket that is ended for what its peer sent: the log, the counter, the code.
+"""A WebSocket that is closed because of what its peer sent: log, counter and code.
 
 Covers src/server/refusal.c.
 """
@@ -13,8 +13,8 @@ from socketing import (
     CONTINUATION,
     PING,
     TEXT,
-    Heard,
     Peer,
+    Received,
     close_payload,
     doing,
     echo,
@@ -99,12 +99,12 @@ def refused(serving, n=1, name="websocket"):
 
 
 def warnings(serving):
-    """Return what the log says of level WARNING, which is 30, and above."""
+    """Return the log records of level WARNING (30) and above."""
     return [text for level, text in serving.log.lines if level >= 30]
 
 
 def said(serving, text, option):
-    """Assert that the log has one line, a warning, with both."""
+    """Assert that the log has exactly one warning with ``text`` and ``option``."""
     (line,) = warnings(serving)
     assert text in line
     assert "status" not in line
@@ -113,7 +113,7 @@ def said(serving, text, option):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_peer_that_is_refused_is_logged_and_counted_once(case):
+def test_a_refused_peer_is_logged_and_counted_once(case):
     sent, code, text, option = CASES[case]
     with talking(echo, handshake(fields=OFFER), **SETTINGS) as (peer, serving):
         peer.sock.sendall(sent)
@@ -127,12 +127,12 @@ def test_a_peer_that_is_refused_is_logged_and_counted_once(case):
 
 def test_a_peer_that_answers_no_ping_is_counted_as_too_slow():
     settings = {"ws_ping_interval": 0.1, "ws_ping_timeout": 0.1}
-    with talking(listening(Heard()), **settings) as (peer, serving):
+    with talking(listening(Received()), **settings) as (peer, serving):
         assert peer.frame()[0] == PING
         assert peer.close_code()[0] == 1011
         assert peer.ends()
         refused(serving, name="timeout")
-        said(serving, "no answer to a WebSocket ping within", "--ws-ping-timeout")
+        said(serving, "no response to a WebSocket ping within", "--ws-ping-timeout")
 
 
 def test_a_peer_that_breaks_a_rule_after_our_close_is_counted_too():
@@ -140,7 +140,7 @@ def test_a_peer_that_breaks_a_rule_after_our_close_is_counted_too():
         await send({"type": "websocket.close"})
         await receive()
 
-    with talking(doing(Heard(), act)) as (peer, serving):
+    with talking(doing(Received(), act)) as (peer, serving):
         assert peer.close_code()[0] == 1000
         peer.send(3)
         assert peer.ends()
@@ -153,8 +153,8 @@ def test_a_peer_that_breaks_a_rule_after_our_close_is_counted_too():
     [frame(CLOSE), frame(CLOSE, close_payload(1011)), None],
     ids=["close", "1011", "loss"],
 )
-def test_an_ordinary_end_is_neither_logged_nor_counted(end):
-    heard = Heard()
+def test_a_regular_close_is_neither_logged_nor_counted(end):
+    heard = Received()
     with talking(listening(heard)) as (peer, serving):
         if end is not None:
             peer.sock.sendall(end)
@@ -171,7 +171,7 @@ def test_an_ordinary_end_is_neither_logged_nor_counted(end):
     "changes, status, text",
     [
         ({"Sec_WebSocket_Key": "short"}, 400, "a malformed WebSocket handshake"),
-        ({"Sec_WebSocket_Version": "8"}, 426, "a WebSocket version that is not spoken"),
+        ({"Sec_WebSocket_Version": "8"}, 426, "an unsupported WebSocket version"),
     ],
     ids=["key", "version"],
 )

@@ -1,7 +1,8 @@
 """Group F, first part: the handshake and messages.
 
-Covers src/asgi/inbox.c, src/asgi/websocket.c, src/asgi/websocket_read.c,
-src/asgi/websocket_receive.c and src/asgi/websocket_send.c.
+Covers src/asgi/websocket/inbox.c, src/asgi/websocket/websocket.c,
+src/asgi/websocket/websocket_read.c, src/asgi/websocket/websocket_receive.c and
+src/asgi/websocket/websocket_send.c.
 """
 
 import asyncio
@@ -18,8 +19,8 @@ from socketing import (
     PING,
     PONG,
     TEXT,
-    Heard,
     Peer,
+    Received,
     accept,
     close_payload,
     doing,
@@ -62,7 +63,7 @@ def test_F2_accept_is_101_with_the_right_key():
 
 
 @pytest.mark.parametrize("subprotocol", ["chat.v1", None])
-def test_F3_a_subprotocol_is_a_field(subprotocol):
+def test_F3_a_subprotocol_is_sent_in_a_field(subprotocol):
     async def app(scope, receive, send):
         await accept(receive, send, subprotocol=subprotocol)
         await receive()
@@ -71,7 +72,7 @@ def test_F3_a_subprotocol_is_a_field(subprotocol):
         assert talk[0].field("sec-websocket-protocol") == subprotocol
 
 
-def test_F3_a_subprotocol_that_is_no_token_raises():
+def test_F3_a_subprotocol_that_is_not_a_token_raises():
     failure = raised_by(
         {"type": "websocket.accept", "subprotocol": "a b"}, connecting=True
     )
@@ -88,7 +89,7 @@ def test_F3_a_subprotocol_that_is_no_token_raises():
     ],
     ids=["none", "others", "another case", "quoted"],
 )
-def test_F3_a_subprotocol_that_was_not_offered_is_the_application_s_error(fields):
+def test_F3_a_subprotocol_that_was_not_offered_raises(fields):
     async def app(scope, receive, send):
         await accept(receive, send, subprotocol="chat.v2")
 
@@ -100,7 +101,7 @@ def test_F3_a_subprotocol_that_was_not_offered_is_the_application_s_error(fields
     assert "has not offered the subprotocol 'chat.v2'" in str(failure)
 
 
-def test_F3_after_that_error_one_that_was_offered_may_be_accepted():
+def test_F3_after_that_error_an_offered_one_may_be_accepted():
     async def app(scope, receive, send):
         with pytest.raises(ValueError):
             await accept(receive, send, subprotocol="x")
@@ -148,7 +149,7 @@ def test_F5_headers_of_accept_are_in_the_101():
 
 
 @pytest.mark.parametrize("name", [b"sec-websocket-protocol", b"Sec-WebSocket-Accept"])
-def test_F5b_fields_of_the_handshake_in_headers_raise(name):
+def test_F5b_handshake_fields_in_headers_raise(name):
     message = {"type": "websocket.accept", "headers": [(name, b"x")]}
     assert isinstance(raised_by(message, connecting=True), ValueError)
 
@@ -171,7 +172,7 @@ def test_F7_the_scope_is_that_of_a_request_without_a_method():
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_F8_text_is_str_and_binary_is_bytes(loop):
-    heard = Heard()
+    heard = Received()
     with talking(listening(heard), loop=loop) as (peer, _):
         peer.send(TEXT, "é".encode())
         peer.send(BINARY, b"\xff")
@@ -183,7 +184,7 @@ def test_F8_text_is_str_and_binary_is_bytes(loop):
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_F9_an_empty_message_comes_and_goes(opcode):
+def test_F9_an_empty_message_is_received_and_sent(opcode):
     with talking(echo) as (peer, _):
         peer.send(opcode)
         assert peer.frame() == (opcode, b"")
@@ -212,15 +213,15 @@ def test_F12_a_ping_is_answered_while_the_application_does_not_receive():
         go.set()
 
 
-def test_F13_a_pong_that_nobody_asked_for_is_nothing():
+def test_F13_an_unsolicited_pong_is_ignored():
     with talking(echo) as (peer, _):
         peer.send(PONG, b"x")
         peer.send(TEXT, b"y")
         assert peer.frame() == (TEXT, b"y")
 
 
-def test_F14_a_silent_peer_is_pinged_and_given_up():
-    heard = Heard()
+def test_F14_a_silent_peer_is_pinged_and_disconnected():
+    heard = Received()
     settings = {"ws_ping_interval": 0.1, "ws_ping_timeout": 0.2}
     with talking(listening(heard), **settings) as (peer, _):
         assert peer.frame() == (PING, b"")
@@ -229,7 +230,7 @@ def test_F14_a_silent_peer_is_pinged_and_given_up():
         assert heard.wait()[-1]["code"] == 1011
 
 
-def test_F14_a_pong_keeps_a_peer():
+def test_F14_a_peer_that_answers_pings_is_kept():
     with talking(echo, ws_ping_interval=0.1, ws_ping_timeout=60) as (peer, _):
         for _ in range(3):
             assert peer.frame() == (PING, b"")
@@ -260,8 +261,8 @@ def test_F14_a_pong_keeps_a_peer():
     ids=range(13),
 )
 @pytest.mark.parametrize("step", [0, 1], ids=["whole", "byte by byte"])
-def test_F15_F16_F17_F39_a_peer_that_breaks_a_rule_is_told_why(sent, code, step):
-    heard = Heard()
+def test_F15_F16_F17_F39_a_violation_closes_with_its_code(sent, code, step):
+    heard = Received()
     with talking(listening(heard), ws_max_size=1000) as (peer, _):
         if step:
             for i in range(len(sent)):
@@ -284,7 +285,7 @@ def test_F18_bytes_are_a_binary_frame_and_text_is_a_text_frame():
         await send({"type": "websocket.send", "text": "é" * 70000})
         await send({"type": "websocket.send", "bytes": memoryview(b"ab")})
 
-    with talking(doing(Heard(), act)) as (peer, _):
+    with talking(doing(Received(), act)) as (peer, _):
         assert peer.frame() == (BINARY, b"\x00")
         assert peer.frame() == (TEXT, ("é" * 70000).encode())
         assert peer.frame() == (BINARY, b"ab")
@@ -302,7 +303,7 @@ def test_F18_bytes_are_a_binary_frame_and_text_is_a_text_frame():
     ],
     ids=["neither", "None", "both", "bytes", "str", "surrogate"],
 )
-def test_F19_what_is_no_message_raises(message, kind):
+def test_F19_an_invalid_message_raises(message, kind):
     assert isinstance(raised_by({"type": "websocket.send", **message}), kind)
 
 
@@ -317,7 +318,7 @@ def test_F19_what_is_no_message_raises(message, kind):
     ],
     ids=["no key", "bad key", "no version", "version 8", "a body"],
 )
-def test_F37_a_wrong_handshake_is_refused_without_the_application(changes, status):
+def test_F37_a_wrong_handshake_is_rejected_without_the_application(changes, status):
     async def app(scope, receive, send):
         raise AssertionError("called")
 
@@ -338,7 +339,7 @@ def test_F37_a_wrong_handshake_is_refused_without_the_application(changes, statu
     ],
     ids=["method", "upgrade", "connection"],
 )
-def test_F38_F45_what_is_no_websocket_is_a_request(sent):
+def test_F38_F45_other_upgrades_are_requests(sent):
     async def app(scope, receive, send):
         await answer(send, scope["type"].encode())
 
@@ -346,7 +347,7 @@ def test_F38_F45_what_is_no_websocket_is_a_request(sent):
         assert Peer(sock, sent).status == 200
 
 
-def test_F38_ws_none_takes_a_handshake_for_a_request():
+def test_F38_with_ws_none_a_handshake_is_a_request():
     async def app(scope, receive, send):
         await answer(send, scope["type"].encode())
 
@@ -354,8 +355,8 @@ def test_F38_ws_none_takes_a_handshake_for_a_request():
         assert peer.status == 200
 
 
-def test_F40_a_slow_application_stops_the_reading():
-    go, heard = threading.Event(), Heard()
+def test_F40_a_slow_application_pauses_reading():
+    go, heard = threading.Event(), Received()
 
     async def act(receive, send):
         await asyncio.to_thread(go.wait, DEADLINE_S)
@@ -378,8 +379,8 @@ def test_F40_a_slow_application_stops_the_reading():
         assert heard.wait()[:sent] == [65536] * sent
 
 
-def test_F40_a_slow_client_stops_the_sending():
-    reached, heard = threading.Event(), Heard()
+def test_F40_a_slow_client_pauses_sending():
+    reached, heard = threading.Event(), Received()
 
     async def act(receive, send):
         async with asyncio.timeout(DEADLINE_S):
@@ -397,14 +398,14 @@ def test_F40_a_slow_client_stops_the_sending():
             assert peer.frame() == (BINARY, b"x" * 65536)
 
 
-def test_F41_messages_right_behind_the_handshake_are_not_lost():
+def test_F41_messages_sent_with_the_handshake_are_not_lost():
     sent = handshake() + frame(TEXT, b"a") + frame(BINARY, b"b" * 1000)
     with talking(echo, sent) as (peer, _):
         assert peer.frame() == (TEXT, b"a")
         assert peer.frame() == (BINARY, b"b" * 1000)
 
 
-def test_F41_more_than_the_queue_right_behind_the_handshake_is_not_lost():
+def test_F41_more_messages_than_the_queue_holds_are_not_lost():
     count = 500
     sent = handshake() + b"".join(frame(TEXT, b"%d" % i) for i in range(count))
     with talking(echo, sent, ws_max_queue=3) as (peer, _):
@@ -412,8 +413,8 @@ def test_F41_more_than_the_queue_right_behind_the_handshake_is_not_lost():
             assert peer.frame() == (TEXT, b"%d" % i)
 
 
-def test_a_request_and_a_websocket_share_a_connection_s_order():
-    """A handshake that is pipelined behind a request waits for its answer."""
+def test_a_pipelined_handshake_waits_for_the_request_before_it():
+    """A handshake that is pipelined after a request waits for the response."""
 
     async def app(scope, receive, send):
         if scope["type"] == "http":

@@ -1,4 +1,4 @@
-"""Group G, first part: a WebSocket is denied by a response of the application's."""
+"""Group G, first part: an application denies a WebSocket with a response."""
 
 import threading
 
@@ -11,7 +11,7 @@ BODY = {"type": "websocket.http.response.body"}
 
 
 def denied(*messages):
-    """Return the answer to these messages, and what the last of them raised."""
+    """Return the response to these messages, and what the last of them raised."""
     failures, heard, ended = [], [], threading.Event()
 
     async def app(scope, receive, send):
@@ -48,7 +48,7 @@ def test_G1_a_response_denies_a_websocket():
     assert peer.field("sec-websocket-accept") is None
 
 
-def test_G2_G3_a_body_comes_in_parts_and_is_bytes():
+def test_G2_G3_a_body_of_several_parts_is_sent():
     parts = [
         {**BODY, "body": b"\xff" * 20000, "more_body": True},
         {**BODY, "body": b"\x00" * 20000},
@@ -58,19 +58,19 @@ def test_G2_G3_a_body_comes_in_parts_and_is_bytes():
     assert body.count(b"\xff") == body.count(b"\x00") == 20000
 
 
-def test_G4_disconnect_follows():
+def test_G4_receive_returns_disconnect_after_a_denial():
     _, _, heard, _ = denied(START, BODY)
     assert heard == [{"type": "websocket.disconnect", "code": 1006, "reason": ""}]
 
 
 @pytest.mark.parametrize("before", [[START], [START, BODY]], ids=["start", "body"])
-def test_G5_an_accept_behind_it_raises(before):
+def test_G5_an_accept_after_the_denial_raises(before):
     last = {"type": "websocket.accept"}
     *_, failures = denied(*before, last)
     assert [type(x) for x in failures] == [RuntimeError]
 
 
-def test_a_connection_goes_on_behind_a_denial():
+def test_a_connection_is_kept_after_a_denial():
     async def app(scope, receive, send):
         await receive()
         await send({**START, "headers": [(b"content-length", b"0")]})

@@ -1,6 +1,6 @@
 """Group G, second part: files as bodies, by path and by descriptor.
 
-Covers src/asgi/files.c.
+Covers src/asgi/http/files.c.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ def content(n):
 
 @pytest.fixture
 def make(tmp_path):
-    """Give a function that makes a file of n bytes; it returns the path."""
+    """Return a function that creates a file of n bytes and returns its path."""
 
     def make(n, name="file"):
         path = tmp_path / name
@@ -56,7 +56,9 @@ def length(n):
 
 
 def send_path(path, headers=()):
-    """Return an application that answers with a file, and what that has raised."""
+    """Return an application that responds with a file, and a list of what send()
+    raised.
+    """
     raised = []
 
     async def app(scope, receive, send):
@@ -73,7 +75,7 @@ def send_path(path, headers=()):
 
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("tells", [True, False])
-def test_G6_a_file_arrives_as_it_is(make, n, tells):
+def test_G6_a_file_is_received_unchanged(make, n, tells):
     app, _ = send_path(make(n), length(n) if tells else ())
     with Serving(app) as serving, serving.connect() as sock:
         for _ in range(2):
@@ -84,7 +86,7 @@ def test_G6_a_file_arrives_as_it_is(make, n, tells):
             assert answer.body == content(n)
 
 
-def test_G6_a_relative_path_is_fine(make, monkeypatch):
+def test_G6_a_relative_path_is_allowed(make, monkeypatch):
     path = make(100)
     monkeypatch.chdir(path.parent)
     app, _ = send_path(path.name)
@@ -92,13 +94,13 @@ def test_G6_a_relative_path_is_fine(make, monkeypatch):
         assert serving.ask().body == content(100)
 
 
-def test_G6_to_a_client_of_1_0(make):
+def test_G6_a_file_is_sent_to_an_http_1_0_client(make):
     app, _ = send_path(make(MIB))
     with Serving(app) as serving:
         assert body_of(serving.talk(request(version="1.0"))) == content(MIB)
 
 
-def test_G7_a_start_comes_first(make):
+def test_G7_a_file_before_the_start_raises(make):
     async def send_all(send):
         await send(path_message(make(10)))
 
@@ -107,7 +109,7 @@ def test_G7_a_start_comes_first(make):
     assert isinstance(log.exceptions[0], RuntimeError)
 
 
-def test_G8_a_path_does_not_follow_a_body(make):
+def test_G8_a_path_after_a_body_raises(make):
     async def send_all(send):
         await start(send)
         await more(send, b"a")
@@ -137,7 +139,7 @@ def test_G9_a_file_that_cannot_be_used_is_500(make, tmp_path):
 
 
 @pytest.mark.parametrize("message", [{}, {"path": 3}, {"path": "a\0b"}])
-def test_G9_a_message_without_a_good_path_raises(message):
+def test_G9_a_message_without_a_valid_path_raises(message):
     async def send_all(send):
         await start(send)
         with pytest.raises((ValueError, TypeError)):
@@ -149,7 +151,7 @@ def test_G9_a_message_without_a_good_path_raises(message):
 
 
 @pytest.mark.parametrize("n", [10, MIB])
-def test_G10_a_head_has_no_body(make, n):
+def test_G10_a_response_to_head_has_no_body(make, n):
     app, _ = send_path(make(n), length(n))
     with Serving(app) as serving, serving.connect() as sock:
         sock.sendall(request(method="HEAD") + CLOSE.replace(b"GET", b"HEAD"))
@@ -160,7 +162,7 @@ def test_G10_a_head_has_no_body(make, n):
 
 
 @pytest.mark.parametrize("n", [10, MIB])
-def test_G11_a_file_that_is_shorter_is_told_by_the_end(make, n):
+def test_G11_a_file_shorter_than_the_content_length_ends_the_connection(make, n):
     app, raised = send_path(make(n), length(n + 1))
     with Serving(app) as serving:
         answer = serving.ask()
@@ -169,14 +171,14 @@ def test_G11_a_file_that_is_shorter_is_told_by_the_end(make, n):
     assert raised
 
 
-def test_G11_a_file_that_is_longer_raises(make):
+def test_G11_a_file_longer_than_the_content_length_raises(make):
     app, raised = send_path(make(MIB), length(MIB - 1))
     with Serving(app) as serving:
         assert serving.ask().status == 500
     assert raised
 
 
-def test_G11_a_file_that_becomes_shorter_is_told_by_the_end(make):
+def test_G11_a_file_truncated_while_it_is_sent_ends_the_connection(make):
     path = make(64 * MIB)
     app, _ = send_path(path)
     with Serving(app) as serving, serving.connect() as sock:
@@ -186,8 +188,8 @@ def test_G11_a_file_that_becomes_shorter_is_told_by_the_end(make):
         assert len(read_all(sock)) < 64 * MIB
 
 
-def test_G12_send_returns_and_the_bytes_follow(make):
-    """The application has ended before the client reads; the file may be gone."""
+def test_G12_send_returns_before_the_file_is_sent(make):
+    """The application has ended before the client reads; the file may be deleted."""
     ended = threading.Event()
     path = make(32 * MIB)
 
@@ -224,7 +226,7 @@ def test_G12_a_sparse_file_over_4_gib_needs_no_memory(tmp_path):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 50_000
 
 
-def test_G12_pipelined_files_come_in_order_and_close_their_descriptors(make):
+def test_G12_pipelined_files_are_sent_in_order_and_closed(make):
     path = make(100_000)
     app, _ = send_path(path)
     with Serving(app) as serving, serving.connect() as sock:
@@ -234,14 +236,14 @@ def test_G12_pipelined_files_come_in_order_and_close_their_descriptors(make):
         while piece := sock.recv(MIB):
             data += piece
             seen = max(seen, len(os.listdir("/proc/self/fd")) - before)
-        # The server may not have closed its end yet.
+        # The server may not have closed its side yet.
         assert len(os.listdir("/proc/self/fd")) <= before + 1
     answers = data.split(b"HTTP/1.1 200 OK\r\n")[1:]
     assert [body_of(answer) for answer in answers] == [content(100_000)] * 50
     assert seen <= 3
 
 
-def test_G12_a_client_that_goes_frees_the_file(make):
+def test_G12_a_disconnect_closes_the_file(make):
     path = make(32 * MIB)
     app, _ = send_path(path)
     with Serving(app) as serving:
@@ -261,7 +263,7 @@ def zero_copy(file, **more):
 
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("at", [0, 1])
-def test_G13_an_open_file_goes_from_its_position_to_its_end(make, n, at):
+def test_G13_an_open_file_is_sent_from_its_position_to_its_end(make, n, at):
     path = make(n)
     positions = []
 
@@ -288,7 +290,7 @@ def test_G13_an_open_file_goes_from_its_position_to_its_end(make, n, at):
         (7, 0, slice(0, 0)),
     ],
 )
-def test_G14_offset_and_count_are_honoured(make, offset, count, sent):
+def test_G14_offset_and_count_are_respected(make, offset, count, sent):
     path = make(200_000)
 
     async def send_all(send):
@@ -302,7 +304,7 @@ def test_G14_offset_and_count_are_honoured(make, offset, count, sent):
 
 
 @pytest.mark.parametrize("message", [{"offset": -1}, {"count": -1}, {"count": "1"}])
-def test_G14_other_numbers_raise(make, message):
+def test_G14_invalid_offsets_and_counts_raise(make, message):
     path = make(10)
 
     async def send_all(send):
@@ -350,8 +352,8 @@ def test_G15_G17_parts_keep_their_order(make, n):
     assert body == b"<" + whole + b"|" + whole[2 : n - 2] + whole
 
 
-def test_G16_the_file_stays_the_applications(make):
-    """It is not closed, and may be closed while its bytes are on their way."""
+def test_G16_the_file_remains_the_application_s(make):
+    """The server does not close it; the application may close it before it is sent."""
     path = make(16 * MIB)
     ended = threading.Event()
 
@@ -370,7 +372,7 @@ def test_G16_the_file_stays_the_applications(make):
         assert body_of(read_all(sock)) == content(16 * MIB)
 
 
-def test_G18_what_is_no_regular_file_raises():
+def test_G18_a_file_that_is_not_regular_raises():
     async def send_all(send):
         await start(send)
         reading, writing = os.pipe()
@@ -387,11 +389,11 @@ def test_G18_what_is_no_regular_file_raises():
     assert body_of(outcome(send_all)[0]) == b"x"
 
 
-def test_G19_see_tests_of_tls():
+def test_G19_files_over_tls_are_tested_in_tests_tls():
     """tests/tls/test_files.py sends files over TLS and HTTP/2."""
 
 
-def test_what_is_not_offered_is_unknown(make):
+def test_an_extension_that_is_not_advertised_is_unknown(make):
     async def send_all(send):
         await start(send)
         for message in (path_message(make(1)), zero_copy(1)):
@@ -402,7 +404,7 @@ def test_what_is_not_offered_is_unknown(make):
     assert body_of(servers.outcome(send_all)[0]) == b"x"
 
 
-def test_B38_a_middleware_that_drops_messages_is_named_as_the_cause(make):
+def test_B38_the_error_names_middleware_that_drops_messages(make):
     path = make(1)
 
     async def app(scope, receive, send):

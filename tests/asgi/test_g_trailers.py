@@ -1,6 +1,6 @@
 """Group G: early hints (G20, G21) and trailers (G22 to G26), over both protocols.
 
-Covers src/asgi/extend.c.
+Covers src/asgi/http/extensions.c.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ PROTOCOLS = pytest.mark.parametrize("protocol", ["h1", "h2"])
 
 
 def served(send_all, protocol, te=True, method="GET", **settings):
-    """Return status, body and trailers of what is answered, and the log."""
+    """Return status, body and trailers of the response, and the log."""
 
     async def app(scope, receive, send):
         await send_all(send)
@@ -82,7 +82,7 @@ def test_G22_trailers_follow_a_body_that_was_streamed(protocol):
 
 
 @PROTOCOLS
-def test_G22_trailers_may_be_none(protocol):
+def test_G22_trailers_may_be_empty(protocol):
     async def send_all(send):
         await send(START)
         await send(BODY)
@@ -125,7 +125,7 @@ def test_G23_without_te_only_http_2_has_trailers(protocol):
     assert log.exceptions == [] and log.errors() == []
 
 
-def test_G23_a_length_leaves_no_place_for_trailers_in_http_1():
+def test_G23_a_response_with_a_content_length_has_no_trailers_in_http_1():
     async def send_all(send):
         await send({**START, "headers": [(b"content-length", b"4")]})
         await send(BODY)
@@ -149,7 +149,7 @@ def test_G23_http_1_0_has_no_trailers():
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
-def test_G23_an_answer_without_a_body_has_no_trailers(method):
+def test_G23_a_response_without_a_body_has_no_trailers(method):
     async def app(scope, receive, send):
         await send({**START, "status": 200 if method == "HEAD" else 204})
         await send(BODY)
@@ -161,7 +161,7 @@ def test_G23_an_answer_without_a_body_has_no_trailers(method):
 
 
 @PROTOCOLS
-def test_G24_the_answer_is_not_complete_before_its_trailers(protocol):
+def test_G24_a_response_is_not_complete_before_its_trailers(protocol):
     heard, go = threading.Event(), threading.Event()
 
     async def app(scope, receive, send):
@@ -203,7 +203,7 @@ def test_G24_the_answer_is_not_complete_before_its_trailers(protocol):
 
 
 @PROTOCOLS
-def test_G24_who_leaves_without_the_trailers_has_not_completed_the_answer(protocol):
+def test_G24_a_response_without_the_promised_trailers_is_incomplete(protocol):
     async def app(scope, receive, send):
         await send(START)
         await send(BODY)
@@ -219,7 +219,7 @@ def test_G24_who_leaves_without_the_trailers_has_not_completed_the_answer(protoc
 
 
 @PROTOCOLS
-def test_G25_trailers_may_come_in_parts(protocol):
+def test_G25_trailers_may_be_sent_in_parts(protocol):
     async def send_all(send):
         await send(START)
         await send(BODY)
@@ -255,7 +255,7 @@ def test_G25_trailers_may_come_in_parts(protocol):
     ids=repr,
 )
 @PROTOCOLS
-def test_G26_what_is_no_trailer_raises(protocol, name):
+def test_G26_an_invalid_trailer_raises(protocol, name):
     async def send_all(send):
         await send(START)
         await send(BODY)
@@ -268,7 +268,7 @@ def test_G26_what_is_no_trailer_raises(protocol, name):
     assert served(send_all, protocol)[2] == [(b"x-sum", b"1")]
 
 
-def test_G26_a_value_that_would_split_them_raises():
+def test_G26_a_trailer_value_with_a_line_break_raises():
     async def send_all(send):
         await send(START)
         await send(BODY)
@@ -308,7 +308,7 @@ LINKS = [b"</a.css>; rel=preload", b"</b.js>; rel=preload"]
 
 
 async def hints(scope, receive, send):
-    """Hint twice, answer, and hint when it is too late."""
+    """Send two hints, respond, and send a hint too late."""
     await send({**HINT, "links": LINKS})
     await send({**HINT, "links": [b"</c>"]})
     await send({**HINT, "links": []})
@@ -318,7 +318,7 @@ async def hints(scope, receive, send):
     await send({**HINT, "links": [b"</later>"]})
 
 
-def test_G20_early_hints_go_before_the_answer():
+def test_G20_early_hints_are_sent_before_the_response():
     with Serving(hints) as serving:
         data = serving.talk(request(fields=CLOSE))
     first, second, head, body = data.split(b"\r\n\r\n")
@@ -331,7 +331,7 @@ def test_G20_early_hints_go_before_the_answer():
     assert serving.log.exceptions == []
 
 
-def test_G20_early_hints_over_http_2():
+def test_G20_early_hints_are_sent_over_http_2():
     with Serving(hints) as serving, talk(serving) as client:
         stream = client.get()
     assert [[tuple(f) for f in x] for x in stream.interim] == [
@@ -341,7 +341,7 @@ def test_G20_early_hints_over_http_2():
     assert (stream.status, stream.body) == (200, b"body")
 
 
-def test_G20_an_early_hint_leaves_while_the_answer_is_made():
+def test_G20_an_early_hint_is_sent_while_the_response_is_prepared():
     go = threading.Event()
 
     async def app(scope, receive, send):
@@ -361,7 +361,7 @@ def test_G20_an_early_hint_leaves_while_the_answer_is_made():
     [([b"a\r\nb: c"], ValueError), (["</a>"], TypeError), (5, TypeError)],
     ids=repr,
 )
-def test_G20_a_link_that_is_none_raises(links, error):
+def test_G20_an_invalid_link_raises(links, error):
     async def app(scope, receive, send):
         with pytest.raises(error):
             await send({**HINT, "links": links})
@@ -372,7 +372,7 @@ def test_G20_a_link_that_is_none_raises(links, error):
     assert data.startswith(b"HTTP/1.1 200 ") and b"103" not in data
 
 
-def test_G21_http_1_0_gets_no_early_hints():
+def test_G21_early_hints_are_not_sent_to_http_1_0():
     with Serving(hints) as serving:
         data = serving.talk(request(version="1.0"))
     assert data.startswith(b"HTTP/1.1 200 ") and data.count(b"HTTP/1.1") == 1

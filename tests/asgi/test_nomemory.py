@@ -1,4 +1,4 @@
-"""No memory for one allocation: an answer or an end, no crash, and a prompt stop."""
+"""An allocation fails: a response or an end, no crash, and a prompt stop."""
 
 import signal
 import socket
@@ -22,10 +22,10 @@ CASES = {
 
 
 @pytest.mark.parametrize("kind", CASES)
-def test_a_failing_allocation_costs_one_exchange_at_most(kind):
+def test_a_failing_allocation_breaks_at_most_one_exchange(kind):
     pytest.importorskip("_testcapi")
     if sys.version_info < (3, 12):
-        pytest.skip("older versions of CPython end themselves without memory")
+        pytest.skip("older versions of CPython abort without memory")
     script = Path(__file__).with_name("nomemory.py")
     command = [sys.executable, str(script)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -1,18 +1,16 @@
-"""More requests come than can be served: clients that wait are served in time.
+"""More requests are sent than can be served: waiting clients are served in time.
 
-Each call keeps the loop for a while, so that requests wait for their turn.
+Each call blocks the loop for a while, so that requests queue up.
 
 Covers src/server/accept.c.
 """
 
-import os
 import select
 import time
 
 import pytest
 from serving import DEADLINE_S, LOOPS, Serving, answer, read_answer, request
 
-PATIENCE = int(os.environ.get("PATIENCE", "1"))
 CLIENTS = 300
 CALL_S = 0.01
 
@@ -20,7 +18,7 @@ loops = pytest.mark.parametrize("loop", LOOPS)
 
 
 class Slow:
-    """An application that keeps the loop for each call, and counts them."""
+    """An application whose calls block the loop, and which counts them."""
 
     def __init__(self):
         self.calls = 0
@@ -32,7 +30,7 @@ class Slow:
 
 
 def crowd(serving):
-    """Return connections of clients that have all asked at once."""
+    """Return connections of clients that have all sent a request at once."""
     socks = [serving.connect_directly() for _ in range(CLIENTS)]
     for sock in socks:
         sock.sendall(request())
@@ -40,7 +38,7 @@ def crowd(serving):
 
 
 def answers(socks):
-    """Return what each of the clients gets."""
+    """Return what each client receives."""
     got = []
     for sock in socks:
         with sock:
@@ -49,7 +47,7 @@ def answers(socks):
 
 
 @loops
-def test_clients_that_wait_are_all_served(loop):
+def test_waiting_clients_are_all_served(loop):
     slow = Slow()
     with Serving(slow.app, loop) as serving:
         got = answers(crowd(serving))
@@ -58,7 +56,7 @@ def test_clients_that_wait_are_all_served(loop):
 
 
 @loops
-def test_what_waits_longer_than_it_may_is_503(loop):
+def test_a_request_that_waits_too_long_is_503(loop):
     slow = Slow()
     with Serving(slow.app, loop, timeout_queue=0.5) as serving:
         got = answers(crowd(serving))
@@ -71,20 +69,24 @@ def test_what_waits_longer_than_it_may_is_503(loop):
 
 
 @loops
-def test_requests_of_clients_that_have_left_do_not_begin(loop):
+def test_requests_of_disconnected_clients_are_not_started(loop):
     slow = Slow()
     with Serving(slow.app, loop) as serving:
         for sock in crowd(serving):
             sock.close()
-        end = time.monotonic() + 2 * PATIENCE
+        end = time.monotonic() + DEADLINE_S
         while serving.ask().status != 200:
-            assert time.monotonic() < end, "one that asks again is served soon"
-    # Those that have waited less than 0.2 s may be half-closed and want their answers;
-    # what is known of a queue takes 0.2 s; each takes CALL_S, or longer by any noise.
+            assert time.monotonic() < end
+        # A client that asks again is served soon: before most of the others, however
+        # long a call takes on a busy machine.
+        assert slow.calls < CLIENTS // 2
+    # Clients that have waited less than 0.2 s may be half-closed and still expect their
+    # responses; the server needs 0.2 s to detect a queue; each call takes CALL_S or, on
+    # a noisy machine, longer.
     assert slow.calls < CLIENTS // 2
 
 
-def test_a_client_that_half_closes_is_served_where_there_is_no_queue():
+def test_a_half_closed_client_is_served_if_there_is_no_queue():
     async def app(scope, receive, send):
         await answer(send, b"x")
 

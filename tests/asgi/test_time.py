@@ -1,8 +1,8 @@
-"""Deadlines begin when they are set, however long the application took before.
+"""Deadlines start when they are set, however long the application took before.
 
-A pause of 1.5 s is longer than each timeout of 1 s here.  ``awaits``: nothing runs
-meanwhile, and the Task goes on outside the engine; ``blocks``: the whole loop stands
-still, inside a turn of the engine.
+A pause of 1.5 s is longer than each timeout of 1 s here. ``awaits``: the loop is idle
+meanwhile, and the Task resumes outside the engine; ``blocks``: the whole loop is
+blocked, inside a turn of the engine.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from serving import (
 from socketing import CLOSE, accept, close_payload, talking
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "http2"))
+from rawclient import Raw
 from rawframes import (
     DATA,
     END_HEADERS,
     END_STREAM,
     POST,
-    Raw,
     frame,
     headers,
     settings,
@@ -39,18 +39,18 @@ from rawframes import (
 
 PAUSE_S = 1.5
 LATE_S = 0.3
-"""When a peer does its part, counted from where its deadline of 1 s begins."""
+"""When a peer acts, counted from the start of its deadline of 1 s."""
 
 SIZE = 8 << 20
 
 
 async def awaits():
-    """Wait without keeping the loop."""
+    """Wait without blocking the loop."""
     await asyncio.sleep(PAUSE_S)
 
 
 async def blocks():
-    """Keep the loop."""
+    """Block the loop."""
     time.sleep(PAUSE_S)
 
 
@@ -58,7 +58,7 @@ pauses = pytest.mark.parametrize("pause", [awaits, blocks])
 
 
 def streaming(pause, begins):
-    """Return an application that pauses, says that it begins, and streams 8 MiB."""
+    """Return an application that pauses, signals that it starts, and streams 8 MiB."""
 
     async def app(scope, receive, send):
         await pause()
@@ -86,7 +86,7 @@ def test_a_client_that_reads_is_not_reset(pause):
 
 
 @pauses
-def test_a_client_of_http_2_that_reads_is_not_reset(pause):
+def test_an_http_2_client_that_reads_is_not_reset(pause):
     begins = threading.Event()
     wide = settings((4, 1 << 30))
     with (
@@ -100,7 +100,7 @@ def test_a_client_of_http_2_that_reads_is_not_reset(pause):
 
 
 def receiving(pause, asks):
-    """Return an application that pauses, says that it will receive, and echoes."""
+    """Return an application that pauses, signals that it will receive, and echoes."""
 
     async def app(scope, receive, send):
         await pause()
@@ -111,7 +111,7 @@ def receiving(pause, asks):
 
 
 @pauses
-def test_a_body_has_its_time_from_when_it_is_asked_for(pause):
+def test_the_timeout_of_a_body_starts_when_it_is_received(pause):
     asks = threading.Event()
     with (
         Serving(receiving(pause, asks), timeout_body=1) as serving,
@@ -126,7 +126,7 @@ def test_a_body_has_its_time_from_when_it_is_asked_for(pause):
 
 
 @pauses
-def test_a_body_of_http_2_has_its_time_from_when_it_is_asked_for(pause):
+def test_the_timeout_of_an_http_2_body_starts_when_it_is_received(pause):
     asks = threading.Event()
     with (
         Serving(receiving(pause, asks), timeout_body=1) as serving,
@@ -141,7 +141,7 @@ def test_a_body_of_http_2_has_its_time_from_when_it_is_asked_for(pause):
 
 
 @pauses
-def test_a_connection_is_kept_from_the_end_of_its_answer(pause):
+def test_the_idle_timeout_starts_at_the_end_of_the_response(pause):
     async def app(scope, receive, send):
         await pause()
         await answer(send, b"done")
@@ -154,7 +154,7 @@ def test_a_connection_is_kept_from_the_end_of_its_answer(pause):
 
 
 @pauses
-def test_a_close_of_ours_waits_for_the_peers(pause):
+def test_the_server_waits_for_the_peer_s_close_after_its_own(pause):
     async def app(scope, receive, send):
         await accept(receive, send)
         await pause()
@@ -171,7 +171,7 @@ def test_a_close_of_ours_waits_for_the_peers(pause):
 
 
 @pauses
-def test_the_first_ping_comes_an_interval_after_the_accept(pause):
+def test_the_first_ping_is_sent_one_interval_after_the_accept(pause):
     async def app(scope, receive, send):
         assert (await receive())["type"] == "websocket.connect"
         await pause()

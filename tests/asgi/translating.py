@@ -1,8 +1,9 @@
-"""A gateway that speaks HTTP/1.1 to a test and HTTP/2 to the server, so that tests of
-what an application sees and sends are played over both.
+"""A gateway that speaks HTTP/1.1 with a test and HTTP/2 with the server, so that tests
+of what an application receives and sends run over both.
 
-It is thin: each client gets a connection of HTTP/2 of its own, each request a stream,
-and what is lost on one side is lost on the other.  It buffers no more than the windows.
+It is thin: each client gets its own HTTP/2 connection and each request a stream, and a
+connection that is lost on one side is closed on the other. It buffers no more than the
+windows.
 """
 
 import select
@@ -21,7 +22,7 @@ HOP = {"connection", "transfer-encoding", "keep-alive", "upgrade", "te", "host"}
 
 
 def reason(status):
-    """Return the words that belong to a status."""
+    """Return the reason phrase of a status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -29,13 +30,13 @@ def reason(status):
 
 
 def is_told_to_close(fields):
-    """Return whether a request asks for the end of its connection."""
+    """Return whether a request asks to close its connection."""
     options = ",".join(v for n, v in fields if n == "connection").lower().split(",")
     return "close" in [x.strip() for x in options]
 
 
 class Body:
-    """Takes a request's body off the bytes of a client."""
+    """Decodes a request's body from the bytes of a client."""
 
     def __init__(self, fields):
         names = dict(fields)
@@ -67,7 +68,7 @@ class Body:
 
 
 class Exchange:
-    """One request and its answer."""
+    """One request and its response."""
 
     def __init__(self, stream, method, fields, is_tunnel):
         self.stream = stream
@@ -83,7 +84,7 @@ class Exchange:
 
 
 class Client:
-    """One connection of a test's, in a thread."""
+    """One connection of a test, handled by a thread."""
 
     def __init__(self, client, place, family):
         self.client = client
@@ -100,12 +101,12 @@ class Client:
         self.h2.initiate_connection()
         self.data = b""  # from the client
         self.down = b""  # to the client
-        self.owed = 0  # bytes of `down` that are to be acknowledged
+        self.owed = 0  # bytes of `down` that are still to be acknowledged
         self.exchange = None
         self.ends = False
 
     def run(self):
-        """Go on until either side ends."""
+        """Run until either side closes."""
         try:
             while not self.ends or self.down:
                 self.step()
@@ -116,7 +117,7 @@ class Client:
             self.client.close()
 
     def step(self):
-        """Wait for something and do it."""
+        """Wait for one event and handle it."""
         self.send_up()
         out = self.h2.data_to_send()
         if out:
@@ -143,7 +144,7 @@ class Client:
             self.data += data
 
     def send_down(self):
-        """Send to the client, and let as much more come."""
+        """Send to the client, and open the windows by as much."""
         self.client.setblocking(False)
         n = self.client.send(self.down)
         self.client.setblocking(True)
@@ -154,7 +155,7 @@ class Client:
             self.owed = 0
 
     def send_up(self):
-        """Send what the client has sent, as far as it can be understood."""
+        """Forward what the client has sent, as far as it is complete."""
         if self.exchange is None and b"\r\n\r\n" in self.data:
             self.begin()
         x = self.exchange
@@ -179,7 +180,7 @@ class Client:
             self.h2.end_stream(x.stream)
 
     def begin(self):
-        """Begin the request that the client has sent."""
+        """Start the request that the client has sent."""
         head, _, self.data = self.data.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, _ = first.split(" ")
@@ -207,7 +208,7 @@ class Client:
         self.h2.send_headers(stream, encoded, end_stream=x.has_sent_end)
 
     def take(self, event):
-        """Turn an event of HTTP/2 into bytes of HTTP/1.1."""
+        """Convert an HTTP/2 event into bytes of HTTP/1.1."""
         x = self.exchange
         if x is None or getattr(event, "stream_id", None) != x.stream:
             return
@@ -234,7 +235,7 @@ class Client:
         return first + b"".join(lines)
 
     def begin_answer(self, x, event):
-        """Turn the head of an answer; what frames it is HTTP/1.1's."""
+        """Convert the head of a response, with the framing of HTTP/1.1."""
         status = int(dict(event.headers)[b":status"])
         names = [n for n, _ in event.headers]
         x.has_begun = True
@@ -259,7 +260,7 @@ class Client:
         self.down += b"\r\n"
 
     def add_data(self, x, event):
-        """Take data of an answer."""
+        """Handle data of a response."""
         data = event.data
         if x.is_chunked and data:
             data = b"%x\r\n%s\r\n" % (len(data), data)
@@ -267,14 +268,14 @@ class Client:
         self.owed += event.flow_controlled_length
 
     def add_trailers(self, x, event):
-        """Take the trailers of an answer."""
+        """Handle the trailers of a response."""
         if x.is_chunked:
             lines = b"".join(b"%s: %s\r\n" % f for f in event.headers)
             self.down += b"0\r\n" + lines + b"\r\n"
             x.is_chunked = False
 
     def end_answer(self, x):
-        """An answer is complete: the next request may come."""
+        """Complete a response, so that the next request may start."""
         if x.is_chunked:
             self.down += b"0\r\n\r\n"
         x.ended = True
@@ -287,7 +288,9 @@ ACCEPT = b"gJ5NB0OZT8Sw5w7h9xvGgMVYH8I="
 
 
 class Gateway:
-    """Listens for tests in front of the server at ``place``; ends with its block."""
+    """Listens for tests in front of the server at ``place``; its block stops it."""
+
+    client_type = Client
 
     def __init__(self, place, family):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -302,7 +305,7 @@ class Gateway:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            task = Client(client, self.place, self.family)
+            task = self.client_type(client, self.place, self.family)
             threading.Thread(target=task.run, daemon=True).start()
 
     def connect(self, deadline_s):

@@ -1,4 +1,4 @@
-"""What the fuzzing client talks to: every message comes back as it is."""
+"""The server for the fuzzing client: it echoes every message unchanged."""
 
 
 async def app(scope, receive, send):

@@ -1,10 +1,11 @@
-"""Runs the Autobahn test suite's fuzzing client against bolide.
+"""Runs the fuzzing client of the Autobahn test suite against bolide.
 
-usage: run.py [--write | --short] [CASE ...]     CASE: a pattern as 9.*; none: all cases
+usage: run.py [--write | --short] [CASE ...]   CASE: a pattern such as 9.*; none: all
+cases
 
-The client needs CPython 2.7: PYTHON2 names it, or it is on PATH as python2.7 or kept by
-pyenv.  It is installed below build/; if it cannot be, the cases are skipped.
-``--write`` keeps a summary in docs/AUTOBAHN.md.  ``--short`` plays 64 cases, some of
+The client needs CPython 2.7: set PYTHON2 to its path, or have python2.7 on PATH or in
+pyenv. The client is installed below build/; if that fails, the cases are skipped.
+``--write`` writes a summary to docs/AUTOBAHN.md. ``--short`` runs 64 cases, some of
 each group.
 """
 
@@ -59,7 +60,7 @@ def install(python):
 
 
 def play(python, port, cases):
-    """Run the client; its results are in REPORTS."""
+    """Run the client, which writes its results to REPORTS."""
     url = f"ws://127.0.0.1:{port}"
     server = {"agent": "bolide", "url": url, "options": {"version": 18}}
     spec = {
@@ -71,7 +72,7 @@ def play(python, port, cases):
     }
     path = ROOT / "build" / "autobahn.json"
     path.write_text(json.dumps(spec))
-    # As a folder of a site, so that the packages of one namespace find each other.
+    # Added as a site directory, so that the packages of one namespace find each other.
     code = f"import site; site.addsitedir({str(CLIENT)!r})\n"
     code += "from autobahntestsuite.wstest import run; run()"
     command = [python, "-c", code, "-m", "fuzzingclient", "-s", str(path)]
@@ -79,7 +80,7 @@ def play(python, port, cases):
 
 
 def results():
-    """Return (case, behaviour, behaviour at the close) of what was played."""
+    """Return (case, behavior, behavior at the close) of each case."""
     index = json.loads((REPORTS / "index.json").read_text())["bolide"]
     return [(k, v["behavior"], v["behaviorClose"]) for k, v in index.items()]
 
@@ -99,7 +100,7 @@ def table(found):
 
 
 def main():
-    """Play the cases; exit with 1 if one failed."""
+    """Run the cases; exit with 1 if one failed."""
     from command import Command
 
     cases = [x for x in sys.argv[1:] if not x.startswith("--")]

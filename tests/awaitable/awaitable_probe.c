@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* awaitable_probe.c — the PyAwaitable API as Python functions, so that its tests can be
- * written in Python.  It checks nothing itself: a wrong argument reaches the API.
+/* awaitable_probe.c — the PyAwaitable API as Python functions, so that its tests can
+ * be written in Python. It checks nothing itself: a wrong argument reaches the API.
  *
- * An awaitable of make() keeps three callables as its values: the callbacks below call
- * them.  A callable returns None for 0, or a pair: what the callback is to return and
- * the exception it is to set, or None.  What a callable raises is returned as -1. */
+ * An awaitable created by make() stores three callables as its values, and the
+ * callbacks below call them. A callable returns None for 0, or a pair: the value that
+ * the callback returns, and the exception it sets, or None. If a callable raises, the
+ * callback returns -1. */
 #include "awaitable/pyawaitable.h"
 
 enum { VALUE_RESULT = 0, VALUE_ERROR, VALUE_DEFER };
@@ -120,7 +121,7 @@ probe_add(PyObject *mod, PyObject *args)
         PyAwaitable_AddAwait(aw, coro, cb ? on_result : NULL, err ? on_error : NULL));
 }
 
-/* keep(coro): an awaitable that comes to what `coro` comes to. */
+/* keep(coro): an awaitable whose result is the result of `coro`. */
 static PyObject *
 probe_keep(PyObject *mod, PyObject *coro)
 {
@@ -138,7 +139,7 @@ probe_add_null(PyObject *mod, PyObject *aw)
     return none_or_null(PyAwaitable_AddAwait(aw, NULL, NULL, NULL));
 }
 
-/* add_expr(aw, f): awaits f(), whatever comes of the call. */
+/* add_expr(aw, f): awaits the result of f(), even if the call fails. */
 static PyObject *
 probe_add_expr(PyObject *mod, PyObject *args)
 {
@@ -197,7 +198,7 @@ probe_set_name(PyObject *mod, PyObject *args)
     return none_or_null(PyAwaitable_SetName(aw, name));
 }
 
-/* save(aw, a, b=NULL, c=NULL): all three are passed on when `b` is given. */
+/* save(aw, a, b=NULL, c=NULL): if `b` is given, all three are passed on. */
 static PyObject *
 probe_save(PyObject *mod, PyObject *args)
 {
@@ -243,7 +244,8 @@ probe_set(PyObject *mod, PyObject *args)
     return none_or_null(PyAwaitable_SetValue(aw, i, value));
 }
 
-/* Saves 1, NULL, 3 as pointers, gets them by both ways, then sets the second to 2. */
+/* Saves 1, NULL and 3 as pointers, reads them in both ways, then sets the second to
+ * 2. */
 static PyObject *
 probe_arb(PyObject *mod, PyObject *aw)
 {
@@ -282,7 +284,7 @@ probe_get_arb(PyObject *mod, PyObject *args)
     return PyErr_Occurred() ? NULL : PyLong_FromVoidPtr(value);
 }
 
-/* Awaits value 0 again as often as arbitrary value 0 says. */
+/* Awaits value 0 as often again as arbitrary value 0 says. */
 static int
 on_chain(PyObject *aw, PyObject *result)
 {
@@ -295,7 +297,7 @@ on_chain(PyObject *aw, PyObject *result)
     return PyAwaitable_AddAwait(aw, PyAwaitable_GetValue(aw, 0), on_chain, NULL);
 }
 
-/* chain(done, n): awaits `done` n times, each from the callback of the one before. */
+/* chain(done, n): awaits `done` n times, each time from the previous callback. */
 static PyObject *
 probe_chain(PyObject *mod, PyObject *args)
 {
@@ -314,8 +316,8 @@ probe_chain(PyObject *mod, PyObject *args)
     return aw;
 }
 
-/* add_expr_null(aw, exc): AddExpr() of NULL with `exc` set, or with none where it is None.
- * Returns what AddExpr() has returned, and what was set afterwards. */
+/* add_expr_null(aw, exc): calls AddExpr() with NULL and `exc` set, or no exception
+ * if it is None. Returns what AddExpr() returned, and the exception set afterwards. */
 static PyObject *
 probe_add_expr_null(PyObject *mod, PyObject *args)
 {
@@ -332,8 +334,8 @@ probe_add_expr_null(PyObject *mod, PyObject *args)
     return Py_BuildValue("iN", added, left == NULL ? Py_NewRef(Py_None) : left);
 }
 
-/* abandon(exc): makes an awaitable and drops it with `exc` set, as code whose next step
- * has failed does. */
+/* abandon(exc): creates an awaitable and drops it with `exc` set, as code does when
+ * its next step has failed. */
 static PyObject *
 probe_abandon(PyObject *mod, PyObject *exc)
 {
@@ -346,7 +348,64 @@ probe_abandon(PyObject *mod, PyObject *exc)
     return NULL;
 }
 
-/* version(): what a source asks for. */
+/* call_with(exc, callable, *args): calls it with `exc` set already. */
+static PyObject *
+probe_call_with(PyObject *mod, PyObject *const *args, Py_ssize_t nargs)
+{
+    (void)mod;
+    assert(nargs >= 2);
+    PyErr_SetObject((PyObject *)Py_TYPE(args[0]), args[0]);
+    return PyObject_Vectorcall(args[1], args + 2, (size_t)nargs - 2, NULL);
+}
+
+/* send_with(exc, coro): runs a step of `coro` with `exc` set already, as a Task does
+ * when memory runs out.  Returns what the step yielded or returned. */
+static PyObject *
+probe_send_with(PyObject *mod, PyObject *const *args, Py_ssize_t nargs)
+{
+    (void)mod;
+    assert(nargs == 2);
+    PyObject *result = NULL;
+    PyErr_SetObject((PyObject *)Py_TYPE(args[0]), args[0]);
+    (void)PyIter_Send(args[1], Py_None, &result);
+    return result;
+}
+
+/* wrong(aw, number): calls a function of the API with an argument that it rejects. */
+static PyObject *
+probe_wrong(PyObject *mod, PyObject *args)
+{
+    (void)mod;
+    PyObject *aw;
+    int number;
+    void *out;
+    if (!PyArg_ParseTuple(args, "Oi", &aw, &number))
+        return NULL;
+    switch (number) {
+    case 0:
+        return none_or_null(PyAwaitable_SetResult(NULL, aw));
+    case 1:
+        return none_or_null(PyAwaitable_SetResult(aw, NULL));
+    case 2:
+        return none_or_null(PyAwaitable_DeferAwait(aw, NULL));
+    case 3:
+        return none_or_null(PyAwaitable_SaveValues(aw, 0));
+    case 4:
+        return none_or_null(PyAwaitable_SaveValues(aw, 3, aw, NULL, aw));
+    case 5:
+        return none_or_null(PyAwaitable_SaveValues(aw, PY_SSIZE_T_MAX, aw));
+    case 6:
+        return none_or_null(PyAwaitable_SetValue(aw, 0, NULL));
+    case 7:
+        return none_or_null(PyAwaitable_SetArbValue(aw, 0, aw));
+    case 8:
+        return none_or_null(PyAwaitable_UnpackArbValues(aw, &out));
+    default:
+        return none_or_null(PyAwaitable_AsyncWith(aw, NULL, NULL, NULL));
+    }
+}
+
+/* version(): the values that a source checks. */
 static PyObject *
 probe_version(PyObject *mod, PyObject *unused)
 {
@@ -361,8 +420,8 @@ probe_version(PyObject *mod, PyObject *unused)
                          (PyObject *)&PyAwaitable_Type);
 }
 
-/* Broken: fails without an exception, in its step or, when called with True, already in
- * its __await__. */
+/* Broken: fails without an exception, in its step or, if called with True, in its
+ * __await__. */
 typedef struct {
     PyObject_HEAD
     int at_once;
@@ -445,6 +504,9 @@ static PyMethodDef probe_methods[] = {
     {"chain", probe_chain, METH_VARARGS, NULL},
     {"add_expr_null", probe_add_expr_null, METH_VARARGS, NULL},
     {"abandon", probe_abandon, METH_O, NULL},
+    {"call_with", (PyCFunction)(void (*)(void))probe_call_with, METH_FASTCALL, NULL},
+    {"send_with", (PyCFunction)(void (*)(void))probe_send_with, METH_FASTCALL, NULL},
+    {"wrong", probe_wrong, METH_VARARGS, NULL},
     {"version", probe_version, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

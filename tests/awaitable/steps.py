@@ -9,30 +9,30 @@ from typing import Any
 
 
 async def value(result: Any = None) -> Any:
-    """Finish at once with `result`."""
+    """Return `result` without suspending."""
     return result
 
 
 async def failure(exc: BaseException) -> None:
-    """Finish at once with an exception."""
+    """Raise an exception without suspending."""
     raise exc
 
 
 @types.coroutine
 def pause(token: Any = "pause") -> Generator[Any, Any, Any]:
-    """Yield `token` once; come to what is sent in."""
+    """Yield `token` once; return the value that is sent."""
     return (yield token)
 
 
 class Recorder:
-    """An awaitable that pauses for ever and notes what is done to it."""
+    """An awaitable that suspends forever and records what is sent or thrown into it."""
 
     def __init__(self) -> None:
-        """Begin with nothing noted."""
+        """Start with an empty record."""
         self.seen: list[Any] = []
 
     def __await__(self) -> Generator[str, Any, None]:
-        """Pause, and note each value and each exception that comes in."""
+        """Suspend, and record each value and each exception that comes in."""
         while True:
             try:
                 self.seen.append((yield "recorder"))

@@ -14,18 +14,18 @@ from steps import failure, pause, run, value
 
 
 class BodyError(Exception):
-    """What the body raises."""
+    """Raised by the body."""
 
 
 class ExitError(Exception):
-    """What __aexit__ raises."""
+    """Raised by __aexit__."""
 
 
 class Manager:
-    """Notes what is asked of it."""
+    """Records the calls of its methods."""
 
     def __init__(self, log, swallow=False, enter_error=None, exit_error=None):
-        """Keep the list to note in, and what to do."""
+        """Keep the list to record in, and what to do."""
         self.log = log
         self.swallow = swallow
         self.enter_error = enter_error
@@ -100,7 +100,7 @@ def raise_later(aw, result):
 
 
 @pytest.mark.parametrize("body", [raise_at_once, raise_later, raise_at_once_past_err])
-def test_exit_sees_the_bodys_exception_and_may_swallow_it(body, recwarn):
+def test_exit_gets_the_exception_of_the_body_and_may_suppress_it(body, recwarn):
     log = []
     aw = probe.make(body, lambda aw, exc: pytest.fail("called"))
     probe.async_with(aw, Manager(log, swallow=True), True, True)
@@ -110,7 +110,7 @@ def test_exit_sees_the_bodys_exception_and_may_swallow_it(body, recwarn):
 
 
 @pytest.mark.parametrize("body", [raise_at_once, raise_later])
-def test_what_exit_does_not_swallow_goes_to_the_error_callback(body):
+def test_an_exception_not_suppressed_goes_to_the_error_callback(body):
     log = []
     aw = probe.make(body, lambda aw, exc: log.append(type(exc)))
     probe.async_with(aw, Manager(log), True, True)
@@ -118,7 +118,7 @@ def test_what_exit_does_not_swallow_goes_to_the_error_callback(body):
     assert log == ["enter", ("exit", BodyError), BodyError]
 
 
-def test_what_exit_does_not_swallow_propagates():
+def test_an_exception_not_suppressed_propagates():
     log = []
     aw = probe.make(raise_later)
     probe.async_with(aw, Manager(log), True)
@@ -127,7 +127,7 @@ def test_what_exit_does_not_swallow_propagates():
     assert log == ["enter", ("exit", BodyError)]
 
 
-def test_minus_two_of_the_callback_passes_the_error_callback():
+def test_minus_two_of_the_callback_skips_the_error_callback():
     log = []
     aw = probe.make(raise_at_once_past_err, lambda aw, exc: pytest.fail("called"))
     probe.async_with(aw, Manager(log), True, True)
@@ -145,7 +145,7 @@ def test_a_callback_that_fails_without_an_exception_is_named():
     assert log == ["enter", ("exit", SystemError)]
 
 
-def test_what_enter_raises_skips_exit():
+def test_an_exception_in_enter_skips_exit():
     log = []
     aw = probe.make(None, lambda aw, exc: log.append(type(exc)))
     probe.async_with(aw, Manager(log, enter_error=BodyError()), False, True)
@@ -153,7 +153,7 @@ def test_what_enter_raises_skips_exit():
     assert log == ["enter", BodyError]
 
 
-def test_what_exit_raises_propagates_in_the_bodys_context():
+def test_an_exception_in_exit_has_the_body_s_as_context():
     aw = probe.make(raise_later)
     probe.async_with(aw, Manager([], exit_error=ExitError()), True)
     with pytest.raises(ExitError) as info:
@@ -179,7 +179,7 @@ def test_a_throw_into_the_body_reaches_exit():
     assert log == ["enter", ("exit", BodyError)]
 
 
-def test_an_exit_whose_answer_has_no_truth_is_an_error():
+def test_a_result_of_exit_without_truth_value_is_an_error():
     class NoTruth:
         def __bool__(self):
             raise ExitError
@@ -190,7 +190,7 @@ def test_an_exit_whose_answer_has_no_truth_is_an_error():
         run(aw)
 
 
-def test_the_methods_are_those_of_the_class():
+def test_the_methods_are_looked_up_on_the_class():
     class Empty:
         pass
 
@@ -203,7 +203,7 @@ def test_the_methods_are_those_of_the_class():
     assert run(aw) is None
 
 
-def test_statements_nest():
+def test_async_with_can_be_nested():
     log = []
 
     def note(aw, result):
@@ -218,7 +218,7 @@ def test_statements_nest():
     assert log == ["enter", "enter", ("exit", None), ("exit", None)]
 
 
-def test_one_never_awaited_is_collected():
+def test_an_awaitable_never_awaited_is_collected():
     gc.collect()
     aw = probe.new()
     probe.async_with(aw, Manager([]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A PyAwaitable is a coroutine: send, throw, close, and what tools ask of one.
+"""A PyAwaitable is a coroutine: send, throw, close, and the attributes tools use.
 
 Covers src/awaitable/object.c.
 """
@@ -18,10 +18,10 @@ from steps import Recorder, failure, pause, run, value
 
 
 class Unhandled(BaseException):
-    """An exception that no `except Exception` stops."""
+    """An exception that `except Exception` does not catch."""
 
 
-def test_it_is_a_coroutine_to_every_check():
+def test_every_check_takes_it_for_a_coroutine():
     aw = probe.new()
     assert isinstance(aw, collections.abc.Coroutine)
     assert inspect.isawaitable(aw)
@@ -30,7 +30,7 @@ def test_it_is_a_coroutine_to_every_check():
     assert type(aw) is probe.type()
 
 
-def test_its_type_is_final_and_makes_no_instances():
+def test_its_type_is_final_and_cannot_be_instantiated():
     with pytest.raises(TypeError):
         probe.type()()
     with pytest.raises(TypeError):
@@ -39,11 +39,11 @@ def test_its_type_is_final_and_makes_no_instances():
         probe.type().send = None
 
 
-def test_an_empty_one_comes_to_none():
+def test_without_awaits_the_result_is_none():
     assert run(probe.new()) is None
 
 
-def test_what_is_yielded_comes_out_and_what_is_sent_goes_in():
+def test_yielded_and_sent_values_pass_through():
     aw = probe.keep(pause("token"))
     assert aw.send(None) == "token"
     with pytest.raises(StopIteration) as stop:
@@ -51,14 +51,14 @@ def test_what_is_yielded_comes_out_and_what_is_sent_goes_in():
     assert (stop.value.value, stop.value.args) == ("answer", ("answer",))
 
 
-def test_it_takes_no_value_before_it_has_started():
+def test_it_accepts_no_value_before_it_has_started():
     aw = probe.keep(value(1))
     with pytest.raises(TypeError, match="not started"):
         aw.send(1)
     assert run(aw) == 1
 
 
-def test_it_is_awaited_once():
+def test_it_can_be_awaited_only_once():
     aw = probe.keep(value(1))
     run(aw)
     for again in (lambda: aw.send(None), lambda: aw.throw(OSError), lambda: next(aw)):
@@ -68,7 +68,7 @@ def test_it_is_awaited_once():
 
 
 @pytest.mark.parametrize("result", [(), (1, 2), None, 0, StopIteration(5), OSError(1)])
-def test_a_result_of_any_kind_comes_back_as_it_is(result):
+def test_a_result_of_any_type_is_returned_unchanged(result):
     async def outer():
         return await probe.keep(value(result))
 
@@ -95,7 +95,7 @@ def test_throw_reaches_the_inner_coroutine():
     assert waiter.seen == [exc]
 
 
-def test_the_inner_coroutine_may_go_on_awaiting_after_a_throw():
+def test_the_inner_coroutine_may_await_again_after_a_throw():
     async def inner():
         try:
             await pause(1)
@@ -141,14 +141,14 @@ def test_throw_before_the_start_goes_to_the_first_error_callback():
     "args",
     [(), (1,), (int,), (OSError(), 1), (OSError, 1, 2), (OSError, 1, None, None)],
 )
-def test_throw_refuses_what_is_no_exception(args):
+def test_throw_rejects_other_objects_than_exceptions(args):
     aw = probe.keep(value(1))
     with pytest.raises(TypeError):
         aw.throw(*args)
     assert run(aw) == 1
 
 
-def test_throw_takes_a_class_with_a_value_and_a_traceback():
+def test_throw_accepts_a_class_a_value_and_a_traceback():
     try:
         raise ValueError
     except ValueError as exc:
@@ -175,7 +175,7 @@ def test_close_raises_generator_exit_inside_the_inner_coroutine():
     aw.close()
 
 
-def test_close_tells_the_error_callback():
+def test_close_calls_the_error_callback():
     seen = []
     aw = probe.make(None, lambda aw, exc: seen.append(type(exc)) or (-1, None))
     probe.add(aw, pause(), False, True)
@@ -184,7 +184,7 @@ def test_close_tells_the_error_callback():
     assert seen == [GeneratorExit]
 
 
-def test_close_before_the_start_runs_nothing_and_warns_of_nothing(recwarn):
+def test_close_before_the_start_runs_nothing_and_does_not_warn(recwarn):
     aw = probe.make(None, lambda aw, exc: pytest.fail("called"))
     probe.add(aw, value(1), False, True)
     probe.add(aw, value(2))
@@ -198,7 +198,7 @@ def test_close_before_the_start_runs_nothing_and_warns_of_nothing(recwarn):
         aw.send(None)
 
 
-def test_close_of_an_awaitable_that_goes_on_is_an_error():
+def test_close_of_an_awaitable_that_ignores_it_is_an_error():
     async def stubborn():
         try:
             await pause()
@@ -218,7 +218,7 @@ def test_close_of_an_awaitable_that_goes_on_is_an_error():
     aw.close()
 
 
-def test_what_close_finds_raised_comes_out():
+def test_an_exception_raised_during_close_propagates():
     async def inner():
         try:
             await pause()
@@ -231,7 +231,7 @@ def test_what_close_finds_raised_comes_out():
         aw.close()
 
 
-def test_dropping_a_suspended_one_closes_what_it_awaits():
+def test_dropping_a_suspended_awaitable_closes_what_it_awaits():
     waiter = Recorder()
     aw = probe.keep(waiter)
     aw.send(None)
@@ -239,7 +239,7 @@ def test_dropping_a_suspended_one_closes_what_it_awaits():
     assert [type(exc) for exc in waiter.seen] == [GeneratorExit]
 
 
-def test_dropping_one_in_a_cycle_closes_what_it_awaits():
+def test_collecting_a_cycle_closes_what_the_awaitable_awaits():
     waiter = Recorder()
     aw = probe.make()
     probe.add(aw, waiter)
@@ -266,7 +266,7 @@ def test_an_error_while_dropping_is_unraisable(monkeypatch):
     assert seen == [Unhandled]
 
 
-def test_a_callback_may_bring_a_dropped_one_back_to_life():
+def test_a_callback_may_resurrect_a_dropped_awaitable():
     kept = []
     aw = probe.make(None, lambda aw, exc: kept.append(aw))
     probe.add(aw, pause(), False, True)
@@ -277,13 +277,13 @@ def test_a_callback_may_bring_a_dropped_one_back_to_life():
         aw.send(None)
 
 
-def test_one_never_awaited_leaves_the_warning_to_its_coroutines():
+def test_only_the_coroutines_of_an_awaitable_warn_if_never_awaited():
     aw = probe.keep(value(1))
     with pytest.warns(RuntimeWarning, match="coroutine 'value' was never awaited"):
         del aw
 
 
-def test_it_does_not_run_inside_itself():
+def test_it_cannot_be_resumed_while_it_runs():
     seen = []
 
     def again(aw, result):
@@ -301,7 +301,7 @@ def test_it_does_not_run_inside_itself():
     assert not aw.cr_running
 
 
-def test_tools_see_what_it_awaits():
+def test_tools_can_see_what_it_awaits():
     inner = failure(OSError())
     aw = probe.make()
     probe.add(aw, inner)
@@ -353,7 +353,7 @@ def test_its_name_can_be_set():
         del aw.__name__
 
 
-def test_it_can_be_referred_to_weakly():
+def test_it_supports_weak_references():
     aw = probe.new()
     ref = weakref.ref(aw)
     assert ref() is aw

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The extensions of examples/c_app, which include the header alone."""
+"""The extensions of examples/c_app, which use only the header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import c_await
 import pytest
 
 
-def test_a_c_function_awaits_the_users_function(capsys):
+def test_a_c_function_awaits_a_python_function(capsys):
     async def func():
         await asyncio.sleep(0)
         return "result"
@@ -20,7 +20,7 @@ def test_a_c_function_awaits_the_users_function(capsys):
     assert capsys.readouterr().out == "value result\n"
 
 
-def test_what_the_users_function_raises_comes_out():
+def test_an_exception_of_the_python_function_propagates():
     async def func():
         raise OSError
 
@@ -42,7 +42,7 @@ def test_each_extension_has_its_own_copy_and_they_await_each_other():
 
 
 def ask(scope, *messages):
-    """Run the application on what it is to receive; return what it sends."""
+    """Run the application with ``messages`` to receive; return what it sends."""
     inbox, outbox = list(messages), []
 
     async def receive():
@@ -57,7 +57,7 @@ def ask(scope, *messages):
     return outbox
 
 
-def test_the_application_greets():
+def test_the_application_responds_with_a_greeting():
     head, body = ask({"type": "http", "method": "GET"})
     assert head == {
         "type": "http.response.start",
@@ -77,12 +77,12 @@ def test_the_application_echoes_a_body_in_parts():
     assert body["body"] == b"one two"
 
 
-def test_the_application_ends_when_the_client_has_gone():
+def test_the_application_ends_when_the_client_disconnects():
     gone = {"type": "http.disconnect"}
     assert ask({"type": "http", "method": "POST"}, gone) == []
 
 
-def test_the_application_follows_the_lifespan():
+def test_the_application_supports_the_lifespan():
     sent = ask(
         {"type": "lifespan"},
         {"type": "lifespan.startup"},
@@ -94,7 +94,7 @@ def test_the_application_follows_the_lifespan():
     ]
 
 
-def test_the_application_refuses_what_it_does_not_know():
+def test_the_application_rejects_unknown_scopes():
     with pytest.raises(NotImplementedError):
         ask({"type": "websocket"})
     with pytest.raises(KeyError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What fails without an exception, what is forgotten, and what a source asks for."""
+"""Failures without an exception, awaitables never awaited, and version checks."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from steps import failure, pause, run, value
 
 
 class Manager:
-    """An asynchronous context manager that notes what its body has come to."""
+    """An asynchronous context manager that records how its body ended."""
 
     def __init__(self, seen):
-        """Note in ``seen``."""
+        """Record in ``seen``."""
         self.seen = seen
 
     async def __aenter__(self):
-        """Begin."""
+        """Enter."""
 
     async def __aexit__(self, kind, exc, traceback):
-        """End."""
+        """Exit."""
         self.seen.append(kind)
 
 
 def recorder():
-    """Return an awaitable whose error callback notes what it gets, and the notes."""
+    """Return an awaitable whose error callback records what it gets, and the record."""
     heard = []
     aw = probe.make(lambda aw, result: (-1, None), lambda aw, exc: heard.append(exc))
     return aw, heard
 
 
-def test_a_result_callback_that_fails_without_an_exception_passes_the_error_callback():
+def test_a_result_callback_failing_without_an_exception_skips_error_callback():
     aw, heard = recorder()
     probe.add(aw, value(), True, True)
     with pytest.raises(SystemError, match=r"the result callback .* returned -1"):
@@ -44,7 +44,7 @@ def test_a_result_callback_that_fails_without_an_exception_passes_the_error_call
     assert heard == []
 
 
-def test_one_of_async_with_does_so_too_and_the_manager_is_left():
+def test_a_callback_of_async_with_skips_it_too_and_exit_runs():
     aw, heard = recorder()
     seen = []
     probe.async_with(aw, Manager(seen), True, True)
@@ -67,7 +67,7 @@ def test_an_await_that_fails_without_an_exception_is_a_system_error(at_once):
     assert isinstance(exc, SystemError)
 
 
-def test_it_is_one_for_a_task_too():
+def test_an_await_that_fails_without_an_exception_fails_its_task():
     async def main():
         aw = probe.new()
         probe.add(aw, probe.Broken())
@@ -85,8 +85,9 @@ def test_add_expr_of_null_leaves_the_exception_as_it_is():
     assert run(aw) is None
 
 
-def unheard(make):
-    """Return the ResourceWarnings of dropping what ``make`` returns."""
+def warnings_of_dropping(make):
+    """Return the ResourceWarnings caused by dropping the result of ``make``."""
+    gc.collect()  # what other tests have left
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         made = make()
@@ -95,25 +96,25 @@ def unheard(make):
     return [str(w.message) for w in found if w.category is ResourceWarning]
 
 
-def test_one_that_is_never_awaited_warns():
-    assert unheard(probe.new) == ["PyAwaitable was never awaited"]
+def test_an_awaitable_never_awaited_warns():
+    assert warnings_of_dropping(probe.new) == ["PyAwaitable was never awaited"]
 
 
-def test_the_warning_has_the_name():
+def test_the_warning_names_the_awaitable():
     def named():
         aw = probe.new()
         probe.set_name(aw, "fetch")
         return aw
 
-    assert unheard(named) == ["PyAwaitable 'fetch' was never awaited"]
+    assert warnings_of_dropping(named) == ["PyAwaitable 'fetch' was never awaited"]
 
 
-def test_one_in_a_cycle_warns_once():
+def test_an_awaitable_in_a_cycle_warns_once():
     def cycle():
         aw = probe.new()
         probe.save(aw, aw)
 
-    assert unheard(cycle) == ["PyAwaitable was never awaited"]
+    assert warnings_of_dropping(cycle) == ["PyAwaitable was never awaited"]
 
 
 def test_async_with_warns_once():
@@ -122,18 +123,18 @@ def test_async_with_warns_once():
         probe.async_with(aw, Manager([]))
         return aw
 
-    assert unheard(prepared) == ["PyAwaitable was never awaited"]
+    assert warnings_of_dropping(prepared) == ["PyAwaitable was never awaited"]
 
 
 def awaited():
-    """Return one that has finished."""
+    """Return an awaitable that has finished."""
     aw = probe.keep(value(1))
     assert run(aw) == 1
     return aw
 
 
 def failed():
-    """Return one that has raised."""
+    """Return an awaitable that has raised."""
     aw = probe.keep(failure(OSError()))
     with pytest.raises(OSError):
         run(aw)
@@ -141,28 +142,28 @@ def failed():
 
 
 def suspended():
-    """Return one that has begun."""
+    """Return an awaitable that is suspended."""
     aw = probe.keep(pause())
     aw.send(None)
     return aw
 
 
 def closed():
-    """Return one that was closed before its first step."""
+    """Return an awaitable that was closed before its first step."""
     aw = probe.keep(value())
     aw.close()
     return aw
 
 
 def cancelled():
-    """Return one whose awaits were dropped."""
+    """Return an awaitable whose awaits were dropped."""
     aw = probe.keep(value())
     probe.cancel(aw)
     return aw
 
 
 def abandoned():
-    """Drop one while an exception is set."""
+    """Drop an awaitable while an exception is set."""
     with pytest.raises(OSError):
         probe.abandon(OSError())
 
@@ -170,8 +171,8 @@ def abandoned():
 @pytest.mark.parametrize(
     "make", [awaited, failed, suspended, closed, cancelled, abandoned]
 )
-def test_one_that_is_not_forgotten_does_not_warn(make):
-    assert unheard(make) == []
+def test_an_awaitable_that_was_used_does_not_warn(make):
+    assert warnings_of_dropping(make) == []
 
 
 def test_a_warning_that_is_an_error_is_unraisable(monkeypatch):
@@ -184,7 +185,7 @@ def test_a_warning_that_is_an_error_is_unraisable(monkeypatch):
     assert seen == [ResourceWarning]
 
 
-def test_a_source_finds_the_version_the_type_and_thread_locals():
+def test_the_header_declares_version_type_and_thread_locals():
     major, minor, micro, magic, calls, kind = probe.version()
     assert (major, minor, micro) >= (2, 1, 0)
     assert str(magic).startswith(f"{major}{minor}{micro}")
@@ -195,3 +196,36 @@ def test_a_source_finds_the_version_the_type_and_thread_locals():
     thread.start()
     thread.join()
     assert seen == [1]
+
+
+@pytest.fixture
+def reported(monkeypatch):
+    """Collect what is given to sys.unraisablehook."""
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: seen.append(what.exc_value))
+    return seen
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_an_exception_set_before_a_step_is_reported_and_the_step_runs(
+    reported, started
+):
+    aw = probe.new()
+    probe.add(aw, pause("token"))
+    probe.add(aw, value())
+    if started:
+        assert aw.send(None) == "token"
+    overlooked = MemoryError()
+    got = probe.send_with(overlooked, aw)
+    assert got == (None if started else "token")
+    assert reported == [overlooked]
+
+
+def test_an_exception_that_throw_finds_is_reported_and_the_other_is_raised(reported):
+    aw = probe.new()
+    probe.add(aw, pause())
+    aw.send(None)
+    overlooked = MemoryError()
+    with pytest.raises(ValueError, match="thrown"):
+        probe.call_with(overlooked, aw.throw, ValueError("thrown"))
+    assert reported == [overlooked]

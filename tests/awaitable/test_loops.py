@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A PyAwaitable under the event loops: Tasks, cancellation, timeouts, groups."""
+"""A PyAwaitable with event loops: Tasks, cancellation, timeouts and groups."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from steps import failure, value
 
 
 async def wait_for_ever(seen):
-    """Sleep; note the cancellation, and await something on the way out."""
+    """Sleep; record the cancellation, and await once more before ending."""
     try:
         await asyncio.sleep(3600)
     except asyncio.CancelledError:
@@ -24,7 +24,7 @@ async def wait_for_ever(seen):
         seen.append("cleaned")
 
 
-def test_asyncio_run_takes_it():
+def test_asyncio_run_accepts_it():
     assert asyncio.run(probe.keep(value((1,)))) == (1,)
     assert asyncio.run(probe.keep(asyncio.sleep(0, "slept"))) == "slept"
 
@@ -44,7 +44,7 @@ def test_an_eager_task_finishes_eagerly():
     assert asyncio.run(main()) == (1, None)
 
 
-def test_it_costs_no_turn_of_the_loop():
+def test_it_needs_no_extra_turn_of_the_loop():
     async def main():
         order = []
 
@@ -100,7 +100,7 @@ def test_a_cancellation_that_is_handled_lets_the_task_finish():
     assert asyncio.run(main()) == "handled"
 
 
-def test_wait_for_ends_it():
+def test_wait_for_times_it_out():
     async def main():
         seen = []
         with pytest.raises(asyncio.TimeoutError):
@@ -122,7 +122,7 @@ def test_a_timeout_reaches_through_it():
     assert asyncio.run(main()) == ["cancelled", "cleaned"]
 
 
-def test_gather_and_wait_take_it():
+def test_gather_and_wait_accept_it():
     async def main():
         results = await asyncio.gather(
             probe.keep(value(1)),
@@ -135,7 +135,7 @@ def test_gather_and_wait_take_it():
     assert asyncio.run(main()) == ([1, 2], OSError)
 
 
-def test_a_task_group_takes_it():
+def test_a_task_group_accepts_it():
     async def main():
         seen = []
         with pytest.raises(BaseExceptionGroup) as info:
@@ -179,12 +179,12 @@ def test_its_name_is_in_the_repr_of_its_task():
     assert "coro=<module.app()" in asyncio.run(main())
 
 
-def test_a_debugging_loop_takes_it():
+def test_a_loop_in_debug_mode_accepts_it():
     assert asyncio.run(probe.keep(asyncio.sleep(0, 1)), debug=True) == 1
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_anyio_takes_it(backend):
+def test_anyio_accepts_it(backend):
     anyio = pytest.importorskip("anyio")
     pytest.importorskip(backend)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""References, the collector, recycled objects, and memory that runs out.
+"""References, garbage collection, recycled objects, and allocation failures.
 
 Covers src/awaitable/state.c.
 """
@@ -20,10 +20,10 @@ from steps import Recorder, failure, pause, run, value
 
 
 class Thing:
-    """Something whose references can be counted."""
+    """An object whose references can be counted."""
 
 
-def test_every_reference_is_given_back():
+def test_every_reference_is_released():
     thing, exc = Thing(), OSError()
 
     def everything():
@@ -58,7 +58,7 @@ def test_every_reference_is_given_back():
     assert (sys.getrefcount(thing), sys.getrefcount(exc)) == before
 
 
-def test_the_type_counts_its_instances():
+def test_instances_hold_references_to_their_type():
     kind = probe.type()
     before = sys.getrefcount(kind)
     many = [probe.new() for _ in range(1000)]
@@ -119,7 +119,7 @@ def test_a_collection_may_start_while_one_is_freed():
         del aw
 
 
-def test_a_recycled_object_begins_anew():
+def test_a_recycled_object_starts_clean():
     for _ in range(3):
         aw = probe.make(lambda aw, result: None)
         probe.set_name(aw, "name")
@@ -139,7 +139,7 @@ def test_a_recycled_object_begins_anew():
         del aw
 
 
-def test_an_object_dropped_while_suspended_is_finalized_in_each_life():
+def test_a_recycled_object_is_finalized_each_time():
     for _ in range(1000):
         waiter = Recorder()
         aw = probe.keep(waiter)
@@ -149,11 +149,11 @@ def test_an_object_dropped_while_suspended_is_finalized_in_each_life():
 
 
 def peak_bytes():
-    """The most memory the process has had so far."""
+    """Return the peak memory of the process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def test_ten_million_awaits_run_in_the_same_memory():
+def test_ten_million_awaits_do_not_increase_memory():
     async def main():
         done = asyncio.get_running_loop().create_future()
         done.set_result(None)
@@ -191,14 +191,14 @@ def test_a_million_finished_awaits_use_no_stack():
 
 @pytest.fixture
 def no_collector():
-    """Keep the collector from following long chains time and again."""
+    """Turn the collector off, which would follow long chains again and again."""
     gc.disable()
     yield
     gc.enable()
 
 
 @pytest.mark.usefixtures("no_collector")
-def test_awaitables_deep_in_each_other_end_in_recursion_error():
+def test_deeply_nested_awaitables_raise_recursion_error():
     aw = probe.new()
     for _ in range(100_000):
         aw = probe.keep(aw)
@@ -217,7 +217,7 @@ def test_a_long_chain_of_awaitables_is_freed_without_recursion():
 
 
 def build_and_run():
-    """Touch each path that allocates."""
+    """Run each path that allocates."""
     aw = probe.new()
     for i in range(6):
         probe.save(aw, i)
@@ -234,7 +234,8 @@ def test_every_allocation_may_fail():
     build_and_run()
     failed = 0
     for nth in range(1, 200):
-        # Objects of the free lists need no memory, so the lists are emptied by holding.
+        # Objects from free lists need no allocation, so the lists are emptied by
+        # holding many.
         held = [probe.new() for _ in range(300)]
         try:
             testcapi.set_nomemory(nth, nth + 1)
@@ -252,7 +253,7 @@ def test_every_allocation_may_fail():
     assert build_and_run() == (1, 2)
 
 
-def test_a_subinterpreter_has_its_own_type():
+def test_each_subinterpreter_has_its_own_type():
     code = """if True:
         import awaitable_probe as probe
         async def value():
@@ -299,7 +300,7 @@ def test_a_subinterpreter_has_its_own_type():
     assert own not in subs
 
 
-def test_the_interpreter_ends_well_with_awaitables_alive():
+def test_the_interpreter_exits_cleanly_with_awaitables_alive():
     code = """if True:
         import sys, awaitable_probe as probe
         sys.kept = probe.make()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is awaited, in which order, and what the callbacks' answers do.
+"""What is awaited, in which order, and what the return values of callbacks do.
 
 Covers src/awaitable/queue.c, src/awaitable/run.c and src/awaitable/values.c.
 """
@@ -16,11 +16,11 @@ from steps import failure, pause, run, value
 
 
 class FirstError(Exception):
-    """What the awaited coroutine raises."""
+    """Raised by the awaited coroutine."""
 
 
 class SecondError(Exception):
-    """What a callback raises."""
+    """Raised by a callback."""
 
 
 def test_awaits_run_in_the_order_they_were_added():
@@ -33,7 +33,7 @@ def test_awaits_run_in_the_order_they_were_added():
     assert seen == list(range(100))
 
 
-def test_what_a_callback_adds_comes_after_what_is_queued():
+def test_awaits_added_by_a_callback_run_after_those_queued():
     seen = []
 
     def note(aw, result):
@@ -81,7 +81,7 @@ def test_every_kind_of_awaitable_is_awaited():
     ]
 
 
-def test_what_cannot_be_awaited_is_refused_when_it_is_added():
+def test_an_object_that_cannot_be_awaited_is_rejected_when_added():
     def generator():
         yield
 
@@ -97,14 +97,14 @@ def test_what_cannot_be_awaited_is_refused_when_it_is_added():
 
 
 class BadAwait:
-    """Its __await__ gives what it is told to."""
+    """An object whose __await__ returns or raises what was given to it."""
 
     def __init__(self, given):
-        """Keep what to give."""
+        """Keep what to return."""
         self.given = given
 
     def __await__(self):
-        """Give it, or raise it."""
+        """Return it, or raise it."""
         if isinstance(self.given, Exception):
             raise self.given
         return self.given
@@ -120,7 +120,7 @@ def test_a_bad_await_method_is_an_error_of_its_await(given):
     assert [type(exc) for exc in seen] == [want]
 
 
-def test_an_await_method_that_gives_a_coroutine_is_an_error():
+def test_an_await_method_that_returns_a_coroutine_is_an_error():
     coro = value()
     aw = probe.new()
     probe.add(aw, BadAwait(coro))
@@ -138,7 +138,7 @@ def test_an_exception_without_callback_propagates_with_its_traceback():
     assert "failure" in [entry.name for entry in info.traceback]
 
 
-def test_an_exception_that_is_handled_lets_the_next_await_run():
+def test_after_a_handled_exception_the_next_await_runs():
     seen = []
     exc = FirstError()
     aw = probe.make(lambda aw, r: seen.append(r), lambda aw, e: seen.append(e))
@@ -149,7 +149,7 @@ def test_an_exception_that_is_handled_lets_the_next_await_run():
 
 
 @pytest.mark.parametrize("exc", [asyncio.CancelledError(), KeyboardInterrupt()])
-def test_error_callbacks_see_every_base_exception(exc):
+def test_error_callbacks_get_every_base_exception(exc):
     seen = []
     aw = probe.make(None, lambda aw, e: seen.append(e))
     probe.add(aw, failure(exc), False, True)
@@ -167,7 +167,7 @@ def test_an_error_callback_may_raise_the_same_exception_again():
     assert "failure" in [entry.name for entry in info.traceback]
 
 
-def test_minus_one_of_an_error_callback_forgets_the_exception_it_set():
+def test_minus_one_of_an_error_callback_keeps_the_first_exception():
     aw = probe.make(None, lambda aw, e: (-1, SecondError()))
     probe.add(aw, failure(FirstError()), False, True)
     with pytest.raises(FirstError):
@@ -183,7 +183,7 @@ def test_an_error_callback_may_raise_another_exception():
     assert info.value.__context__ is exc
 
 
-def test_minus_one_of_a_result_callback_goes_to_its_error_callback():
+def test_minus_one_of_a_result_callback_calls_its_error_callback():
     seen = []
     exc = SecondError()
     aw = probe.make(lambda aw, r: (-1, exc), lambda aw, e: seen.append(e))
@@ -218,7 +218,7 @@ def test_a_failure_without_an_exception_names_the_callback(kind, build):
         run(aw)
 
 
-def test_stop_iteration_does_not_pass_for_a_return():
+def test_stop_iteration_is_not_taken_for_a_return():
     aw = probe.make(lambda aw, r: (-2, StopIteration(1)))
     probe.add(aw, value(), True)
     with pytest.raises(RuntimeError, match="raised StopIteration") as info:
@@ -226,7 +226,7 @@ def test_stop_iteration_does_not_pass_for_a_return():
     assert isinstance(info.value.__cause__, StopIteration)
 
 
-def test_what_is_left_after_an_error_is_closed_silently(recwarn):
+def test_remaining_awaits_are_closed_silently_after_an_error(recwarn):
     aw = probe.new()
     probe.add(aw, failure(FirstError()))
     probe.add(aw, value())
@@ -244,7 +244,7 @@ def test_what_is_left_after_an_error_is_closed_silently(recwarn):
     assert not recwarn.list
 
 
-def test_deferred_calls_run_in_the_queue_and_not_before():
+def test_deferred_calls_run_in_queue_order():
     seen = []
     aw = probe.make(
         lambda aw, result: seen.append(result), None, lambda aw: seen.append("call")
@@ -268,14 +268,14 @@ def test_a_deferred_call_may_add_awaits_and_set_the_result():
         aw.send("answer")
 
 
-def test_what_a_deferred_call_raises_propagates():
+def test_an_exception_of_a_deferred_call_propagates():
     aw = probe.make(None, None, lambda aw: (-1, FirstError()))
     probe.defer(aw)
     with pytest.raises(FirstError):
         run(aw)
 
 
-def test_cancel_drops_what_is_queued_and_closes_it_silently(recwarn):
+def test_cancel_drops_queued_awaits_and_closes_them_silently(recwarn):
     aw = probe.make(lambda aw, r: pytest.fail("called"))
     for _ in range(5):
         probe.add(aw, value(), True)
@@ -285,7 +285,7 @@ def test_cancel_drops_what_is_queued_and_closes_it_silently(recwarn):
     assert not recwarn.list
 
 
-def test_cancel_leaves_tasks_and_futures_alone():
+def test_cancel_does_not_cancel_tasks_and_futures():
     async def main():
         task = asyncio.create_task(value("task"))
         aw = probe.new()
@@ -313,7 +313,7 @@ def test_a_callback_may_cancel_and_add_more():
     assert seen == [1, 3]
 
 
-def test_add_expr_takes_the_reference_and_passes_on_the_exception():
+def test_add_expr_steals_the_reference_and_keeps_the_exception():
     aw = probe.new()
     probe.add_expr(aw, lambda: value(1))
     with pytest.raises(FirstError):
@@ -331,7 +331,7 @@ def test_the_last_result_wins():
 
 
 @pytest.mark.parametrize("other", [None, 1, value, object()])
-def test_every_function_refuses_what_is_no_pyawaitable(other):
+def test_every_function_rejects_other_objects(other):
     coro = value()
     calls = [
         lambda: probe.add(other, coro),
@@ -352,7 +352,7 @@ def test_every_function_refuses_what_is_no_pyawaitable(other):
     coro.close()
 
 
-def test_values_are_kept_in_order_and_can_be_replaced():
+def test_values_are_stored_in_order_and_can_be_replaced():
     aw = probe.new()
     with pytest.raises(RuntimeError, match="no values"):
         probe.unpack(aw)
@@ -370,7 +370,7 @@ def test_values_are_kept_in_order_and_can_be_replaced():
             probe.set(aw, i, 1)
 
 
-def test_pointers_are_kept_and_null_is_one():
+def test_pointers_are_stored_and_may_be_null():
     aw = probe.new()
     assert probe.arb(aw) == (1, 0, 3, 2)
     assert probe.get_arb(aw, 1) == 2

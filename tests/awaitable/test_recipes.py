@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Extensions of others: each recipe of docs/PYAWAITABLE.md, and the header."""
+"""Extensions outside of this project: each recipe of docs/PYAWAITABLE.md, and the
+header.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +37,14 @@ assert asyncio.run(aw) == 42
 
 
 def files(text):
-    """Return the files that ``text`` shows, by name."""
+    """Return the files shown in ``text``, by name."""
     blocks = re.findall(r"^```\w+\n(.*?)^```", text, re.M | re.S)
     named = (re.match(r"(?:#|/\*) (\S+\.\w+)", block) for block in blocks)
     return {m[1]: b for m, b in zip(named, blocks, strict=True) if m}
 
 
 def recipe(name):
-    """Return the files of a recipe, the module's source among them."""
+    """Return the files of a recipe, including the source of the module."""
     text = DOCUMENT.read_text(encoding="utf-8")
     _, _, section = text.partition(f"\n### {name}\n")
     assert section, name
@@ -51,7 +53,7 @@ def recipe(name):
 
 
 def run(*args, **kwargs):
-    """Run a command; return its output, which a failure shows."""
+    """Run a command; return its output, which is shown if it fails."""
     done = subprocess.run(
         args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kwargs
     )
@@ -60,18 +62,18 @@ def run(*args, **kwargs):
 
 
 def is_there(name):
-    """Return whether a build system can make wheels here."""
+    """Return whether a build backend can build wheels here."""
     if importlib.util.find_spec(BACKENDS[name]) is None:
         return False
     if name != "setuptools" or importlib.util.find_spec("wheel") is not None:
         return True
-    # Before 70.1 the package wheel makes them.
+    # Before 70.1 the package wheel builds them.
     major, minor = importlib.metadata.version(name).split(".")[:2]
     return (int(major), int(minor)) >= (70, 1)
 
 
 def without_safe_path():
-    """Return an environment in which scripts find what is beside them."""
+    """Return an environment in which scripts can import modules next to them."""
     return {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
 
 
@@ -102,12 +104,14 @@ def test_a_recipe_requires_bolide_for_the_isolated_build(name):
     assert '"bolide"' in requires and f'"{name}"' in requires
 
 
-def test_the_folder_has_the_header_and_nothing_else():
+def test_the_include_folder_has_only_the_header():
     assert os.listdir(bolide.get_include()) == ["pyawaitable.h"]
 
 
 def compile_c(tmp_path, sources, *flags, compiler="cc"):
-    """Compile and link ``sources``, texts by name; return the module's path."""
+    """Compile and link ``sources``, a dict from name to text; return the module's
+    path.
+    """
     for name, text in sources.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     out = tmp_path / ("_module" + sysconfig.get_config_var("EXT_SUFFIX"))
@@ -132,7 +136,7 @@ def use(tmp_path):
 
 
 def module_c():
-    """Return the document's module, its slot converted as C++ and pedants want it."""
+    """Return the document's module, with the slot converted for C++ and -pedantic."""
     text = files(DOCUMENT.read_text(encoding="utf-8"))["module.c"]
     slot = "{Py_mod_exec, module_exec}"
     assert slot in text
@@ -140,7 +144,7 @@ def module_c():
 
 
 @pytest.mark.parametrize("standard", ["c11", "gnu11", "c17", "gnu99"])
-def test_c_has_no_warning(standard, tmp_path):
+def test_the_header_compiles_as_c_without_warnings(standard, tmp_path):
     flags = f"-std={standard} -pedantic -Wall -Wextra -Wno-unused-parameter -Werror"
     compile_c(tmp_path, {"module.c": module_c()}, *flags.split(), "-O2")
     use(tmp_path)
@@ -148,7 +152,7 @@ def test_c_has_no_warning(standard, tmp_path):
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler here")
 @pytest.mark.parametrize("standard", ["c++17", "c++20"])
-def test_cpp_has_no_warning(standard, tmp_path):
+def test_the_header_compiles_as_cpp_without_warnings(standard, tmp_path):
     flags = f"-std={standard} -Wall -Wextra -Wno-unused-parameter -Werror"
     compile_c(tmp_path, {"module.cc": module_c()}, *flags.split(), compiler="c++")
     use(tmp_path)
@@ -195,7 +199,7 @@ def test_two_sources_are_one_extension(flags, alone, tmp_path):
     assert "awaitable" not in exported.lower()
 
 
-def test_the_header_takes_no_name_of_its_user(tmp_path):
+def test_the_header_defines_no_unprefixed_names(tmp_path):
     names = ["queue_add", "values_free", "state_new", "with_enter", "stop_iteration"]
     own = "".join(f"int {name};\n" for name in names)
     own += "struct queue { int x; }; struct entry { int x; }; enum phase { SLOT };\n"

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by its DevTools protocol."""
+"""A headless Chromium, driven through its DevTools protocol."""
 
 import asyncio
 import itertools
@@ -12,12 +12,23 @@ DEADLINE_S = 60 * int(os.environ.get("PATIENCE", "1"))
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 
+def short_certificate(folder):
+    """Create a certificate that a page may accept by its hash: by ECDSA, and valid for
+    less than two weeks. Return its path and that of its key.
+    """
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+    words += f" -keyout {key} -out {cert} -days 10 -subj /CN=127.0.0.1"
+    subprocess.run(words.split(), check=True, capture_output=True)
+    return cert, key
+
+
 NO_PAGE = -32000
-"""The protocol's error while a tab goes from one page to another."""
+"""The protocol's error while a tab navigates from one page to another."""
 
 
 class NoPageError(Exception):
-    """There is no page just now."""
+    """Raised while there is no page."""
 
 
 class Page:
@@ -40,7 +51,7 @@ class Page:
         return answer["result"]
 
     async def evaluate(self, expression):
-        """Return the value of an expression of JavaScript; None between two pages."""
+        """Return the value of a JavaScript expression; None between two pages."""
         try:
             result = await self.ask("Runtime.evaluate", expression=expression)
         except NoPageError:
@@ -49,7 +60,7 @@ class Page:
         return result["result"].get("value")
 
     async def until(self, condition):
-        """Look until an expression is true."""
+        """Poll until an expression is true."""
         async with asyncio.timeout(DEADLINE_S):
             while not await self.evaluate(condition):
                 await asyncio.sleep(0.02)
@@ -63,7 +74,7 @@ class Browser:
     """A running browser."""
 
     def __init__(self, folder, *more):
-        """``more`` are further options of the command."""
+        """``more`` are additional options of the command."""
         words = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
         words += ["--remote-debugging-port=0", f"--user-data-dir={folder}"]
         self.process = subprocess.Popen(
@@ -79,7 +90,7 @@ class Browser:
         raise RuntimeError("the browser has ended")
 
     def new_page(self, url):
-        """Open a tab; return the address of its protocol."""
+        """Open a tab; return the address of its protocol endpoint."""
         ask = urllib.request.Request(
             f"http://{self.place}/json/new?{url}", method="PUT"
         )
@@ -87,6 +98,6 @@ class Browser:
             return json.load(answer)["webSocketDebuggerUrl"]
 
     def stop(self):
-        """End it."""
+        """Stop the browser."""
         self.process.kill()
         self.process.wait()

@@ -23,7 +23,7 @@ STATE = 'document.getElementById("state")?.textContent == "connected"'
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    """Start a browser; skip where there is none."""
+    """Start a browser; skip if there is none."""
     if BROWSER is None:
         pytest.skip("no Chromium: make browser installs it")
     running = Browser(tmp_path_factory.mktemp("profile"))
@@ -33,7 +33,9 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def serve():
-    """Give a function that serves a target of examples/chat; return its address."""
+    """Yield a function that serves a target of examples/chat and returns its
+    address.
+    """
     commands = []
 
     def start(target):
@@ -48,12 +50,12 @@ def serve():
 
 
 def said(text):
-    """Return what is true once a page shows ``text``."""
+    """Return an expression that is true once a page shows ``text``."""
     return f'document.getElementById("said").textContent.includes("{text}")'
 
 
 @pytest.mark.parametrize("target", ["plain:app", "on_starlette:app"])
-def test_what_is_said_in_one_tab_is_shown_in_the_other(browser, serve, target):
+def test_a_message_from_one_tab_is_shown_in_the_other(browser, serve, target):
     url = serve(target)
 
     async def run():

@@ -1,4 +1,4 @@
-"""The status page in a browser: live, and quiet in the console."""
+"""The status page in a browser: it updates live and logs no error to the console."""
 
 import asyncio
 import socket
@@ -23,7 +23,7 @@ NEWS = "Number(document.body?.dataset.news || 0)"
 
 @pytest.fixture
 def browser(tmp_path):
-    """Start a browser; skip where there is none."""
+    """Start a browser; skip if there is none."""
     if BROWSER is None:
         pytest.skip("no Chromium: make browser installs it")
     running = Browser(tmp_path)
@@ -32,7 +32,7 @@ def browser(tmp_path):
 
 
 def figure(title):
-    """Return the expression of a chart."""
+    """Return the expression for a chart."""
     return (
         '[...document.querySelectorAll("figure")].find((x) => x.querySelector("h2")'
         f'.textContent.startsWith("{title}"))'
@@ -40,7 +40,7 @@ def figure(title):
 
 
 def number(title):
-    """Return the expression of the first number of a chart."""
+    """Return the expression for the first number of a chart."""
     return f'{figure(title)}.querySelector("b").textContent'
 
 
@@ -55,7 +55,7 @@ HOVER = """(() => {{
 
 
 async def visit(browser, command, steps):
-    """Open the status page of ``command`` and take ``steps`` with it."""
+    """Open the status page of ``command`` and run ``steps`` with it."""
     inside = command.err.line_with("health, metrics and status on ").split()[-1]
     async with websockets.connect(browser.new_page(inside), max_size=1 << 24) as sock:
         page = Page(sock)
@@ -65,8 +65,10 @@ async def visit(browser, command, steps):
         assert await page.evaluate("window.errors.length") == 0
 
 
-def test_it_shows_rates_workers_and_the_end(browser):
-    """The numbers move with the requests; a server that stops is shown as gone."""
+def test_the_page_shows_rates_workers_and_a_lost_connection(browser):
+    """The numbers follow the requests; a server that stops is shown as not
+    connected.
+    """
     words = ["--workers", "2", "--metrics-bind", "127.0.0.1:0"]
 
     async def steps(page):
@@ -99,8 +101,8 @@ def test_it_shows_rates_workers_and_the_end(browser):
         asyncio.run(visit(browser, command, steps))
 
 
-def test_what_was_before_the_page_was_opened_is_in_it(browser):
-    """And the values of a moment are shown in all charts, by pointer and by keys."""
+def test_the_charts_include_the_time_before_the_page_was_opened(browser):
+    """The values of one moment are shown in all charts, by pointer and by keys."""
 
     async def steps(page):
         line = f'{figure("Requests")}.querySelector(".line").getAttribute("d")'
@@ -126,7 +128,7 @@ def test_what_was_before_the_page_was_opened_is_in_it(browser):
     with serve("hello", "--metrics-bind", "127.0.0.1:0") as command:
         port = command.port()
         talk(port, request("/", "Connection: close\r\n"))
-        end = time.monotonic() + 2.2  # the history has whole seconds
+        end = time.monotonic() + 2.2  # the history has a resolution of one second
         while time.monotonic() < end:
             talk(port, request("/", "Connection: close\r\n"))
             time.sleep(0.1)
@@ -135,8 +137,8 @@ def test_what_was_before_the_page_was_opened_is_in_it(browser):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_runs_over_its_card(browser, size, scheme):
-    """With the widest numbers that there are; the page does not scroll sideways."""
+def test_nothing_overflows_its_card(browser, size, scheme):
+    """Even with the widest possible numbers; the page does not scroll sideways."""
     width, height = SIZES[size]
 
     async def steps(page):

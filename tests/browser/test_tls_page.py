@@ -1,4 +1,4 @@
-"""The chat page over TLS: HTTP/2 by ALPN, a WebSocket over TLS, and the way there."""
+"""The chat page over TLS: HTTP/2 by ALPN, a WebSocket over TLS, and the redirect."""
 
 import asyncio
 import base64
@@ -24,7 +24,7 @@ PROTOCOL = 'performance.getEntriesByType("navigation")[0].nextHopProtocol'
 
 
 def spki_of(cert):
-    """Return what Chromium calls a key by: its digest in base 64."""
+    """Return the identifier of a key in Chromium: its digest in base 64."""
     words = ["openssl", "x509", "-in", str(cert), "-noout", "-pubkey"]
     pem = subprocess.run(words, capture_output=True, check=True).stdout
     lines = pem.decode().split("\n")[1:-2]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/aborts.h — whether a call breaks an assertion; in a child, which alone dies. */
+/* tests/c/aborts.h — whether a call breaks an assertion, tested in a child process. */
 #ifndef TESTS_ABORTS_H
 #define TESTS_ABORTS_H
 
@@ -11,7 +11,8 @@
 #include <sys/wait.h>     /* waitpid */
 #include <unistd.h>       /* fork */
 
-/* Whether `call` ends the process by SIGABRT.  True without asserts too (NDEBUG). */
+/* Returns whether `call` ends the process by SIGABRT; always true without asserts
+ * (NDEBUG). */
 static bool __attribute__((unused))
 aborts(void (*call)(void *arg), void *arg)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/fake_wire.h — a connection in memory: what a session is lent, with everything
- * that it does written down.  Header only, so that each test stays one file. */
+/* tests/c/fake_wire.h — a connection in memory, as seen by a session, which records
+ * everything that the session does. Header only, so that each test stays one file. */
 #ifndef TESTS_FAKE_WIRE_H
 #define TESTS_FAKE_WIRE_H
 
@@ -9,9 +9,11 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/timer.h"
+#include "fake_service.h"
 #include "http/session.h"
 #include "http1/session.h"
-#include "http2/exchange.h"
+#include "http1/state.h"
+#include "http2/state.h"
 
 struct fake {
     struct wire wire;
@@ -24,14 +26,14 @@ struct fake {
     int finished; /* how often finish was called */
     int finish_why;
     int aborted;   /* how often abort was called */
-    int complaint; /* what complain was told last */
+    int complaint; /* the last argument of complain */
     bool touched;
-    bool yielded;      /* yield was called, and no budget has been given since */
-    int nyields;       /* how often it was */
+    bool yielded;      /* yield was called, and no budget was given since then */
+    int nyields;       /* how often it was called */
     int touched_later; /* how often touch_later was called */
     char out[1 << 18]; /* all that was written, with a NUL */
     size_t nout;
-    size_t takes;  /* bytes that the next flushes take; SIZE_MAX: all */
+    size_t takes;  /* bytes that the next flushes write; SIZE_MAX: all */
     bool was_high; /* unsent output was above its high mark */
 };
 
@@ -104,30 +106,30 @@ fake_complain(struct wire *wire, int why)
     fake_of(wire)->complaint = why;
 }
 
+static void
+fake_owe_drained(struct wire *wire)
+{
+    fake_of(wire)->was_high = fake_of(wire)->touched = true;
+}
+
 static const struct wire_ops fake_ops = {
     .touch = fake_touch,
     .touch_later = fake_touch_later,
     .yield = fake_yield,
     .flush = fake_flush,
+    .owe_drained = fake_owe_drained,
     .finish = fake_finish,
     .abort = fake_abort,
     .complain = fake_complain,
 };
 
-/* Begins a session of `protocol` on `fake`.  Returns whether there was memory. */
+/* Begins a session of `protocol` on `fake`. Returns false if memory runs out. */
 static bool
 fake_init_as(struct fake *fake, const struct protocol *protocol,
              const struct stream_handler *handler, void *arg)
 {
     memset(fake, 0, sizeof *fake);
-    fake->service.limits = HTTP_LIMITS_DEFAULT;
-    fake->service.handler = handler;
-    fake->service.handler_arg = arg;
-    fake->service.fields = fake->fields;
-    fake->service.tally = &fake->tally;
-    clock_init(&fake->service.clock);
-    clock_begin(&fake->service.clock);
-    log_init(&fake->service.log, NULL, NULL, LOG_ERROR);
+    fake_service_init(&fake->service, handler, arg, fake->fields, &fake->tally);
     pool_init(&fake->service.h1_streams, sizeof(struct h1_exchange), 4);
     pool_init(&fake->service.h2_streams, sizeof(struct h2_exchange), 4);
     outq_pools_init(&fake->pools, 4);
@@ -174,10 +176,10 @@ static void
 fake_renew(struct fake *fake)
 {
     fake->yielded = false;
-    budget_begin(&fake->wire.budget, clock_last_ns(&fake->service.clock));
+    budget_begin(&fake->wire.budget, UINT64_MAX / 2);
 }
 
-/* What the connection does at the end of a turn: write, then feed what is kept. */
+/* What the connection does at the end of a turn: writes, then feeds what was kept. */
 static inline void
 fake_serve(struct fake *fake)
 {
@@ -201,8 +203,9 @@ fake_serve(struct fake *fake)
     }
 }
 
-/* The socket takes `n` more bytes, at most `step` at a time, and blocks again.  Returns
- * whether it took all of them: else there was nothing more to write. */
+/* The socket accepts `n` more bytes, at most `step` at a time, and blocks again.
+ * Returns whether it accepted all of them; otherwise there was nothing more to write.
+ */
 static inline bool
 fake_take(struct fake *fake, size_t n, size_t step)
 {
@@ -218,8 +221,8 @@ fake_take(struct fake *fake, size_t n, size_t step)
     return n == 0;
 }
 
-/* Feeds bytes as the connection would, without the end of the turn.  Returns whether
- * there was memory to keep what was left over. */
+/* Feeds bytes as the connection would, without the end of the turn. Returns false if
+ * there was no memory to keep what was left over. */
 static inline bool
 fake_feed(struct fake *fake, struct slice bytes)
 {
@@ -231,6 +234,21 @@ fake_feed(struct fake *fake, struct slice bytes)
     fake->protocol->ops->feed(&fake->wire, fake->session, &in);
     if (had > in.len)
         buf_consume(&fake->wire.in, had - in.len);
+    return true;
+}
+
+/* Feeds bytes in steps of `step`, each with the end of its turn, until the connection is
+ * aborted. Returns false if there was no memory to keep what was left over. */
+static inline bool
+fake_feed_by(struct fake *fake, struct slice left, size_t step)
+{
+    while (left.len > 0 && !fake->aborted) {
+        size_t n = left.len < step ? left.len : step;
+        if (!fake_feed(fake, slice_first(left, n)))
+            return false;
+        left = slice_skip(left, n);
+        fake_serve(fake);
+    }
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/h2_app.h — an application in C on a connection of HTTP/2 in memory, for the
- * tests of sessions.  Header only, as h2_talk.h, on which it builds. */
+/* tests/c/h2_app.h — an application in C on an HTTP/2 connection in memory, for the
+ * tests of sessions. Header only, built on h2_talk.h. */
 #ifndef TESTS_H2_APP_H
 #define TESTS_H2_APP_H
 
@@ -10,10 +10,10 @@
 
 #define BODY_BYTES 100000u
 
-/* Answers when it is told to; knows the last stream. */
+/* Responds when a test calls answer(); keeps the last stream. */
 struct app {
     struct stream *stream;
-    size_t body_bytes; /* of the answer that is given at once; 0: none is */
+    size_t body_bytes; /* status of an immediate response; 0: none is sent */
     size_t received;
     int nrequests, nbodies, nclosed, nwritable, nshutdown, ndeadline;
     int why;       /* of the last on_close */
@@ -129,7 +129,7 @@ end(void)
     is(app.nclosed, nrequests, "every exchange is closed");
 }
 
-/* The clock moves on, and the deadline comes where one is due. */
+/* Advances the clock, and calls on_deadline if a deadline is due. */
 static inline void
 pass_ms(uint64_t ms)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/h2_talk.h — what a client of HTTP/2 sends, and in words what it is sent.  Header
- * only, as fake_wire.h, on which it builds. */
+/* tests/c/h2_talk.h — what an HTTP/2 client sends, and descriptions of what it
+ * receives. Header only, built on fake_wire.h. */
 #ifndef TESTS_H2_TALK_H
 #define TESTS_H2_TALK_H
 
@@ -74,15 +74,15 @@ h2_put_preface(struct h2_script *script)
     h2_put_frame(script, NGHTTP2_SETTINGS, 0, 0, slice_of(""));
 }
 
-/* A literal of C, with the NULs in it. */
+/* A C string literal, including its NULs. */
 #define H2_LITERAL(text) slice_new(text, sizeof(text) - 1)
 
-/* HEADERS; `ended`: no body follows. */
+/* Appends HEADERS; `ended`: no body follows. */
 #define H2_PUT_HEADERS(script, id, block, ended)                                       \
     h2_put_frame((script), NGHTTP2_HEADERS, (ended) ? 5 : 4, (id), H2_LITERAL(block))
 
-/* Feeds the script in pieces of `step` bytes, each with the end of its turn.  Returns
- * whether there was memory to keep what was left over. */
+/* Feeds the script in steps of `step` bytes, each with the end of its turn. Returns
+ * false if there was no memory to keep what was left over. */
 static inline bool
 h2_feed(struct fake *fake, const struct h2_script *script, size_t step)
 {
@@ -106,7 +106,7 @@ h2_number(const char *p)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* What of one kind has come on a stream; sums for DATA. */
+/* What was received of one kind on a stream; sums for DATA. */
 struct h2_seen {
     int frames;
     size_t bytes;
@@ -114,7 +114,7 @@ struct h2_seen {
     bool ended;    /* END_STREAM was seen */
 };
 
-/* Looks through what the fake wire has written for frames of `type` on stream `id`. */
+/* Searches the output of the fake wire for frames of `type` on stream `id`. */
 static inline struct h2_seen
 h2_look(const struct fake *fake, uint8_t type, int32_t id)
 {

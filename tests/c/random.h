@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/random.h — numbers that look random and are the same in every run.  Header
+/* tests/c/random.h — pseudo-random numbers that are the same in every run. Header
  * only: a test is one program. */
 #ifndef TESTS_RANDOM_H
 #define TESTS_RANDOM_H
 
 #include <stdint.h> /* uint64_t */
 
-/* The next number; *seed must not be 0 (xorshift64*). */
+/* Returns the next number; *seed must not be 0 (xorshift64*). */
 static inline uint64_t
 random_next(uint64_t *seed)
 {
@@ -16,7 +16,7 @@ random_next(uint64_t *seed)
     return *seed * UINT64_C(2685821657736338717);
 }
 
-/* A number below `end`, end >= 1. */
+/* Returns a number below `end`, end >= 1. */
 static inline uint64_t
 random_below(uint64_t *seed, uint64_t end)
 {

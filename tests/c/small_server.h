@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/small_server.h — a whole server without an application, whose owner counts what
- * it hears.  Header only, so that each test stays one file. */
+/* tests/c/small_server.h — a whole server without an application, whose owner counts
+ * its callbacks. Header only, so that each test stays one file. */
 #ifndef TESTS_SMALL_SERVER_H
 #define TESTS_SMALL_SERVER_H
 
@@ -10,12 +10,12 @@
 #include <unistd.h>     /* close */
 
 #include "server/conn.h"
-#include "server/parts.h"
+#include "server/server_internal.h"
 
 static struct {
     int nstages;    /* calls of on_stage */
-    int nendpoints; /* listeners that have gone */
-    int npeers;     /* connections that have gone */
+    int nendpoints; /* listeners that were closed */
+    int npeers;     /* connections that were freed */
 } owner;
 
 static inline void
@@ -72,7 +72,7 @@ small_config(void)
     };
 }
 
-/* A listening socket on a free port of the loopback. */
+/* Creates a listening socket on a free port of the loopback. */
 static inline int
 small_listener(void)
 {
@@ -85,7 +85,7 @@ small_listener(void)
     return fd;
 }
 
-/* A client of the listening socket `fd`. */
+/* Connects a client to the listening socket `fd`. */
 static inline int
 small_client(int fd)
 {

@@ -11,7 +11,7 @@
 
 static int tap_checks, tap_failures;
 
-/* Prints one result; `format` says what was promised. */
+/* Prints one result; `format` describes what was promised. */
 static bool __attribute__((format(printf, 4, 5), unused))
 tap_result(bool good, const char *file, int line, const char *format, ...)
 {
@@ -30,10 +30,10 @@ tap_result(bool good, const char *file, int line, const char *format, ...)
     return good;
 }
 
-/* Whether `condition` holds. */
+/* Checks that `condition` holds. */
 #define ok(condition, ...) tap_result((condition), __FILE__, __LINE__, __VA_ARGS__)
 
-/* Whether two integers are equal. */
+/* Checks that two integers are equal. */
 #define is(got, want, ...)                                                             \
     do {                                                                               \
         long long tap_got = (long long)(got), tap_want = (long long)(want);            \
@@ -41,7 +41,7 @@ tap_result(bool good, const char *file, int line, const char *format, ...)
             printf("# got %lld, want %lld\n", tap_got, tap_want);                      \
     } while (0)
 
-/* Whether two C strings are equal. */
+/* Checks that two C strings are equal. */
 #define is_text(got, want, ...)                                                        \
     do {                                                                               \
         const char *tap_got = (got), *tap_want = (want);                               \
@@ -49,7 +49,7 @@ tap_result(bool good, const char *file, int line, const char *format, ...)
             printf("# got  %s\n# want %s\n", tap_got, tap_want);                       \
     } while (0)
 
-/* Prints the plan; the exit status of main. */
+/* Prints the plan; returns the exit status of main. */
 static int __attribute__((unused))
 tap_done(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_addr.c — what an address says: its host as text, and its port. */
+/* tests/c/test_addr.c — addresses of sockets: the host as text, and the port. */
 #include "net/addr.c"
 
 #include <unistd.h> /* close */
@@ -86,7 +86,7 @@ test_ports_are_in_host_order(void)
 }
 
 static void
-test_a_unix_socket_is_its_path(void)
+test_the_host_of_a_unix_socket_is_its_path(void)
 {
     char longest[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1];
     struct {
@@ -112,7 +112,7 @@ test_a_unix_socket_is_its_path(void)
 }
 
 static void
-test_no_address_says_nothing(void)
+test_an_unknown_address_is_empty(void)
 {
     struct addr none = {.len = 0};
     struct addr other = {.len = sizeof(struct sockaddr)};
@@ -122,7 +122,7 @@ test_no_address_says_nothing(void)
     is_text(host, "", "an empty text");
     is(addr_port(&none), -1, "no port");
     other.data.ss_family = AF_PACKET;
-    is(addr_host(&other, host), 0, "nor has a family that we do not know");
+    is(addr_host(&other, host), 0, "an unknown family has no address");
     is(addr_port(&other), -1, "a port");
 }
 
@@ -140,9 +140,9 @@ test_a_socket_knows_what_it_is_bound_to(void)
     ok(addr_port(&got) > 0, "and to some port");
     close(fd);
     addr_of_socket(fd, &got);
-    is(got.len, 0, "what is closed has no address");
+    is(got.len, 0, "a closed descriptor has no address");
     addr_of_socket(-1, &got);
-    is(got.len, 0, "nor has what is no descriptor");
+    is(got.len, 0, "an invalid descriptor has no address");
 }
 
 int
@@ -150,8 +150,8 @@ main(void)
 {
     test_a_host_is_written_without_brackets_and_port();
     test_ports_are_in_host_order();
-    test_a_unix_socket_is_its_path();
-    test_no_address_says_nothing();
+    test_the_host_of_a_unix_socket_is_its_path();
+    test_an_unknown_address_is_empty();
     test_a_socket_knows_what_it_is_bound_to();
     return tap_done();
 }

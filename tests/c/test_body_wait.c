@@ -17,8 +17,8 @@ test_a_deadline_is_set_once(void)
     is(wait.due_ms, 6000, "after body_stall_ms");
     ok(!body_wait_begin(&wait, &limits, 5900), "a wait that runs");
     is(wait.due_ms, 6000, "keeps its deadline");
-    ok(!body_wait_is_due(&wait, 5999), "which has not come");
-    ok(body_wait_is_due(&wait, 6000), "and comes");
+    ok(!body_wait_is_due(&wait, 5999), "the deadline has not passed");
+    ok(body_wait_is_due(&wait, 6000), "the deadline has passed");
     ok(!wait.is_running && wait.due_ms == TIMER_NEVER, "with it the wait ends");
     is(wait.waited_ms, 1000, "and its time counts");
     ok(!body_wait_is_due(&wait, 9000), "once");
@@ -41,7 +41,7 @@ test_data_renews_the_deadline(void)
     body_wait_end(&wait, 7000);
     is(wait.waited_ms, 1000, "a wait ends once");
     ok(body_wait_begin(&wait, &limits, 8000), "the next wait");
-    is(wait.due_ms, 9000, "has a deadline of its own");
+    is(wait.due_ms, 9000, "has a new deadline");
 }
 
 static void
@@ -59,7 +59,7 @@ test_the_rate_counts_the_time_that_was_waited(void)
     ok(!body_wait_is_too_slow(&wait, &limits, 200), "100 bytes/s");
     ok(!body_wait_is_too_slow(&wait, &limits, (uint64_t)1 << 53), "8 PiB");
     ok(!body_wait_is_too_slow(&wait, &(struct http_limits){.body_stall_ms = 1000}, 0),
-       "no rate is asked for");
+       "any rate is allowed without a minimum");
 }
 
 static void

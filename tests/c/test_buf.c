@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_buf.c — what is appended comes out in order, whatever moves in between;
- * an empty buf owns nothing; a failed call changes nothing. */
+/* tests/c/test_buf.c — appended bytes come out in order, whatever is moved in
+ * between; an empty buf owns nothing; a failed call changes nothing. */
 #include "base/buf.c"
 
 #include "random.h"
@@ -44,7 +44,8 @@ test_bytes_one_at_a_time_cost_few_allocations(void)
     buf_release(&buf);
 }
 
-/* A steady stream through a buf that is never empty moves inside what it has. */
+/* A steady stream through a buf that is never empty is moved within the memory it
+ * has. */
 static void
 test_consumed_room_is_used_again(void)
 {
@@ -65,13 +66,13 @@ test_consumed_room_is_used_again(void)
 }
 
 static void
-test_what_is_reserved_counts_when_it_is_committed(void)
+test_reserved_bytes_are_counted_when_committed(void)
 {
     struct buf buf;
     char *at;
 
     buf_init(&buf);
-    is(buf_append(&buf, slice_of("head ")), 0, "something is there");
+    is(buf_append(&buf, slice_of("head ")), 0, "the first bytes are appended");
     is(buf_reserve(&buf, 100000, &at), 0, "much is reserved");
     memset(at, 'z', 100000);
     is(buf_bytes(&buf).len, 5, "and not counted");
@@ -81,11 +82,12 @@ test_what_is_reserved_counts_when_it_is_committed(void)
 }
 
 static void
-test_room_that_no_buf_can_have_is_refused(void)
+test_an_impossible_size_is_rejected(void)
 {
     static const size_t rooms[] = {
-        UINT32_MAX,   (size_t)UINT32_MAX + 1, (size_t)1 << 33,
-        SIZE_MAX / 4, SIZE_MAX / 2,           SIZE_MAX,
+        (size_t)3 << 30, UINT32_MAX,   (size_t)UINT32_MAX + 1,
+        (size_t)1 << 33, SIZE_MAX / 4, SIZE_MAX / 2,
+        SIZE_MAX,
     };
 
     for (size_t i = 0; i < COUNT(rooms); i++) {
@@ -132,7 +134,7 @@ agrees_with_a_counter(uint64_t seed, unsigned fails)
 }
 
 static void
-test_bytes_come_out_as_they_went_in(void)
+test_bytes_are_unchanged(void)
 {
     for (uint64_t seed = 1; seed <= 10; seed++)
         ok(agrees_with_a_counter(seed, 0), "operations from seed %d", (int)seed);
@@ -152,9 +154,9 @@ main(void)
     test_an_empty_buf_owns_no_memory();
     test_bytes_one_at_a_time_cost_few_allocations();
     test_consumed_room_is_used_again();
-    test_what_is_reserved_counts_when_it_is_committed();
-    test_room_that_no_buf_can_have_is_refused();
-    test_bytes_come_out_as_they_went_in();
+    test_reserved_bytes_are_counted_when_committed();
+    test_an_impossible_size_is_rejected();
+    test_bytes_are_unchanged();
     test_a_failed_append_changes_nothing();
     return tap_done();
 }

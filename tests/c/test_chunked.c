@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_chunked.c — which chunked bodies are decoded to what, which are refused
- * and at what price, however their bytes arrive. */
+/* tests/c/test_chunked.c — how chunked bodies are decoded, which ones are rejected
+ * and at what cost, however their bytes arrive. */
 #include "http1/chunked.c"
 
 #include <stdlib.h> /* malloc, free */
@@ -17,7 +17,7 @@ static const struct {
     const char *about, *in;
     int want;         /* 0: ended */
     const char *body; /* what was decoded until then */
-    size_t rest;      /* bytes behind the body */
+    size_t rest;      /* bytes after the body */
 } bodies[] = {
     {"an empty body", "0\r\n\r\n", 0, "", 0},
     {"one chunk", "5\r\nhello\r\n0\r\n\r\n", 0, "hello", 0},
@@ -38,10 +38,10 @@ static const struct {
     {"a sign", "+5\r\nhello", ERR_CHUNK_SIZE, "", 0},
     {"a prefix", "0x5\r\nhello", ERR_CHUNK_SIZE, "", 0},
     {"a space before the size", " 5\r\nhello", ERR_CHUNK_SIZE, "", 0},
-    {"a space behind the size", "5 \r\nhello", ERR_CHUNK_SIZE, "", 0},
+    {"a space after the size", "5 \r\nhello", ERR_CHUNK_SIZE, "", 0},
     {"no digit", "g\r\n", ERR_CHUNK_SIZE, "", 0},
-    {"LF behind the size", "5\nhello", ERR_CHUNK_SIZE, "", 0},
-    {"CR behind the size", "5\rhello", ERR_CHUNK_SIZE, "", 0},
+    {"LF after the size", "5\nhello", ERR_CHUNK_SIZE, "", 0},
+    {"CR after the size", "5\rhello", ERR_CHUNK_SIZE, "", 0},
 
     {"an extension", "5;a\r\nhello\r\n0;b\r\n\r\n", 0, "hello", 0},
     {"one with a value", "5;a=b;c=d\r\nhello\r\n0\r\n\r\n", 0, "hello", 0},
@@ -55,11 +55,11 @@ static const struct {
     {"a CR in an extension", "5;a\rb\r\nhello", ERR_CHUNK_SIZE, "", 0},
     {"a CR in quotes", "5;a=\"\r\n\"\r\nhello", ERR_CHUNK_SIZE, "", 0},
     {"a CR escaped in quotes", "5;a=\"\\\r\n\"\r\nhello", ERR_CHUNK_SIZE, "", 0},
-    {"something behind quotes", "5;a=\"b\"c\r\nhello", ERR_CHUNK_SIZE, "", 0},
+    {"something after quotes", "5;a=\"b\"c\r\nhello", ERR_CHUNK_SIZE, "", 0},
 
-    {"no CR LF behind data", "5\r\nhello0\r\n\r\n", ERR_CHUNK_DATA, "hello", 0},
-    {"LF behind data", "5\r\nhello\n0\r\n\r\n", ERR_CHUNK_DATA, "hello", 0},
-    {"CR behind data", "5\r\nhello\r0\r\n\r\n", ERR_CHUNK_DATA, "hello", 0},
+    {"no CR LF after data", "5\r\nhello0\r\n\r\n", ERR_CHUNK_DATA, "hello", 0},
+    {"LF after data", "5\r\nhello\n0\r\n\r\n", ERR_CHUNK_DATA, "hello", 0},
+    {"CR after data", "5\r\nhello\r0\r\n\r\n", ERR_CHUNK_DATA, "hello", 0},
 
     {"a trailer", "0\r\nX: a\r\n\r\nGET", 0, "", 3},
     {"one that looks like a request", "0\r\nX:GET / HTTP/1.1\r\n\r\n", 0, "", 0},
@@ -77,7 +77,7 @@ static const struct {
     {"a folded trailer", "0\r\na: b\r\n c\r\n\r\n", ERR_TRAILER, "", 0},
     {"a trailer without a name", "0\r\n: b\r\n\r\n", ERR_TRAILER, "", 0},
     {"a bell in a trailer", "0\r\na: \a\r\n\r\n", ERR_TRAILER, "", 0},
-    {"LF behind a trailer", "0\r\na: b\n\r\n", ERR_TRAILER, "", 0},
+    {"LF after a trailer", "0\r\na: b\n\r\n", ERR_TRAILER, "", 0},
     {"CR in a trailer", "0\r\na: b\rc\r\n\r\n", ERR_TRAILER, "", 0},
     {"LF for the last line", "0\r\n\n", ERR_TRAILER, "", 0},
     {"CR for the last line", "0\r\n\rG", ERR_TRAILER, "", 0},
@@ -90,8 +90,8 @@ static const struct {
      ERR_CHUNK_OVERHEAD, "", 0},
 };
 
-/* Decodes `in`, of which the first `cut` bytes come first and the rest in steps of
- * `step`, each in memory of its own; collects the body. */
+/* Decodes `in` in a first step of `cut` bytes and then steps of `step`, each in its
+ * own memory; collects the body. */
 static int
 decode(struct slice in, size_t cut, size_t step, char *body, size_t *nbody,
        size_t *nrest)
@@ -142,7 +142,7 @@ test_bodies(void)
     }
 }
 
-/* Sends `unit` again and again until it is refused, at most n times. */
+/* Sends `unit` repeatedly until it is rejected, at most n times. */
 static int
 flood(const char *unit, unsigned n, unsigned *count)
 {
@@ -160,7 +160,7 @@ flood(const char *unit, unsigned n, unsigned *count)
 }
 
 static void
-test_overhead_is_bounded(void)
+test_overhead_is_limited(void)
 {
     unsigned count;
     char unit[1200];
@@ -177,7 +177,8 @@ test_overhead_is_bounded(void)
     ok(count < 100, "they end at chunk %u", count);
 }
 
-/* One-byte chunks, 10,000 of them a second: 40,000 bytes of framing beyond their data. */
+/* One-byte chunks, 10,000 per second: 40,000 bytes of framing in addition to their
+ * data. */
 static void
 test_a_slow_stream_of_small_chunks_may_last(void)
 {
@@ -200,10 +201,10 @@ test_a_slow_stream_of_small_chunks_may_last(void)
         while ((err = h1_chunked_decode(&c, &limits, &in, &data)) == 0)
             ;
     }
-    is(err, ERR_CHUNK_OVERHEAD, "a flood after it is refused");
+    is(err, ERR_CHUNK_OVERHEAD, "a flood after it is rejected");
 }
 
-/* What a second forgives is the excess, not the credit of data before. */
+/* A second forgives the excess, but not the credit of earlier data. */
 static void
 test_data_counts_for_more_than_its_second(void)
 {
@@ -218,8 +219,7 @@ test_data_counts_for_more_than_its_second(void)
     h1_chunked_tick(&c, 11000);
     is(c.framing_bytes, 100, "a second forgives what is beyond the data");
     struct slice in = slice_of("00000000000"), data;
-    is(h1_chunked_decode(&c, &limits, &in, &data), ERR_CHUNK_OVERHEAD,
-       "and no more than that");
+    is(h1_chunked_decode(&c, &limits, &in, &data), ERR_CHUNK_OVERHEAD, "and not more");
 }
 
 static void
@@ -242,7 +242,7 @@ int
 main(void)
 {
     test_bodies();
-    test_overhead_is_bounded();
+    test_overhead_is_limited();
     test_a_slow_stream_of_small_chunks_may_last();
     test_data_counts_for_more_than_its_second();
     test_a_trailer_flood_ends_at_the_limit();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_clock.c — dates in the one format that HTTP writes, kept for a moment. */
+/* tests/c/test_clock.c — dates in the format of HTTP, cached for a moment. */
 #include "base/clock.c"
 
 #include <stdlib.h> /* setenv */
@@ -29,12 +29,12 @@ test_a_date_is_an_imf_fixdate(void)
     };
     struct clock clock;
 
-    /* The zone of the place does not count. */
+    /* The local time zone does not matter. */
     setenv("TZ", "Pacific/Kiritimati", 1);
     tzset();
     clock_init(&clock);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        write_date(&clock, rows[i].at);
+        clock_write_date(clock.date, rows[i].at);
         is_text(clock.date, rows[i].date, "%lld", (long long)rows[i].at);
     }
 }
@@ -50,14 +50,14 @@ test_the_date_is_that_of_now(void)
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
     struct slice date = clock_date(&clock);
     is(date.len, CLOCK_DATE_BYTES, "a date has its length");
-    write_date(&want, now.tv_sec);
+    clock_write_date(want.date, now.tv_sec);
     if (clock.date_s != now.tv_sec) /* the second has passed between the two */
-        write_date(&want, now.tv_sec + 1);
+        clock_write_date(want.date, now.tv_sec + 1);
     is_text(date.ptr, want.date, "and is now");
 }
 
 static void
-test_a_date_is_kept_until_it_has_to_be_looked_at(void)
+test_a_date_is_cached_until_it_may_have_changed(void)
 {
     struct clock clock;
 
@@ -66,15 +66,15 @@ test_a_date_is_kept_until_it_has_to_be_looked_at(void)
     is(clock_date(&clock).len, CLOCK_DATE_BYTES, "a date is made");
     uint64_t due_ms = clock.date_due_ms;
     ok(due_ms > clock.ms && due_ms <= clock.ms + 1000, "and is trusted for a while");
-    write_date(&clock, 0);
+    clock_write_date(clock.date, 0);
     clock.date_s = 0;
     clock.ms = due_ms - 1;
     is_text(clock_date(&clock).ptr, "Thu, 01 Jan 1970 00:00:00 GMT",
-            "so long it is not looked at");
+            "until then the clock is not read");
     clock.ms = due_ms;
     ok(strcmp(clock_date(&clock).ptr, "Thu, 01 Jan 1970 00:00:00 GMT") != 0,
-       "then it is");
-    ok(clock.date_s > 0, "and stands for its second");
+       "then it is read");
+    ok(clock.date_s > 0, "the date belongs to a second");
 }
 
 static void
@@ -92,7 +92,7 @@ test_time_does_not_go_back(void)
         good = good && clock.ms >= before_ms && now_ns >= before_ns;
         before_ns = now_ns;
     }
-    ok(good, "neither clock does");
+    ok(good, "neither clock goes back");
     ok(before_ns / NS_PER_MS >= clock.ms && before_ns / NS_PER_MS <= clock.ms + 1000,
        "and both count the same time");
 }
@@ -120,7 +120,7 @@ test_the_time_in_a_log_has_its_zone(void)
         is_text(text + 21, rows[i].zone, "and the zone");
         const char *end = strptime(text, "%d/%b/%Y:%H:%M:%S %z", &tm);
         ok(end != NULL && *end == '\0', "in the common log format");
-        long ahead_s = tm.tm_gmtoff; /* timegm forgets it */
+        long ahead_s = tm.tm_gmtoff; /* timegm clears it */
         time_t at = timegm(&tm) - ahead_s;
         ok(at >= before && at <= before + 60, "and it is now");
         char iso[27];
@@ -157,7 +157,7 @@ test_a_turn_has_one_time(void)
     clock_init(&clock);
     clock_begin(&clock);
     clock.ms = 7; /* as if the turn had begun then */
-    is(clock_ms(&clock), 7, "looking does not read while the engine runs");
+    is(clock_ms(&clock), 7, "the clock is not read while the engine runs");
     is(clock_due(&clock, 5), 12, "deadlines are counted from there");
     clock_read(&clock);
     ok(clock_ms(&clock) > 7, "a read brings the time up to date");
@@ -165,7 +165,7 @@ test_a_turn_has_one_time(void)
 }
 
 static void
-test_each_look_outside_a_turn_reads(void)
+test_each_time_outside_a_turn_is_read_from_the_clock(void)
 {
     struct clock clock;
 
@@ -184,7 +184,7 @@ test_each_look_outside_a_turn_reads(void)
 }
 
 static void
-test_code_that_borrows_the_clock_makes_it_old(void)
+test_code_called_by_the_engine_makes_the_clock_stale(void)
 {
     struct clock clock;
 
@@ -192,18 +192,18 @@ test_code_that_borrows_the_clock_makes_it_old(void)
     clock_begin(&clock);
     uint8_t outer = clock_lend(&clock);
     clock.ms = 7;
-    ok(clock_ms(&clock) > 7, "other code sees the time of now");
+    ok(clock_ms(&clock) > 7, "other code gets the current time");
     uint8_t inner = clock_lend(&clock);
     clock_take_back(&clock, inner);
     clock.ms = 7;
     ok(clock_ms(&clock) > 7, "also after code that it has called");
     clock_take_back(&clock, outer);
     clock.ms = 7;
-    ok(clock_ms(&clock) > 7, "the engine's first look after it reads");
+    ok(clock_ms(&clock) > 7, "the engine then reads the clock once");
     clock.ms = 7;
-    is(clock_ms(&clock), 7, "its next one does not");
+    is(clock_ms(&clock), 7, "but not a second time");
     ok(clock_had_passed(&clock, 6) && !clock_had_passed(&clock, 7),
-       "what was due before the last look has passed");
+       "earlier deadlines have passed");
     clock_end(&clock);
 }
 
@@ -211,11 +211,11 @@ int
 main(void)
 {
     test_a_turn_has_one_time();
-    test_each_look_outside_a_turn_reads();
-    test_code_that_borrows_the_clock_makes_it_old();
+    test_each_time_outside_a_turn_is_read_from_the_clock();
+    test_code_called_by_the_engine_makes_the_clock_stale();
     test_a_date_is_an_imf_fixdate();
     test_the_date_is_that_of_now();
-    test_a_date_is_kept_until_it_has_to_be_looked_at();
+    test_a_date_is_cached_until_it_may_have_changed();
     test_time_does_not_go_back();
     test_the_time_in_a_log_has_its_zone();
     test_a_stamp_is_kept_while_the_clock_is();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_err.c — every error has its own number and its own words, and errno is
- * told in our terms. */
+/* tests/c/test_err.c — every error has its own number and text, and errno is mapped
+ * to an error. */
 #include "base/err.c"
 
 #include <limits.h> /* INT_MIN */
@@ -23,26 +23,26 @@ test_errors_are_negative_without_gaps(void)
         is(errs[i].err, -1 - (int)i, "ERR_%s", errs[i].name);
 }
 
-/* The words end a sentence in a log line and in a refusal. */
+/* The text ends a sentence in a log line and in a refusal. */
 static void
-test_the_words_of_an_error_fit_into_a_sentence(void)
+test_the_text_of_an_error_fits_into_a_sentence(void)
 {
     for (size_t i = 0; i < COUNT(errs); i++) {
         const char *text = err_text(errs[i].err);
         size_t len = strlen(text);
-        is_text(text, errs[i].text, "ERR_%s has its own words", errs[i].name);
+        is_text(text, errs[i].text, "ERR_%s has a text", errs[i].name);
         ok(len > 0 && len < 64, "which are short");
         ok(len > 0 && text[len - 1] != '.' && strpbrk(text, "\r\n") == NULL,
-           "and stand in one line without a full stop");
+           "one line without a full stop");
         for (size_t k = 0; k < i; k++) {
             if (strcmp(text, errs[k].text) == 0)
-                ok(false, "ERR_%s says what ERR_%s says", errs[i].name, errs[k].name);
+                ok(false, "ERR_%s has the text of ERR_%s", errs[i].name, errs[k].name);
         }
     }
 }
 
 static void
-test_any_number_has_words(void)
+test_any_number_has_a_text(void)
 {
     static const struct {
         int err;
@@ -61,7 +61,7 @@ test_any_number_has_words(void)
 }
 
 static void
-test_errno_becomes_an_error_of_ours(void)
+test_errno_is_mapped_to_an_error(void)
 {
     static const struct {
         int number, err;
@@ -93,8 +93,8 @@ int
 main(void)
 {
     test_errors_are_negative_without_gaps();
-    test_the_words_of_an_error_fit_into_a_sentence();
-    test_any_number_has_words();
-    test_errno_becomes_an_error_of_ours();
+    test_the_text_of_an_error_fits_into_a_sentence();
+    test_any_number_has_a_text();
+    test_errno_is_mapped_to_an_error();
     return tap_done();
 }

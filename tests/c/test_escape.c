@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_escape.c — what strangers chose does no harm in a line. */
+/* tests/c/test_escape.c — bytes chosen by clients cannot corrupt a line. */
 #include "base/escape.c"
 
 #include "base/compiler.h"
@@ -32,9 +32,9 @@ test_bytes(void)
     }
 }
 
-/* Every byte, at every place of a word, as one byte at a time would have it. */
+/* Every byte, at every position of a word, gives the same result as byte by byte. */
 static void
-test_words_and_single_bytes_agree(void)
+test_word_wise_and_byte_wise_results_agree(void)
 {
     for (unsigned byte = 0; byte < 256; byte++) {
         bool same = true;
@@ -56,7 +56,7 @@ test_words_and_single_bytes_agree(void)
 }
 
 static void
-test_what_does_not_fit_is_cut_but_no_escape(void)
+test_text_is_cut_but_never_within_an_escape(void)
 {
     const struct slice text = slice_of("abcdefgh\"ijklmnop\"");
 
@@ -78,7 +78,7 @@ int
 main(void)
 {
     test_bytes();
-    test_words_and_single_bytes_agree();
-    test_what_does_not_fit_is_cut_but_no_escape();
+    test_word_wise_and_byte_wise_results_agree();
+    test_text_is_cut_but_never_within_an_escape();
     return tap_done();
 }

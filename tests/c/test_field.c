@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_field.c — names that are known, and what names, values, lists and
- * numbers may look like. */
+/* tests/c/test_field.c — known names, and the syntax of names, values, lists and
+ * numbers. */
 #include "http/field.c"
 
 #include <ctype.h>  /* toupper */
@@ -8,7 +8,8 @@
 
 #include "tap.h"
 
-/* Looks up a copy alone in its memory, so that a sanitizer sees a read outside. */
+/* Looks up a copy in its own memory, so that a sanitizer detects reads outside of
+ * it. */
 static enum field_id
 lookup_copy(const char *text, size_t n)
 {
@@ -60,7 +61,7 @@ test_names_that_differ_in_one_byte_are_not_found(void)
 static void
 test_kinds_of_bytes(void)
 {
-    const char *marks = "!#$%&'*+-.^_`|~"; /* RFC 9110 5.6.2, beside DIGIT and ALPHA */
+    const char *marks = "!#$%&'*+-.^_`|~"; /* RFC 9110 5.6.2, without DIGIT and ALPHA */
     unsigned nwrong = 0;
     for (int byte = 0; byte < 256; byte++) {
         bool is_alnum = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
@@ -127,6 +128,28 @@ test_numbers(void)
     }
 }
 
+static void
+test_a_token_is_found_in_a_list(void)
+{
+    ok(field_list_has(slice_of("close"), "close"), "alone");
+    ok(field_list_has(slice_of("keep-alive, ,\tClose "), "close"), "in any case");
+    ok(!field_list_has(slice_of("closed, x-close"), "close"), "but whole");
+    ok(!field_list_has(slice_of(""), "close"), "not in an empty list");
+}
+
+static void
+test_a_name_is_found_among_others(void)
+{
+    static const char *const others[] = {"age", "vary"};
+
+    ok(field_is_one_of(slice_of("age"), others, COUNT(others)), "the first");
+    ok(field_is_one_of(slice_of("VARY"), others, COUNT(others)),
+       "the last, in any case");
+    ok(!field_is_one_of(slice_of("vary"), others, 1), "none after n");
+    ok(!field_is_one_of(slice_of("ag"), others, COUNT(others)), "but whole");
+    ok(!field_is_one_of(slice_of(""), others, COUNT(others)), "not an empty one");
+}
+
 int
 main(void)
 {
@@ -135,5 +158,7 @@ main(void)
     test_kinds_of_bytes();
     test_lists();
     test_numbers();
+    test_a_token_is_found_in_a_list();
+    test_a_name_is_found_among_others();
     return tap_done();
 }

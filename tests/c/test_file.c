@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_file.c — a file that is sent: its references, and reading it whole. */
+/* tests/c/test_file.c — a file that is sent: its references, and reading it
+ * completely. */
 #include "base/file.c"
 
 #include <fcntl.h>  /* fcntl */
@@ -80,7 +81,7 @@ test_it_is_read_exactly(void)
 }
 
 static void
-test_what_cannot_be_read_is_an_error(void)
+test_an_unreadable_file_is_an_error(void)
 {
     int fds[2];
     char out[1];
@@ -98,6 +99,6 @@ main(void)
     test_the_last_reference_closes_the_descriptor();
     test_without_memory_the_descriptor_is_the_callers();
     test_it_is_read_exactly();
-    test_what_cannot_be_read_is_an_error();
+    test_an_unreadable_file_is_an_error();
     return tap_done();
 }

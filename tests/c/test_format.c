@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_format.c — formats of the access log, and the lines that they make. */
-#include "server/line.c"
+/* tests/c/test_format.c — formats of the access log, and the lines they produce. */
+#include "log/line.c"
 
 #include <stdlib.h> /* malloc */
 
@@ -11,7 +11,7 @@
 
 #define NOTE_BYTES 8192
 
-/* An exchange that is over, with what a line tells of it. */
+/* A completed exchange, with all that a line can contain. */
 struct example {
     struct stream s;
     struct endpoint endpoint;
@@ -151,12 +151,12 @@ test_what_depends_on_the_exchange(void)
     struct example *e = example_new();
 
     e->s.status = 0;
-    is_text(line_of(e, "%(s)s", false), "499", "no answer began");
+    is_text(line_of(e, "%(s)s", false), "499", "no response has begun");
     e->s.status = 204;
-    is_text(line_of(e, "%(B)s %(b)s", false), "0 -", "an answer that has no body");
+    is_text(line_of(e, "%(B)s %(b)s", false), "0 -", "a response without a body");
     e->s.status = 200;
     e->s.is_head = true;
-    is_text(line_of(e, "%(B)s", false), "0", "nor has one to HEAD");
+    is_text(line_of(e, "%(B)s", false), "0", "a response to HEAD");
     e->s.is_head = false;
     e->s.version = HTTP_2;
     is_text(line_of(e, "%(H)s %(http_version)s", false), "HTTP/2 2", "HTTP/2");
@@ -177,7 +177,7 @@ test_what_depends_on_the_exchange(void)
         .parent_id = "b7ad6b7169203331"};
     e->s.forwarded = &told;
     is_text(line_of(e, "%(h)s %(upstream)s %(S)s %(queue_us)s %(request_id)s", false),
-            "198.51.100.7 [::1]:8 https 1500 abc", "what a proxy tells");
+            "198.51.100.7 [::1]:8 https 1500 abc", "what a proxy forwards");
     is_text(line_of(e, "%(trace_id)s %(parent_id)j", false),
             "0af7651916cd43dd8448eb211c80319c \"b7ad6b7169203331\"", "and traces");
     e->s.forwarded = NULL;
@@ -197,7 +197,25 @@ test_what_depends_on_the_exchange(void)
 }
 
 static void
-test_a_status_has_a_colour(void)
+test_what_the_cache_has_done(void)
+{
+    static const char *const words[] = {
+        [STREAM_UNCACHED] = "-",          [STREAM_HIT] = "hit",
+        [STREAM_STALE] = "stale",         [STREAM_REVALIDATED] = "revalidated",
+        [STREAM_COLLAPSED] = "collapsed", [STREAM_MISS] = "miss",
+        [STREAM_PASSED] = "pass",
+    };
+    struct example *e = example_new();
+
+    for (size_t i = 0; i < COUNT(words); i++) {
+        e->s.cached = (uint8_t)i;
+        is_text(line_of(e, "%(cache_status)s", false), words[i], "%s", words[i]);
+    }
+    mem_free(e);
+}
+
+static void
+test_a_status_has_a_color(void)
 {
     static const struct {
         uint16_t status;
@@ -220,7 +238,7 @@ test_a_status_has_a_colour(void)
 }
 
 static void
-test_what_is_no_format(void)
+test_invalid_formats(void)
 {
     static const struct {
         const char *format, *line;
@@ -251,10 +269,18 @@ test_what_is_no_format(void)
         snprintf(many + strlen(many), 32, "%%(client_addr)s");
     is_text(line_of(e, many, false), "no format: its lines are too long",
             "60 addresses");
+    many[0] = '\0';
+    for (size_t i = 0; i < FORMAT_ATOMS + 1; i++)
+        snprintf(many + strlen(many), 8, "%%(s)s");
+    is_text(line_of(e, many, false), "no format: more than 64 atoms", "65 atoms");
+    static char longer[FORMAT_TEXT_BYTES + 2];
+    memset(longer, 'a', sizeof longer - 1);
+    is_text(line_of(e, longer, false), "no format: more than 2048 bytes",
+            "a long text");
     mem_free(e);
 }
 
-/* What no client can do: make a line longer than FORMAT_LINE_BYTES, or its JSON unclosed. */
+/* No client can make a line longer than FORMAT_LINE_BYTES, or its JSON invalid. */
 static void
 test_the_longest_lines_are_cut(void)
 {
@@ -279,7 +305,7 @@ test_the_longest_lines_are_cut(void)
     mem_free(e);
 }
 
-/* Skips one value of JSON that a line can have; NULL where there is none. */
+/* Skips one JSON value of a line; NULL if there is none. */
 static const char *
 skip_value(const char *p)
 {
@@ -328,7 +354,7 @@ random_bytes(uint64_t *random, char *at, size_t most)
     return slice_new(at, n);
 }
 
-/* What comes of it is one line, and where all atoms are values of JSON it can be read. */
+/* The result is one line, and if all atoms are JSON values it can be parsed. */
 static void
 test_any_bytes_in_any_atom(void)
 {
@@ -395,8 +421,9 @@ main(void)
     test_named_formats();
     test_atoms();
     test_what_depends_on_the_exchange();
-    test_a_status_has_a_colour();
-    test_what_is_no_format();
+    test_what_the_cache_has_done();
+    test_a_status_has_a_color();
+    test_invalid_formats();
     test_the_longest_lines_are_cut();
     return tap_done();
 }

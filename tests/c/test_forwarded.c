@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_forwarded.c — what the fields of a head tell: times, traces, names.  Who the
- * client is, tests/proxies asks of the whole server. */
+/* tests/c/test_forwarded.c — what the fields of a head contain: times, traces, IDs.
+ * tests/proxies tests with a whole server who the client is. */
 #include "http/forwarded.c"
 
+#include "base/mem.h"
 #include "tap.h"
 
 static struct http_field fields[16];
@@ -23,7 +24,7 @@ set_head(const char *const *lines, uint32_t n)
     }
 }
 
-/* Reads a head from a peer that is trusted, or not. */
+/* Reads a head from a trusted or an untrusted peer. */
 static int
 read_head(bool trusted)
 {
@@ -81,7 +82,7 @@ test_queue_times(void)
                                       ".5",
                                       "12345678901234567"};
     for (size_t i = 0; i < COUNT(bad); i++)
-        ok(read_queued(slice_of(bad[i])) == FORWARDED_UNTOLD, "\"%s\" tells nothing",
+        ok(read_queued(slice_of(bad[i])) == FORWARDED_UNKNOWN, "\"%s\" tells nothing",
            bad[i]);
 }
 
@@ -93,7 +94,7 @@ test_nothing_costs_nothing(void)
 
     begin(FORWARDED_FOR, false);
     set_head(lines, 3);
-    is(read_head(false), 0, "a stranger's fields are not read");
+    is(read_head(false), 0, "fields of an untrusted peer are not read");
     ok(head.forwarded == NULL, "... and take no memory");
     is(forwarding.pool.nfree, 0, "... at all");
     set_head(lines, 1);
@@ -133,7 +134,7 @@ test_traces(void)
     forwarding_fini(&forwarding);
 }
 
-/* Returns the name that the request gets, as text. */
+/* Returns the ID that the request gets, as text. */
 static const char *
 name_of(const char *const *lines, uint32_t n, bool trusted)
 {
@@ -148,7 +149,7 @@ name_of(const char *const *lines, uint32_t n, bool trusted)
     for (uint32_t i = 0; i < head.nfields; i++)
         found += head.fields[i].id == FIELD_X_REQUEST_ID &&
                  slice_equal(head.fields[i].value, id);
-    is(found, 1, "the application is told once");
+    is(found, 1, "the application gets it once");
     forwarded_free(&forwarding, head.forwarded);
     return text;
 }
@@ -164,9 +165,10 @@ test_names(void)
     const char *lines[] = {text};
 
     begin(FORWARDED_FOR, true);
-    is_text(name_of(kept, 3, true), "abc-1", "a proxy's name is kept");
-    is(strlen(name_of(kept, 3, false)), REQUEST_ID_MADE_BYTES, "a stranger's is not");
-    is(strlen(name_of(odd, 1, true)), REQUEST_ID_MADE_BYTES, "an odd one is not");
+    is_text(name_of(kept, 3, true), "abc-1", "an ID from a proxy is kept");
+    is(strlen(name_of(kept, 3, false)), REQUEST_ID_MADE_BYTES,
+       "one from an untrusted peer is not");
+    is(strlen(name_of(odd, 1, true)), REQUEST_ID_MADE_BYTES, "an invalid one is not");
     snprintf(first, sizeof first, "%s", name_of(none, 1, true));
     ok(strcmp(first, name_of(none, 1, true)) != 0, "names differ");
     memset(text, 'a', sizeof text);
@@ -193,7 +195,7 @@ test_prefixes(void)
         ok(!is_prefix(slice_of(bad[i])), "%s is none", bad[i]);
 }
 
-/* The client of a head from a proxy, as text. */
+/* Returns the client of a head from a proxy, as text. */
 static const char *
 client_of(const char *const *lines, uint32_t n)
 {
@@ -243,6 +245,65 @@ test_clients(void)
     forwarding_fini(&forwarding);
 }
 
+/* Returns the Host of a head from a proxy. */
+static struct slice
+host_of(const char *const *lines, uint32_t n)
+{
+    static char text[512];
+    struct slice host = slice_of("none");
+
+    set_head(lines, n);
+    is(read_head(true), 0, "a head is read");
+    for (uint32_t i = 0; i < head.nfields; i++) {
+        if (head.fields[i].id == FIELD_HOST)
+            host = head.fields[i].value;
+    }
+    snprintf(text, sizeof text, "%.*s", (int)host.len, host.ptr);
+    if (head.forwarded != NULL)
+        forwarded_free(&forwarding, head.forwarded);
+    return slice_of(text);
+}
+
+static void
+test_hosts(void)
+{
+    static char large[300] = "x-forwarded-host: ";
+    const struct {
+        const char *lines[2];
+        const char *want;
+    } cases[] = {
+        {{"host: a", "x-forwarded-port: 8443"}, "a:8443"},
+        {{"host: a", "x-forwarded-port: 99999"}, "a"},
+        {{"host: a", "x-forwarded-port: 123456"}, "a"},
+        {{"host: a", "x-forwarded-port: x"}, "a"},
+        {{"accept: a", "x-forwarded-port: 8443"}, "none"},
+        {{"host: a", "x-forwarded-host: b:81"}, "b:81"},
+        {{"host: a", "x-forwarded-host: [::1]:81"}, "[::1]:81"},
+        {{"host: a", "x-forwarded-host: b c"}, "a"},
+        {{"host: a", large}, "a"},
+    };
+
+    memset(large + strlen(large), 'b', sizeof large - strlen(large) - 1);
+    begin(FORWARDED_FOR | FORWARDED_HOST | FORWARDED_PORT, false);
+    for (size_t i = 0; i < COUNT(cases); i++)
+        ok(slice_equal(host_of(cases[i].lines, 2), slice_of(cases[i].want)), "%s: %s",
+           cases[i].lines[1], cases[i].want);
+    forwarding_fini(&forwarding);
+}
+
+static void
+test_there_may_be_no_memory(void)
+{
+    static const char *const lines[] = {"x-forwarded-for: 1.2.3.4"};
+
+    begin(FORWARDED_FOR, false);
+    set_head(lines, 1);
+    mem_fail_at(1);
+    is(read_head(true), ERR_NOMEM, "for what proxies report");
+    mem_fail_at(0);
+    forwarding_fini(&forwarding);
+}
+
 static void
 test_an_open_quote_does_not_reach_what_is_appended(void)
 {
@@ -263,6 +324,8 @@ int
 main(void)
 {
     test_clients();
+    test_hosts();
+    test_there_may_be_no_memory();
     test_an_open_quote_does_not_reach_what_is_appended();
     test_queue_times();
     test_nothing_costs_nothing();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_framing.c — which body and which connection a head promises, and that
- * parser, framing and chunked decoder together give each wire case its status. */
+/* tests/c/test_framing.c — which body a head announces and whether the connection is
+ * kept, and that parser, framing and chunked decoder together give each wire case its
+ * status. */
 #include "http1/framing.c"
 
 #include <stdio.h> /* snprintf */
@@ -50,8 +51,8 @@ static const struct {
     {"close", GET "Connection: x, CLOSE\r\n", NONE, false, false, false, false, false},
     {"close on another line", GET "Connection: keep-alive\r\nConnection: close\r\n",
      NONE, false, false, false, false, false},
-    {"a word that only holds close", GET "Connection: closed\r\n", NONE, false, true,
-     false, false, false},
+    {"an option that only contains close", GET "Connection: closed\r\n", NONE, false,
+     true, false, false, false},
     {"1.0 closes", GET_1_0, NONE, false, false, false, false, false},
     {"1.0 may be kept", GET_1_0 "Connection: Keep-Alive\r\n", NONE, false, true, false,
      false, false},
@@ -154,9 +155,9 @@ static const struct {
     {"a coding and a length in 1.0",
      GET_1_0 "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n",
      ERR_ENCODING_IN_1_0},
-    {"wonders are expected", GET "Expect: wonders\r\n", ERR_EXPECTATION},
-    {"wonders behind 100-continue", GET "Expect: 100-continue, wonders\r\n",
-     ERR_EXPECTATION},
+    {"an unknown expectation", GET "Expect: wonders\r\n", ERR_EXPECTATION},
+    {"an unknown expectation after 100-continue",
+     GET "Expect: 100-continue, wonders\r\n", ERR_EXPECTATION},
     {"CONNECT to somewhere", "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n",
      ERR_METHOD_REFUSED},
     {"CONNECT without a port", "CONNECT a HTTP/1.1\r\nHost: a\r\n", ERR_TARGET},
@@ -180,7 +181,7 @@ test_refusals(void)
 }
 
 static void
-test_authority_counts_and_not_the_host_field(void)
+test_the_authority_is_used_and_not_the_host_field(void)
 {
     struct http_head head;
     struct http_field fields[NFIELDS_MAX];
@@ -189,7 +190,7 @@ test_authority_counts_and_not_the_host_field(void)
     is(err, 0, "an absolute form is accepted");
     ok(slice_equal(fields[1].value, slice_of("b:81")), "Host is the authority");
     ok(slice_equal(head.path, slice_of("/x")), "the path has no authority");
-    ok(slice_equal(head.query, slice_of("y")), "nor has the query");
+    ok(slice_equal(head.query, slice_of("y")), "the query has no authority");
 }
 
 static const struct {
@@ -202,7 +203,7 @@ static const struct {
 #undef CASE
 };
 
-/* The status of the body at the front of `in`, which comes in two pieces. */
+/* Returns the status for the body at the start of `in`, which arrives in two parts. */
 static int
 status_of_body(const struct http_head *head, struct slice first, struct slice second)
 {
@@ -227,7 +228,7 @@ status_of_body(const struct http_head *head, struct slice first, struct slice se
     }
 }
 
-/* The status that answers `in`, of which the first `cut` bytes come first. */
+/* Returns the status for `in`, whose first `cut` bytes arrive first. */
 static int
 status_of(struct slice in, size_t cut)
 {
@@ -250,7 +251,7 @@ status_of(struct slice in, size_t cut)
 }
 
 static void
-test_wire_cases_cut_anywhere(void)
+test_wire_cases_split_anywhere(void)
 {
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct slice in = slice_new(cases[i].in, cases[i].len);
@@ -268,7 +269,7 @@ main(void)
 {
     test_promises();
     test_refusals();
-    test_authority_counts_and_not_the_host_field();
-    test_wire_cases_cut_anywhere();
+    test_the_authority_is_used_and_not_the_host_field();
+    test_wire_cases_split_anywhere();
     return tap_done();
 }

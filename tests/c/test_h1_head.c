@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_h1_head.c — when a response head of HTTP/1 leaves, what goes in front of it
- * and what it says of the connection, on a wire that may take nothing. */
+/* tests/c/test_h1_head.c — when a response head of HTTP/1 is sent, what is sent
+ * before it and what it announces about the connection, on a wire that may accept
+ * nothing. */
 #include "fake_wire.h"
 #include "tap.h"
 
-/* The exchange that runs, and what its handler was told. */
+/* The running exchange, and the calls of its handler. */
 static struct stream *stream;
 static char heard[64];
 
@@ -48,7 +49,7 @@ static const struct stream_handler handler = {
 
 static struct fake fake;
 
-/* Begins a connection and has `request` come on it. */
+/* Begins a connection and feeds `request` to it. */
 static void
 begin(const char *request)
 {
@@ -88,11 +89,11 @@ test_a_head_waits_for_some_turns(void)
     for (unsigned turn = 1; turn <= HTTP_HEAD_TURNS; turn++) {
         fake_serve(&fake);
         is_text(fake.out, "", "after turn %u the head is held", turn);
-        is(fake.touched_later, turn, "and asks for another turn");
+        is(fake.touched_later, turn, "another turn is requested");
     }
     fake_serve(&fake);
-    is_text(fake.out, HEAD_CHUNKED, "then it leaves alone");
-    is(fake.touched_later, HTTP_HEAD_TURNS, "and asks for no more turns");
+    is_text(fake.out, HEAD_CHUNKED, "then it is sent alone");
+    is(fake.touched_later, HTTP_HEAD_TURNS, "and requests no further turn");
     send_body("abc", true);
     fake_serve(&fake);
     is_text(fake.out, HEAD_CHUNKED "3\r\nabc\r\n0\r\n\r\n", "the body follows");
@@ -101,7 +102,7 @@ test_a_head_waits_for_some_turns(void)
 }
 
 static void
-test_a_body_in_time_goes_with_its_head(void)
+test_a_body_in_time_is_sent_with_its_head(void)
 {
     begin(GET);
     send_head();
@@ -114,9 +115,9 @@ test_a_body_in_time_goes_with_its_head(void)
     fake_fini(&fake);
 }
 
-/* A peer that takes nothing does not change what is said. */
+/* A peer that accepts nothing does not change the result. */
 static void
-test_a_head_waits_on_a_wire_that_blocks(void)
+test_a_head_waits_on_a_blocked_wire(void)
 {
     begin(GET);
     fake.takes = 0;
@@ -129,13 +130,13 @@ test_a_head_waits_on_a_wire_that_blocks(void)
     ok(stream == NULL || stream->state == STREAM_ENDED, "the application fails");
     fake.takes = SIZE_MAX;
     fake_serve(&fake);
-    is_text(fake.out, HEAD_CHUNKED, "a head that is ready is not taken back");
+    is_text(fake.out, HEAD_CHUNKED, "a head that is ready is still sent");
     is(fake.finished, 1, "the connection ends after it");
     fake_fini(&fake);
 }
 
 static void
-test_continue_goes_in_front_of_a_held_head(void)
+test_100_continue_is_sent_before_a_held_head(void)
 {
     begin(EXPECT "Content-Length: 4\r\n\r\n");
     send_head();
@@ -153,7 +154,7 @@ test_continue_goes_in_front_of_a_held_head(void)
 }
 
 static void
-test_continue_goes_in_front_of_a_held_body(void)
+test_100_continue_is_sent_before_a_held_body(void)
 {
     begin(EXPECT "Content-Length: 4\r\n\r\n");
     send_head();
@@ -181,7 +182,7 @@ test_no_continue_follows_a_head(void)
 }
 
 static void
-test_a_failure_takes_continue_back(void)
+test_a_failure_drops_a_held_100_continue(void)
 {
     begin(EXPECT "Content-Length: 4\r\n\r\n");
     send_head();
@@ -190,11 +191,11 @@ test_a_failure_takes_continue_back(void)
     fake_serve(&fake);
     ok(strncmp(fake.out, "HTTP/1.1 500 ", 13) == 0, "a clean 500");
     ok(strstr(fake.out, "connection: close") != NULL, "and the end");
-    is(fake.finished, 1, "which comes");
+    is(fake.finished, 1, "the connection is closed");
     fake_fini(&fake);
 }
 
-/* What a head has said of the connection is true, however much comes. */
+/* What a head has announced about the connection is kept, however much is received. */
 static void
 test_a_chunked_body_is_discarded_to_its_end(void)
 {
@@ -231,12 +232,12 @@ int
 main(void)
 {
     test_a_head_waits_for_some_turns();
-    test_a_body_in_time_goes_with_its_head();
-    test_a_head_waits_on_a_wire_that_blocks();
-    test_continue_goes_in_front_of_a_held_head();
-    test_continue_goes_in_front_of_a_held_body();
+    test_a_body_in_time_is_sent_with_its_head();
+    test_a_head_waits_on_a_blocked_wire();
+    test_100_continue_is_sent_before_a_held_head();
+    test_100_continue_is_sent_before_a_held_body();
     test_no_continue_follows_a_head();
-    test_a_failure_takes_continue_back();
+    test_a_failure_drops_a_held_100_continue();
     test_a_chunked_body_is_discarded_to_its_end();
     return tap_done();
 }

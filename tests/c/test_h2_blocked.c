@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_h2_blocked.c — HTTP/2 over a socket that blocks at any byte: what nghttp2 was
- * promised is there when it asks for it, whatever has become of the stream. */
+/* tests/c/test_h2_blocked.c — HTTP/2 over a socket that blocks at any byte: bytes
+ * promised to nghttp2 are available when it asks for them, whatever has happened to the
+ * stream. */
 #include "http2/send.c"
 
 #include <stdlib.h> /* mkstemp */
@@ -16,7 +17,8 @@ open_windows(void)
     h2_put_number(&script, NGHTTP2_WINDOW_UPDATE, 0, 1 << 28);
 }
 
-/* Begins to stream on stream 1, until frames wait; the socket has taken `taken` bytes. */
+/* Begins to stream on stream 1 until frames wait; the socket has accepted `taken`
+ * bytes. */
 static void
 begin_streaming(bool has_body, size_t taken)
 {
@@ -39,7 +41,8 @@ begin_streaming(bool has_body, size_t taken)
     (void)fake_take(&fake, taken, SIZE_MAX);
 }
 
-/* The other stream answers, and the socket takes everything, `step` bytes at a time. */
+/* The other stream responds, and the socket accepts everything, `step` bytes at a
+ * time. */
 static void
 expect_reset(uint32_t code, int why, size_t step)
 {
@@ -51,7 +54,7 @@ expect_reset(uint32_t code, int why, size_t step)
     is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).frames, 1, "one reset");
     is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).code, code, "of this code");
     ok(!h2_look(&fake, NGHTTP2_DATA, 1).ended, "the response does not look complete");
-    is(fake.aborted + fake.finished, 0, "the connection goes on");
+    is(fake.aborted + fake.finished, 0, "the connection continues");
     is(h2_look(&fake, NGHTTP2_DATA, 3).bytes, 5, "and serves");
     is(fake.service.h2_streams.ntaken, 0, "both exchanges are over");
 }
@@ -84,8 +87,8 @@ notify(void)
     h2_protocol.ops->notify(&fake.wire, fake.session, false);
 }
 
-/* The ways in which a response that streams ends early.  What the peer sends is read when
- * the socket has taken something. */
+/* The ways in which a streaming response ends early. Input is read when the socket
+ * has accepted some output. */
 static const struct {
     const char *about;
     void (*act)(void);
@@ -119,7 +122,7 @@ test_a_reset_keeps_what_was_promised(void)
 }
 
 static void
-test_a_reset_by_the_peer_forgets_what_was_promised(void)
+test_a_reset_by_the_peer_drops_what_was_promised(void)
 {
     begin_streaming(false, 9);
     h2_put_number(&script, NGHTTP2_RST_STREAM, 1, NGHTTP2_CANCEL);
@@ -129,7 +132,7 @@ test_a_reset_by_the_peer_forgets_what_was_promised(void)
     (void)fake_take(&fake, SIZE_MAX, 1000);
     is(h2_look(&fake, NGHTTP2_DATA, 3).bytes, 5, "and served");
     is(fake.service.h2_streams.ntaken, 0, "both exchanges are over");
-    is(fake.aborted + fake.finished, 0, "the connection goes on");
+    is(fake.aborted + fake.finished, 0, "the connection continues");
     end();
 }
 
@@ -159,7 +162,7 @@ make_file(off_t n)
 }
 
 static void
-test_a_file_that_shrinks_ends_its_stream_alone(void)
+test_a_file_that_shrinks_ends_only_its_stream(void)
 {
     static const off_t lengths[] = {0, 1, 16384, 16385, 65000, 100000};
 
@@ -180,11 +183,11 @@ test_a_file_that_shrinks_ends_its_stream_alone(void)
         is(stream_send_head(app.stream, &res), 0, "a head");
         is(stream_send_body(app.stream, &chunk, true), 0, "the file");
         (void)fake_take(&fake, SIZE_MAX, 997);
-        is(fake.complaint, ERR_FILE, "the log says why");
+        is(fake.complaint, ERR_FILE, "the reason is logged");
         ok(h2_look(&fake, NGHTTP2_DATA, 1).bytes <= (size_t)lengths[i], "nothing else");
         expect_reset(NGHTTP2_INTERNAL_ERROR, ERR_FILE, 997);
         end();
-        is(file->nrefs, 1, "the file is given back");
+        is(file->nrefs, 1, "the file is released");
         file_release(file);
     }
 }
@@ -194,8 +197,8 @@ main(void)
 {
     h2_app_fill_body();
     test_a_reset_keeps_what_was_promised();
-    test_a_reset_by_the_peer_forgets_what_was_promised();
+    test_a_reset_by_the_peer_drops_what_was_promised();
     test_the_end_of_a_connection_with_a_promise();
-    test_a_file_that_shrinks_ends_its_stream_alone();
+    test_a_file_that_shrinks_ends_only_its_stream();
     return tap_done();
 }

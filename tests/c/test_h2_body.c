@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_h2_body.c — the body of a request over HTTP/2: how long a handler waits for
- * it, and what becomes of it when the response is complete. */
+/* tests/c/test_h2_body.c — the body of an HTTP/2 request: how long a handler waits
+ * for it, and what happens to it when the response is complete. */
 #include "http2/exchange.c"
 
 #include "h2_app.h"
 
-static struct h2_exchange *
+static struct mux_exchange *
 exchange(void)
 {
-    return container_of(app.stream, struct h2_exchange, stream);
+    return container_of(app.stream, struct mux_exchange, core.stream);
 }
 
-/* A client that takes no data: a response is complete, but does not leave. */
+/* A client that accepts no data: a response is complete, but not sent. */
 static void
 shut_window(void)
 {
@@ -27,11 +27,11 @@ test_a_complete_response_ends_the_wait(void)
     app.pulls = true;
     H2_PUT_HEADERS(&script, 1, H2_POST, false);
     feed();
-    ok(exchange()->wait.is_running, "a pull waits");
-    is(answer(app.stream, 3), 0, "another task answers");
-    ok(!exchange()->wait.is_running, "which ends the wait");
+    ok(exchange()->core.wait.is_running, "a pull waits");
+    is(answer(app.stream, 3), 0, "another task responds");
+    ok(!exchange()->core.wait.is_running, "which ends the wait");
     pass_ms(fake.service.limits.body_stall_ms);
-    is(fake.complaint, 0, "no deadline of a body comes");
+    is(fake.complaint, 0, "the deadline of the body does not expire");
     h2_put_frame(&script, NGHTTP2_DATA, 1, 1, slice_of(""));
     feed();
     is(app.nbodies, 0, "the end of the request is not handed up");
@@ -44,7 +44,7 @@ test_a_complete_response_ends_the_wait(void)
 }
 
 static void
-test_a_body_too_slow_behind_a_complete_response_is_discarded(void)
+test_a_slow_body_after_a_complete_response_is_discarded(void)
 {
     begin();
     shut_window();
@@ -65,7 +65,7 @@ test_a_body_too_slow_behind_a_complete_response_is_discarded(void)
 }
 
 static void
-test_bytes_behind_a_complete_response_give_their_window_back(void)
+test_bytes_after_a_complete_response_return_their_window(void)
 {
     static char piece[16384];
     const size_t most = 40 * sizeof piece; /* five windows */
@@ -75,16 +75,16 @@ test_bytes_behind_a_complete_response_give_their_window_back(void)
     H2_PUT_HEADERS(&script, 1, H2_POST, false);
     h2_put_frame(&script, NGHTTP2_DATA, 0, 1, slice_new(piece, 1000));
     feed();
-    is(exchange()->in.len, 1000, "nobody has asked");
+    is(exchange()->core.in.len, 1000, "no body was requested");
     is(answer(app.stream, 3), 0, "answered");
-    is(exchange()->in.len, 0, "what was kept goes");
+    is(exchange()->core.in.len, 0, "what was kept is discarded");
     for (size_t sent = 0; sent < most; sent += sizeof piece) {
         h2_put_frame(&script, NGHTTP2_DATA, 0, 1, slice_new(piece, sizeof piece));
         feed();
-        is(exchange()->in.len, 0, "nothing is kept");
+        is(exchange()->core.in.len, 0, "nothing is kept");
     }
     is(fake.aborted + fake.finished, 0, "the window was never exceeded");
-    is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).frames, 0, "nor the stream's");
+    is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).frames, 0, "nor that of the stream");
     ok(h2_look(&fake, NGHTTP2_WINDOW_UPDATE, 1).frames > 3, "it is given back");
     end();
 }
@@ -108,7 +108,7 @@ test_bytes_of_the_last_frame_renew_the_deadline(void)
         h2_put(&script, "x", 1);
         feed();
     }
-    is(app.nclosed, 0, "a peer that sends is no stalled peer");
+    is(app.nclosed, 0, "a peer that sends is not stalled");
     is(app.received, 0, "the frame is handed up whole");
     h2_put(&script, "x", 1);
     feed();
@@ -132,7 +132,7 @@ test_bytes_of_the_last_frame_are_measured_by_the_rate(void)
         h2_put(&script, "x", 1);
         feed();
     }
-    is(fake.complaint, ERR_BODY_TOO_SLOW, "a drip is too slow");
+    is(fake.complaint, ERR_BODY_TOO_SLOW, "byte by byte is too slow");
     is(app.why, ERR_BODY_TOO_SLOW, "which the handler learns");
     end();
 }
@@ -144,21 +144,21 @@ test_a_wait_keeps_its_deadline(void)
     app.pulls = true;
     H2_PUT_HEADERS(&script, 1, H2_POST, false);
     feed();
-    uint64_t due_ms = exchange()->wait.due_ms;
+    uint64_t due_ms = exchange()->core.wait.due_ms;
     for (int i = 0; i < 3; i++) {
         pass_ms(1000);
         h2_put_frame(&script, NGHTTP2_DATA, 0, 1, slice_of(""));
         feed();
-        is(exchange()->wait.due_ms, due_ms, "an empty frame does not renew it");
+        is(exchange()->core.wait.due_ms, due_ms, "an empty frame does not renew it");
     }
     h2_put_frame(&script, NGHTTP2_DATA, 0, 1, slice_of("x"));
     feed();
-    is(exchange()->wait.due_ms, due_ms + 3000, "a byte does");
+    is(exchange()->core.wait.due_ms, due_ms + 3000, "a byte does");
     end();
 }
 
 static void
-test_a_response_in_front_of_the_end_of_the_request(void)
+test_a_response_before_the_end_of_the_request(void)
 {
     static char piece[16384];
 
@@ -182,7 +182,7 @@ test_a_response_in_front_of_the_end_of_the_request(void)
     is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).code, NGHTTP2_NO_ERROR, "and not longer");
     is(fake.service.h2_streams.ntaken, 0, "it is over");
     is(tally_get(&fake.tally, TALLY_DONE_2), 1, "counted once");
-    is(fake.complaint, 0, "nobody complains");
+    is(fake.complaint, 0, "nothing is logged");
     end();
 
     begin();
@@ -210,11 +210,11 @@ main(void)
 {
     h2_app_fill_body();
     test_a_complete_response_ends_the_wait();
-    test_a_body_too_slow_behind_a_complete_response_is_discarded();
-    test_bytes_behind_a_complete_response_give_their_window_back();
+    test_a_slow_body_after_a_complete_response_is_discarded();
+    test_bytes_after_a_complete_response_return_their_window();
     test_bytes_of_the_last_frame_renew_the_deadline();
     test_bytes_of_the_last_frame_are_measured_by_the_rate();
     test_a_wait_keeps_its_deadline();
-    test_a_response_in_front_of_the_end_of_the_request();
+    test_a_response_before_the_end_of_the_request();
     return tap_done();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_h2_guard.c — what a peer of HTTP/2 may have us do for nothing. */
+/* tests/c/test_h2_guard.c — limits on work that an HTTP/2 peer causes for nothing. */
 #include "../../src/http2/guard.c"
 #include "tap.h"
 
@@ -24,8 +24,8 @@ test_resets_are_a_bucket_that_fills_again(void)
     is(h2_guard_reset(&guard, 40, 1000), ERR_H2_RESETS, "one more is too many");
     is(h2_guard_reset(&guard, 40, 1200), 0, "two more a fifth of a second later");
     is(h2_guard_reset(&guard, 40, 1200), ERR_H2_RESETS, "and not three");
-    is(h2_guard_reset(&guard, 40, UINT32_MAX), 0, "an age later it is empty");
-    ok(guard.resets == 1000, "and holds one");
+    is(h2_guard_reset(&guard, 40, UINT32_MAX), 0, "much later it is empty");
+    ok(guard.resets.level == 1000, "and holds one");
     for (unsigned i = 0; i < 5000; i++)
         err = err != 0 ? err : h2_guard_reset(&guard, 0, UINT32_MAX);
     is(err, 0, "0 is no limit");
@@ -43,7 +43,7 @@ test_a_steady_pace_is_never_too_fast(void)
 }
 
 static void
-test_refused_streams_count_when_they_are_thousands(void)
+test_thousands_of_refused_streams_are_limited(void)
 {
     struct h2_guard guard = {0};
     unsigned n = 0;
@@ -55,7 +55,7 @@ test_refused_streams_count_when_they_are_thousands(void)
 }
 
 static void
-test_streams_that_come_late_are_bounded(void)
+test_the_number_of_late_streams_is_limited(void)
 {
     struct h2_guard guard = {.is_calming = true};
     int32_t id = 1;
@@ -94,7 +94,8 @@ test_empty_data_is_counted_in_a_row(void)
     for (unsigned i = 0; i < H2_EMPTY_DATA; i++)
         err = see(&guard, NGHTTP2_DATA, 0, 1, 0);
     is(err, 0, "a row of empty ones");
-    is(see(&guard, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, 0), 0, "an end is none");
+    is(see(&guard, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, 0), 0,
+       "one with END_STREAM does not count");
     is(see(&guard, NGHTTP2_DATA, 0, 1, 1), 0, "data ends the row");
     for (unsigned i = 0; i < H2_EMPTY_DATA; i++) {
         err = h2_guard_frame(&guard, &padded);
@@ -108,7 +109,7 @@ test_empty_data_is_counted_in_a_row(void)
 }
 
 static void
-test_streams_that_were_passed_over_are_gone(void)
+test_skipped_streams_are_closed(void)
 {
     struct h2_guard guard = {0};
 
@@ -135,18 +136,18 @@ test_streams_that_have_ended_are_remembered(void)
     for (int32_t id = 3; id < 3 + 2 * (int32_t)H2_ENDED; id += 2)
         h2_guard_ended(&guard, id);
     is(see(&guard, NGHTTP2_DATA, 0, 1, 1), 0, "an old end is forgotten");
-    is(see(&guard, NGHTTP2_DATA, 0, 0, 1), 0, "stream 0 is nghttp2's to refuse");
+    is(see(&guard, NGHTTP2_DATA, 0, 0, 1), 0, "stream 0 is rejected by nghttp2");
 }
 
 static void
-test_less_than_an_eighth_of_use_is_a_flood(void)
+test_less_than_an_eighth_of_useful_bytes_is_a_flood(void)
 {
     struct h2_guard guard = {0};
 
     is(h2_guard_bytes(&guard, 8u * H2_OVERHEAD_BYTES), 0, "8 MiB for nothing");
-    is(h2_guard_bytes(&guard, 8), ERR_H2_FLOOD, "and no more");
+    is(h2_guard_bytes(&guard, 8), ERR_H2_FLOOD, "and not more");
     h2_guard_sent(&guard, 100);
-    is(h2_guard_bytes(&guard, 0), 0, "what goes out is of use");
+    is(h2_guard_bytes(&guard, 0), 0, "output is useful");
     is(h2_guard_bytes(&guard, 800), ERR_H2_FLOOD, "by so much");
 }
 
@@ -155,12 +156,12 @@ main(void)
 {
     test_resets_are_a_bucket_that_fills_again();
     test_a_steady_pace_is_never_too_fast();
-    test_refused_streams_count_when_they_are_thousands();
-    test_streams_that_come_late_are_bounded();
+    test_thousands_of_refused_streams_are_limited();
+    test_the_number_of_late_streams_is_limited();
     test_continuations_are_counted_by_the_block();
     test_empty_data_is_counted_in_a_row();
-    test_streams_that_were_passed_over_are_gone();
+    test_skipped_streams_are_closed();
     test_streams_that_have_ended_are_remembered();
-    test_less_than_an_eighth_of_use_is_a_flood();
+    test_less_than_an_eighth_of_useful_bytes_is_a_flood();
     return tap_done();
 }

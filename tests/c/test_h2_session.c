@@ -5,7 +5,7 @@
 #include "h2_app.h"
 
 static void
-test_requests_of_a_turn_are_answered_together(void)
+test_responses_of_a_turn_are_sent_together(void)
 {
     begin();
     app.body_bytes = 5;
@@ -24,18 +24,18 @@ test_requests_of_a_turn_are_answered_together(void)
 }
 
 static void
-test_a_body_is_handed_up_when_it_is_asked_for(void)
+test_a_body_is_handed_up_when_it_is_pulled(void)
 {
     begin();
     H2_PUT_HEADERS(&script, 1, H2_POST, false);
     h2_put_frame(&script, NGHTTP2_DATA, 0, 1, slice_of("hello"));
     feed();
-    is(app.nbodies, 0, "nobody has asked");
+    is(app.nbodies, 0, "no body was requested");
     is(stream_pull_body(app.stream), 0, "asked");
-    is(app.received, 5, "what was there");
+    is(app.received, 5, "what was available");
     h2_put_frame(&script, NGHTTP2_DATA, 1, 1, slice_of(" there"));
     feed();
-    is(app.received, 5, "no more unasked");
+    is(app.received, 5, "no more without a pull");
     is(stream_pull_body(app.stream), 0, "asked again");
     is(app.received, 11, "the rest");
     ok(app.stream->body_ended, "and the end");
@@ -46,7 +46,7 @@ test_a_body_is_handed_up_when_it_is_asked_for(void)
 }
 
 static void
-test_windows_hold_a_body_back(void)
+test_windows_limit_a_body(void)
 {
     begin();
     app.body_bytes = BODY_BYTES;
@@ -89,22 +89,7 @@ test_a_sender_waits_for_room(void)
     }
     is(app.nwritable, 1, "until there is room");
     end();
-    is(app.why, ERR_CLOSED, "the connection has gone");
-}
-
-static void
-test_a_socket_that_takes_nothing_holds_frames_back(void)
-{
-    begin();
-    h2_put_number(&script, NGHTTP2_WINDOW_UPDATE, 0, 1 << 24);
-    app.body_bytes = 60000;
-    for (int32_t id = 1; id < 40; id += 2)
-        H2_PUT_HEADERS(&script, id, H2_GET, true);
-    fake.takes = 0;
-    feed();
-    ok(fake.wire.out.bytes < 2u * HTTP_OUT_HIGH_BYTES + 16384, "bounded: %zu bytes",
-       fake.wire.out.bytes);
-    end();
+    is(app.why, ERR_CLOSED, "the connection has ended");
 }
 
 static void
@@ -117,25 +102,11 @@ test_a_reset_is_a_close(void)
     feed();
     is(app.nclosed, 1, "closed");
     is(app.why, ERR_RESET, "by a reset");
-    is(fake.finished + fake.aborted, 0, "the connection goes on");
+    is(fake.finished + fake.aborted, 0, "the connection continues");
     h2_put_frame(&script, NGHTTP2_DATA, 0, 1, slice_of("x"));
     feed();
     is(h2_look(&fake, NGHTTP2_GOAWAY, 0).code, NGHTTP2_STREAM_CLOSED, "no data now");
-    is(fake.finish_why, ERR_H2_ENDED, "says why");
-    end();
-}
-
-static void
-test_the_end_of_the_connection_is_heard(void)
-{
-    begin();
-    H2_PUT_HEADERS(&script, 1, H2_GET, true);
-    feed();
-    fake.wire.at_eof = true;
-    h2_protocol.ops->on_eof(&fake.wire, fake.session);
-    is(app.nclosed, 1, "closed");
-    is(app.why, ERR_EOF, "by the end");
-    is(fake.finished, 1, "the connection ends");
+    is(fake.finish_why, ERR_H2_ENDED, "the reason is recorded");
     end();
 }
 
@@ -162,9 +133,9 @@ test_deadlines(void)
     feed();
     pass_ms(fake.service.limits.body_stall_ms);
     is(app.why, ERR_BODY_TIMEOUT, "a body that stalls");
-    is(fake.complaint, ERR_BODY_TIMEOUT, "is told of");
-    is(fake.finished, 0, "the connection goes on");
-    ok(h2_look(&fake, NGHTTP2_HEADERS, 1).frames == 1, "with an answer");
+    is(fake.complaint, ERR_BODY_TIMEOUT, "is reported");
+    is(fake.finished, 0, "the connection continues");
+    ok(h2_look(&fake, NGHTTP2_HEADERS, 1).frames == 1, "with a response");
     end();
 
     begin();
@@ -172,38 +143,11 @@ test_deadlines(void)
     H2_PUT_HEADERS(&script, 1, H2_GET, true);
     feed();
     pass_ms(fake.service.limits.send_stall_ms);
-    is(app.nclosed, 0, "an answer of which much was taken");
+    is(app.nclosed, 0, "a response of which much was sent");
     fake.nout = 0;
     pass_ms(fake.service.limits.send_stall_ms);
     is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).code, NGHTTP2_CANCEL,
-       "reset when nobody reads it");
-    end();
-}
-
-static void
-test_a_drain_ends_behind_the_last_stream(void)
-{
-    begin();
-    H2_PUT_HEADERS(&script, 1, H2_GET, true);
-    feed();
-    fake.service.is_draining = true;
-    h2_protocol.ops->drain(&fake.wire, fake.session);
-    fake_serve(&fake);
-    is(h2_look(&fake, NGHTTP2_GOAWAY, 0).frames, 1, "told");
-    H2_PUT_HEADERS(&script, 3, H2_GET, true);
-    feed();
-    is(app.nrequests, 2, "what is on its way is served");
-    pass_ms(2000);
-    is(h2_look(&fake, NGHTTP2_GOAWAY, 0).frames, 2, "told again");
-    fake_serve(&fake);
-    is(h2_look(&fake, NGHTTP2_GOAWAY, 0).frames, 2, "once");
-    is(fake.finished, 0, "not over");
-    is(answer(app.stream, 1), 0, "the one");
-    fake_serve(&fake);
-    is(fake.finished, 0, "nor now");
-    h2_protocol.ops->notify(&fake.wire, fake.session, false);
-    fake_serve(&fake);
-    is(fake.finished, 1, "over");
+       "reset when it is not read");
     end();
 }
 
@@ -230,7 +174,7 @@ test_a_tunnel(void)
     pass_ms(5);
     is(app.ndeadline, 1, "its deadline");
     h2_protocol.ops->drain(&fake.wire, fake.session);
-    is(app.nshutdown, 1, "and the stop are told");
+    is(app.nshutdown, 1, "and the stop are reported");
     h2_put_frame(&script, NGHTTP2_DATA, 1, 1, slice_of("late"));
     feed();
     is(app.received, 9, "to the end");
@@ -240,7 +184,8 @@ test_a_tunnel(void)
     end();
 }
 
-/* Opens a tunnel with a head that needs memory of its own, the n-th allocation failing. */
+/* Opens a tunnel with a head that needs its own memory, with the n-th allocation
+ * failing. */
 static int
 open_tunnel(unsigned long n)
 {
@@ -262,14 +207,15 @@ static void
 test_a_tunnel_that_finds_no_memory_leaves_the_stream_as_it_was(void)
 {
     for (unsigned long n = 1; open_tunnel(n) != 0; n++) {
-        struct h2_exchange *x = container_of(app.stream, struct h2_exchange, stream);
-        ok(x->response.fields == NULL, "allocation %lu fails: no head is left", n);
-        ok(!x->is_committed && !app.stream->is_tunnel, "nothing was sent");
+        struct mux_exchange *x =
+            container_of(app.stream, struct mux_exchange, core.stream);
+        ok(x->response.lines == NULL, "allocation %lu fails: no head is left", n);
+        ok(x->core.tx == EXCHANGE_OPEN && !app.stream->is_tunnel, "nothing was sent");
         is(answer(app.stream, 5), 0, "another response");
         fake_serve(&fake);
-        is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 1, "goes out");
+        is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 1, "is sent");
         is(h2_look(&fake, NGHTTP2_DATA, 1).bytes, 5, "whole");
-        is(fake.aborted, 0, "on a connection that lives");
+        is(fake.aborted, 0, "on a connection that continues");
         end();
     }
     ok(app.stream->is_tunnel, "with enough memory it opens");
@@ -289,7 +235,7 @@ test_trailers_and_interim_heads(void)
     feed();
     is(stream_send_interim(app.stream, 103, &hint, 1), 0, "a hint");
     fake_serve(&fake);
-    is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 1, "goes out");
+    is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 1, "is sent");
     is(stream_send_head(app.stream, &res), 0, "a head");
     is(stream_send_interim(app.stream, 103, &hint, 1), ERR_CLOSED, "no hint now");
     is(stream_send_trailers(app.stream, &sum, 1), ERR_CLOSED, "nor trailers");
@@ -301,14 +247,14 @@ test_trailers_and_interim_heads(void)
     sum.name = slice_of("X-Sum");
     is(stream_send_trailers(app.stream, &sum, 1), 0, "trailers");
     fake_serve(&fake);
-    is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 3, "go out");
+    is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 3, "are sent");
     ok(h2_look(&fake, NGHTTP2_HEADERS, 1).ended, "and end it");
     is(app.why, 0, "in order");
     end();
 }
 
 static void
-test_a_failure_is_an_answer_or_a_reset(void)
+test_a_failure_is_a_response_or_a_reset(void)
 {
     struct http_response res = {.status = 200};
     struct chunk chunk = {.bytes = {body, 10}};
@@ -319,7 +265,7 @@ test_a_failure_is_an_answer_or_a_reset(void)
     is(stream_send_head(app.stream, &res), 0, "a head that is held");
     stream_fail(app.stream, ERR_APP_FAILED);
     fake_serve(&fake);
-    is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).frames, 0, "an answer");
+    is(h2_look(&fake, NGHTTP2_RST_STREAM, 1).frames, 0, "a response");
     ok(h2_look(&fake, NGHTTP2_DATA, 1).ended, "in its place");
     H2_PUT_HEADERS(&script, 3, H2_GET, true);
     feed();
@@ -332,7 +278,7 @@ test_a_failure_is_an_answer_or_a_reset(void)
 }
 
 static void
-test_a_refused_head_is_no_request(void)
+test_a_rejected_head_is_not_counted_as_a_request(void)
 {
     begin();
     fake.service.limits.body_bytes = 4;
@@ -342,11 +288,11 @@ test_a_refused_head_is_no_request(void)
                            "5",
                    false);
     feed();
-    is(app.nrequests, 0, "no handler learns of it");
-    is(fake.service.nrequests, 0, "nor counts it");
+    is(app.nrequests, 0, "no handler is called for it");
+    is(fake.service.nrequests, 0, "and it is not counted");
     is(tally_get(&fake.tally, TALLY_RUNNING), 0, "nothing runs");
-    is(tally_get(&fake.tally, TALLY_DONE_4), 0, "nothing has been answered");
-    is(tally_get(&fake.tally, TALLY_OWN), 0, "by the engine neither");
+    is(tally_get(&fake.tally, TALLY_DONE_4), 0, "no response has been sent");
+    is(tally_get(&fake.tally, TALLY_OWN), 0, "not by the engine either");
     is(h2_look(&fake, NGHTTP2_HEADERS, 1).frames, 1, "but a peer is");
     is(h2_look(&fake, NGHTTP2_HEADERS, 3).frames, 1, "so is the other");
     pass_ms(fake.service.limits.linger_ms);
@@ -355,7 +301,7 @@ test_a_refused_head_is_no_request(void)
 }
 
 static void
-test_an_upgrade_that_fails_leaves_the_wire_as_it_was(void)
+test_a_failed_upgrade_does_not_change_the_wire(void)
 {
     const struct http_head head = {.method = slice_of("GET"), .target = slice_of("/")};
 
@@ -376,75 +322,6 @@ test_an_upgrade_that_fails_leaves_the_wire_as_it_was(void)
     fake_fini(&fake);
 }
 
-/* A client that takes no data sends `n` requests, and resets them `after` the response. */
-static void
-reset_many(int n, bool with_window, bool answers, int status_code)
-{
-    begin();
-    app.body_bytes = answers ? 5 : 0;
-    if (!with_window)
-        h2_put_frame(&script, NGHTTP2_SETTINGS, 0, 0, H2_LITERAL("\0\4\0\0\0\0"));
-    for (int i = 0; i < n && !fake.finished; i++) {
-        int32_t id = 2 * i + 1;
-        H2_PUT_HEADERS(&script, id, H2_POST, false);
-        if (with_window && answers)
-            feed();
-        h2_put_number(&script, NGHTTP2_RST_STREAM, id, NGHTTP2_CANCEL);
-        feed();
-        fake.nout = 0;
-    }
-    is(fake.complaint, status_code, "%d resets", n);
-}
-
-static void
-test_resets_count_where_they_throw_work_away(void)
-{
-    reset_many(2000, true, true, 0);
-    is(app.nrequests, 2000, "of streams whose response is out: none counts");
-    is(fake.finished, 0, "the connection goes on");
-    end();
-
-    reset_many(400, true, false, 0);
-    is(fake.finished, 0, "of streams without a response: up to the limit");
-    end();
-
-    reset_many(402, true, false, ERR_H2_RESETS);
-    is(fake.finished, 1, "and no more");
-    is(app.nrequests, 401, "what came late was not begun");
-    end();
-
-    reset_many(402, false, true, ERR_H2_RESETS);
-    is(fake.finished, 1, "responses that nobody could read are lost work too");
-    end();
-}
-
-static void
-test_what_runs_is_served_when_no_other_stream_may_begin(void)
-{
-    struct stream *first;
-
-    begin();
-    H2_PUT_HEADERS(&script, 1, H2_GET, true);
-    feed();
-    first = app.stream;
-    for (int32_t id = 3; id < 3 + 2 * 410; id += 2) {
-        H2_PUT_HEADERS(&script, id, H2_GET, true);
-        h2_put_number(&script, NGHTTP2_RST_STREAM, id, NGHTTP2_CANCEL);
-    }
-    feed();
-    is(fake.complaint, ERR_H2_RESETS, "one too many");
-    is(app.nrequests, 402, "those behind it do not begin");
-    is(h2_look(&fake, NGHTTP2_GOAWAY, 0).code, NGHTTP2_ENHANCE_YOUR_CALM, "told");
-    is(fake.finished, 0, "but the first one runs");
-    app.stream = first;
-    is(answer(first, 5), 0, "is answered");
-    fake_serve(&fake);
-    ok(h2_look(&fake, NGHTTP2_DATA, 1).ended, "to its end");
-    fake_serve(&fake);
-    is(fake.finished, 1, "and then the connection ends");
-    end();
-}
-
 static void
 test_streams_over_the_limit_are_refused_and_the_rest_is_served(void)
 {
@@ -457,13 +334,13 @@ test_streams_over_the_limit_are_refused_and_the_rest_is_served(void)
     is(h2_look(&fake, NGHTTP2_RST_STREAM, 257).code, NGHTTP2_REFUSED_STREAM,
        "the next may be tried again");
     is(h2_look(&fake, NGHTTP2_RST_STREAM, 1199).code, NGHTTP2_REFUSED_STREAM, "so all");
-    is(fake.complaint, 0, "which is nobody's fault");
-    is(fake.finished + fake.aborted, 0, "the connection goes on");
+    is(fake.complaint, 0, "which is not an error");
+    is(fake.finished + fake.aborted, 0, "the connection continues");
     end();
 }
 
 static void
-test_a_last_part_waits_where_all_streams_keep_too_much(void)
+test_a_last_part_waits_if_all_streams_buffer_too_much(void)
 {
     struct http_response res = {.status = 200};
     struct chunk chunk = {.bytes = {body, BODY_BYTES}};
@@ -495,28 +372,109 @@ test_a_last_part_waits_where_all_streams_keep_too_much(void)
     end();
 }
 
+/* The user of a tunnel has nothing to wait for after its last bytes (ws/state.h). */
+static void
+test_the_last_part_of_a_tunnel_does_not_wait(void)
+{
+    struct http_response res = {.status = 101};
+    struct chunk chunk = {.bytes = {body, BODY_BYTES}};
+    int err = 0;
+
+    begin();
+    h2_put_frame(&script, NGHTTP2_SETTINGS, 0, 0, H2_LITERAL("\0\4\0\0\0\0"));
+    H2_PUT_HEADERS(&script, 1, H2_CONNECT, false);
+    feed();
+    is(stream_open_tunnel(app.stream, &res), 0, "a tunnel");
+    for (int i = 0; i < 16; i++)
+        err = stream_send_body(app.stream, &chunk, false);
+    is(err, ERR_AGAIN, "too much for all streams together");
+    is(stream_send_body(app.stream, &chunk, true), 0, "the last part");
+    is(app.stream->state, STREAM_ENDED, "completes it");
+    end();
+}
+
+/* The streams that were given a budget, by their numbers from 0. */
+static char turns[32];
+static struct stream *tunnels[3];
+static bool is_busy = true;
+
+/* Each of them could use any number of budgets. */
+static void
+on_budget(struct stream *s)
+{
+    size_t n = strlen(turns);
+
+    for (size_t i = 0; i < COUNT(tunnels); i++) {
+        if (tunnels[i] == s && n + 1 < sizeof turns)
+            turns[n] = (char)('0' + i);
+    }
+    if (is_busy)
+        is(stream_spend(s, BUDGET_POINTS), false, "it spends all of it");
+}
+
+static void
+test_tunnels_that_spend_their_budgets_take_turns(void)
+{
+    struct stream_handler busy = handler;
+
+    busy.on_budget = on_budget;
+    memset(&app, 0, sizeof app);
+    memset(turns, 0, sizeof turns);
+    ok(fake_init_as(&fake, &h2_protocol, &busy, &app), "a session begins");
+    h2_put_preface(&script);
+    for (int i = 0; i < 3; i++) {
+        struct http_response res = {.status = 200};
+        H2_PUT_HEADERS(&script, 2 * i + 1, H2_CONNECT, false);
+        feed();
+        tunnels[i] = app.stream;
+        is(stream_open_tunnel(app.stream, &res), 0, "tunnel %d", i);
+    }
+    fake_renew(&fake);
+    for (int i = 0; i < 3; i++)
+        is(stream_spend(tunnels[i], BUDGET_POINTS), false, "tunnel %d has to wait", i);
+    for (int i = 0; i < 7; i++) {
+        struct slice nothing = {"", 0};
+        fake_renew(&fake);
+        h2_protocol.ops->feed(&fake.wire, fake.session, &nothing);
+        is(strlen(turns), i + 1, "one has the budget");
+    }
+    is_text(turns, "0120120", "each in its turn");
+    is_busy = false; /* or the frame would never have its turn */
+    h2_put_number(&script, NGHTTP2_RST_STREAM, 3, NGHTTP2_CANCEL);
+    feed();
+    is_busy = true;
+    memset(turns, 0, sizeof turns);
+    fake_renew(&fake);
+    for (int i = 0; i < 3; i += 2)
+        is(stream_spend(tunnels[i], BUDGET_POINTS), false, "tunnel %d has to wait", i);
+    for (int i = 0; i < 4; i++) {
+        struct slice nothing = {"", 0};
+        fake_renew(&fake);
+        h2_protocol.ops->feed(&fake.wire, fake.session, &nothing);
+    }
+    is_text(turns, "0202", "one that has ended has none");
+    end();
+}
+
 int
 main(void)
 {
     h2_app_fill_body();
-    test_requests_of_a_turn_are_answered_together();
-    test_a_body_is_handed_up_when_it_is_asked_for();
-    test_windows_hold_a_body_back();
+    test_responses_of_a_turn_are_sent_together();
+    test_a_body_is_handed_up_when_it_is_pulled();
+    test_windows_limit_a_body();
     test_a_sender_waits_for_room();
-    test_a_socket_that_takes_nothing_holds_frames_back();
     test_a_reset_is_a_close();
-    test_the_end_of_the_connection_is_heard();
     test_deadlines();
-    test_resets_count_where_they_throw_work_away();
-    test_what_runs_is_served_when_no_other_stream_may_begin();
     test_streams_over_the_limit_are_refused_and_the_rest_is_served();
-    test_a_last_part_waits_where_all_streams_keep_too_much();
-    test_an_upgrade_that_fails_leaves_the_wire_as_it_was();
-    test_a_refused_head_is_no_request();
-    test_a_drain_ends_behind_the_last_stream();
+    test_a_last_part_waits_if_all_streams_buffer_too_much();
+    test_a_failed_upgrade_does_not_change_the_wire();
+    test_a_rejected_head_is_not_counted_as_a_request();
     test_a_tunnel();
+    test_the_last_part_of_a_tunnel_does_not_wait();
+    test_tunnels_that_spend_their_budgets_take_turns();
     test_a_tunnel_that_finds_no_memory_leaves_the_stream_as_it_was();
     test_trailers_and_interim_heads();
-    test_a_failure_is_an_answer_or_a_reset();
+    test_a_failure_is_a_response_or_a_reset();
     return tap_done();
 }

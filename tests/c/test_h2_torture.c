@@ -1,196 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_h2_torture.c — conversations of HTTP/2 in memory, played again and again with
- * the n-th allocation failing, until none fails: every exchange ends, the connection is not
- * left waiting, and everything that was taken comes back. */
+/* tests/c/test_h2_torture.c — HTTP/2 conversations in memory, repeated with the n-th
+ * allocation failing until none fails: every exchange ends, the connection is not left
+ * waiting, and everything that was allocated is freed. */
 #include "http2/session.c"
 
 #include <malloc.h>   /* mallopt */
 #include <sys/wait.h> /* waitpid */
 #include <unistd.h>   /* fork */
 
+#include "child.h"
 #include "h2_talk.h"
 #include "tap.h"
+#include "torture_app.h"
 
-/* More allocations than any conversation asks for. */
+/* Upper limit: no conversation makes so many allocations. */
 #define ALLOCATIONS_MAX 1500u
-#define BODY_BYTES 90000u
-
-/* How the application answers. */
-enum way {
-    WHOLE,    /* in one message, copied */
-    LENT,     /* in one message, lent */
-    IN_TURNS, /* in three messages, each in a turn of its own */
-    TRAILERS, /* with a hint before and trailers behind */
-    LARGE,    /* with a head that fits no room */
-    TUNNEL,   /* by an echo */
-};
-
-struct app {
-    enum way way;
-    struct stream *streams[4]; /* that run */
-    int left[4];               /* messages of theirs to come */
-    int nrequests, nclosed, nloans;
-};
-
-static char body[BODY_BYTES];
-
-static void
-retain(void *owner)
-{
-    ++*(int *)owner;
-}
-
-static void
-release(void *owner)
-{
-    --*(int *)owner;
-}
-
-static const struct lender lender = {retain, release, 2048};
-
-static int
-slot_of(struct app *app, const struct stream *s)
-{
-    for (int i = 0; i < 4; i++) {
-        if (app->streams[i] == s)
-            return i;
-    }
-    return -1;
-}
-
-static int
-send_piece(struct app *app, struct stream *s, size_t n, bool last)
-{
-    struct chunk chunk = {
-        .bytes = {body, n},
-        .lender = app->way == WHOLE ? NULL : &lender,
-        .owner = &app->nloans,
-    };
-    int err = stream_send_body(s, &chunk, last);
-
-    return err == ERR_AGAIN ? 0 : err;
-}
-
-static int
-send_trailers(struct stream *s)
-{
-    struct http_field sum = {.name = slice_of("X-Sum"), .value = slice_of("1")};
-
-    return stream_send_trailers(s, &sum, 1);
-}
-
-static int
-begin_answer(struct app *app, struct stream *s)
-{
-    static char large[3000];
-    struct http_field hint = {.name = slice_of("Link"), .value = slice_of("</a>")};
-    struct http_field field = {.name = slice_of("x-a"), .value = {large, sizeof large}};
-    struct http_response res = {
-        .status = 200,
-        .fields = &field,
-        .nfields = app->way == LARGE,
-        .has_trailers = app->way == TRAILERS,
-    };
-
-    memset(large, 'v', sizeof large);
-    int err = app->way == TRAILERS ? stream_send_interim(s, 103, &hint, 1) : 0;
-    return err == 0 ? stream_send_head(s, &res) : err;
-}
-
-static int
-answer(struct app *app, struct stream *s)
-{
-    int err = begin_answer(app, s);
-
-    if (err != 0)
-        return err;
-    if (app->way == IN_TURNS) {
-        app->left[slot_of(app, s)] = 3;
-        return 0;
-    }
-    err = send_piece(app, s, app->way == WHOLE ? 500 : BODY_BYTES, true);
-    return err == 0 && app->way == TRAILERS ? send_trailers(s) : err;
-}
-
-static int
-on_request(struct stream *s, const struct http_head *head)
-{
-    struct app *app = s->handler_arg;
-    struct http_response res = {.status = 101};
-
-    (void)head;
-    app->nrequests++;
-    app->streams[slot_of(app, NULL)] = s;
-    if (app->way == TUNNEL) {
-        int err = stream_open_tunnel(s, &res);
-        return err != 0 ? err : stream_pull_body(s);
-    }
-    if (s->body_ended)
-        return answer(app, s);
-    (void)!stream_pull_body(s);
-    return 0;
-}
-
-static void
-on_body(struct stream *s, struct slice bytes, bool last)
-{
-    struct app *app = s->handler_arg;
-    struct chunk echo = {.bytes = bytes};
-    int err = 0;
-
-    if (app->way == TUNNEL)
-        err = stream_send_body(s, &echo, last);
-    else if (last)
-        err = answer(app, s);
-    if (err == 0 && !last)
-        (void)!stream_pull_body(s);
-    if (err != 0 && slot_of(app, s) >= 0)
-        stream_fail(s, err);
-}
-
-static void
-ignore(struct stream *s)
-{
-    (void)s;
-}
-
-static void
-on_close(struct stream *s, int why)
-{
-    struct app *app = s->handler_arg;
-    int slot = slot_of(app, s);
-
-    (void)why;
-    if (slot < 0)
-        return; /* refused before on_request */
-    app->nclosed++;
-    app->streams[slot] = NULL;
-    app->left[slot] = 0;
-}
-
-static const struct stream_handler handler = {
-    .on_request = on_request,
-    .on_body = on_body,
-    .on_writable = ignore,
-    .on_deadline = ignore,
-    .on_shutdown = ignore,
-    .on_close = on_close,
-};
-
-/* The application goes on between the turns, and gives up when something fails. */
-static void
-app_turn(struct app *app)
-{
-    for (int i = 0; i < 4; i++) {
-        struct stream *s = app->streams[i];
-        if (s == NULL || app->left[i] == 0)
-            continue;
-        app->left[i]--;
-        int err = send_piece(app, s, BODY_BYTES / 3, app->left[i] == 0);
-        if (err != 0 && slot_of(app, s) >= 0)
-            stream_fail(s, err);
-    }
-}
 
 static bool
 play(struct fake *fake, struct app *app, const struct h2_script *script, size_t step)
@@ -221,7 +45,7 @@ ends_clean(struct fake *fake, const struct app *app)
     return good;
 }
 
-/* Plays with the n-th allocation failing.  Returns NULL, or what is wrong. */
+/* Runs with the n-th allocation failing. Returns NULL, or what is wrong. */
 static const char *
 play_failing(enum way way, const struct h2_script *script, unsigned n, size_t step)
 {
@@ -239,7 +63,7 @@ play_failing(enum way way, const struct h2_script *script, unsigned n, size_t st
     return wrong;
 }
 
-/* The same in a process of its own, which leaves what nghttp2 cannot free. */
+/* The same in its own process, because nghttp2 cannot free everything. */
 static const char *
 fail_at(enum way way, const struct h2_script *script, unsigned n, size_t step)
 {
@@ -255,7 +79,7 @@ fail_at(enum way way, const struct h2_script *script, unsigned n, size_t step)
         const char *wrong = play_failing(way, script, n, step);
         if (wrong != NULL)
             fputs(wrong, stderr);
-        _exit(wrong != NULL);
+        child_exit(wrong != NULL);
     }
     close(pipes[1]);
     for (ssize_t more = 1; more > 0 && got < (ssize_t)sizeof said - 1; got += more)
@@ -275,7 +99,7 @@ torture(const char *about, enum way way, const struct h2_script *script, size_t 
     mem_fail_at(0);
     ok(play(&fake, &app, script, step), "%s, by %zu: ends", about, step);
     unsigned long nallocations = mem_count();
-    ok(way == TUNNEL || app.nclosed == app.nrequests, "and is answered");
+    ok(way == TUNNEL || app.nclosed == app.nrequests, "and gets a response");
     ok(ends_clean(&fake, &app), "and nothing is left over");
     ok(nallocations > 0 && nallocations < ALLOCATIONS_MAX, "allocations: %lu",
        nallocations);
@@ -287,7 +111,7 @@ torture(const char *about, enum way way, const struct h2_script *script, size_t 
     ok(true, "%s: survives each that fails", about);
 }
 
-/* The hook works in builds with asserts only. */
+/* The hook works only in builds with asserts. */
 static bool
 allocations_can_fail(void)
 {
@@ -315,7 +139,9 @@ main(void)
         printf("1..0 # SKIP a release build fails no allocation\n");
         return 0;
     }
-    mallopt(M_PERTURB, 0x55); /* what is not initialised is the same in every run */
+#ifdef M_PERTURB
+    mallopt(M_PERTURB, 0x55); /* uninitialized memory is the same in every run */
+#endif
     begin_script(&gets);
     for (int32_t id = 1; id < 6; id += 2) {
         H2_PUT_HEADERS(&gets, id, H2_GET H2_TE, true);

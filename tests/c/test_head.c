@@ -60,7 +60,7 @@ test_expectations(void)
 }
 
 static void
-test_an_earlier_expectation_stays(void)
+test_an_earlier_expectation_is_kept(void)
 {
     bool continues = true;
 
@@ -73,6 +73,6 @@ main(void)
 {
     test_methods();
     test_expectations();
-    test_an_earlier_expectation_stays();
+    test_an_earlier_expectation_is_kept();
     return tap_done();
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_history.c — what was counted at each of the last seconds. */
-#include "server/history.c"
+/* tests/c/test_history.c — the counters of each of the last seconds. */
+#include "builtin/history.c"
 
 #include <stdlib.h> /* strtoull */
 
 #include "base/mem.h"
 #include "tap.h"
 
-/* The rows that are written, and the first and last number of each one's place `at`. */
+/* The rows that were written, and the first and last number at position `at` of
+ * each. */
 static unsigned
 rows_of(const struct history *history, unsigned at, uint64_t *first, uint64_t *last)
 {
@@ -37,7 +38,7 @@ rows_of(const struct history *history, unsigned at, uint64_t *first, uint64_t *l
 }
 
 static void
-test_seconds_that_were_slept_through_are_filled_in(void)
+test_missed_seconds_are_filled_in(void)
 {
     struct history *history = mem_calloc(1, sizeof *history);
     struct tally *tally = mem_calloc(1, sizeof *tally);
@@ -56,12 +57,13 @@ test_seconds_that_were_slept_through_are_filled_in(void)
     is(rows_of(history, 0, &first, &last), 4, "the seconds between are there");
     ok(first == 7000 && last == 10000, "in order");
     (void)rows_of(history, done, &first, &last);
-    ok(first == 5 && last == 6, "with what had been counted");
+    ok(first == 5 && last == 6, "with the old counters");
     history_note(history, &tallies, 9000);
-    is(rows_of(history, 0, &first, &last), 4, "the past stays as it is");
+    is(rows_of(history, 0, &first, &last), 4, "the past does not change");
 
     history_note(history, &tallies, 10000000);
-    is(rows_of(history, 0, &first, &last), HISTORY_SECONDS, "a night is three minutes");
+    is(rows_of(history, 0, &first, &last), HISTORY_SECONDS,
+       "after a long pause there are three minutes");
     ok(first == 9821000 && last == 10000000, "the last ones");
     atomic_store(&history->seconds[10000 % HISTORY_SECONDS].second, 0);
     is(rows_of(history, 0, &first, &last), HISTORY_SECONDS - 1,
@@ -71,7 +73,7 @@ test_seconds_that_were_slept_through_are_filled_in(void)
 }
 
 static void
-test_a_row_takes_any_number(void)
+test_a_row_fits_any_number(void)
 {
     struct text text = {.err = 0};
     const uint64_t numbers[] = {0, 9, 10, UINT64_MAX};
@@ -84,10 +86,25 @@ test_a_row_takes_any_number(void)
     buf_release(&text.buf);
 }
 
+static void
+test_a_row_that_is_overwritten_is_left_out(void)
+{
+    static struct history_second at;
+    struct text text = {.err = 0};
+
+    buf_init(&text.buf);
+    atomic_store(&at.second, 6);
+    ok(!write_row(&at, 5, true, &text), "another worker has begun the next second");
+    is(buf_bytes(&text.buf).len, 0, "nothing is written");
+    ok(write_row(&at, 6, true, &text), "which can be written");
+    buf_release(&text.buf);
+}
+
 int
 main(void)
 {
-    test_seconds_that_were_slept_through_are_filled_in();
-    test_a_row_takes_any_number();
+    test_a_row_that_is_overwritten_is_left_out();
+    test_missed_seconds_are_filled_in();
+    test_a_row_fits_any_number();
     return tap_done();
 }

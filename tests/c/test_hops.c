@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_hops.c — who the client is, by what proxies have written: each line is walked
- * from its end, and what is malformed ends the walk. */
+/* tests/c/test_hops.c — who the client is according to proxies: each line is read
+ * from its end, and malformed elements end the search. */
 #include "http/hops.c"
 
 #include "tap.h"
@@ -75,6 +75,7 @@ test_forwarded(void)
         {"for=1.2.3.4;by=_x;secret=\"a;b,c\"", "1.2.3.4 0", "", ""},
         {"for=1.2.3.4;;", "1.2.3.4 0", "", ""},
         {"for=\"1.2.3.4", "none", "", ""},
+        {"for=1.2.3.4, for=\"\"", "none", "", ""},
         {"for", "none", "", ""},
         {"", "none", "", ""},
     };
@@ -98,10 +99,10 @@ test_lines_are_walked_from_the_last(void)
     hops_walk_list(&hops, &trust, slice_of("10.0.0.1, 10.0.0.2"));
     ok(!hops.is_over, "proxies alone do not end the walk");
     hops_walk_list(&hops, &trust, slice_of("6.6.6.6, 1.2.3.4"));
-    is_text(client_of(&hops, text), "1.2.3.4 0", "the line before is looked at");
-    is(hops.behind, 2, "two elements are behind the client's");
+    is_text(client_of(&hops, text), "1.2.3.4 0", "the line before is read");
+    is(hops.behind, 2, "two elements follow the client's");
     hops_walk_list(&hops, &trust, slice_of("9.9.9.9"));
-    is_text(client_of(&hops, text), "1.2.3.4 0", "what stands before is not");
+    is_text(client_of(&hops, text), "1.2.3.4 0", "earlier elements are not read");
     is(hops.n, 3, "nor counted");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_identity.c — certificates out of files: which hosts they are for, and what
- * is said of files that cannot be used. */
+/* tests/c/test_identity.c — certificates in files: which hosts they are for, and the
+ * errors for unusable files. */
 #include "tls/identity.c"
 
 #include <stdlib.h> /* mkstemp */
@@ -10,8 +10,8 @@
 
 static char path[] = "/tmp/bolide-test-identity-XXXXXX";
 
-/* Writes a key and its certificate, for `names` or with the common name alone, valid from
- * `from` to `to` in seconds from now. */
+/* Writes a key and its certificate, for `names` or only with the common name, valid
+ * from `from` to `to` in seconds from now. */
 static bool
 write_pair(const char *names, long from, long to)
 {
@@ -73,7 +73,7 @@ test_names_are_the_alternative_ones(void)
            memcmp(identity.names, "a.example\0*.b.example\0", identity.names_len) == 0,
        "its host names, in lower case");
     ok(strncmp(identity.pem, "-----BEGIN CERTIFICATE", 22) == 0, "its certificate");
-    ok(identity.doubt == NULL, "nothing speaks against it");
+    ok(identity.doubt == NULL, "it has no warning");
     tls_identity_clear(&identity);
     ok(write_pair(NULL, -60, 60), "a file without alternative names");
     is(tls_identity_peek(&identity, path, &why), 0, "is read");
@@ -87,7 +87,7 @@ test_names_are_the_alternative_ones(void)
 }
 
 static void
-test_dates_that_clients_refuse(void)
+test_dates_that_clients_reject(void)
 {
     static const struct {
         long from, to;
@@ -102,8 +102,9 @@ test_dates_that_clients_refuse(void)
         struct tls_identity identity = {0};
         struct tls_why why;
         ok(write_pair(NULL, cases[i].from, cases[i].to), "a file");
-        is(tls_identity_peek(&identity, path, &why), 0, "is served all the same");
-        is(identity.doubt != NULL, cases[i].doubt != NULL, "whether there is a doubt");
+        is(tls_identity_peek(&identity, path, &why), 0, "is still served");
+        is(identity.doubt != NULL, cases[i].doubt != NULL,
+           "whether there is a warning");
         if (identity.doubt != NULL)
             ok(strstr(identity.doubt, cases[i].doubt) != NULL &&
                    strstr(identity.doubt, path) != NULL,
@@ -129,7 +130,7 @@ test_each_allocation_may_fail(void)
         tls_identity_clear(&identity);
         ok(identity.names == NULL && identity.cert == NULL, "nothing is left");
     }
-    ok(n > 4, "some are asked for");
+    ok(n > 4, "several allocations can fail");
 }
 
 static void
@@ -174,7 +175,7 @@ main(void)
     close(mkstemp(path));
     test_which_hosts_names_cover();
     test_names_are_the_alternative_ones();
-    test_dates_that_clients_refuse();
+    test_dates_that_clients_reject();
     test_each_allocation_may_fail();
     test_files_that_cannot_be_used();
     test_passwords();

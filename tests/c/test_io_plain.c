@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_io_plain.c — bytes through a plain socket, and each way in which that can
- * end. */
+/* tests/c/test_io_plain.c — bytes through a plain socket, and each way in which it
+ * can end. */
 #include "net/io_plain.c"
 
 #include <arpa/inet.h>  /* htonl */
@@ -10,9 +10,10 @@
 #include <signal.h>     /* sigaction */
 #include <sys/time.h>   /* setitimer */
 
+#include "failing.h"
 #include "tap.h"
 
-/* Makes `io` and *peer the two ends of a TCP connection; ours does not block. */
+/* Connects `io` and *peer over TCP; our end does not block. */
 static void
 connect_both(struct io *io, int *peer)
 {
@@ -31,7 +32,7 @@ connect_both(struct io *io, int *peer)
     close(listening);
 }
 
-/* Waits until `fd` has something to read, or its end. */
+/* Waits until `fd` has something to read, or has ended. */
 static bool
 wait_readable(int fd)
 {
@@ -40,30 +41,30 @@ wait_readable(int fd)
 }
 
 static void
-test_bytes_come_as_they_were_sent(void)
+test_bytes_are_received_as_sent(void)
 {
     struct io io;
     int peer;
     char got[64];
 
     connect_both(&io, &peer);
-    is(io.ops->read(&io, got, sizeof got), ERR_AGAIN, "nothing has come");
+    is(io.ops->read(&io, got, sizeof got), ERR_AGAIN, "nothing was received");
     is(send(peer, "hello", 5, 0), 5, "the peer sends");
     ok(wait_readable(io.fd), "it arrives");
-    is(io.ops->read(&io, got, 2), 2, "no more is read than asked for");
+    is(io.ops->read(&io, got, 2), 2, "not more is read than requested");
     is(io.ops->read(&io, got + 2, sizeof got - 2), 3, "then the rest");
     ok(memcmp(got, "hello", 5) == 0, "in order");
     is(shutdown(peer, SHUT_WR), 0, "the peer ends");
     ok(wait_readable(io.fd), "its end arrives");
-    is(io.ops->read(&io, got, sizeof got), ERR_EOF, "and is told");
-    is(io.ops->read(&io, got, sizeof got), ERR_EOF, "as often as asked");
+    is(io.ops->read(&io, got, sizeof got), ERR_EOF, "and is reported");
+    is(io.ops->read(&io, got, sizeof got), ERR_EOF, "for every read");
     io.ops->close(&io, false);
     is(io.fd, -1, "a closed transport has no descriptor");
     close(peer);
 }
 
 static void
-test_pieces_go_out_together(void)
+test_parts_are_sent_together(void)
 {
     static const struct iovec pieces[] = {{"one ", 4}, {"", 0}, {"two ", 4}, {"3", 1}};
     struct io io;
@@ -71,22 +72,22 @@ test_pieces_go_out_together(void)
     char got[64];
 
     connect_both(&io, &peer);
-    is(io.ops->writev(&io, pieces, 1), 4, "one piece");
-    is(io.ops->writev(&io, pieces, 4), 9, "four pieces");
-    is(recv(peer, got, 13, MSG_WAITALL), 13, "the peer has them all");
+    is(io.ops->writev(&io, pieces, 1), 4, "one buffer");
+    is(io.ops->writev(&io, pieces, 4), 9, "four buffers");
+    is(recv(peer, got, 13, MSG_WAITALL), 13, "the peer has received all");
     ok(memcmp(got, "one one two 3", 13) == 0, "in order");
     io.ops->shutdown(&io);
     is(recv(peer, got, sizeof got, 0), 0, "then our end");
     is(send(peer, "more", 4, 0), 4, "and may still send");
     ok(wait_readable(io.fd), "which arrives");
     is(io.ops->read(&io, got, sizeof got), 4, "and is read");
-    is(io.ops->writev(&io, pieces, 1), ERR_RESET, "we may not, but no signal comes");
+    is(io.ops->writev(&io, pieces, 1), ERR_RESET, "writing fails without a signal");
     io.ops->close(&io, false);
     close(peer);
 }
 
 static void
-test_a_peer_that_reads_nothing_stops_us(void)
+test_a_peer_that_does_not_read_pauses_reading(void)
 {
     static const char large[1 << 16];
     const struct iovec pieces[] = {{(void *)large, sizeof large},
@@ -107,7 +108,7 @@ test_a_peer_that_reads_nothing_stops_us(void)
 }
 
 static void
-test_a_reset_is_seen_by_the_peer(void)
+test_the_peer_gets_a_reset(void)
 {
     struct io io;
     int peer;
@@ -125,7 +126,7 @@ test_a_reset_is_seen_by_the_peer(void)
 }
 
 static void
-test_a_reset_by_the_peer_is_told(void)
+test_a_reset_by_the_peer_is_reported(void)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     const struct iovec piece = {"x", 1};
@@ -137,13 +138,13 @@ test_a_reset_by_the_peer_is_told(void)
     is(setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0, "a reset");
     close(peer);
     ok(wait_readable(io.fd), "arrives");
-    is(io.ops->read(&io, got, sizeof got), ERR_RESET, "a read tells");
-    is(io.ops->writev(&io, &piece, 1), ERR_RESET, "a write does");
+    is(io.ops->read(&io, got, sizeof got), ERR_RESET, "reading reports the reset");
+    is(io.ops->writev(&io, &piece, 1), ERR_RESET, "so does writing");
     io.ops->close(&io, false);
 }
 
 static void
-test_what_is_no_socket_is_an_error(void)
+test_a_descriptor_that_is_not_a_socket_is_an_error(void)
 {
     const struct iovec pieces[] = {{"x", 1}, {"y", 1}};
     struct io io;
@@ -154,7 +155,7 @@ test_what_is_no_socket_is_an_error(void)
     io_plain_init(&io, fds[0]);
     is(io.ops->read(&io, got, sizeof got), ERR_IO, "is not read");
     is(io.ops->writev(&io, pieces, 1), ERR_IO, "nor written");
-    is(io.ops->writev(&io, pieces, 2), ERR_IO, "in pieces");
+    is(io.ops->writev(&io, pieces, 2), ERR_IO, "nor written as two buffers");
     io.ops->close(&io, true);
     is(fcntl(fds[0], F_GETFD), -1, "but closed");
     close(fds[1]);
@@ -182,21 +183,43 @@ test_a_signal_does_not_end_a_read(void)
     interrupted = fds[1];
     is(sigaction(SIGALRM, &action, NULL), 0, "a handler");
     is(setitimer(ITIMER_REAL, &soon, NULL), 0, "an alarm");
-    is(io_receive(fds[0], got, sizeof got, MSG_PEEK), 1, "the byte behind it is read");
-    is(io_receive(fds[0], got, sizeof got, 0), 1, "and was only looked at");
+    is(io_receive(fds[0], got, sizeof got, MSG_PEEK), 1, "the byte after it is read");
+    is(io_receive(fds[0], got, sizeof got, 0), 1, "and was only peeked at");
     close(fds[0]);
     close(fds[1]);
 }
 
 static void
-test_what_is_unread_is_seen_also_when_the_peer_has_gone(void)
+test_a_signal_does_not_end_a_file(void)
+{
+    FILE *file = tmpfile();
+    struct io io;
+    int peer;
+
+    ok(file != NULL && fputs("hello", file) >= 0 && fflush(file) == 0, "a file");
+    connect_both(&io, &peer);
+    fault_of("sendfile64", 1, EINTR);
+    is(io_plain_write_file(&io, fileno(file), 0, 5), 5, "it is sent");
+    (void)fault_stop();
+    fault_of("sendfile64", 1, EIO);
+    ssize_t n = io_plain_write_file(&io, fileno(file), 0, 5);
+    (void)fault_stop();
+    if (fault_name()[0] != '\0')
+        is(n, ERR_FILE, "an error of the disk is one of the file");
+    io.ops->close(&io, false);
+    close(peer);
+    fclose(file);
+}
+
+static void
+test_unread_bytes_are_reported_even_after_a_disconnect(void)
 {
     struct io io;
     int peer;
     char got[4];
 
     connect_both(&io, &peer);
-    ok(!io_has_unread(io.fd), "nothing has come");
+    ok(!io_has_unread(io.fd), "nothing was received");
     is(send(peer, "x", 1, 0), 1, "the peer sends");
     close(peer);
     ok(wait_readable(io.fd) && io_has_unread(io.fd), "and leaves: it is unread");
@@ -209,12 +232,13 @@ int
 main(void)
 {
     test_a_signal_does_not_end_a_read();
-    test_what_is_unread_is_seen_also_when_the_peer_has_gone();
-    test_bytes_come_as_they_were_sent();
-    test_pieces_go_out_together();
-    test_a_peer_that_reads_nothing_stops_us();
-    test_a_reset_is_seen_by_the_peer();
-    test_a_reset_by_the_peer_is_told();
-    test_what_is_no_socket_is_an_error();
+    test_a_signal_does_not_end_a_file();
+    test_unread_bytes_are_reported_even_after_a_disconnect();
+    test_bytes_are_received_as_sent();
+    test_parts_are_sent_together();
+    test_a_peer_that_does_not_read_pauses_reading();
+    test_the_peer_gets_a_reset();
+    test_a_reset_by_the_peer_is_reported();
+    test_a_descriptor_that_is_not_a_socket_is_an_error();
     return tap_done();
 }

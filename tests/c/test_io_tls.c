@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_io_tls.c — the transport over TLS, with a client of OpenSSL's in the same
- * process, over a socket that takes any number of bytes and then no more.  Covers
- * src/tls/desk.c, through which all of its records go. */
+/* tests/c/test_io_tls.c — the transport over TLS, with an OpenSSL client in the same
+ * process, over a socket that accepts any number of bytes and then blocks. Covers
+ * src/tls/shared_buffers.c, which all of its records pass. */
 #include "tls/io_tls.c"
 
 #include <stdlib.h> /* mkstemp */
@@ -9,12 +9,14 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "failing.h"
 #include "tap.h"
+#include "tls/info.h"
 
 #define FILE_BYTES 300000u
 
 static struct clock now;
-static struct tls_desk desk;
+static struct tls_shared_buffers shared;
 static struct tls_context *context;
 static SSL_CTX *client_ctx;
 
@@ -24,7 +26,7 @@ struct both {
     int other; /* the client's socket */
 };
 
-/* Writes a certificate of our own and its key to one file. */
+/* Writes a self-signed certificate and its key to one file. */
 static bool
 write_identity(char *path)
 {
@@ -61,21 +63,21 @@ set_up(void)
     struct tls_why why = {""};
 
     clock_init(&now);
-    bool good = write_identity(path) && tls_desk_init(&desk, &now) == 0 &&
+    bool good = write_identity(path) && tls_shared_buffers_init(&shared, &now) == 0 &&
                 tls_context_new(&config, &context, &why) == 0;
     (void)unlink(path);
     client_ctx = SSL_CTX_new(TLS_client_method());
     return good && client_ctx != NULL;
 }
 
-/* Connects both ends; the handshake is not over yet. */
+/* Connects both ends; the handshake is not complete yet. */
 static void
 begin(struct both *b)
 {
     int fds[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == -1 ||
-        io_tls_init(&b->t, fds[0], &desk, context) != 0)
+        io_tls_init(&b->t, fds[0], &shared, context) != 0)
         printf("Bail out! no connection\n");
     b->other = fds[1];
     b->client = SSL_new(client_ctx);
@@ -106,7 +108,7 @@ finish(struct both *b)
     ERR_clear_error();
 }
 
-/* What the client can read now, behind `got` bytes of *out. */
+/* Reads what the client can read now, after `got` bytes of *out. */
 static size_t
 receive_some(struct both *b, char *out, size_t got, size_t most)
 {
@@ -126,8 +128,8 @@ fill(char *bytes, size_t n)
         bytes[i] = (char)(i * 31 + i / 251);
 }
 
-/* Offers up to 50,000 bytes from `at` on in three pieces, of which none may be left; the
- * offer never shrinks.  Returns how many are written, or -1. */
+/* Offers up to 50,000 bytes from `at` on in three parts, none of which may be left;
+ * the offer never shrinks. Returns how many were written, or -1. */
 static ssize_t
 offer(struct both *b, const char *at, size_t left)
 {
@@ -140,7 +142,7 @@ offer(struct both *b, const char *at, size_t left)
     return done == ERR_AGAIN ? 0 : done;
 }
 
-/* The client takes 700 bytes whenever the socket, with `room`, is full. */
+/* The client reads 700 bytes whenever the socket, with `room`, is full. */
 static void
 send_through(int room)
 {
@@ -151,7 +153,7 @@ send_through(int room)
 
     fill(sent, sizeof sent);
     begin(&b);
-    ok(shake(&b), "hands are shaken");
+    ok(shake(&b), "the handshake completes");
     (void)setsockopt(b.t.io.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     while (n >= 0 && (done < sizeof sent || b.t.io.wants_write)) {
         n = offer(&b, sent + done, sizeof sent - done);
@@ -161,8 +163,8 @@ send_through(int room)
         ngot = receive_some(&b, got, ngot, most < sizeof got ? most : sizeof got);
     }
     ngot = receive_some(&b, got, ngot, sizeof got);
-    is(done, sizeof sent, "all is said to be written");
-    is(ngot, sizeof sent, "all has come with a room of %d", room);
+    is(done, sizeof sent, "all is reported as written");
+    is(ngot, sizeof sent, "all is received with a room of %d", room);
     ok(memcmp(sent, got, sizeof sent) == 0, "in order");
     ok(blocked > 0, "the socket was full on the way");
     is(b.t.owed, 0, "nothing is owed");
@@ -170,7 +172,7 @@ send_through(int room)
 }
 
 static void
-test_pieces_arrive_whole_however_the_socket_blocks(void)
+test_parts_are_received_completely_however_the_socket_blocks(void)
 {
     static const int rooms[] = {2304, 4096, 9000, 20000, 65536};
 
@@ -178,7 +180,8 @@ test_pieces_arrive_whole_however_the_socket_blocks(void)
         send_through(rooms[i]);
 }
 
-/* Makes a file, has TLS take a part that the socket does not, and cuts it to `left`. */
+/* Creates a file, lets TLS take a part that the socket does not, and truncates it to
+ * `left`. */
 static void
 cut_while_owed(size_t left)
 {
@@ -193,7 +196,7 @@ cut_while_owed(size_t left)
     fill(sent, sizeof sent);
     is(write(fd, sent, sizeof sent), sizeof sent, "a file");
     begin(&b);
-    ok(shake(&b), "hands are shaken");
+    ok(shake(&b), "the handshake completes");
     (void)setsockopt(b.t.io.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     n = b.t.io.ops->write_file(&b.t.io, fd, 0, sizeof sent);
     ok(n >= 0 && b.t.owed > 0, "a part is owed");
@@ -216,7 +219,7 @@ cut_while_owed(size_t left)
 }
 
 static void
-test_a_file_that_becomes_shorter_sends_nothing_foreign(void)
+test_a_truncated_file_sends_no_other_bytes(void)
 {
     static const size_t lefts[] = {
         0, 1, 1000, 100000, IO_FILE_BYTES - 1, IO_FILE_BYTES + 10};
@@ -244,25 +247,26 @@ test_a_wrong_first_record_ends_at_once(void)
             for (size_t k = 0; k < sizes[i]; k += bytewise ? 1 : sizes[i]) {
                 is(n, ERR_AGAIN, "no verdict on a part of a record");
                 is(send(b.other, records[i] + k, bytewise ? 1 : sizes[i], 0),
-                   bytewise ? 1 : (long long)sizes[i], "bytes go");
+                   bytewise ? 1 : (long long)sizes[i],
+                   "the part of the record is sent");
                 n = b.t.io.ops->read(&b.t.io, room, sizeof room);
             }
             is(n, ERR_TLS, "record %zu is an error at once", i);
             is(b.t.io.ops->read(&b.t.io, room, sizeof room), ERR_TLS, "and stays one");
-            ok(b.t.io.detail != NULL, "whose words are kept");
+            ok(b.t.io.detail != NULL, "whose text is kept");
             finish(&b);
         }
     }
 }
 
 static void
-test_what_was_sent_before_the_end_is_read(void)
+test_bytes_sent_before_the_end_are_read(void)
 {
     char room[IO_READ_MIN];
     struct both b;
 
     begin(&b);
-    ok(shake(&b), "hands are shaken");
+    ok(shake(&b), "the handshake completes");
     is(SSL_write(b.client, "last", 4), 4, "the client sends");
     (void)shutdown(b.other, SHUT_RDWR);
     is(b.t.io.ops->read(&b.t.io, room, sizeof room), 4, "it is read");
@@ -272,9 +276,24 @@ test_what_was_sent_before_the_end_is_read(void)
     finish(&b);
 }
 
-/* The tickets that the server has to say fail to leave. */
 static void
-test_what_comes_with_the_last_flight_is_read(void)
+test_errors_of_other_connections_do_not_matter(void)
+{
+    char room[IO_READ_MIN];
+    struct both b;
+
+    begin(&b);
+    ok(shake(&b), "the handshake completes");
+    is(SSL_write(b.client, "text", 4), 4, "the client sends");
+    ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR);
+    is(b.t.io.ops->read(&b.t.io, room, sizeof room), 4, "it is read");
+    is(ERR_peek_error(), 0, "the error is removed");
+    finish(&b);
+}
+
+/* The tickets of the server cannot be sent. */
+static void
+test_data_after_the_last_flight_is_read(void)
 {
     char room[IO_READ_MIN];
     struct both b;
@@ -289,6 +308,106 @@ test_what_comes_with_the_last_flight_is_read(void)
     finish(&b);
 }
 
+/* Asks for new keys of the server's.  OpenSSL answers the first request at the second. */
+static void
+ask_for_keys(struct both *b)
+{
+    for (int i = 0; i < 3; i++) {
+        is(SSL_key_update(b->client, SSL_KEY_UPDATE_REQUESTED), 1, "a new key is due");
+        is(SSL_do_handshake(b->client), 1, "it is asked for");
+    }
+    is(SSL_write(b->client, "more", 4), 4, "the client sends");
+}
+
+/* RFC 8446 6.1: close_notify is the last of our side, however the socket blocks. */
+static void
+test_nothing_follows_the_end(void)
+{
+    static char sent[FILE_BYTES];
+    char room[IO_READ_MIN];
+    int small = 4096;
+
+    for (int is_blocked = 0; is_blocked < 2; is_blocked++) {
+        struct both b;
+        begin(&b);
+        ok(shake(&b), "the handshake completes");
+        (void)setsockopt(b.t.io.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+        if (is_blocked)
+            (void)!offer(&b, sent, sizeof sent);
+        b.t.io.ops->shutdown(&b.t.io);
+        is(b.t.io.wants_write, is_blocked, "the socket is full: %d", is_blocked);
+        size_t left = b.t.left.len;
+        ask_for_keys(&b);
+        is(b.t.io.ops->read(&b.t.io, room, sizeof room), 4, "received bytes are read");
+        is(b.t.left.len, left, "and nothing is sent for it");
+        is(b.t.broken, 0, "which is no error");
+        finish(&b);
+    }
+}
+
+/* Connects with a context that asks for a certificate, and a client that has one. */
+static void
+begin_with_certificate(struct both *b, struct tls_context **asking)
+{
+    char path[] = "/tmp/bolide-test-io-tls-XXXXXX";
+    struct tls_pair pair = {.cert = path};
+    struct tls_config config = {
+        .pairs = &pair,
+        .npairs = 1,
+        .ca = path,
+        .verify = TLS_VERIFY_REQUIRED,
+        .version_min = TLS1_3_VERSION,
+        .version_max = TLS1_3_VERSION,
+        .alpn = slice_of("\x08http/1.1"),
+    };
+    struct tls_context *before = context;
+    struct tls_why why = {""};
+
+    ok(write_identity(path), "a certificate");
+    is(tls_context_new(&config, asking, &why), 0, "a context: %s", why.text);
+    context = *asking;
+    begin(b);
+    context = before;
+    is(SSL_use_certificate_file(b->client, path, SSL_FILETYPE_PEM), 1, "the client's");
+    is(SSL_use_PrivateKey_file(b->client, path, SSL_FILETYPE_PEM), 1, "and its key");
+    (void)unlink(path);
+}
+
+/* Each call and each allocation fails in turn. */
+static void
+test_a_client_certificate_is_returned_or_there_is_no_memory(void)
+{
+    struct tls_context *asking;
+    struct both b;
+    char *chain, *name;
+
+    begin_with_certificate(&b, &asking);
+    ok(shake(&b), "hands are shaken");
+    is(tls_info_client(b.t.ssl, &chain, &name), 0, "the client is known");
+    ok(strncmp(chain, "-----BEGIN CERTIFICATE-----", 27) == 0, "by its certificate");
+    is_text(chain + strlen(chain) + 1, "", "which is the only one");
+    is_text(name, "", "without a name");
+    mem_free(chain);
+    mem_free(name);
+    for (unsigned long n = 1; n <= 8; n++) {
+        mem_fail_at(n <= 2 ? n : 0);
+        fault_at(n <= 2 ? 0 : n - 2, 0);
+        int err = tls_info_client(b.t.ssl, &chain, &name);
+        /* For X509_NAME_print_ex 0 is the length of an empty name. */
+        bool is_empty = strcmp(fault_name(), "X509_NAME_print_ex") == 0;
+        bool has_failed = n <= 2 || (fault_name()[0] != '\0' && !is_empty);
+        (void)fault_stop();
+        mem_fail_at(0);
+        is(err, has_failed ? ERR_NOMEM : 0, "failure %lu", n);
+        if (err == 0) {
+            mem_free(chain);
+            mem_free(name);
+        }
+    }
+    finish(&b);
+    tls_context_release(asking);
+}
+
 int
 main(void)
 {
@@ -296,13 +415,16 @@ main(void)
         printf("Bail out! no certificate\n");
         return 1;
     }
-    test_pieces_arrive_whole_however_the_socket_blocks();
-    test_a_file_that_becomes_shorter_sends_nothing_foreign();
+    test_parts_are_received_completely_however_the_socket_blocks();
+    test_a_truncated_file_sends_no_other_bytes();
     test_a_wrong_first_record_ends_at_once();
-    test_what_was_sent_before_the_end_is_read();
-    test_what_comes_with_the_last_flight_is_read();
+    test_bytes_sent_before_the_end_are_read();
+    test_errors_of_other_connections_do_not_matter();
+    test_data_after_the_last_flight_is_read();
+    test_nothing_follows_the_end();
+    test_a_client_certificate_is_returned_or_there_is_no_memory();
     SSL_CTX_free(client_ctx);
     tls_context_release(context);
-    tls_desk_fini(&desk);
+    tls_shared_buffers_fini(&shared);
     return tap_done();
 }

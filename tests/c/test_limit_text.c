@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_limit_text.c — a refusal names the option behind it, and its value. */
+/* tests/c/test_limit_text.c — a refusal names the option that causes it, and its
+ * value. */
 #include "http/limit_text.c"
 
 #include "tap.h"
@@ -30,7 +31,7 @@ main(void)
     is_text(text_of(ERR_WS_TOO_BIG, &limits), "a WebSocket message over --ws-max-size",
             "an option of another table has no value");
     is_text(text_of(ERR_REQUEST_LINE, &limits), "a malformed request line",
-            "what no option allows is told as it is");
+            "an error without an option has a plain text");
     for (int err = -1; err > -ERR_POSITIVE_END; err--) {
         if (!ok(text_of(err, &limits)[0] != '\0', "error %d has a text", err))
             break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_list.c — the ring keeps the order, and taking out twice is harmless. */
+/* tests/c/test_list.c — a list keeps its order, and a node may be removed twice. */
 #include "base/list.h"
 
 #include "random.h"
@@ -21,7 +21,7 @@ items_init(struct item *items)
     }
 }
 
-/* The names in `list`, in order; "broken" when the ring does not close both ways. */
+/* Returns the names in `list`, in order; "broken" if the ring is inconsistent. */
 static const char *
 names(const struct list_node *list, char out[NNODES + 1])
 {
@@ -37,7 +37,7 @@ names(const struct list_node *list, char out[NNODES + 1])
 }
 
 static void
-test_nodes_come_in_the_order_they_were_appended(void)
+test_nodes_are_in_the_order_they_were_appended(void)
 {
     struct item items[NNODES];
     struct list_node list;
@@ -53,7 +53,7 @@ test_nodes_come_in_the_order_they_were_appended(void)
     ok(list_take_first(&list) == &items[0].link, "the first is taken");
     ok(list_is_empty(&items[0].link), "and is in no list");
     list_append(&list, &items[0].link);
-    is_text(names(&list, text), "bcda", "appended again it is the last");
+    is_text(names(&list, text), "bcda", "after appending it again it is the last");
 }
 
 static void
@@ -101,7 +101,7 @@ test_a_list_moves_to_the_end_of_another(void)
     }
 }
 
-/* Random moves between two lists, against two strings. */
+/* Random moves between two lists, compared with two strings. */
 static void
 test_two_lists_agree_with_two_strings(void)
 {
@@ -140,7 +140,7 @@ test_two_lists_agree_with_two_strings(void)
 int
 main(void)
 {
-    test_nodes_come_in_the_order_they_were_appended();
+    test_nodes_are_in_the_order_they_were_appended();
     test_a_node_may_be_removed_twice();
     test_a_list_moves_to_the_end_of_another();
     test_two_lists_agree_with_two_strings();

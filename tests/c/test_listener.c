@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_listener.c — a listening socket is taken over, and gives connections one
- * at a time. */
+/* tests/c/test_listener.c — a listening socket is adopted, and returns connections
+ * one at a time. */
 #include "net/listener.c"
 
 #include <arpa/inet.h>    /* htonl */
@@ -9,7 +9,7 @@
 
 #include "tap.h"
 
-/* A blocking TCP socket on a free port of this machine; `listens`: as it should be. */
+/* Creates a blocking TCP socket on a free local port; `listens`: as it should be. */
 static int
 tcp_socket(bool listens)
 {
@@ -23,21 +23,21 @@ tcp_socket(bool listens)
     return fd;
 }
 
-/* A listening socket without a place in the file system. */
+/* Creates a listening socket that has no file. */
 static int
 unix_socket(void)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-    /* Bound by its family alone it gets an abstract name that nobody else has. */
+    /* Bound by its family alone it gets a unique abstract name. */
     if (bind(fd, (struct sockaddr *)&un, sizeof un.sun_family) == -1 ||
         listen(fd, 8) == -1)
         printf("Bail out! no Unix socket\n");
     return fd;
 }
 
-/* Connects a new blocking socket to where `listener` listens. */
+/* Connects a new blocking socket to the address of `listener`. */
 static int
 connect_to(const struct listener *listener)
 {
@@ -57,7 +57,7 @@ is_set_up(int fd)
 }
 
 static void
-test_a_listening_socket_is_taken_over(void)
+test_a_listening_socket_is_adopted(void)
 {
     struct listener listener;
     int fd = tcp_socket(true);
@@ -69,13 +69,13 @@ test_a_listening_socket_is_taken_over(void)
     ok(addr_port(&listener.local) > 0, "it knows its port");
     listener_close(&listener);
     is(fcntl(fd, F_GETFD), -1, "it is closed");
-    is(listener.fd, -1, "and known to be");
+    is(listener.fd, -1, "and its descriptor is -1");
     listener_close(&listener);
     is(listener.fd, -1, "closing twice is harmless");
 }
 
 static void
-test_what_does_not_listen_stays_the_callers(void)
+test_a_socket_that_does_not_listen_remains_the_caller_s(void)
 {
     struct listener listener;
     int fds[2], bound = tcp_socket(false);
@@ -86,7 +86,7 @@ test_what_does_not_listen_stays_the_callers(void)
     ok(fcntl(bound, F_GETFD) != -1, "and stays open");
     is(listener_init(&listener, fds[0]), ERR_IO, "a pipe does not listen");
     ok(fcntl(fds[0], F_GETFD) != -1, "and stays open");
-    is(listener_init(&listener, -1), ERR_IO, "nor does what is no descriptor");
+    is(listener_init(&listener, -1), ERR_IO, "an invalid descriptor is rejected");
     close(bound);
     close(fds[0]);
     close(fds[1]);
@@ -106,15 +106,18 @@ test_connections_are_accepted_until_none_waits(void)
     int fd = listener_accept(&listener, &peer);
     ok(fd >= 0 && is_set_up(fd), "the first is accepted and set up");
     addr_of_socket(a, &local);
-    is(addr_port(&peer), addr_port(&local), "it is who connected first");
+    is(addr_port(&peer), addr_port(&local), "it is the one that connected first");
     is(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, &len), 0,
        "its options are there");
     ok(one != 0, "and it does not delay what is small");
+    is(getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &one, &len), 0,
+       "and the limit of unsent bytes in the kernel");
+    is(one, UNSENT_BYTES, "which is ours");
     close(fd);
     fd = listener_accept(&listener, &peer);
     ok(fd >= 0, "the second is accepted");
     close(fd);
-    is(listener_accept(&listener, &peer), ERR_AGAIN, "nobody waits any more");
+    is(listener_accept(&listener, &peer), ERR_AGAIN, "no connection is waiting");
     close(a);
     close(b);
     listener_close(&listener);
@@ -139,7 +142,7 @@ test_a_unix_peer_has_no_address(void)
 
 /* The connection waits in the backlog until a descriptor is free again. */
 static void
-test_a_want_of_descriptors_is_told_and_passes(void)
+test_a_lack_of_descriptors_is_reported_and_temporary(void)
 {
     struct listener listener;
     struct addr peer;
@@ -151,10 +154,10 @@ test_a_want_of_descriptors_is_told_and_passes(void)
     none = before;
     none.rlim_cur = 0;
     is(setrlimit(RLIMIT_NOFILE, &none), 0, "no descriptor is left");
-    is(listener_accept(&listener, &peer), ERR_FD_LIMIT, "which is told");
+    is(listener_accept(&listener, &peer), ERR_FD_LIMIT, "which is reported");
     is(setrlimit(RLIMIT_NOFILE, &before), 0, "then there are some");
     int fd = listener_accept(&listener, &peer);
-    ok(fd >= 0, "and the connection is still there");
+    ok(fd >= 0, "and the connection still waits");
     close(fd);
     close(client);
     listener_close(&listener);
@@ -163,10 +166,10 @@ test_a_want_of_descriptors_is_told_and_passes(void)
 int
 main(void)
 {
-    test_a_listening_socket_is_taken_over();
-    test_what_does_not_listen_stays_the_callers();
+    test_a_listening_socket_is_adopted();
+    test_a_socket_that_does_not_listen_remains_the_caller_s();
     test_connections_are_accepted_until_none_waits();
     test_a_unix_peer_has_no_address();
-    test_a_want_of_descriptors_is_told_and_passes();
+    test_a_lack_of_descriptors_is_reported_and_temporary();
     return tap_done();
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_log.c — a line is one line whatever it is made of, and a complaint is not
- * repeated before its time. */
+/* tests/c/test_log.c — a line is one line whatever it contains, and a complaint is
+ * not repeated too soon. */
 #include "base/log.c"
 
 #include "base/compiler.h"
 #include "tap.h"
 
-/* The last line that was said. */
+/* The last line that was logged. */
 struct said {
     char text[LOG_LINE_BYTES + 1];
     enum log_level level;
@@ -34,18 +34,18 @@ test_lines_below_the_level_are_dropped(void)
         for (int line = LOG_DEBUG; line <= LOG_ERROR; line++)
             log_line(&log, (enum log_level)line, "%d", line);
         is(said.nlines, LOG_ERROR - level + 1, "level %d", level);
-        is(said.level, LOG_ERROR, "the level is told");
+        is(said.level, LOG_ERROR, "the level is passed");
     }
 }
 
 static void
-test_a_log_without_a_sink_says_nothing(void)
+test_a_log_without_a_sink_logs_nothing(void)
 {
     struct log log;
 
     log_init(&log, NULL, NULL, LOG_DEBUG);
-    log_line(&log, LOG_ERROR, "%s", "nobody hears this");
-    ok(log.sink == NULL, "and does not mind");
+    log_line(&log, LOG_ERROR, "%s", "no sink gets this");
+    ok(log.sink == NULL, "and nothing fails");
 }
 
 static void
@@ -93,14 +93,14 @@ test_a_line_that_is_too_long_is_cut(void)
 }
 
 static void
-test_a_complaint_is_said_once_an_interval(void)
+test_a_complaint_is_logged_once_per_interval(void)
 {
     struct log log;
     uint32_t dropped = 99;
     struct slice a = slice_of("192.0.2.1"), b = slice_of("192.0.2.2");
 
     log_init(&log, NULL, NULL, LOG_DEBUG);
-    ok(log_may_complain(&log, -1, a, 1000, &dropped), "the first is said");
+    ok(log_may_complain(&log, -1, a, 1000, &dropped), "the first is logged");
     is(dropped, 0, "and none was dropped");
     for (uint64_t ms = 1000; ms < 1000 + LOG_SEEN_INTERVAL_MS; ms += 6000)
         ok(!log_may_complain(&log, -1, a, ms, &dropped), "at %d ms it is not", (int)ms);
@@ -108,17 +108,17 @@ test_a_complaint_is_said_once_an_interval(void)
     is(dropped, 0, "and none of it was dropped");
     ok(log_may_complain(&log, -1, b, 1001, &dropped), "another address is");
     ok(log_may_complain(&log, -1, a, 1000 + LOG_SEEN_INTERVAL_MS, &dropped),
-       "later it is said again");
-    is(dropped, 10, "with the number that was dropped");
+       "later it is logged again");
+    is(dropped, 10, "with the number of dropped lines");
     ok(!log_may_complain(&log, -1, a, 1001 + LOG_SEEN_INTERVAL_MS, &dropped),
-       "and is silent again");
+       "and suppresses the next line");
     ok(log_may_complain(&log, -1, a, 1000 + 3 * LOG_SEEN_INTERVAL_MS, &dropped),
-       "then is said");
+       "then is logged");
     is(dropped, 1, "with a new count");
 }
 
-/* Many addresses may push each other out, and are said again then; they are never silent
- * who were not heard, and one that stays is still silenced. */
+/* Many addresses may evict each other and are logged again then; none that was not
+ * logged is silenced, and one that remains is still silenced. */
 static void
 test_many_addresses_need_no_more_memory(void)
 {
@@ -133,19 +133,19 @@ test_many_addresses_need_no_more_memory(void)
         struct slice address = slice_new(host, (size_t)len);
         nsaid += log_may_complain(&log, -1, address, 1000 + (uint64_t)i, &dropped);
         if (log_may_complain(&log, -1, address, 1001 + (uint64_t)i, &dropped))
-            ok(false, "%s is said twice", host);
+            ok(false, "%s is logged twice", host);
     }
-    is(nsaid, 5000, "each new address is said once");
+    is(nsaid, 5000, "each new address is logged once");
 }
 
 int
 main(void)
 {
     test_lines_below_the_level_are_dropped();
-    test_a_log_without_a_sink_says_nothing();
+    test_a_log_without_a_sink_logs_nothing();
     test_control_characters_cannot_forge_a_line();
     test_a_line_that_is_too_long_is_cut();
-    test_a_complaint_is_said_once_an_interval();
+    test_a_complaint_is_logged_once_per_interval();
     test_many_addresses_need_no_more_memory();
     return tap_done();
 }

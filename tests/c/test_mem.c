@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_mem.c — the allocator, and the failures that tests ask it for. */
+/* tests/c/test_mem.c — the allocator, and the failures that tests request from it. */
 #include "base/mem.c"
 
 #include <stdint.h> /* SIZE_MAX */
 
 #include "tap.h"
 
-/* The sanitizer ends the program where malloc says no, unless it is told so. */
+/* The sanitizer ends the program when malloc fails, unless this option is set. */
 const char *__asan_default_options(void);
 
 const char *
@@ -35,7 +35,7 @@ test_memory_is_given_zeroed_and_grown(void)
 }
 
 static void
-test_a_product_that_does_not_fit_is_refused(void)
+test_a_product_that_overflows_is_rejected(void)
 {
     volatile size_t half = SIZE_MAX / 2; /* or the compiler would know */
     void *block = mem_calloc(half, 4);
@@ -64,7 +64,7 @@ test_the_nth_allocation_fails_and_no_other(void)
         is(mem_count(), 6, "all are counted");
     }
     mem_fail_at(0);
-    is(mem_count(), 0, "the count begins anew");
+    is(mem_count(), 0, "the count starts again");
 }
 
 static void
@@ -85,7 +85,7 @@ int
 main(void)
 {
     test_memory_is_given_zeroed_and_grown();
-    test_a_product_that_does_not_fit_is_refused();
+    test_a_product_that_overflows_is_rejected();
     test_the_nth_allocation_fails_and_no_other();
     test_a_realloc_that_fails_keeps_the_block();
     return tap_done();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_narrow.c — what fits comes through as it is, what does not is never cut. */
+/* tests/c/test_narrow.c — a value that fits is unchanged, and one that does not is
+ * never truncated. */
 #include "base/narrow.h"
 
 #include "aborts.h"
@@ -52,7 +53,7 @@ narrow(void *arg)
 }
 
 static void
-test_what_fits_is_unchanged(void)
+test_a_value_that_fits_is_unchanged(void)
 {
     is(narrow_u8(255), 255, "u8");
     is(narrow_u16(65535), 65535, "u16");
@@ -69,7 +70,7 @@ test_what_fits_is_unchanged(void)
 }
 
 static void
-test_what_would_be_cut_breaks_an_assertion(void)
+test_a_truncation_breaks_an_assertion(void)
 {
     static const uint64_t over63 = (uint64_t)INT64_MAX + 1;
     struct number numbers[] = {
@@ -93,7 +94,7 @@ test_what_would_be_cut_breaks_an_assertion(void)
 int
 main(void)
 {
-    test_what_fits_is_unchanged();
-    test_what_would_be_cut_breaks_an_assertion();
+    test_a_value_that_fits_is_unchanged();
+    test_a_truncation_breaks_an_assertion();
     return tap_done();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_outq.c — bytes leave in the order they came, what is held waits, what is
- * lent is released once; the queue is compared with a flat array of bytes. */
+/* tests/c/test_outq.c — bytes are sent in the order they were queued, held bytes
+ * wait, and loans are released once; the queue is compared with a flat array of bytes.
+ */
 #include "base/outq.c"
 
 #include <stdlib.h> /* mkstemp */
@@ -14,23 +15,24 @@
 #define LOANS_MAX 512u
 #define GAPS_MAX 3u
 
-/* Bytes that are lent, in memory of their own, so that a use after the release shows. */
+/* Lent bytes, in their own memory, so that a use after the release is detected. */
 struct loan {
     char *bytes;
     size_t end; /* of the run's bytes, where the loan ends */
     int nretained, nreleased;
 };
 
-/* What the queue should hold: everything queued so far, and how far it was sent. */
+/* The expected content of the queue: everything queued so far, and how much was
+ * sent. */
 struct model {
     struct outq q;
     struct outq_pools pools;
     char *all;         /* all bytes of the run in order */
     size_t end, nsent; /* bytes queued, bytes sent; nsent <= end */
-    size_t hold_at;    /* where the hold began, while q.holding */
+    size_t hold_at;    /* where the hold begins, while q.holding */
     struct loan loans[LOANS_MAX];
     size_t nloans;
-    struct outq_node *gaps[GAPS_MAX]; /* open gaps, by where they stand */
+    struct outq_node *gaps[GAPS_MAX]; /* open gaps, by their position */
     size_t gap_at[GAPS_MAX];
     size_t ngaps;
     uint64_t seed;
@@ -66,7 +68,8 @@ model_init(struct model *model, uint64_t seed, size_t kept_blocks)
     return model->all != NULL;
 }
 
-/* Frees the model.  Returns whether every loan was released and every block came back. */
+/* Frees the model. Returns whether every loan was released and every block was
+ * freed. */
 static bool
 model_fini(struct model *model)
 {
@@ -154,7 +157,7 @@ do_gap(struct model *model)
     model->gap_at[model->ngaps++] = model->end;
 }
 
-/* Fills the gap `i`: what stands behind it moves. */
+/* Fills gap `i`, which moves everything after it. */
 static void
 do_fill(struct model *model, size_t i)
 {
@@ -199,7 +202,7 @@ do_hold(struct model *model)
     }
 }
 
-/* Takes what the queue offers, some or all.  Returns whether it is what was queued. */
+/* Takes some or all of what the queue offers. Returns whether it is what was queued. */
 static bool
 do_send(struct model *model)
 {
@@ -226,7 +229,7 @@ do_send(struct model *model)
     return true;
 }
 
-/* Whether the loans that are out, and no others, have been released. */
+/* Returns whether the loans that were sent, and no others, have been released. */
 static bool
 loans_are_right(const struct model *model)
 {
@@ -268,7 +271,7 @@ step(struct model *model)
     return model->q.bytes == model->end - model->nsent && loans_are_right(model);
 }
 
-/* A run of random operations; one allocation in `fails` fails, none when it is 0. */
+/* Runs random operations; one allocation in `fails` fails, or none if it is 0. */
 static bool
 agrees_with_a_flat_array(uint64_t seed, unsigned fails)
 {
@@ -284,7 +287,7 @@ agrees_with_a_flat_array(uint64_t seed, unsigned fails)
 }
 
 static void
-test_bytes_leave_in_order_and_loans_are_released_once(void)
+test_bytes_are_sent_in_order_and_loans_released_once(void)
 {
     for (uint64_t seed = 1; seed <= 25; seed++)
         ok(agrees_with_a_flat_array(seed, 0), "operations from seed %d", (int)seed);
@@ -326,13 +329,13 @@ test_a_gap_is_filled_before_what_follows_it(void)
     is(outq_copy(&q, slice_of("before ")), 0, "something is queued");
     outq_hold(&q);
     struct outq_node *gap = outq_gap(&q);
-    is(outq_copy(&q, slice_of(" after")), 0, "and more behind a gap");
+    is(outq_copy(&q, slice_of(" after")), 0, "and more after a gap");
     is_text(offered(&q, text), "before ", "the gap and what follows waits");
     outq_sent(&q, 7);
-    is(outq_iov(&q, &(struct iovec){0}, 1), 0, "even when all else is out");
+    is(outq_iov(&q, &(struct iovec){0}, 1), 0, "even when everything else is sent");
     outq_fill(&q, gap, slice_of("filled"));
     outq_unhold(&q);
-    is_text(offered(&q, text), "filled after", "then all goes in order");
+    is_text(offered(&q, text), "filled after", "then all is sent in order");
     outq_sent(&q, 12);
     is(pools.blocks.ntaken, 0, "an empty queue holds no block");
     outq_clear(&q);
@@ -340,7 +343,7 @@ test_a_gap_is_filled_before_what_follows_it(void)
 }
 
 static void
-test_what_is_taken_back_leaves_no_trace(void)
+test_a_cancelled_hold_leaves_no_trace(void)
 {
     struct outq_pools pools;
     struct outq q;
@@ -356,8 +359,8 @@ test_what_is_taken_back_leaves_no_trace(void)
     is(outq_lend(&q, slice_of("lent"), &lender, &loan), 0, "and lent");
     outq_take_back(&q);
     is(loan.nreleased, 1, "what was lent is released");
-    is_text(offered(&q, text), "kept", "what stood before the hold stays");
-    is(outq_copy(&q, slice_of(" and more")), 0, "the block goes on");
+    is_text(offered(&q, text), "kept", "bytes before the hold stay");
+    is(outq_copy(&q, slice_of(" and more")), 0, "the block is still used");
     is_text(offered(&q, text), "kept and more", "where the hold began");
     is(outq_copy(&q, slice_new(most, sizeof most)), 0, "and has the room it had");
     is(pools.blocks.ntaken, 1, "so that it is the only one");
@@ -369,9 +372,9 @@ test_what_is_taken_back_leaves_no_trace(void)
     outq_pools_fini(&pools);
 }
 
-/* The copy that fails may not take the gap with it, which is filled later. */
+/* A copy that fails must not remove the gap, which is filled later. */
 static void
-test_a_gap_survives_a_copy_that_fails_behind_it(void)
+test_a_gap_survives_a_failed_copy_after_it(void)
 {
     static const char big[2 * OUTQ_BLOCK_BYTES];
     struct outq_pools pools;
@@ -386,29 +389,12 @@ test_a_gap_survives_a_copy_that_fails_behind_it(void)
     mem_fail_at(1);
     int err = outq_copy(&q, slice_new(big, sizeof big));
     mem_fail_at(0);
-    is(err, ERR_NOMEM, "a long copy behind a gap fails half way");
+    is(err, ERR_NOMEM, "a long copy after a gap fails half way");
     outq_fill(&q, gap, slice_of("b"));
-    is(outq_copy(&q, slice_of("c")), 0, "a short one goes on");
+    is(outq_copy(&q, slice_of("c")), 0, "a short one continues");
     outq_unhold(&q);
-    is_text(offered(&q, text), "abc", "the gap and all around it is there");
+    is_text(offered(&q, text), "abc", "the gap and everything around it is kept");
     outq_clear(&q);
-    outq_pools_fini(&pools);
-}
-
-static void
-test_lent_nothing_is_released_too(void)
-{
-    struct outq_pools pools;
-    struct outq q;
-    struct loan loan = {.bytes = NULL};
-
-    outq_pools_init(&pools, 1);
-    outq_init(&q, &pools);
-    is(outq_lend(&q, slice_new("", 0), &lender, &loan), 0, "no bytes are lent");
-    is(outq_copy(&q, slice_of("x")), 0, "and one is copied");
-    outq_sent(&q, 1);
-    is(loan.nreleased, 1, "the owner hears when what followed is out");
-    is(pools.lent.ntaken, 0, "and the node is given back");
     outq_pools_fini(&pools);
 }
 
@@ -423,9 +409,33 @@ make_file(const char *text)
     return file_new(fd);
 }
 
-/* What stands in front of a file leaves first, and what follows waits for it. */
 static void
-test_a_file_leaves_in_order(void)
+test_lent_nothing_is_released_too(void)
+{
+    struct outq_pools pools;
+    struct outq q;
+    struct loan loan = {.bytes = NULL};
+
+    outq_pools_init(&pools, 1);
+    outq_init(&q, &pools);
+    is(outq_lend(&q, slice_new("", 0), &lender, &loan), 0, "no bytes are lent");
+    is(outq_copy(&q, slice_of("x")), 0, "and one is copied");
+    outq_sent(&q, 1);
+    is(loan.nreleased, 1, "the owner is notified when what followed is sent");
+    is(pools.lent.ntaken, 0, "and the node is released");
+    struct file *file = make_file("0123456789");
+    is(outq_lend(&q, slice_new("", 0), &lender, &loan), 0, "no bytes are lent");
+    is(outq_lend_file(&q, file, 0, 5), 0, "and a file follows");
+    const struct outq_node *node = outq_file(&q);
+    ok(node != NULL && node->len == 5, "it is next");
+    outq_clear(&q);
+    file_release(file);
+    outq_pools_fini(&pools);
+}
+
+/* What precedes a file is sent first, and what follows waits for it. */
+static void
+test_a_file_is_sent_in_order(void)
 {
     struct outq_pools pools;
     struct outq q;
@@ -447,7 +457,7 @@ test_a_file_leaves_in_order(void)
     const struct outq_node *node = outq_file(&q);
     ok(node != NULL && node->offset == 4 && node->len == 3, "a part of it was sent");
     outq_sent(&q, 3);
-    is(file->nrefs, 1, "it is given back");
+    is(file->nrefs, 1, "it is released");
     is(outq_iov(&q, iov, 4), 1, "what follows is next");
     outq_clear(&q);
     file_release(file);
@@ -465,15 +475,43 @@ test_a_file_that_is_moved_is_read(void)
     outq_pools_init(&pools, 1);
     outq_init(&from, &pools);
     outq_init(&to, &pools);
-    is(outq_lend_file(&from, file, 1, 100), 0, "more than there is");
+    is(outq_lend_file(&from, file, 1, 100), 0, "more bytes than the file has");
     is(outq_move(&to, &from, 4), 0, "some of it is moved");
     is(outq_iov(&to, iov, 4), 1, "as memory");
     ok(iov[0].iov_len == 4 && memcmp(iov[0].iov_base, "1234", 4) == 0, "these bytes");
-    is(outq_move(&to, &from, 50), ERR_FILE, "what is not there cannot be read");
+    is(outq_move(&to, &from, 50), ERR_FILE,
+       "bytes after the end of the file cannot be read");
     is(to.bytes, 4, "and is not queued");
     outq_clear(&to);
     outq_clear(&from);
-    is(file->nrefs, 1, "the file is given back");
+    is(file->nrefs, 1, "the file is released");
+    file_release(file);
+    outq_pools_fini(&pools);
+}
+
+static void
+test_a_file_needs_memory(void)
+{
+    struct outq_pools pools;
+    struct outq from, to;
+    struct file *file = make_file("0123456789");
+
+    outq_pools_init(&pools, 1);
+    outq_init(&from, &pools);
+    outq_init(&to, &pools);
+    mem_fail_at(1);
+    is(outq_lend_file(&from, file, 0, 10), ERR_NOMEM, "none for its place");
+    mem_fail_at(0);
+    is(file->nrefs, 1, "the queue has no reference");
+    is(outq_lend_file(&from, file, 0, 10), 0, "queued");
+    for (unsigned n = 1; n <= 2; n++) {
+        mem_fail_at(n);
+        is(outq_move(&to, &from, 10), ERR_NOMEM, "allocation %u for its bytes", n);
+        mem_fail_at(0);
+        is(to.bytes, 0, "nothing is moved");
+        is(from.bytes, 10, "and nothing is lost");
+    }
+    outq_clear(&from);
     file_release(file);
     outq_pools_fini(&pools);
 }
@@ -514,7 +552,7 @@ test_what_follows_the_first_bytes_is_dropped(void)
         ok(q.head == NULL && q.bytes == 0, "nothing is left");
         is(to.bytes, n + 1, "all are moved");
         outq_clear(&to);
-        is(nloans, 0, "loans are given back");
+        is(nloans, 0, "loans are released");
     }
     outq_pools_fini(&pools);
 }
@@ -522,14 +560,15 @@ test_what_follows_the_first_bytes_is_dropped(void)
 int
 main(void)
 {
-    test_a_file_leaves_in_order();
+    test_a_file_is_sent_in_order();
     test_a_file_that_is_moved_is_read();
+    test_a_file_needs_memory();
     test_what_follows_the_first_bytes_is_dropped();
-    test_bytes_leave_in_order_and_loans_are_released_once();
+    test_bytes_are_sent_in_order_and_loans_released_once();
     test_a_gap_is_filled_before_what_follows_it();
-    test_what_is_taken_back_leaves_no_trace();
+    test_a_cancelled_hold_leaves_no_trace();
     test_lent_nothing_is_released_too();
     test_a_failed_call_leaves_the_queue_as_it_was();
-    test_a_gap_survives_a_copy_that_fails_behind_it();
+    test_a_gap_survives_a_failed_copy_after_it();
     return tap_done();
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_parse.c — which heads are read and which are refused, and that it does
- * not matter how their bytes arrive.
+/* tests/c/test_parse.c — which heads are parsed and which are rejected, however
+ * their bytes arrive.
  *
- * Each head is given to the parser by every way of scanning: whole, cut at every byte,
- * and byte by byte.  Each call gets its bytes in memory of exactly that size, so that a
- * sanitizer sees a read outside, and at another address than the call before. */
+ * Each head is given to the parser with every scanner: whole, split at every byte,
+ * and byte by byte. Each call gets its bytes in memory of exactly that size, so that a
+ * sanitizer detects reads outside, and at another address than the call before. */
 #include <string.h> /* memchr */
 
 #undef memchr /* a macro in newer C libraries */
 
-static size_t nscanned; /* bytes that the counting functions were asked about */
+static size_t nscanned; /* bytes that the counting functions were called for */
 
 static void *
 counting_memchr(const void *p, int byte, size_t n)
@@ -58,15 +58,15 @@ static const struct {
     {"a CR before", "\rA / HTTP/1.1\r\n\r\n", ERR_BARE_CR},
     {"a space before", " A / HTTP/1.1\r\n\r\n", ERR_METHOD},
     {"no HTTP at all", "\x16\x03\x01", ERR_METHOD},
-    {"no HTTP behind an empty line", "\r\n{", ERR_METHOD},
+    {"no HTTP after an empty line", "\r\n{", ERR_METHOD},
 
     {"one word", "GET\r\n\r\n", ERR_REQUEST_LINE},
     {"no version", "GET /\r\n\r\n", ERR_REQUEST_LINE},
     {"no target", "GET  HTTP/1.1\r\n\r\n", ERR_REQUEST_LINE},
     {"two spaces before the version", "GET /  HTTP/1.1\r\n\r\n", ERR_REQUEST_LINE},
-    {"a space behind the version", "GET / HTTP/1.1 \r\n\r\n", ERR_REQUEST_LINE},
+    {"a space after the version", "GET / HTTP/1.1 \r\n\r\n", ERR_REQUEST_LINE},
     {"a space in the target", "GET /a b HTTP/1.1\r\n\r\n", ERR_REQUEST_LINE},
-    {"a tab behind the method", "GET\t/ HTTP/1.1\r\n\r\n", ERR_METHOD},
+    {"a tab after the method", "GET\t/ HTTP/1.1\r\n\r\n", ERR_METHOD},
     {"a colon in the method", "GET: / HTTP/1.1\r\n\r\n", ERR_METHOD},
     {"a control byte in the target", "GET /\x01 HTTP/1.1\r\n\r\n", ERR_TARGET},
     {"DEL in the target", "GET /\x7f HTTP/1.1\r\n\r\n", ERR_TARGET},
@@ -75,9 +75,9 @@ static const struct {
     {"version 1.2", "GET / HTTP/1.2\r\n\r\n", ERR_VERSION},
     {"a version of three digits", "GET / HTTP/1.10\r\n\r\n", ERR_REQUEST_LINE},
     {"a version in lower case", "GET / http/1.1\r\n\r\n", ERR_REQUEST_LINE},
-    {"an LF behind the request line", "GET / HTTP/1.1\nHost: a\r\n\r\n", ERR_BARE_LF},
+    {"an LF after the request line", "GET / HTTP/1.1\nHost: a\r\n\r\n", ERR_BARE_LF},
     {"a CR in the request line", "GET / HTTP/1.1\r\r\n\r\n", ERR_BARE_CR},
-    {"a CR between the words", "GET /\rHTTP/1.1\r\n\r\n", ERR_BARE_CR},
+    {"a CR between the parts", "GET /\rHTTP/1.1\r\n\r\n", ERR_BARE_CR},
 
     {"a space before the colon", "A / HTTP/1.1\r\nHost : a\r\n\r\n", ERR_FIELD_NAME},
     {"no name", "A / HTTP/1.1\r\n: a\r\n\r\n", ERR_FIELD_NAME},
@@ -116,7 +116,7 @@ static const struct {
      ERR_HEAD_TOO_LARGE},
 };
 
-/* Gives the parser the first n bytes of `in`, alone in their memory. */
+/* Gives the parser the first n bytes of `in`, in their own memory. */
 static ssize_t
 parse_first(const struct h1_scan *scan, struct slice in, size_t n,
             struct h1_progress *progress)
@@ -130,7 +130,8 @@ parse_first(const struct h1_scan *scan, struct slice in, size_t n,
     return len;
 }
 
-/* The verdict on `in` that arrives in steps of `step` bytes after the first `cut`. */
+/* Returns the verdict on `in`, which arrives in steps of `step` bytes after the
+ * first `cut`. */
 static ssize_t
 verdict(const struct h1_scan *scan, struct slice in, size_t cut, size_t step)
 {
@@ -162,7 +163,7 @@ test_heads(const struct h1_scan *scan)
 }
 
 static void
-test_every_prefix_asks_for_more(const struct h1_scan *scan)
+test_every_prefix_is_incomplete(const struct h1_scan *scan)
 {
     const struct slice whole = slice_of("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     for (size_t n = 0; n < whole.len; n++)
@@ -178,7 +179,7 @@ reads(struct slice got, const char *want)
 }
 
 static void
-test_a_head_says_what_stood_there(const struct h1_scan *scan)
+test_a_head_describes_the_request(const struct h1_scan *scan)
 {
     static const char text[] = "POST /a?b=c HTTP/1.0\r\nhOsT:  a.example \t\r\n"
                                "X-Two: 1 2\r\nX-Two:\r\n\r\nbody";
@@ -191,7 +192,7 @@ test_a_head_says_what_stood_there(const struct h1_scan *scan)
         ssize_t n =
             h1_parse_head(scan, &narrow, slice_first(in, cut), &progress, &head);
         if (n == ERR_AGAIN) {
-            /* The scratch array was used for other heads in between. */
+            /* Meanwhile the scratch array was used for other heads. */
             memset(fields, 0, sizeof fields);
             n = h1_parse_head(scan, &narrow, in, &progress, &head);
         }
@@ -211,7 +212,7 @@ test_a_head_says_what_stood_there(const struct h1_scan *scan)
 }
 
 static void
-test_the_smaller_of_both_field_limits_counts(void)
+test_the_smaller_of_both_field_limits_applies(void)
 {
     struct http_field fields[1];
     struct http_head head = {.fields = fields, .nfields_max = 1};
@@ -229,7 +230,7 @@ counting_value(const char *p, size_t n)
 }
 
 static void
-test_a_dribbled_line_costs_its_length(void)
+test_a_line_sent_byte_by_byte_is_scanned_once(void)
 {
     const struct http_limits wide = {
         .request_line_bytes = 100, .head_bytes = 1 << 20, .fields = 4};
@@ -257,10 +258,10 @@ main(void)
 {
     for (int i = 0; h1_scan_nth(i) != NULL; i++) {
         test_heads(h1_scan_nth(i));
-        test_every_prefix_asks_for_more(h1_scan_nth(i));
-        test_a_head_says_what_stood_there(h1_scan_nth(i));
+        test_every_prefix_is_incomplete(h1_scan_nth(i));
+        test_a_head_describes_the_request(h1_scan_nth(i));
     }
-    test_the_smaller_of_both_field_limits_counts();
-    test_a_dribbled_line_costs_its_length();
+    test_the_smaller_of_both_field_limits_applies();
+    test_a_line_sent_byte_by_byte_is_scanned_once();
     return tap_done();
 }

@@ -62,18 +62,18 @@ test_a_unix_socket_has_no_address(void)
     char text[PEER_HOST_BYTES] = "x";
 
     peer_addr_set(&at, &none);
-    ok(peer_addr_equal(&at, &nobody), "no address is nobody's");
+    ok(peer_addr_equal(&at, &nobody), "an unknown address is not trusted");
     local.data.ss_family = AF_UNIX;
     at.port = 7;
     peer_addr_set(&at, &local);
-    ok(peer_addr_equal(&at, &nobody), "neither is a Unix socket's");
+    ok(peer_addr_equal(&at, &nobody), "a Unix socket has no address");
     is(peer_addr_text(&at, text), 0, "it has no text");
     is_text(text, "", "which ends with a NUL");
 }
 
 /* The unused bytes are zero, so that equal addresses have equal bytes. */
 static void
-test_equal_addresses_are_equal_however_they_came(void)
+test_equal_addresses_are_equal_from_any_source(void)
 {
     struct addr plain = addr_of(AF_INET, "10.0.0.1", 5);
     struct addr mapped = addr_of(AF_INET6, "::ffff:10.0.0.1", 5);
@@ -93,6 +93,6 @@ main(void)
 {
     test_addresses_of_sockets();
     test_a_unix_socket_has_no_address();
-    test_equal_addresses_are_equal_however_they_came();
+    test_equal_addresses_are_equal_from_any_source();
     return tap_done();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_pool.c — blocks go round, a number of them is kept, and every block that
- * was taken is counted. */
+/* tests/c/test_pool.c — blocks are reused, a number of them is kept, and every block
+ * that was taken is counted. */
 #include "base/pool.c"
 
 #include <stdbool.h> /* bool */
@@ -12,7 +12,7 @@
 #define BLOCKS_MAX 64u
 
 static void
-test_the_block_given_last_is_taken_first(void)
+test_the_block_returned_last_is_reused_first(void)
 {
     struct pool pool;
 
@@ -22,9 +22,9 @@ test_the_block_given_last_is_taken_first(void)
     pool_give(&pool, a);
     pool_give(&pool, b);
     pool_give(&pool, NULL);
-    is(pool.ntaken, 0, "and given back, with a NULL");
+    is(pool.ntaken, 0, "and returned, with a NULL");
     void *c = pool_take(&pool), *d = pool_take(&pool);
-    ok(c == b, "the block given last comes first");
+    ok(c == b, "the block that was returned last is reused first");
     ok(d == a, "then the one before");
     pool_give(&pool, c);
     pool_give(&pool, d);
@@ -32,7 +32,7 @@ test_the_block_given_last_is_taken_first(void)
 }
 
 static void
-test_no_more_blocks_are_kept_than_asked_for(void)
+test_no_more_blocks_are_kept_than_configured(void)
 {
     static const size_t kept[] = {0, 1, 3, 8};
 
@@ -48,7 +48,7 @@ test_no_more_blocks_are_kept_than_asked_for(void)
         mem_fail_at(0);
         for (size_t k = 0; k < COUNT(blocks); k++)
             blocks[k] = pool_take(&pool);
-        is(mem_count(), COUNT(blocks) - kept[i], "the others are allocated anew");
+        is(mem_count(), COUNT(blocks) - kept[i], "the others are newly allocated");
         for (size_t k = 0; k < COUNT(blocks); k++)
             pool_give(&pool, blocks[k]);
         pool_fini(&pool);
@@ -56,7 +56,7 @@ test_no_more_blocks_are_kept_than_asked_for(void)
     }
 }
 
-/* Whether all blocks that are out have their bytes to themselves. */
+/* Returns whether no two blocks in use overlap. */
 static bool
 blocks_are_apart(char *const *blocks, size_t n)
 {
@@ -69,7 +69,8 @@ blocks_are_apart(char *const *blocks, size_t n)
     return true;
 }
 
-/* Random takes and gives; one allocation in `fails` fails, none when it is 0. */
+/* Randomly takes and gives blocks; one allocation in `fails` fails, or none if it is
+ * 0. */
 static bool
 counts_right(uint64_t seed, unsigned fails)
 {
@@ -113,7 +114,7 @@ test_blocks_do_not_overlap_and_are_counted(void)
 }
 
 static void
-test_a_take_that_fails_takes_nothing(void)
+test_a_failed_take_changes_nothing(void)
 {
     for (uint64_t seed = 6; seed <= 10; seed++)
         ok(counts_right(seed, 2), "failing operations from seed %d", (int)seed);
@@ -122,9 +123,9 @@ test_a_take_that_fails_takes_nothing(void)
 int
 main(void)
 {
-    test_the_block_given_last_is_taken_first();
-    test_no_more_blocks_are_kept_than_asked_for();
+    test_the_block_returned_last_is_reused_first();
+    test_no_more_blocks_are_kept_than_configured();
     test_blocks_do_not_overlap_and_are_counted();
-    test_a_take_that_fails_takes_nothing();
+    test_a_failed_take_changes_nothing();
     return tap_done();
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_preamble.c — a PROXY header comes off the socket however it is cut, and no
- * byte of what follows it does. */
+/* tests/c/test_preamble.c — a PROXY header is read from the socket however it is
+ * split, and no byte of what follows it is. */
 #include "server/preamble.c"
 
+#include <errno.h>  /* EAGAIN */
 #include <unistd.h> /* close */
 
+#include "failing.h"
 #include "fake_wire.h"
 #include "tap.h"
 
@@ -15,7 +17,8 @@ static char scratch[TURN_SCRATCH_BYTES];
 static struct endpoint endpoint = {.proxy = PROXY_V1 | PROXY_V2};
 static const struct stream_handler handler;
 
-/* A connection from a Unix socket that has a header to send; the other end. */
+/* Creates a connection from a Unix socket that has to send a header; returns the
+ * other end. */
 static int
 connect_to(struct fake *fake, int *fd)
 {
@@ -37,7 +40,7 @@ finish(struct fake *fake, int fd, int peer)
 }
 
 static void
-test_a_header_however_it_is_cut(void)
+test_a_header_may_be_split_anywhere(void)
 {
     static const char all[] = HEADER REST;
     static struct fake fake;
@@ -67,7 +70,7 @@ test_a_header_however_it_is_cut(void)
 }
 
 static void
-test_what_is_no_header(void)
+test_invalid_headers(void)
 {
     static const struct {
         const char *bytes;
@@ -89,7 +92,7 @@ test_what_is_no_header(void)
         is(err, cases[i].err, "case %zu", i);
         if (err == ERR_AGAIN)
             is(preamble_read(&fake.wire, fd, scratch), ERR_EOF, "half a header ends");
-        is(fake.wire.peer.via.kind, PEER_NONE, "nobody is spoken for");
+        is(fake.wire.peer.via.kind, PEER_NONE, "no client is named");
         finish(&fake, fd, peer);
     }
 }
@@ -109,7 +112,7 @@ test_without_memory_nothing_is_taken(void)
 }
 
 static void
-test_a_local_header_changes_nobody(void)
+test_a_local_header_changes_no_client(void)
 {
     static const char local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
     static struct fake fake;
@@ -118,8 +121,8 @@ test_a_local_header_changes_nobody(void)
     fake.wire.peer.addr = (struct peer_addr){.kind = PEER_IPV4, .port = 9};
     (void)!send(peer, local, sizeof local - 1, 0);
     is(preamble_read(&fake.wire, fd, scratch), 0, "LOCAL of version 2");
-    is(fake.wire.peer.addr.port, 9, "the proxy speaks for itself");
-    is(fake.wire.peer.via.kind, PEER_NONE, "and for nobody else");
+    is(fake.wire.peer.addr.port, 9, "the proxy is the client");
+    is(fake.wire.peer.via.kind, PEER_NONE, "and no other client is named");
     finish(&fake, fd, peer);
 }
 
@@ -131,20 +134,61 @@ test_it_ends_by_itself(void)
 
     ok(fake.wire.read_due_ms != TIMER_NEVER, "there is a deadline");
     ok(fake.wire.wants_read, "until which is read");
-    ops.drain(&fake.wire, fake.session);
-    is(fake.finished, 1, "a stop ends it");
     ops.on_deadline(&fake.wire, fake.session);
-    is(fake.aborted, 1, "so does the deadline");
+    is(fake.aborted, 1, "it ends it");
+    fake.wire.read_due_ms = clock_due(&fake.service.clock, 10000);
+    fake.service.is_draining = true;
+    ops.drain(&fake.wire, fake.session);
+    is(fake.wire.read_due_ms - clock_ms(&fake.service.clock),
+       fake.service.limits.linger_ms,
+       "a stop shortens its deadline to the linger time");
+    ops.on_deadline(&fake.wire, fake.session);
+    is(fake.finished, 1, "and ends it in order");
+    finish(&fake, fd, peer);
+}
+
+static void
+test_bytes_that_cannot_be_taken_end_it(void)
+{
+    static const struct {
+        int error, want;
+    } cases[] = {{EAGAIN, ERR_IO}, {ECONNRESET, ERR_RESET}};
+    static struct fake fake;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        int fd, peer = connect_to(&fake, &fd);
+        (void)!send(peer, HEADER, sizeof HEADER - 1, 0);
+        fault_of("recv", 2, cases[i].error);
+        int err = preamble_read(&fake.wire, fd, scratch);
+        fault_stop();
+        bool failed = fault_name()[0] != '\0';
+        is(err, failed ? cases[i].want : 0, "case %zu", i);
+        is(fake.wire.peer.via.kind, PEER_NONE, "no other client is named");
+        finish(&fake, fd, peer);
+    }
+}
+
+static void
+test_it_is_no_request(void)
+{
+    static struct fake fake;
+    int fd, peer = connect_to(&fake, &fd);
+
+    is(ops.idle(&fake.wire, fake.session), SESSION_UNUSED, "none has begun");
+    ops.notify(&fake.wire, fake.session, false);
+    is(fake.finished + fake.aborted, 0, "so that a stop need not end one");
     finish(&fake, fd, peer);
 }
 
 int
 main(void)
 {
-    test_a_header_however_it_is_cut();
-    test_what_is_no_header();
+    test_a_header_may_be_split_anywhere();
+    test_invalid_headers();
     test_without_memory_nothing_is_taken();
-    test_a_local_header_changes_nobody();
+    test_a_local_header_changes_no_client();
     test_it_ends_by_itself();
+    test_bytes_that_cannot_be_taken_end_it();
+    test_it_is_no_request();
     return tap_done();
 }

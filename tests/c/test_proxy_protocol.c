@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_proxy_protocol.c — headers of the PROXY protocol, whole and cut anywhere. */
+/* tests/c/test_proxy_protocol.c — headers of the PROXY protocol, whole and split
+ * anywhere. */
 #include "net/proxy_protocol.c"
 
 #include <stdlib.h> /* malloc, free */
 
 #include "tap.h"
 
-/* Parses a copy alone in its memory, so that a sanitizer sees a read outside. */
+/* Parses a copy in its own memory, so that a sanitizer detects reads outside of it. */
 static ssize_t
 parse_copy(unsigned versions, const char *bytes, size_t n, struct proxy_header *out)
 {
@@ -17,8 +18,8 @@ parse_copy(unsigned versions, const char *bytes, size_t n, struct proxy_header *
     return used;
 }
 
-/* Parses the header in `bytes`, and each beginning of it: the first verdict that is none of
- * "more" has to be that on the whole.  Returns it. */
+/* Parses the header in `bytes`, and each prefix of it: the first verdict other than
+ * "more" has to be the verdict on the whole. Returns it. */
 static ssize_t
 parse(unsigned versions, const char *bytes, size_t n, struct proxy_header *out)
 {
@@ -79,7 +80,7 @@ test_lines(void)
 }
 
 static void
-test_lines_that_are_refused(void)
+test_lines_that_are_rejected(void)
 {
     static const char *const bad[] = {
         "GET / HTTP/1.1\r\n",
@@ -122,7 +123,8 @@ test_lines_that_are_refused(void)
     is(proxy_parse(PROXY_V1, slice_new("", 0), &header), ERR_AGAIN, "nothing is more");
 }
 
-/* Makes a header of version 2 with `n` bytes behind the fixed ones; returns its length. */
+/* Creates a header of version 2 with `n` bytes after the fixed ones; returns its
+ * length. */
 static size_t
 make(char *out, int command, int family, const char *bytes, size_t n)
 {
@@ -220,7 +222,7 @@ test_checksums(void)
         refused += proxy_parse(PROXY_V2, slice_new(bytes, n), &header) == ERR_PROXY;
         bytes[i] ^= 1;
     }
-    /* But for the type of its own field, without which it is none. */
+    /* Except for the type of its own field: then there is no checksum. */
     is(refused, n - 16 - 1, "any bit that is wrong");
 }
 
@@ -237,14 +239,14 @@ test_lengths(void)
        "a long header is skipped whole");
     bytes[14] = bytes[15] = (char)0xff;
     is(proxy_parse(PROXY_V2, slice_new(bytes, 16), &header), ERR_PROXY,
-       "one that is too long is refused at once");
+       "one that is too long is rejected at once");
 }
 
 int
 main(void)
 {
     test_lines();
-    test_lines_that_are_refused();
+    test_lines_that_are_rejected();
     test_blocks();
     test_checksums();
     test_lengths();

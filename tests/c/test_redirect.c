@@ -1,19 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_redirect.c — where a request is sent that is served by HTTPS. */
-#include "server/redirect.c"
+/* tests/c/test_redirect.c — the location to which HTTPS requests are redirected. */
+#include "builtin/redirect.c"
 
 #include "fake_wire.h"
 #include "tap.h"
 
-/* Answers `request` at a listener whose sibling over TLS has `port`. */
+/* It gets no request. */
+static const struct stream_handler missing_app;
+
+/* Responds to `request` on a listener whose TLS counterpart has `port`. */
 static void
 ask(struct fake *fake, struct endpoint *endpoint, int port, const char *request)
 {
-    *endpoint = (struct endpoint){.port = 80, .secure_port = port};
-    ok(fake_init(fake, &redirect_handler, NULL), "a session");
+    static struct handler link;
+
+    *endpoint = (struct endpoint){.port = 80, .redirects = true, .secure_port = port};
+    redirect_init(&link);
+    ok(fake_init(fake, &missing_app, NULL), "a session");
+    chain_add(&fake->service.chain, &link);
     fake->wire.peer.endpoint = endpoint;
     ok(fake_feed(fake, slice_of(request)), "a request");
     fake_serve(fake);
+}
+
+static void
+test_other_listeners_and_hosts(void)
+{
+    struct endpoint endpoint = {.redirects = false};
+    struct peer peer = {.endpoint = &endpoint};
+    struct stream s = {.peer = &peer, .handler = &missing_app};
+    struct http_field field = {
+        .name = slice_of("host"), .value = slice_of("a/b"), .id = FIELD_HOST};
+    const struct http_head head = {.fields = &field, .nfields = 1};
+    struct handler link;
+
+    redirect_init(&link);
+    is(link.offer(&link, &s, &head), HANDLER_DECLINED, "a listener that does not");
+    is(host_of(&head).len, 0, "what is no host is no place to redirect to");
+    field.value = slice_of("a:1");
+    is(host_of(&head).len, 1, "a host is");
 }
 
 static void
@@ -63,8 +88,11 @@ test_each_allocation_may_fail(void)
     bool failed = true;
 
     for (unsigned long n = 1; failed; n++) {
-        struct endpoint endpoint = {.secure_port = 443};
-        ok(fake_init(&fake, &redirect_handler, NULL), "a session");
+        struct endpoint endpoint = {.redirects = true, .secure_port = 443};
+        struct handler link;
+        redirect_init(&link);
+        ok(fake_init(&fake, &missing_app, NULL), "a session");
+        chain_add(&fake.service.chain, &link);
         fake.wire.peer.endpoint = &endpoint;
         mem_fail_at(n);
         bool fed = fake_feed(&fake, slice_of(request));
@@ -74,7 +102,7 @@ test_each_allocation_may_fail(void)
         ok(!fed || fake.aborted > 0 || fake.nout == 0 ||
                strncmp(fake.out, "HTTP/1.1 308 ", 13) == 0 ||
                strncmp(fake.out, "HTTP/1.1 50", 11) == 0,
-           "an answer that is whole, or an error");
+           "a complete response, or an error");
         fake_fini(&fake);
     }
 }
@@ -82,6 +110,7 @@ test_each_allocation_may_fail(void)
 int
 main(void)
 {
+    test_other_listeners_and_hosts();
     test_locations();
     test_each_allocation_may_fail();
     return tap_done();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_request_id.c — names that are made, and names that are kept. */
+/* tests/c/test_request_id.c — IDs that are created, and IDs that are kept. */
 #include "http/request_id.c"
 #include "tap.h"
 
 #define NAMES 500
 
 static void
-test_names_do_not_repeat(void)
+test_ids_are_not_repeated(void)
 {
     static char names[NAMES][REQUEST_ID_MADE_BYTES];
     struct request_ids ids = {.seed = 1, .next = UINT64_MAX - NAMES / 2};
@@ -20,12 +20,12 @@ test_names_do_not_repeat(void)
             wrong += strchr("0123456789abcdef", names[i][k]) == NULL;
         wrong += !request_id_is_good(slice_new(names[i], sizeof names[i]));
     }
-    is(same, 0, "no name comes twice, also when the counter wraps");
-    is(wrong, 0, "names are hexadecimal digits, which others keep");
+    is(same, 0, "no ID is repeated, even when the counter wraps");
+    is(wrong, 0, "IDs are hexadecimal digits, which others accept");
 }
 
 static void
-test_processes_have_names_of_their_own(void)
+test_processes_have_different_ids(void)
 {
     struct request_ids one, two;
     char a[REQUEST_ID_MADE_BYTES], b[REQUEST_ID_MADE_BYTES];
@@ -34,14 +34,14 @@ test_processes_have_names_of_their_own(void)
     request_ids_init(&two);
     request_id_make(&one, a);
     request_id_make(&two, b);
-    ok(memcmp(a, b, sizeof a) != 0, "two seeds, two names");
+    ok(memcmp(a, b, sizeof a) != 0, "two seeds, two IDs");
     two = (struct request_ids){.seed = one.seed + 1, .next = one.next - 1};
     request_id_make(&two, b);
-    ok(memcmp(a, b, sizeof a) != 0, "the same counter alone is not the same name");
+    ok(memcmp(a, b, sizeof a) != 0, "the same counter with another seed is another ID");
 }
 
 static void
-test_names_of_others(void)
+test_ids_from_others(void)
 {
     static const char good[] = "azAZ09-_.:/+=@~",
                       bad[] = " ,;\"\\%<>{}|`'^()[]?#*!&$\t";
@@ -49,7 +49,7 @@ test_names_of_others(void)
 
     memset(longest, 'x', sizeof longest);
     ok(request_id_is_good(slice_of(good)), "letters, digits and what has no meaning");
-    ok(!request_id_is_good(slice_of("")), "an empty name is none");
+    ok(!request_id_is_good(slice_of("")), "an empty ID is not kept");
     ok(request_id_is_good(slice_new(longest, REQUEST_ID_BYTES)), "the longest");
     ok(!request_id_is_good(slice_new(longest, sizeof longest)), "one byte more");
     for (const char *c = bad; *c != '\0'; c++)
@@ -59,15 +59,15 @@ test_names_of_others(void)
         if (request_id_is_good(slice_new(&byte, 1)))
             ok(false, "byte %d is refused", c);
     }
-    ok(!request_id_is_good(slice_new("a\0b", 3)), "a NUL is refused");
+    ok(!request_id_is_good(slice_new("a\0b", 3)), "a NUL is rejected");
     ok(!request_id_is_good(slice_new("a\x7f", 2)), "so is DEL");
 }
 
 int
 main(void)
 {
-    test_names_do_not_repeat();
-    test_processes_have_names_of_their_own();
-    test_names_of_others();
+    test_ids_are_not_repeated();
+    test_processes_have_different_ids();
+    test_ids_from_others();
     return tap_done();
 }

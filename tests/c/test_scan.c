@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_scan.c — every way of scanning finds what the scalar one finds, and
- * reads nothing outside its bytes: they end where a page begins that cannot be read.
- * Covers src/http1/scan_x86.c or src/http1/scan_neon.c, whichever the machine has. */
+/* tests/c/test_scan.c — every scanner finds what the scalar one finds, and reads
+ * nothing outside of its bytes, which end where an unreadable page begins. Covers
+ * src/http1/scan_x86.c or src/http1/scan_neon.c, whichever the machine has. */
 #include "http1/scan.c"
 
 #include <string.h>   /* memcpy, memset */
@@ -22,7 +22,7 @@ next_number(uint32_t *seed)
     return *seed;
 }
 
-/* A page between two that cannot be read; returns its first byte and sets *end. */
+/* Maps a page between two unreadable ones; returns its first byte and sets *end. */
 static char *
 guarded_page(char **end)
 {
@@ -36,7 +36,8 @@ guarded_page(char **end)
     return p + page;
 }
 
-/* Whether `way` agrees with the scalar way on p[0, n), for all three kinds. */
+/* Returns whether `way` agrees with the scalar scanner on p[0, n), for all three
+ * kinds. */
 static bool
 agrees(const struct h1_scan *way, const char *p, size_t n)
 {

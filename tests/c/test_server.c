@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_server.c — a server as a whole: made without memory, its listeners, and
- * fields that are for TLS alone. */
+/* tests/c/test_server.c — a whole server: created without memory. */
 #include "server/server.c"
 
+#include "cache/store.h"
+#include "log/format.h"
 #include "tap.h"
 
 #include "small_server.h"
@@ -26,74 +27,126 @@ test_each_allocation_may_fail(void)
         if (!failed)
             server_free(server);
     }
-    ok(n > 5, "some are asked for");
+    ok(n > 5, "several allocations can fail");
     server_free(NULL);
 }
 
-static void
-test_fields_for_tls_alone(void)
-{
-    static const struct {
-        const char *fields;
-        size_t plain;
-    } cases[] = {
-        {"", 0},
-        {"a: b\r\n", 6},
-        {"a: b\r\nstrict-transport-security: max-age=1\r\n", 6},
-        {"strict-transport-security: max-age=1\r\n", 0},
-        {"strict-transport-security: 1\r\na: b\r\n", 36},
-        {"x-strict-transport-security: 1\r\n", 32},
-    };
+/* What a server may have besides: files, stored responses, and an access log. */
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        is(plain_bytes(slice_of(cases[i].fields)), cases[i].plain, "case %zu", i);
+static _Alignas(64) char cache_memory[1 << 20];
+
+static struct server_config
+full_config(struct format *format)
+{
+    static const struct static_mount mount = {.prefix = {"/files", 6},
+                                              .directory = {"/tmp", 4}};
+    struct server_config config = small_config();
+
+    config.statics = STATIC_CONFIG_DEFAULT;
+    config.statics.mounts = &mount;
+    config.statics.nmounts = 1;
+    config.cache = CACHE_CONFIG_DEFAULT;
+    config.cache.memory = cache_memory;
+    config.cache.bytes = sizeof cache_memory;
+    config.cache.paths = slice_of("10 /\n");
+    config.access.format = format;
+    config.access.sink.fd = STDERR_FILENO;
+    return config;
 }
 
 static void
-test_listeners(void)
+test_each_allocation_of_a_full_server_may_fail(void)
+{
+    char why[FORMAT_WHY_BYTES];
+    struct format *format;
+
+    is(format_new(slice_of("common"), false, &format, why), 0, "a format");
+    is(store_format(cache_memory, sizeof cache_memory), 0, "memory for responses");
+    struct server_config config = full_config(format);
+    for (unsigned long n = 1; n < 200; n++) {
+        struct server *server = NULL;
+        mem_fail_at(n);
+        int err = server_new(&config, &server);
+        bool failed = mem_count() >= n;
+        mem_fail_at(0);
+        is(err, failed ? ERR_NOMEM : 0, "allocation %lu", n);
+        is(server != NULL, !failed, "there is a server, or none");
+        server_free(server);
+        if (!failed)
+            break;
+    }
+    format_free(format);
+}
+
+static void
+test_what_cannot_be_opened_is_reported(void)
+{
+    char why[FORMAT_WHY_BYTES];
+    struct format *format;
+    struct server *server = NULL;
+
+    is(format_new(slice_of("common"), false, &format, why), 0, "a format");
+    struct server_config config = full_config(format);
+    config.access.sink.fd = -1;
+    is(server_new(&config, &server), ERR_IO, "a log without a descriptor");
+    config = full_config(format);
+    config.cache.bytes = 64;
+    is(server_new(&config, &server), ERR_IO, "memory that is too small");
+    ok(server == NULL, "there is no server");
+    format_free(format);
+}
+
+static void
+test_a_server_without_an_access_log_reopens_none(void)
 {
     struct server_config config = small_config();
     struct server *server;
 
     is(server_new(&config, &server), 0, "a server");
-    for (int i = 0; i < LISTENERS_MAX; i++)
-        is(server_listen(server, small_listener(), LISTEN_PROXY_V1), 0, "one listens");
-    int more = small_listener();
-    is(server_listen(server, more, 0), ERR_NOMEM, "there are too many");
-    is(close(more), 0, "the socket stays the caller's");
-    is(server->doors[0].endpoint.proxy, PROXY_V1, "each has its flags");
-    is_text(server->doors[0].endpoint.host, "127.0.0.1", "its host");
-    ok(server->doors[0].endpoint.port > 0, "and its port");
-    is(server->doors[0].endpoint.secure, false, "without a context there is no TLS");
+    server_reopen_log(server);
+    ok(!server->turn.is_scheduled, "nothing has to be done");
+    is(server_log_dropped(server), 0, "nothing is dropped");
     server_free(server);
-    is(owner.nendpoints, LISTENERS_MAX, "all of them have gone");
 }
 
+/* In a child that was forked in a turn of its parent. */
 static void
-test_a_turn_in_a_turn_does_nothing(void)
+test_a_server_may_be_left_to_the_parent_in_a_turn(void)
 {
-    struct server_config config = small_config();
-    struct server *server;
+    static struct tally shared;
 
-    is(server_new(&config, &server), 0, "a server");
-    server_begin_turn(server);
-    uint64_t nturns = tally_get(server->tally, TALLY_TURNS);
-    server_turn(server);
-    server_flush(server);
-    ok(tally_get(server->tally, TALLY_TURNS) == nturns, "no other turn has begun");
-    ok(server->turn.is_running, "and this one has not ended");
-    server_end_turn(server);
-    ok(!server_has_ready(server), "nothing is ready");
-    is(server_connections(server), 0, "nobody is here");
-    server_free(server);
+    for (int with_memory = 0; with_memory < 2; with_memory++) {
+        for (int own = 0; own < 2; own++) {
+            struct server_config config = small_config();
+            struct server *server;
+            if (!own)
+                config.tallies = (struct tallies){.all = &shared, .n = 1};
+            is(server_new(&config, &server), 0, "a server");
+            is(server_listen(server, small_listener(), 0), 0, "listens");
+            int fd = server->listeners[0].listener.fd;
+            server_begin_turn(server);
+            mem_fail_at(!with_memory);
+            server_disown(server);
+            mem_fail_at(0);
+            ok(server->tally != &shared || !with_memory, "its counts are its own");
+            server_end_turn(server);
+            struct sockaddr_storage at;
+            socklen_t size = sizeof at;
+            ok(getsockname(fd, (struct sockaddr *)&at, &size) == 0 &&
+                   at.ss_family == AF_UNIX,
+               "its listening socket is a dead one");
+            server_free(server);
+        }
+    }
 }
 
 int
 main(void)
 {
     test_each_allocation_may_fail();
-    test_fields_for_tls_alone();
-    test_listeners();
-    test_a_turn_in_a_turn_does_nothing();
+    test_each_allocation_of_a_full_server_may_fail();
+    test_what_cannot_be_opened_is_reported();
+    test_a_server_without_an_access_log_reopens_none();
+    test_a_server_may_be_left_to_the_parent_in_a_turn();
     return tap_done();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_slice.c — pieces, comparisons and trimming of bytes. */
+/* tests/c/test_slice.c — parts, comparisons and trimming of bytes. */
 #include "base/slice.h"
 
 #include "base/compiler.h"
@@ -14,7 +14,7 @@ test_a_slice_is_cut_without_a_copy(void)
     ok(slice_equal(slice_cut(s, 3, 8), slice_of("lo wo")), "from the middle");
     ok(slice_equal(slice_cut(s, 4, 4), slice_of("")), "nothing from the middle");
     ok(slice_equal(slice_first(s, 5), slice_of("hello")), "from the start");
-    ok(slice_equal(slice_skip(s, 6), slice_of("world")), "from behind the start");
+    ok(slice_equal(slice_skip(s, 6), slice_of("world")), "from after the start");
     ok(slice_skip(s, 11).len == 0, "all can be skipped");
     ok(slice_skip(s, 6).ptr == s.ptr + 6, "and nothing is copied");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_stages.c — the stages of a stop: forward only, each told once, whatever
- * those do that hear of it. */
+/* tests/c/test_stages.c — the stages of a stop: only forward, each reported once,
+ * whatever the callbacks do. */
 #include "server/stages.c"
 
 #include "tap.h"
@@ -74,7 +74,8 @@ static const struct session_ops ops = {
 
 static const struct protocol protocol = {"nothing", &ops, begin};
 
-/* A server with a listener and a connection; the other end of that. */
+/* Creates a server with a listener and a connection; returns the other end of the
+ * connection. */
 static int
 set_up(void)
 {
@@ -96,8 +97,8 @@ tear_down(int peer)
 {
     server_free(server);
     close(peer);
-    is(owner.npeers, 1, "its connection has gone");
-    is(owner.nendpoints, 1, "so has its listener");
+    is(owner.npeers, 1, "its connection is freed");
+    is(owner.nendpoints, 1, "its listener is closed");
 }
 
 static void
@@ -116,37 +117,38 @@ test_a_stop_has_its_stages(void)
     server_stop(server);
     uint64_t began_ms = server->stop_began_ms;
     is(server->stage, SERVER_DRAINING, "it drains");
-    is(server->doors[0].listener.fd, -1, "nothing is accepted any more");
-    is(server->doors[0].is_open, false, "and the poller does not watch for it");
+    is(server->listeners[0].listener.fd, -1, "nothing more is accepted");
+    is(listener_slot_is_open(&server->listeners[0]), false,
+       "and the poller does not watch for it");
     is(ndrains, 1, "the connection is to finish");
-    is(nstreaming, 1, "and what streams hears of it");
+    is(nstreaming, 1, "and streams are notified");
     is(nnotified, 0, "alone");
     is(server->stage_due_ms - began_ms, 20000, "2/3 of the grace for requests");
     go_on();
-    is(nnotified, 1, "then all hear of it");
+    is(nnotified, 1, "then all are notified");
     is(server->stage_due_ms - began_ms, 25000, "at 5/6 Tasks are cancelled");
     go_on();
     is(server->stage_due_ms - began_ms, 30000, "at the end all is closed");
-    is(server->turn.nconns, 1, "and not before");
+    is(server->turn.nlinks, 1, "and not before");
     go_on();
-    is(server->turn.nconns, 0, "it is");
+    is(server->turn.nlinks, 0, "it is");
     ok(server->stage_due_ms == TIMER_NEVER, "no stage follows");
-    is(owner.nstages, 5, "each stage is told, and that the last connection has gone");
+    is(owner.nstages, 5, "each stage and the end of the last connection are reported");
     tear_down(peer);
 }
 
 static void
-test_a_last_call_comes_before(void)
+test_a_last_call_precedes_the_drain(void)
 {
     int peer = set_up();
 
     server_leave(server);
-    is(server->stage, SERVER_LEAVING, "it leaves");
-    ok(server->turn.service.is_leaving, "which health checks hear");
-    ok(server->doors[0].is_open, "but goes on accepting");
+    is(server->stage, SERVER_LEAVING, "the server is stopping");
+    ok(server->turn.service.is_leaving, "which health checks report");
+    ok(listener_slot_is_open(&server->listeners[0]), "but continues to accept");
     ok(server->stage_due_ms == TIMER_NEVER, "until it is stopped");
     server_leave(server);
-    is(owner.nstages, 1, "leaving twice is leaving once");
+    is(owner.nstages, 1, "a second call has no effect");
     server_retire(server);
     is(server->stage, SERVER_LAST_CALL, "a last call");
     ok(server->turn.service.takes_last_call, "for one more request");
@@ -175,15 +177,15 @@ test_nothing_follows_the_end(void)
     server_retire(server);
     server_leave(server);
     is(server->stage, SERVER_CLOSED, "and stays so");
-    is(owner.nstages, ntold, "and nobody hears of it again");
+    is(owner.nstages, ntold, "and no callback is called again");
     ok(server->stage_due_ms == TIMER_NEVER, "nothing is due");
     tear_down(peer);
 }
 
-/* What an application does that hears of a stage may end the server: a stage that was due
- * after the one it heard of does not come any more. */
+/* A callback that is notified of a stage may end the server: a stage that was due
+ * after it does not happen any more. */
 static void
-test_who_hears_of_a_stage_may_close_the_server(void)
+test_a_callback_of_a_stage_may_close_the_server(void)
 {
     static const enum server_stage stages[] = {SERVER_DRAINING, SERVER_NOTIFIED};
 
@@ -195,8 +197,8 @@ test_who_hears_of_a_stage_may_close_the_server(void)
             go_on();
         is(server->stage, SERVER_CLOSED, "it is closed in stage %d", stages[i]);
         ok(server->stage_due_ms == TIMER_NEVER, "no stage is due after the last");
-        is(server->turn.nconns, 0, "no connection is left");
-        is(owner.nstages, (int)i + 2, "each stage that has begun is told once");
+        is(server->turn.nlinks, 0, "no connection is left");
+        is(owner.nstages, (int)i + 2, "each stage that has begun is reported once");
         tear_down(peer);
     }
 }
@@ -205,8 +207,8 @@ int
 main(void)
 {
     test_a_stop_has_its_stages();
-    test_a_last_call_comes_before();
+    test_a_last_call_precedes_the_drain();
     test_nothing_follows_the_end();
-    test_who_hears_of_a_stage_may_close_the_server();
+    test_a_callback_of_a_stage_may_close_the_server();
     return tap_done();
 }

@@ -33,7 +33,7 @@ test_codes_without_a_body(void)
     ok(!status_has_no_body(404), "not 404");
 }
 
-/* The errors that nothing answers.  A new error is either here or has its status. */
+/* The errors without a response. A new error is either here or has its status. */
 static const int unanswered[] = {
     ERR_AGAIN,
     ERR_IO,
@@ -45,20 +45,25 @@ static const int unanswered[] = {
     ERR_ADDRESS_DENIED,
     ERR_SEND_TIMEOUT,
     ERR_IDLE_TIMEOUT,
-    /* TLS tells them in an alert, or there is no peer yet. */
+    /* TLS reports them in an alert, or there is no peer yet. */
     ERR_TLS,
     ERR_TLS_TIMEOUT,
     ERR_TLS_CONFIG,
     ERR_LOG_FORMAT,
-    /* Nothing is said to whom should not be there. */
+    /* No response for peers that are not allowed. */
     ERR_PROXY_SENDER,
     ERR_PROXY_TIMEOUT,
-    /* HTTP/2 tells them in a GOAWAY. */
+    /* HTTP/2 reports them in a GOAWAY. */
     ERR_H2,
     ERR_H2_ENDED,
     ERR_H2_RESETS,
     ERR_H2_FLOOD,
-    /* A WebSocket's are told in a close frame. */
+    ERR_QUIC,
+    ERR_H3,
+    ERR_H3_RESETS,
+    ERR_H3_FLOOD,
+    ERR_H3_MEMORY,
+    /* A WebSocket reports them in a close frame. */
     ERR_WS_FRAME,
     ERR_WS_UNMASKED,
     ERR_WS_ORDER,
@@ -68,6 +73,8 @@ static const int unanswered[] = {
     ERR_WS_TOO_BIG,
     ERR_WS_FRAME_TOO_BIG,
     ERR_WS_FRAGMENTS,
+    ERR_WT_CAPSULE,
+    ERR_WT_STREAM,
     ERR_WS_CONTROLS,
     ERR_WS_PING_TIMEOUT,
     ERR_WS_CLOSE_CODE,
@@ -92,9 +99,9 @@ test_every_error_has_its_status(void)
        "%s: a registered status", #name);
     ERR_LIST(CHECK)
 #undef CHECK
-    is(status_of_err(0), 0, "no error, no answer");
-    is(status_of_err(1), 0, "a count is no error");
-    is(status_of_err(-1000), 0, "nor is any number");
+    is(status_of_err(0), 0, "no error, no response");
+    is(status_of_err(1), 0, "a count is not an error");
+    is(status_of_err(-1000), 0, "nor is an arbitrary number");
     is(status_of_err(ERR_HEAD_TOO_LARGE), 431, "431 for a head over the limit");
     is(status_of_err(ERR_VERSION), 505, "505 for a version");
 }

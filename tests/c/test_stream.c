@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_stream.c — the rules that all protocols share, on a protocol that writes
- * down what it is asked for and can run out of memory, block or close. */
+/* tests/c/test_stream.c — the rules that all protocols share, on a protocol that
+ * records its calls and can run out of memory, block or close. */
 #include "http/stream.c"
 
 #include "aborts.h"
 #include "tap.h"
 
-/* What the protocol was asked for and what the handler was told, in order. */
+/* The calls of the protocol and of the handler, in order. */
 static char heard[256];
 
 /* What the protocol's next calls return. */
@@ -24,6 +24,15 @@ send_head(struct stream *s, const struct http_response *res)
     (void)s;
     (void)res;
     note("head ");
+    return answer;
+}
+
+static int
+send_interim(struct stream *s, const struct http_response *res)
+{
+    (void)s;
+    (void)res;
+    note("interim ");
     return answer;
 }
 
@@ -65,12 +74,21 @@ fail(struct stream *s, int why)
     stream_end(s);
 }
 
+static void
+rest(struct stream *s)
+{
+    ok(s->waits_for_writable, "a paused handler is owed on_writable");
+    note("rest ");
+}
+
 static const struct stream_ops ops = {
     .send_head = send_head,
     .open_tunnel = send_head,
     .send_body = send_body,
+    .send_interim = send_interim,
     .send_trailers = send_trailers,
     .pull_body = pull_body,
+    .rest = rest,
     .fail = fail,
 };
 
@@ -140,7 +158,7 @@ body(struct stream *s, const char *text, bool last)
 }
 
 static void
-test_a_response_goes_forward(void)
+test_the_state_of_a_response_only_advances(void)
 {
     struct stream s = begin();
 
@@ -176,20 +194,22 @@ test_a_head_that_cannot_be_sent_changes_nothing(void)
 }
 
 static void
-test_a_length_is_kept(void)
+test_a_content_length_is_enforced(void)
 {
     struct stream s = begin();
 
     is(head(&s, "3", false), 0, "a length is promised");
-    is(body(&s, "four", false), ERR_RESPONSE_TOO_LONG, "more is not taken");
-    is(body(&s, "", false), 0, "nothing is");
-    is(body(&s, "xy", true), ERR_RESPONSE_TOO_SHORT, "less ends the exchange");
-    is(s.state, STREAM_ENDED, "so that the peer can tell");
-    is_text(heard, "head body body fail ", "what there is goes out first");
+    is(body(&s, "four", false), ERR_RESPONSE_TOO_LONG, "a longer body is rejected");
+    is(body(&s, "", false), 0, "an empty part is accepted");
+    is(body(&s, "xy", true), ERR_RESPONSE_TOO_SHORT,
+       "a shorter body ends the exchange");
+    is(s.state, STREAM_ENDED, "so that the peer notices");
+    is_text(heard, "head body body fail ",
+            "the bytes that were sent are delivered first");
 }
 
 static void
-test_output_that_waits(void)
+test_waiting_output(void)
 {
     struct stream s = begin();
 
@@ -198,7 +218,7 @@ test_output_that_waits(void)
     is(body(&s, "x", false), ERR_AGAIN, "a body is taken, but has to wait");
     is(s.body_sent, 1, "it counts as sent");
     stream_drained(&s);
-    ok(!s.waits_for_writable, "the handler is told once that it may go on");
+    ok(!s.waits_for_writable, "the handler is notified once that it may continue");
     is(body(&s, "x", false), ERR_AGAIN, "the next one waits again");
     stream_close(&s, ERR_RESET);
     ok(!s.waits_for_writable, "a closed stream waits for nothing");
@@ -206,16 +226,72 @@ test_output_that_waits(void)
 }
 
 static void
-test_a_peer_that_goes_while_a_body_is_sent(void)
+test_a_task_that_sends_nothing_is_paused(void)
+{
+    for (int is_head = 0; is_head < 2; is_head++) {
+        struct stream s = begin();
+        unsigned n = 0, most = HTTP_DROPPED_BYTES / STREAM_PART_BYTES;
+        s.is_head = is_head;
+        is(head(&s, NULL, false), 0, "a head is taken");
+        heard[0] = '\0';
+        while (body(&s, "", false) == 0 && n < most)
+            heard[0] = '\0', n++;
+        is(n, most - 1, "%u empty parts are taken", most);
+        is_text(heard, "body rest ", "then the task waits for the end of the turn");
+        stream_drained(&s);
+        is(body(&s, "", false), 0, "and continues");
+        is(body(&s, "", true), 0, "the end of a response waits for nothing");
+        is(s.state, STREAM_ENDED, "and completes it");
+    }
+    struct stream s = begin();
+    static char bytes[HTTP_DROPPED_BYTES];
+    const struct chunk large = {.bytes = {bytes, sizeof bytes}};
+    s.is_head = true;
+    is(head(&s, NULL, false), 0, "a head is taken");
+    is(stream_send_body(&s, &large, false), ERR_AGAIN, "dropped bytes count");
+}
+
+static void
+test_a_task_that_sends_only_hints_is_paused(void)
+{
+    static char text[4096];
+    struct http_field hint = {.name = slice_of("link"), .value = {text, sizeof text}};
+    struct stream s = begin();
+    unsigned n = 0, most = HTTP_OUT_HIGH_BYTES / sizeof text;
+
+    memset(text, 'a', sizeof text);
+    while (stream_send_interim(&s, 103, &hint, 1) == 0 && n < most)
+        heard[0] = '\0', n++;
+    ok(n > 1 && n < most, "%u interim responses are sent", n);
+    is_text(heard, "interim rest ", "then the task waits for the peer");
+    stream_drained(&s);
+    is(stream_send_interim(&s, 103, &hint, 1), 0, "and continues");
+    is(head(&s, NULL, false), 0, "the head does not wait");
+
+    s = begin();
+    s.version = HTTP_1_0;
+    most = HTTP_DROPPED_BYTES / STREAM_PART_BYTES;
+    for (n = 0; stream_send_interim(&s, 103, &hint, 1) == 0 && n < most; n++)
+        ;
+    is(n, most - 1, "in HTTP/1.0 none is sent, but they are counted");
+    is_text(heard, "rest ", "and the task waits for the end of the turn");
+    stream_drained(&s);
+    is(stream_send_nothing(&s), 0, "calls without effect are counted too");
+    stream_close(&s, ERR_RESET);
+    is(stream_send_nothing(&s), ERR_CLOSED, "until the end");
+}
+
+static void
+test_a_disconnect_while_a_body_is_sent(void)
 {
     struct stream s = begin();
 
     is(head(&s, NULL, false), 0, "a head is taken");
     answer = ERR_CLOSED;
-    is(body(&s, "x", true), ERR_CLOSED, "the peer goes meanwhile");
+    is(body(&s, "x", true), ERR_CLOSED, "the peer disconnects meanwhile");
     is(s.state, STREAM_CLOSED, "the response is not complete");
     is(s.body_sent, 0, "nothing was taken");
-    is_text(heard, "head last on_loss", "the handler is told inside the call");
+    is_text(heard, "head last on_loss", "the handler is notified within the call");
 }
 
 static void
@@ -252,17 +328,17 @@ test_trailers(void)
 }
 
 static void
-test_each_pull_has_one_answer(void)
+test_each_pull_gets_one_result(void)
 {
     struct stream s = begin();
 
-    is(stream_pull_body(&s), 0, "bytes are asked for");
-    is(stream_pull_body(&s), 0, "asking again asks for no more");
+    is(stream_pull_body(&s), 0, "the body is pulled");
+    is(stream_pull_body(&s), 0, "pulling again has no effect");
     stream_hand_up(&s, slice_of("abc"), false);
     ok(s.pulling, "the handler has asked again from inside");
     stream_hand_up(&s, slice_of(""), true);
-    ok(!s.pulling && s.body_ended, "the end is the last answer");
-    is(s.body_received, 3, "what was handed up is counted");
+    ok(!s.pulling && s.body_ended, "the end is the last result");
+    is(s.body_received, 3, "the delivered bytes are counted");
     stream_close(&s, ERR_RESET);
     is_text(heard, "pull on_body pull on_last on_loss", "in this order");
 }
@@ -304,7 +380,7 @@ ring(void *arg)
 }
 
 static void
-test_broken_promises_are_seen(void)
+test_broken_contracts_are_detected(void)
 {
     struct stream s = begin();
 
@@ -313,7 +389,7 @@ test_broken_promises_are_seen(void)
     ok(aborts(hand_up_nothing, &s), "nothing, and not the end");
     s.body_ended = true;
     ok(aborts(hand_up_bytes, &s), "bytes after the end");
-    ok(aborts(say_complete, &s), "a response that is not complete said to be");
+    ok(aborts(say_complete, &s), "an incomplete response reported as complete");
     ok(aborts(drain, &s), "on_writable that is not owed");
     ok(aborts(ring, &s), "a deadline without a tunnel");
     stream_end(&s);
@@ -324,16 +400,88 @@ test_broken_promises_are_seen(void)
     ok(aborts(hand_up_bytes, &s), "bytes after on_close");
 }
 
+static void
+test_what_is_wrong_in_a_response_is_rejected(void)
+{
+    static const int wrong[] = {-1, 0, 100, 199, 1000};
+    struct http_field field = {.name = slice_of("a b"), .value = slice_of("c")};
+    struct http_response res = {.fields = &field, .nfields = 0};
+    struct stream s = begin();
+
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        res.status = wrong[i];
+        is(stream_send_head(&s, &res), ERR_RESPONSE_STATUS, "status %d", wrong[i]);
+    }
+    s.can_tunnel = true;
+    res.status = 101;
+    res.nfields = 1;
+    is(stream_open_tunnel(&s, &res), ERR_RESPONSE_FIELD_NAME, "a name of a field");
+    is_text(heard, "", "the protocol gets nothing");
+    ok(s.state == STREAM_OPEN && s.status == 0 && !s.is_tunnel, "nothing has begun");
+}
+
+static void
+test_fields_that_come_after_the_body(void)
+{
+    static const struct {
+        const char *name;
+        int err;
+    } cases[] = {
+        {"x-sum", 0},
+        {"server", 0}, /* the engine knows it */
+        {"set-cookie", ERR_RESPONSE_TRAILER},
+        {"content-length", ERR_RESPONSE_TRAILER},
+        {"content-type", ERR_RESPONSE_TRAILER},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct http_field field = {.name = slice_of(cases[i].name),
+                                   .value = slice_of("1")};
+        is(stream_check_trailers(&field, 1), cases[i].err, "%s", cases[i].name);
+    }
+}
+
+static void
+test_a_short_body_that_cannot_be_sent(void)
+{
+    struct stream s = begin();
+
+    is(head(&s, "3", false), 0, "a length is promised");
+    answer = ERR_CLOSED;
+    is(body(&s, "xy", true), ERR_CLOSED, "the peer disconnects meanwhile");
+    is_text(heard, "head body on_loss", "and the handler has not failed");
+    is(s.body_sent, 0, "nothing was taken");
+}
+
+static void
+test_a_closed_stream_waits_for_nothing(void)
+{
+    struct stream s = begin();
+
+    s.is_tunnel = true;
+    stream_close(&s, ERR_RESET);
+    stream_rest(&s);
+    ok(!s.waits_for_writable, "nor for the end of the turn");
+    ok(stream_spend(&s, 1) && !s.waits_for_budget, "nor for a budget");
+    is_text(heard, "on_loss", "the protocol is not called");
+}
+
 int
 main(void)
 {
-    test_broken_promises_are_seen();
-    test_a_response_goes_forward();
+    test_broken_contracts_are_detected();
+    test_the_state_of_a_response_only_advances();
     test_a_head_that_cannot_be_sent_changes_nothing();
-    test_a_length_is_kept();
-    test_output_that_waits();
-    test_a_peer_that_goes_while_a_body_is_sent();
+    test_a_content_length_is_enforced();
+    test_waiting_output();
+    test_a_task_that_sends_nothing_is_paused();
+    test_a_task_that_sends_only_hints_is_paused();
+    test_a_disconnect_while_a_body_is_sent();
     test_trailers();
-    test_each_pull_has_one_answer();
+    test_each_pull_gets_one_result();
+    test_what_is_wrong_in_a_response_is_rejected();
+    test_fields_that_come_after_the_body();
+    test_a_short_body_that_cannot_be_sent();
+    test_a_closed_stream_waits_for_nothing();
     return tap_done();
 }

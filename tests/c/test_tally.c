@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_tally.c — where durations are counted, and whose numbers stay. */
+/* tests/c/test_tally.c — where durations are counted, and whose counters remain. */
 #include "http/tally.c"
 #include "tap.h"
 
@@ -10,14 +10,14 @@ test_each_bucket_ends_where_the_next_begins(void)
     for (unsigned i = 0; i < TALLY_BUCKETS - 1; i++) {
         uint64_t end = tally_bucket_end_ns(i);
         is(tally_bucket(end - 1), i, "the last ns of bucket %u", i);
-        is(tally_bucket(end), i + 1, "the first ns behind it");
+        is(tally_bucket(end), i + 1, "the first ns after it");
     }
     is(tally_bucket(UINT64_MAX), TALLY_BUCKETS - 1, "the last bucket has no end");
-    ok(tally_bucket_end_ns(TALLY_BUCKETS - 1) == UINT64_MAX, "and says so");
+    ok(tally_bucket_end_ns(TALLY_BUCKETS - 1) == UINT64_MAX, "and its bound says so");
 }
 
 static void
-test_a_new_worker_goes_on_with_the_counters_of_its_seat(void)
+test_a_new_worker_continues_the_counters_of_its_seat(void)
 {
     static struct tally memory[2];
     struct tallies tallies;
@@ -25,11 +25,11 @@ test_a_new_worker_goes_on_with_the_counters_of_its_seat(void)
     ok(tallies_init(&tallies, memory, sizeof memory, 1), "the second seat");
     ok(!tallies_init(&tallies, memory, sizeof memory, 2), "there is no third");
     tally_begin(&memory[1]);
-    ok(tally_get(&memory[1], TALLY_PID) != 0, "somebody is there");
+    ok(tally_get(&memory[1], TALLY_PID) != 0, "a worker is running");
     tally_add(&memory[1], TALLY_DONE_2, 3);
     tally_set(&memory[1], TALLY_RUNNING, 1);
     tally_end(&memory[1]);
-    is(tally_get(&memory[1], TALLY_PID), 0, "nobody is there any more");
+    is(tally_get(&memory[1], TALLY_PID), 0, "no worker is running any more");
     tally_begin(&memory[1]);
     is(tally_get(&memory[1], TALLY_RUNNING), 0, "nothing runs at first");
     is(tally_get(&memory[1], TALLY_DONE_2), 3, "what was counted stays");
@@ -66,7 +66,7 @@ int
 main(void)
 {
     test_each_bucket_ends_where_the_next_begins();
-    test_a_new_worker_goes_on_with_the_counters_of_its_seat();
+    test_a_new_worker_continues_the_counters_of_its_seat();
     test_reasons_have_their_class();
     return tap_done();
 }

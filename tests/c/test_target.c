@@ -205,7 +205,7 @@ test_decoding(void)
 }
 
 static void
-test_plain_is_what_decoding_leaves_alone(void)
+test_plain_text_is_unchanged_by_decoding(void)
 {
     char text[40];
     unsigned nwrong = 0;
@@ -225,7 +225,7 @@ test_plain_is_what_decoding_leaves_alone(void)
 }
 
 static void
-test_hosts_are_compared_as_rfc_9110_normalizes_them(void)
+test_hosts_are_compared_after_normalization(void)
 {
     static const struct {
         const char *a, *b;
@@ -259,8 +259,8 @@ main(void)
 {
     test_targets();
     test_hosts();
-    test_hosts_are_compared_as_rfc_9110_normalizes_them();
+    test_hosts_are_compared_after_normalization();
     test_decoding();
-    test_plain_is_what_decoding_leaves_alone();
+    test_plain_text_is_unchanged_by_decoding();
     return tap_done();
 }

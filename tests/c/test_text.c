@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_text.c — text that is written piece by piece, and what a process uses. */
-#include "server/text.c"
+/* tests/c/test_text.c — text that is built from parts, and the resources of a
+ * process. */
+#include "builtin/text.c"
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -13,7 +14,7 @@ bytes_of(const struct text *text)
 }
 
 static void
-test_pieces_follow_each_other(void)
+test_parts_follow_each_other(void)
 {
     static const uint64_t numbers[] = {0, 9, 10, UINT64_MAX};
     struct text text = {0};
@@ -32,7 +33,7 @@ test_pieces_follow_each_other(void)
 }
 
 static void
-test_what_is_too_long_is_cut(void)
+test_a_long_reason_is_cut(void)
 {
     struct text text = {0};
     char piece[TEXT_PIECE_BYTES + 8];
@@ -82,7 +83,7 @@ test_nothing_follows_an_error(void)
         text_add_numbers(&text, &one, 1);
         text_add_bytes(&text, slice_of("y"));
         is(text.err, ERR_NOMEM, "the error stays");
-        is(bytes_of(&text).len, 0, "and nothing is added behind the gap");
+        is(bytes_of(&text).len, 0, "and nothing is appended after it");
         buf_release(&text.buf);
     }
 }
@@ -97,9 +98,12 @@ test_a_process(void)
     is(text_open_files(self), nfiles + 1, "one more file is open");
     close(fd);
     is(text_open_files(self), nfiles, "and closed again");
-    ok(text_max_files() >= nfiles, "no more are open than may be");
+    ok(text_max_files() >= nfiles, "not more are open than allowed");
     ok(text_rss(self) >= 4096, "it has memory");
-    is(text_rss(UINT64_MAX), 0, "a process that is not there has none");
+    char room[1024];
+    is_text(proc_field(self, "stat", 10000, room, sizeof room), "",
+            "a field that does not exist is empty");
+    is(text_rss(UINT64_MAX), 0, "a process that does not exist has none");
     is(text_cpu_ms(UINT64_MAX), 0, "and has used no time");
     is(text_open_files(UINT64_MAX), 0, "and no files");
 }
@@ -107,8 +111,8 @@ test_a_process(void)
 int
 main(void)
 {
-    test_pieces_follow_each_other();
-    test_what_is_too_long_is_cut();
+    test_parts_follow_each_other();
+    test_a_long_reason_is_cut();
     test_the_most_numbers_fit();
     test_nothing_follows_an_error();
     test_a_process();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_timer.c — timers fire once, never early and at most one grain late; the
- * wheel is compared with a list that keeps nothing but due times. */
+/* tests/c/test_timer.c — timers fire once, never early and at most one grain late;
+ * the wheel is compared with a list of due times. */
 #include "base/timer.c"
 
 #include "random.h"
@@ -9,7 +9,7 @@
 #define NTIMERS 60
 #define START_MS UINT64_C(123456789) /* not at the edge of a slot */
 
-/* When a timer that is due at `due_ms` must have fired: its slot is over then. */
+/* Returns when a timer that is due at `due_ms` must have fired: the end of its slot. */
 static uint64_t
 latest(uint64_t due_ms)
 {
@@ -28,7 +28,7 @@ fired(struct timer_wheel *wheel, uint64_t now_ms)
 }
 
 static void
-test_an_idle_wheel_wants_no_wake_up(void)
+test_an_idle_wheel_needs_no_wake_up(void)
 {
     struct timer_wheel wheel;
     struct timer timer;
@@ -38,20 +38,21 @@ test_an_idle_wheel_wants_no_wake_up(void)
     is(timer_wheel_wait_ms(&wheel, START_MS), -1, "an empty wheel waits for ever");
     is(fired(&wheel, START_MS + 1000000), 0, "and nothing fires");
     timer_set(&wheel, &timer, TIMER_NEVER);
-    is(timer_wheel_wait_ms(&wheel, START_MS), -1, "a timer set to never counts not");
+    is(timer_wheel_wait_ms(&wheel, START_MS), -1,
+       "a timer set to never is not counted");
     timer_set(&wheel, &timer, START_MS + 1000100);
     timer_remove(&wheel, &timer);
-    is(timer_wheel_wait_ms(&wheel, START_MS), -1, "nor does one that was removed");
+    is(timer_wheel_wait_ms(&wheel, START_MS), -1, "nor is one that was removed");
     timer_set(&wheel, &timer, START_MS + 1000200);
     timer_cancel(&timer);
     is(fired(&wheel, START_MS + 1000300), 0, "a cancelled timer does not fire");
     is(timer_wheel_wait_ms(&wheel, START_MS + 1000300), -1, "and is forgotten then");
     timer_set(&wheel, &timer, START_MS + 1000400);
     is(fired(&wheel, START_MS + 1000500), 1, "a timer fires");
-    is(timer_wheel_wait_ms(&wheel, START_MS + 1000500), -1, "and the wheel rests");
+    is(timer_wheel_wait_ms(&wheel, START_MS + 1000500), -1, "and the wheel is idle");
 }
 
-/* Follows the wake-ups that the wheel asks for until `timer` fires; returns when that is
+/* Follows the wake-ups that the wheel requests until `timer` fires; returns the time
  * and counts the wake-ups. */
 static uint64_t
 follow(struct timer_wheel *wheel, uint64_t now_ms, int *nwakes)
@@ -134,7 +135,7 @@ test_a_time_that_is_past_is_due_at_the_end_of_this_slot(void)
     timer_init(&timer);
     timer_set(&wheel, &timer, 5);
     is(timer_wheel_wait_ms(&wheel, START_MS), latest(START_MS) - START_MS,
-       "the wheel wants to be woken soon");
+       "the wheel is due soon");
     is(timer_wheel_wait_ms(&wheel, START_MS + 1000), 1,
        "and at once when that is past");
     is(fired(&wheel, latest(START_MS)), 1, "and the timer fires then");
@@ -165,7 +166,7 @@ test_an_owner_may_set_timers_while_others_fire(void)
     is(fired(&wheel, latest(START_MS + 400)), 7, "and fires");
 }
 
-/* What a timer is due at, and nothing else. */
+/* The due time of a timer, and nothing else. */
 struct model {
     uint64_t due_ms[NTIMERS];
 };
@@ -196,7 +197,8 @@ change_some(struct timer_wheel *wheel, struct timer *timers, struct model *model
     }
 }
 
-/* Fires what is due.  Returns whether each was due, and none is left that must go. */
+/* Fires what is due. Returns whether each timer was due, and none is left that
+ * should have fired. */
 static bool
 expire_all(struct timer_wheel *wheel, const struct timer *timers, struct model *model,
            uint64_t now_ms)
@@ -216,7 +218,7 @@ expire_all(struct timer_wheel *wheel, const struct timer *timers, struct model *
     return true;
 }
 
-/* Whether the wheel asks to be woken before anything is late. */
+/* Returns whether the wheel requests to be woken before anything is late. */
 static bool
 wait_is_short_enough(const struct timer_wheel *wheel, const struct model *model,
                      uint64_t now_ms)
@@ -235,7 +237,7 @@ wait_is_short_enough(const struct timer_wheel *wheel, const struct model *model,
     return is_idle ? wait_ms == -1 || wheel->ntimers > 0 : true;
 }
 
-/* The clock goes as the wheel asks, or a little, or far at once. */
+/* Advances the clock as the wheel requests, or a little, or far at once. */
 static uint64_t
 next_time(const struct timer_wheel *wheel, uint64_t now_ms, uint64_t *seed)
 {
@@ -291,7 +293,7 @@ test_the_wheel_agrees_with_a_list_of_due_times(void)
 int
 main(void)
 {
-    test_an_idle_wheel_wants_no_wake_up();
+    test_an_idle_wheel_needs_no_wake_up();
     test_waits_of_any_length_end_in_time();
     test_renewing_a_timer_moves_it_without_a_new_slot();
     test_a_time_that_is_past_is_due_at_the_end_of_this_slot();

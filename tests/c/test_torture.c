@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_torture.c — conversations in memory, played again and again with the n-th
- * allocation failing, until none fails: what goes out is right as far as it goes, every
- * exchange ends, and everything that was taken comes back. */
+/* tests/c/test_torture.c — conversations in memory, repeated with the n-th
+ * allocation failing until none fails: the output is correct as far as it goes, every
+ * exchange ends, and everything that was allocated is freed. */
 #include "base/err.h"
 #include "fake_wire.h"
 #include "http1/write.h"
 #include "tap.h"
 
-/* More allocations than any conversation asks for. */
+/* Upper limit: no conversation makes so many allocations. */
 #define ALLOCATIONS_MAX 300u
 #define BODY_BYTES 9000u
 
-/* How the application answers. */
+/* How the application responds. */
 enum way {
     WHOLE,     /* in one message, copied */
     LENT,      /* in one message, lent */
     IN_A_TURN, /* in three messages of one turn, each copied */
-    IN_TURNS,  /* in three messages, lent, each in a turn of its own */
-    LARGE,     /* with a head that fits no block */
+    IN_TURNS,  /* in three messages, lent, each in its own turn */
+    LARGE,     /* with a head that does not fit into a block */
     TUNNEL,    /* by leaving HTTP, and an echo */
 };
 
@@ -66,7 +66,7 @@ static const struct conversation {
 
 struct app {
     const struct conversation *is;
-    struct stream *stream; /* the exchange that runs, or NULL */
+    struct stream *stream; /* the running exchange, or NULL */
     int npieces;           /* still to send */
     int nrequests, nclosed;
     int nloans; /* bodies that are lent and not released */
@@ -128,7 +128,7 @@ send_head(struct app *app)
     return stream_send_head(app->stream, &res);
 }
 
-/* Begins the answer; what belongs into later turns is left to app_turn. */
+/* Begins the response; what belongs into later turns is left to app_turn. */
 static int
 answer(struct app *app)
 {
@@ -139,7 +139,7 @@ answer(struct app *app)
     return err;
 }
 
-/* The application goes on between the turns, and gives up when something fails. */
+/* The application continues between the turns, and gives up when something fails. */
 static void
 app_turn(struct app *app)
 {
@@ -213,22 +213,14 @@ static const struct stream_handler handler = {
     .on_close = app_on_close,
 };
 
-/* Plays a conversation in pieces of `step` bytes.  Returns whether it came to its end: the
- * connection is not given up for want of memory. */
+/* Runs a conversation in steps of `step` bytes. Returns whether it was completed:
+ * the connection was not aborted for lack of memory. */
 static bool
 play(struct fake *fake, struct app *app, size_t step)
 {
-    struct slice left = slice_of(app->is->in);
-
-    if (!fake_init(fake, &handler, app))
+    if (!fake_init(fake, &handler, app) ||
+        !fake_feed_by(fake, slice_of(app->is->in), step))
         return false;
-    while (left.len > 0 && !fake->aborted) {
-        size_t n = left.len < step ? left.len : step;
-        if (!fake_feed(fake, slice_first(left, n)))
-            return false;
-        left = slice_skip(left, n);
-        fake_serve(fake);
-    }
     for (int turn = 0; turn < 4 && !fake->aborted; turn++) {
         app_turn(app);
         fake_serve(fake);
@@ -236,7 +228,7 @@ play(struct fake *fake, struct app *app, size_t step)
     return !fake->aborted;
 }
 
-/* Ends the connection.  Returns whether nothing is left of it. */
+/* Ends the connection. Returns whether nothing is left of it. */
 static bool
 ends_clean(struct fake *fake, const struct app *app)
 {
@@ -251,7 +243,7 @@ ends_clean(struct fake *fake, const struct app *app)
     return good;
 }
 
-/* Whether `out` is the start of `whole` until, perhaps, a refusal takes over. */
+/* Returns whether `out` is a prefix of `whole`, perhaps followed by a refusal. */
 static bool
 begins_as(const char *out, const char *whole)
 {
@@ -261,7 +253,7 @@ begins_as(const char *out, const char *whole)
     return n <= strlen(whole) && memcmp(out, whole, n) == 0;
 }
 
-/* How many final answers have begun. */
+/* Returns how many final responses have begun. */
 static int
 count_answers(const char *out)
 {
@@ -281,8 +273,8 @@ app_for(const struct conversation *conversation)
     return app;
 }
 
-/* Plays with the n-th allocation failing and compares with `whole`, what goes out when
- * none fails.  Returns NULL, or what is wrong. */
+/* Runs with the n-th allocation failing and compares with `whole`, the output when
+ * none fails. Returns NULL, or what is wrong. */
 static const char *
 fail_at(const struct conversation *conversation, unsigned n, size_t step,
         const char *whole)
@@ -295,10 +287,10 @@ fail_at(const struct conversation *conversation, unsigned n, size_t step,
     mem_fail_at(0);
     const char *wrong = NULL;
     if (!begins_as(fake.out, whole))
-        wrong = "what went out is not what should";
+        wrong = "the output is wrong";
     else if (ended && !fake.finished &&
              count_answers(fake.out) < conversation->nanswers)
-        wrong = "the connection is left without an answer";
+        wrong = "the connection is left without a response";
     else if (ended && !fake.finished && app.stream != NULL &&
              conversation->way != TUNNEL)
         wrong = "an exchange hangs";
@@ -319,7 +311,7 @@ torture(const struct conversation *conversation, size_t step)
     ok(play(&fake, &app, step), "%s, by %zu: ends", conversation->about, step);
     nallocations = mem_count();
     memcpy(whole, fake.out, fake.nout + 1);
-    is(count_answers(whole), conversation->nanswers, "and is answered");
+    is(count_answers(whole), conversation->nanswers, "and gets a response");
     ok(ends_clean(&fake, &app), "and nothing is left over");
     ok(nallocations > 0 && nallocations < ALLOCATIONS_MAX, "allocations: %lu",
        nallocations);
@@ -341,8 +333,8 @@ test_a_conversation_survives_every_failing_allocation(void)
     }
 }
 
-/* An application may answer again when its first head found no memory: nothing of that may
- * be left in the writer. */
+/* An application may respond again if its first head found no memory: nothing of the
+ * first attempt may be left in the writer. */
 static void
 test_a_head_that_fails_leaves_the_writer_as_it_was(void)
 {
@@ -376,7 +368,7 @@ test_a_head_that_fails_leaves_the_writer_as_it_was(void)
     }
 }
 
-/* The hook works in builds with asserts only. */
+/* The hook works only in builds with asserts. */
 static bool
 allocations_can_fail(void)
 {

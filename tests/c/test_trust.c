@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_trust.c — whom a list of addresses and networks names. */
+/* tests/c/test_trust.c — which peers a list of addresses and networks contains. */
 #include "http/trust.c"
 
 #include "tap.h"
@@ -64,11 +64,12 @@ test_peers(void)
     struct peer_addr nobody = {0}, other = addr_of("203.0.113.7");
     struct trust trust;
 
-    is(trust_init(&trust, slice_of("10.0.0.1,unix"), NULL), 0, "unix is a word");
-    ok(trust_peer(&trust, &nobody), "peers over Unix sockets are trusted when told");
+    is(trust_init(&trust, slice_of("10.0.0.1,unix"), NULL), 0, "unix is a valid entry");
+    ok(trust_peer(&trust, &nobody), "peers over Unix sockets are trusted if listed");
     ok(!trust_peer(&trust, &other), "... and others not with them");
+    ok(!trust_names(&trust, &nobody), "... but no hop of a field is one");
     trust_fini(&trust);
-    is(trust_init(&trust, slice_of("127.0.0.1"), NULL), 0, "without the word");
+    is(trust_init(&trust, slice_of("127.0.0.1"), NULL), 0, "without the entry");
     ok(!trust_peer(&trust, &nobody), "... they are not");
     trust_fini(&trust);
     is(trust_init(&trust, slice_of("*"), NULL), 0, "a star is a list");
@@ -76,11 +77,11 @@ test_peers(void)
     trust_fini(&trust);
     trust = (struct trust){0};
     ok(!trust_peer(&trust, &other) && !trust_peer(&trust, &nobody),
-       "zeroed memory trusts nobody");
+       "zeroed memory trusts no peer");
 }
 
 static void
-test_what_is_no_list(void)
+test_invalid_lists(void)
 {
     static const char *const wrong[] = {
         "localhost", "127.0.0.1/33", "127.0.0.1/", "::1/129", "127.0.0.1/-1",
@@ -99,7 +100,7 @@ test_what_is_no_list(void)
 }
 
 static void
-test_a_list_has_an_end(void)
+test_a_list_is_limited(void)
 {
     char text[(TRUST_NETS_MAX + 1) * 8 + 1];
     struct trust trust;
@@ -117,7 +118,7 @@ main(void)
 {
     test_addresses_and_networks();
     test_peers();
-    test_what_is_no_list();
-    test_a_list_has_an_end();
+    test_invalid_lists();
+    test_a_list_is_limited();
     return tap_done();
 }

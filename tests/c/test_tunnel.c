@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_tunnel.c — an exchange that leaves HTTP: bytes go both ways as they are. */
+/* tests/c/test_tunnel.c — an exchange that leaves HTTP: bytes are passed unchanged
+ * in both directions. */
 #include "http1/exchange.c"
 #include "http1/session.c"
 
@@ -13,7 +14,7 @@
     "upgrade: websocket\r\n\r\n"
 
 struct app {
-    struct stream *stream; /* NULL behind on_close */
+    struct stream *stream; /* NULL after on_close */
     char heard[256];
     size_t nheard;
     int opened; /* what stream_open_tunnel returned */
@@ -83,7 +84,7 @@ static const struct stream_handler handler = {
     .on_close = app_on_close,
 };
 
-/* Feeds `text` in pieces of `step` bytes, each with a turn behind it. */
+/* Feeds `text` in steps of `step` bytes, each followed by a turn. */
 static void
 play(struct fake *fake, const char *text, size_t step)
 {
@@ -96,7 +97,7 @@ play(struct fake *fake, const char *text, size_t step)
 }
 
 static void
-test_bytes_go_both_ways_however_they_are_cut(void)
+test_bytes_pass_in_both_directions_however_they_are_split(void)
 {
     for (size_t step = 1; step <= sizeof ASK + 8; step++) {
         static struct fake fake;
@@ -105,7 +106,7 @@ test_bytes_go_both_ways_however_they_are_cut(void)
         ok(fake_init(&fake, &handler, &app), "a session");
         play(&fake, ASK "GET / \r\n\r\n", step);
         is_text(app.heard, "GET / \r\n\r\n", "what follows the head goes through");
-        is_text(fake.out, SWITCHED "GET / \r\n\r\n", "and comes back behind the 101");
+        is_text(fake.out, SWITCHED "GET / \r\n\r\n", "and is echoed after the 101");
         is(fake.finished, 0, "the connection stays");
         fake_fini(&fake);
         is(app.why, ERR_CLOSED, "until it is lost");
@@ -123,14 +124,14 @@ test_the_end_of_the_peer_is_the_last_body(void)
     fake.wire.at_eof = true;
     h1_protocol.ops->on_eof(&fake.wire, fake.session);
     fake_serve(&fake);
-    ok(app.ended, "the handler hears of the end");
+    ok(app.ended, "the handler is notified of the end");
     ok(app.stream == NULL && app.why == 0, "what it ends itself is complete");
     is(fake.finished, 1, "and the connection ends");
     fake_fini(&fake);
 }
 
 static void
-test_only_the_tunnels_own_deadline_rings(void)
+test_only_the_deadline_of_the_tunnel_fires(void)
 {
     static struct fake fake;
     struct app app = {0};
@@ -140,14 +141,15 @@ test_only_the_tunnels_own_deadline_rings(void)
     ok(fake.wire.read_due_ms == TIMER_NEVER, "a silent tunnel has no deadline");
     stream_set_deadline(app.stream, fake.service.clock.ms + 5000);
     is(fake.wire.read_due_ms, fake.service.clock.ms + 5000, "but the one that is set");
+    fake.service.clock.ms += 5000;
     h1_protocol.ops->on_deadline(&fake.wire, fake.session);
-    is(app.ndeadlines, 1, "which the handler hears of");
-    is(fake.finished, 0, "and nobody else");
+    is(app.ndeadlines, 1, "of which the handler is notified");
+    is(fake.finished, 0, "and no other");
     fake_fini(&fake);
 }
 
 static void
-test_a_stop_is_the_handlers_to_answer(void)
+test_the_handler_responds_to_a_stop(void)
 {
     static struct fake fake;
     struct app app = {0};
@@ -156,8 +158,8 @@ test_a_stop_is_the_handlers_to_answer(void)
     play(&fake, ASK, SIZE_MAX);
     h1_protocol.ops->drain(&fake.wire, fake.session);
     fake_serve(&fake);
-    is(app.nshutdowns, 1, "it is told");
-    is_text(fake.out, SWITCHED "bye", "says good-bye");
+    is(app.nshutdowns, 1, "it is notified");
+    is_text(fake.out, SWITCHED "bye", "sends a last message");
     is(fake.finished, 1, "and ends");
     fake_fini(&fake);
 }
@@ -187,10 +189,10 @@ test_no_tunnel_is_opened_for_plain_requests(void)
 int
 main(void)
 {
-    test_bytes_go_both_ways_however_they_are_cut();
+    test_bytes_pass_in_both_directions_however_they_are_split();
     test_the_end_of_the_peer_is_the_last_body();
-    test_only_the_tunnels_own_deadline_rings();
-    test_a_stop_is_the_handlers_to_answer();
+    test_only_the_deadline_of_the_tunnel_fires();
+    test_the_handler_responds_to_a_stop();
     test_no_tunnel_is_opened_for_plain_requests();
     return tap_done();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_turn.c — how connections share turns: what a connection may do before the
- * others, in which order those go on that have spent their budget, and the counts of those
- * that wait to be served.  Connections of a protocol that spends a message on each byte. */
+/* tests/c/test_turn.c — how connections share turns: what a connection may do before
+ * the others, in which order those continue that have spent their budget, and the
+ * counts of those that wait to be served. Uses connections of a protocol that spends a
+ * message on each byte. */
 #include "server/turn.c"
 
 #include <sys/socket.h> /* socketpair */
@@ -9,6 +10,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "server/conn.h"
+#include "server/input.h"
 #include "tap.h"
 
 #define CONNS 3
@@ -36,7 +39,7 @@ number_of(const struct conn *conn)
 static void
 feed(struct wire *wire, void *session, struct slice *in)
 {
-    struct conn *conn = container_of(wire, struct conn, wire);
+    struct conn *conn = container_of(wire, struct conn, link.wire);
     size_t n = strlen(story.fed);
 
     (void)session;
@@ -132,7 +135,7 @@ schedule(void *owner)
 }
 
 static void
-conn_gone(struct turn *turn)
+link_gone(struct turn *turn)
 {
     (void)turn;
 }
@@ -149,11 +152,11 @@ static const struct addr nobody = {.len = 0};
 static void
 set_up(struct turn *turn, struct tally *tally)
 {
-    *turn = (struct turn){.schedule = schedule, .on_conn_gone = conn_gone};
+    *turn = (struct turn){.schedule = schedule, .on_link_gone = link_gone};
     turn->service.handler = &handler;
     turn->service.tally = tally;
     timer_wheel_init(&turn->wheel, 0);
-    list_init(&turn->conns);
+    list_init(&turn->links);
     list_init(&turn->dirty);
     list_init(&turn->dead);
     list_init(&turn->later);
@@ -169,7 +172,7 @@ set_up(struct turn *turn, struct tally *tally)
         is(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0, "two sockets");
         story.peers[i] = fds[1];
         is(conn_open(turn, fds[0], &nobody, NULL, &protocol), 0, "a connection");
-        story.conns[i] = container_of(turn->conns.prev, struct conn, link);
+        story.conns[i] = container_of(turn->links.prev, struct conn, link.node);
         story.conns[i]->io->ops = &fake_io;
     }
     turn->is_running = true;
@@ -179,30 +182,31 @@ static void
 tear_down(struct turn *turn)
 {
     for (int i = 0; i < CONNS; i++) {
-        if (story.conns[i]->state != CONN_DEAD)
+        if (story.conns[i]->link.state != LINK_DEAD)
             conn_abort(story.conns[i], 0);
         close(story.peers[i]);
     }
     turn_end(turn);
-    is(turn->nconns, 0, "nothing is left");
-    is(turn->ndirty, 0, "and nobody waits");
+    is(turn->nlinks, 0, "nothing is left");
+    is(turn->ndirty, 0, "and none waits");
     mem_free(turn->scratch);
     poller_free(turn->poller);
     pool_fini(&turn->conn_pool);
     outq_pools_fini(&turn->out_pools);
 }
 
-/* So many bytes come on a connection, and the poller says so. */
+/* Receives so many bytes on a connection, reported by the poller. */
 static void
 bring(struct turn *turn, int number, size_t n)
 {
     char bytes[128] = {0};
 
     is(write(story.peers[number], bytes, n), (ssize_t)n, "bytes are sent");
-    turn_take(turn, story.conns[number], POLLER_READ);
+    input_take(story.conns[number], POLLER_READ);
 }
 
-/* How many bytes of a connection were fed behind `from` of them all. */
+/* Returns how many bytes of a connection were fed after the first `from` of all
+ * bytes. */
 static int
 fed_of(int number, size_t from)
 {
@@ -211,6 +215,31 @@ fed_of(int number, size_t from)
     for (const char *at = story.fed + from; *at != '\0'; at++)
         n += *at == '0' + number;
     return n;
+}
+
+/* A deadline in the past would be due again at once, and the turn would never end. */
+static void
+test_a_deadline_that_passes_while_a_connection_is_queued_is_not_set_again(void)
+{
+    struct turn turn;
+    struct tally tally = {0};
+
+    set_up(&turn, &tally);
+    bring(&turn, 0, 70);
+    input_feed_all(&turn);
+    struct conn *conn = story.conns[0];
+    ok(link_is_queued(&conn->link), "a connection has more to do");
+    uint64_t now = turn.service.clock.ms = 1000;
+    conn->link.wire.read_due_ms = now - 1;
+    link_expire(&conn->link);
+    is(story.ndeadlines, 0, "its session may have what it waits for");
+    is(conn->link.timer.due_ms, TIMER_NEVER, "and no timer is set");
+    turn_expire(&turn);
+    turn_go_on(&turn);
+    turn_go_on(&turn);
+    ok(!link_is_queued(&conn->link), "when all is done");
+    is(conn->link.timer.due_ms, now - 1, "the deadline counts again");
+    tear_down(&turn);
 }
 
 static void
@@ -222,23 +251,23 @@ test_a_connection_stops_where_its_budget_ends(void)
     set_up(&turn, &tally);
     bring(&turn, 0, 70);
     bring(&turn, 1, 2);
-    turn_feed(&turn);
+    input_feed_all(&turn);
     is(fed_of(0, 0), 32, "a connection gets a budget");
     is(fed_of(1, 0), 2, "then the others have their turn");
-    ok(conn_is_queued(story.conns[0]) && !conn_is_queued(story.conns[1]),
-       "the one that has more to do waits");
-    is(story.conns[0]->wire.in.len, 38, "what it has brought is kept");
+    ok(link_is_queued(&story.conns[0]->link) && !link_is_queued(&story.conns[1]->link),
+       "the one with more to do waits");
+    is(story.conns[0]->link.wire.in.len, 38, "what it has brought is kept");
     turn_go_on(&turn);
-    is(fed_of(0, 0), 64, "it goes on by a budget");
+    is(fed_of(0, 0), 64, "it continues by one budget");
     turn_go_on(&turn);
     is(fed_of(0, 0), 70, "until all is done");
-    ok(!conn_is_queued(story.conns[0]), "and waits no more");
+    ok(!link_is_queued(&story.conns[0]->link), "and no longer waits");
     turn_go_on(&turn);
     tear_down(&turn);
 }
 
 static void
-test_those_that_wait_go_on_in_turn(void)
+test_waiting_connections_continue_in_turn(void)
 {
     struct turn turn;
     struct tally tally = {0};
@@ -246,7 +275,7 @@ test_those_that_wait_go_on_in_turn(void)
     set_up(&turn, &tally);
     bring(&turn, 0, 100);
     bring(&turn, 1, 100);
-    turn_feed(&turn);
+    input_feed_all(&turn);
     for (int i = 0; i < 2; i++) {
         size_t before = strlen(story.fed);
         turn_go_on(&turn);
@@ -257,7 +286,7 @@ test_those_that_wait_go_on_in_turn(void)
 }
 
 static void
-test_who_was_busy_gets_nothing_before_others_that_wait(void)
+test_a_busy_connection_waits_for_the_others(void)
 {
     struct turn turn;
     struct tally tally = {0};
@@ -265,21 +294,21 @@ test_who_was_busy_gets_nothing_before_others_that_wait(void)
     set_up(&turn, &tally);
     bring(&turn, 0, 33);
     bring(&turn, 1, 33);
-    turn_feed(&turn);
-    story.conns[0]->is_busy = true;
-    list_remove(&story.conns[0]->queued);
-    buf_release(&story.conns[0]->wire.in);
+    input_feed_all(&turn);
+    story.conns[0]->link.is_busy = true;
+    list_remove(&story.conns[0]->link.queued);
+    buf_release(&story.conns[0]->link.wire.in);
     size_t before = strlen(story.fed);
     bring(&turn, 0, 5);
-    turn_feed(&turn);
-    is(fed_of(0, before), 0, "its new bytes go behind those that are queued");
+    input_feed_all(&turn);
+    is(fed_of(0, before), 0, "its new bytes follow those that are queued");
     turn_go_on(&turn);
     is(fed_of(1, before), 1, "which are first");
     turn_go_on(&turn);
     is(fed_of(0, before), 5, "then it is its turn");
     bring(&turn, 0, 5);
-    turn_feed(&turn);
-    is(fed_of(0, before), 10, "and with nothing left it is as the others");
+    input_feed_all(&turn);
+    is(fed_of(0, before), 10, "and with nothing left it is like the others");
     tear_down(&turn);
 }
 
@@ -291,32 +320,32 @@ test_a_connection_is_not_read_while_it_waits(void)
 
     set_up(&turn, &tally);
     bring(&turn, 0, 100);
-    turn_feed(&turn);
+    input_feed_all(&turn);
     int before = story.nreads;
     bring(&turn, 0, 100);
-    turn_feed(&turn);
+    input_feed_all(&turn);
     is(story.nreads, before, "what is left comes first");
     is(turn.ntaken, 1, "and its bytes do not count as those of another");
     tear_down(&turn);
 }
 
 static void
-test_no_deadline_comes_while_a_connection_waits(void)
+test_no_deadline_fires_while_a_connection_waits(void)
 {
     struct turn turn;
     struct tally tally = {0};
 
     set_up(&turn, &tally);
     bring(&turn, 0, 100);
-    turn_feed(&turn);
-    story.conns[0]->wire.read_due_ms = 0;
-    conn_on_timer(story.conns[0]);
+    input_feed_all(&turn);
+    story.conns[0]->link.wire.read_due_ms = 0;
+    link_expire(&story.conns[0]->link);
     is(story.ndeadlines, 0, "what it waits for may be in its buffer");
     turn_go_on(&turn);
     turn_go_on(&turn);
     turn_go_on(&turn);
-    conn_on_timer(story.conns[0]);
-    is(story.ndeadlines, 1, "it comes when all is fed");
+    link_expire(&story.conns[0]->link);
+    is(story.ndeadlines, 1, "the deadline passes when all input is processed");
     tear_down(&turn);
 }
 
@@ -328,31 +357,31 @@ test_the_end_of_a_turn_asks_for_another_while_some_wait(void)
 
     set_up(&turn, &tally);
     bring(&turn, 0, 100);
-    turn_feed(&turn);
+    input_feed_all(&turn);
     turn_end(&turn);
-    is(story.nscheduled, 1, "one is asked for");
+    is(story.nscheduled, 1, "another turn is scheduled");
     turn.is_scheduled = false;
-    story.conns[0]->wire.ops->yield(&story.conns[0]->wire);
-    is(story.nscheduled, 1, "who waits already asks for nothing");
+    story.conns[0]->link.wire.ops->yield(&story.conns[0]->link.wire);
+    is(story.nscheduled, 1, "one that waits already requests nothing");
     tear_down(&turn);
 }
 
 static void
-test_a_connection_that_dies_while_it_waits_is_forgotten(void)
+test_a_connection_that_ends_while_it_waits_is_dropped(void)
 {
     struct turn turn;
     struct tally tally = {0};
 
     set_up(&turn, &tally);
     bring(&turn, 0, 100);
-    turn_feed(&turn);
+    input_feed_all(&turn);
     conn_abort(story.conns[0], 0);
-    ok(list_is_empty(&turn.queued), "nobody is queued");
+    ok(list_is_empty(&turn.queued), "none is queued");
     turn_go_on(&turn);
     tear_down(&turn);
 }
 
-/* Serving one closes another that waits to be served in the same batch. */
+/* Serving one connection closes another that waits to be served in the same batch. */
 static void
 test_the_count_of_dirty_ones_is_exact(void)
 {
@@ -361,18 +390,18 @@ test_the_count_of_dirty_ones_is_exact(void)
 
     set_up(&turn, &tally);
     for (int i = 0; i < CONNS; i++)
-        turn_touch(&turn, story.conns[i]);
+        turn_touch(&turn, &story.conns[i]->link);
     is(turn.ndirty, CONNS, "all wait");
     story.victim = story.conns[1];
     turn_serve(&turn);
     is(turn.ndirty, 0, "none does");
-    turn_touch(&turn, story.conns[0]);
+    turn_touch(&turn, &story.conns[0]->link);
     is(turn.ndirty, 1, "one does");
     tear_down(&turn);
 }
 
-/* Everything is full of what others have brought: a read would find the end of the room and
- * take it for the end of the connection. */
+/* All buffers are full of other connections' input: a read would find no room and
+ * could take that for the end of the connection. */
 static void
 test_no_read_without_room(void)
 {
@@ -384,7 +413,7 @@ test_no_read_without_room(void)
     turn.scratch_used = TURN_SCRATCH_BYTES;
     conn_on_event(story.conns[0], POLLER_READ);
     is(story.nreads, 0, "nothing is read");
-    is(story.conns[0]->state, CONN_OPEN, "and nothing has ended");
+    is(story.conns[0]->link.state, LINK_OPEN, "and nothing has ended");
     turn.scratch_used = 0;
     conn_on_event(story.conns[0], POLLER_READ);
     is(fed_of(0, 0), 1, "later it is");
@@ -395,12 +424,13 @@ int
 main(void)
 {
     test_a_connection_stops_where_its_budget_ends();
-    test_those_that_wait_go_on_in_turn();
-    test_who_was_busy_gets_nothing_before_others_that_wait();
+    test_a_deadline_that_passes_while_a_connection_is_queued_is_not_set_again();
+    test_waiting_connections_continue_in_turn();
+    test_a_busy_connection_waits_for_the_others();
     test_a_connection_is_not_read_while_it_waits();
-    test_no_deadline_comes_while_a_connection_waits();
+    test_no_deadline_fires_while_a_connection_waits();
     test_the_end_of_a_turn_asks_for_another_while_some_wait();
-    test_a_connection_that_dies_while_it_waits_is_forgotten();
+    test_a_connection_that_ends_while_it_waits_is_dropped();
     test_the_count_of_dirty_ones_is_exact();
     test_no_read_without_room();
     return tap_done();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_upgrade.c — how a connection leaves HTTP/1 for HTTP/2: what is the preface
- * however it is cut, what asks for h2c, and what happens when there is no memory. */
+/* tests/c/test_upgrade.c — how a connection changes from HTTP/1 to HTTP/2: detecting
+ * the preface however it is split, requests for h2c, and a lack of memory. */
 #include "http1/upgrade.c"
 
 #include "fake_wire.h"
@@ -38,7 +38,7 @@ begin(struct fake *fake, enum h2_mode mode, int err)
 }
 
 static void
-test_the_preface_however_it_is_cut(void)
+test_the_preface_may_be_split_anywhere(void)
 {
     static const char preface[] = PREFACE;
     static struct fake fake;
@@ -49,14 +49,14 @@ test_the_preface_however_it_is_cut(void)
         is(h1_try_h2(h, slice_new(preface, n), ERR_REQUEST_LINE), want,
            "%zu bytes of the preface", n);
         is(nchanges, want == 0, "the session changes when it is whole");
-        is(h->phase == H1_LEFT, want == 0, "and then leaves");
+        is(h->phase == H1_LEFT, want == 0, "and HTTP/1.1 ends then");
         ok(!had_head || want != 0, "without a request");
         fake_fini(&fake);
     }
 }
 
 static void
-test_what_is_no_preface(void)
+test_other_bytes_than_the_preface(void)
 {
     static const struct {
         const char *bytes;
@@ -92,7 +92,7 @@ test_what_is_no_preface(void)
 }
 
 static void
-test_the_preface_counts_at_the_beginning_alone(void)
+test_the_preface_is_valid_only_at_the_beginning(void)
 {
     static struct fake fake;
     struct h1_session *h = begin(&fake, H2_OFF, 0);
@@ -113,7 +113,8 @@ test_without_memory_the_session_stays(void)
     static struct fake fake;
     struct h1_session *h = begin(&fake, H2_ON, ERR_NOMEM);
 
-    is(h1_try_h2(h, slice_of(PREFACE), ERR_VERSION), ERR_NOMEM, "no memory is told");
+    is(h1_try_h2(h, slice_of(PREFACE), ERR_VERSION), ERR_NOMEM,
+       "a lack of memory is reported");
     ok(h->phase != H1_LEFT, "the session has not left");
     fake_fini(&fake);
 }
@@ -130,6 +131,7 @@ test_settings_are_base64url(void)
         {"AAMAAABk", 6, "\0\3\0\0\0\x64"},
         {"-_-_", 3, "\xfb\xff\xbf"},
         {"QQ", 1, "A"},
+        {"0129", 3, "\xd3\x5d\xbd"},
         {"QUI", 2, "AB"},
         {"QUJD", 3, "ABC"},
         {"A", -1, NULL},
@@ -172,7 +174,7 @@ test_more_settings_than_there_are(void)
 #define OTHER(v) {.name = slice_of("http2-settings"), .value = slice_of(v)}
 
 static void
-test_what_asks_for_h2c(void)
+test_requests_for_h2c(void)
 {
     struct {
         const char *what;
@@ -207,17 +209,17 @@ test_what_asks_for_h2c(void)
         struct h1_session *h = begin(&fake, H2_UPGRADE, 0);
         cases[i].head.fields = cases[i].fields;
         is(h1_upgrade(h, &cases[i].head), cases[i].upgrades, "%s", cases[i].what);
-        is(nchanges, cases[i].upgrades, "the session changes then alone");
+        is(nchanges, cases[i].upgrades, "only then the session changes");
         fake_flush(&fake.wire);
-        is(fake.nout > 0, cases[i].upgrades, "and answers with 101");
-        is(h->phase == H1_LEFT, cases[i].upgrades, "and leaves");
+        is(fake.nout > 0, cases[i].upgrades, "and a 101 is sent");
+        is(h->phase == H1_LEFT, cases[i].upgrades, "and HTTP/1.1 ends");
         fake_fini(&fake);
     }
 }
 
-/* Where the change fails, the request is an ordinary one: no 101 is sent for it. */
+/* If the change fails, the request is an ordinary one, and no 101 is sent for it. */
 static void
-test_a_change_that_fails_takes_its_answer_back(void)
+test_a_change_that_fails_drops_its_response(void)
 {
     struct http_field fields[] = {UPGRADE, NAMED, SETTINGS};
     struct http_head head = {.fields = fields, .nfields = 3};
@@ -231,7 +233,7 @@ test_a_change_that_fails_takes_its_answer_back(void)
         ok(h->phase != H1_LEFT, "the session stays");
         is(fake.wire.out.bytes, 0, "nothing is queued");
         is(fake.wire.out.held, 0, "and nothing held");
-        ok(outq_copy(&fake.wire.out, slice_of("next")) == 0, "the next answer");
+        ok(outq_copy(&fake.wire.out, slice_of("next")) == 0, "the next response");
         fake_flush(&fake.wire);
         is_text(fake.out, "next", "is all that is sent");
         fake_fini(&fake);
@@ -239,7 +241,7 @@ test_a_change_that_fails_takes_its_answer_back(void)
 }
 
 static void
-test_only_where_the_service_lets_it(void)
+test_only_if_the_service_allows_it(void)
 {
     static const struct peer_tls_ops tls;
     struct http_field fields[] = {UPGRADE, NAMED, SETTINGS};
@@ -259,14 +261,14 @@ test_only_where_the_service_lets_it(void)
 int
 main(void)
 {
-    test_the_preface_however_it_is_cut();
-    test_what_is_no_preface();
-    test_the_preface_counts_at_the_beginning_alone();
+    test_the_preface_may_be_split_anywhere();
+    test_other_bytes_than_the_preface();
+    test_the_preface_is_valid_only_at_the_beginning();
     test_without_memory_the_session_stays();
     test_settings_are_base64url();
     test_more_settings_than_there_are();
-    test_what_asks_for_h2c();
-    test_a_change_that_fails_takes_its_answer_back();
-    test_only_where_the_service_lets_it();
+    test_requests_for_h2c();
+    test_a_change_that_fails_drops_its_response();
+    test_only_if_the_service_allows_it();
     return tap_done();
 }

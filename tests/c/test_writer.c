@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_writer.c — lines that a thread writes: none is torn, none is waited for. */
-#include "server/sink.c"
-#include "server/writer.c"
+/* tests/c/test_writer.c — lines that a thread writes: none is torn, and writing
+ * never blocks. */
+#include <unistd.h> /* write */
+
+static ssize_t disk_write(int fd, const void *bytes, size_t n);
+#define write disk_write
+#include "log/sink.c"
+#undef write
+#include "log/writer.c"
 
 #include <errno.h>    /* ENOSPC */
 #include <fcntl.h>    /* open */
@@ -10,9 +16,25 @@
 #include <stdlib.h>   /* mkdtemp */
 #include <sys/wait.h> /* waitpid */
 
+#include "base/mem.h"
+#include "child.h"
 #include "tap.h"
 
 #define LONG_MS 20000
+
+/* A disk that takes its time: while `is_slow`, a write waits for a byte of the pipe. */
+static int slow[2];
+static bool is_slow;
+
+static ssize_t
+disk_write(int fd, const void *bytes, size_t n)
+{
+    char byte;
+
+    if (__atomic_load_n(&is_slow, __ATOMIC_ACQUIRE))
+        (void)!read(slow[0], &byte, 1);
+    return write(fd, bytes, n);
+}
 
 static void
 put_lines(struct piece *piece, const char *text, unsigned times)
@@ -24,7 +46,7 @@ put_lines(struct piece *piece, const char *text, unsigned times)
     }
 }
 
-/* Reads `want` bytes at least. */
+/* Reads at least `want` bytes. */
 static size_t
 read_some(int fd, char *out, size_t cap, size_t want)
 {
@@ -39,8 +61,17 @@ read_some(int fd, char *out, size_t cap, size_t want)
     return n;
 }
 
+/* On a busy machine the thread may start late. */
 static void
-test_pieces_are_written_in_order(void)
+wait_for_bytes(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = POLLIN};
+
+    is(poll(&look, 1, 60000), 1, "the thread writes");
+}
+
+static void
+test_parts_are_written_in_order(void)
 {
     struct sink_config config = {.kind = SINK_STREAM};
     struct writer *writer;
@@ -64,7 +95,7 @@ test_pieces_are_written_in_order(void)
 }
 
 static void
-test_a_reader_that_has_stopped_stops_nobody(void)
+test_a_stopped_reader_blocks_no_writer(void)
 {
     struct sink_config config = {.kind = SINK_STREAM};
     struct writer *writer;
@@ -87,8 +118,9 @@ test_a_reader_that_has_stopped_stops_nobody(void)
         npieces++;
     }
     /* A pipe has 64 KiB, two pieces and a bit; the third is being written. */
-    ok(npieces >= 4 && npieces < 8, "%d pieces were taken", npieces);
-    ok(writer_take(writer) == NULL, "then there is no more");
+    ok(npieces >= 4 && npieces < 8, "%d blocks were accepted", npieces);
+    ok(writer_take(writer) == NULL, "then no more are accepted");
+    wait_for_bytes(ends[0]);
     uint64_t nlost = writer_free(writer, 10);
     ok(nlost >= 300, "%llu lines are lost", (unsigned long long)nlost);
 
@@ -106,7 +138,7 @@ test_a_reader_that_has_stopped_stops_nobody(void)
 }
 
 static void
-test_a_full_disk_costs_lines(void)
+test_a_full_disk_causes_dropped_lines(void)
 {
     struct sink_config config = {.kind = SINK_STREAM};
     struct writer_state state;
@@ -121,12 +153,12 @@ test_a_full_disk_costs_lines(void)
     writer_state(writer, &state);
     is(state.nlost, 7, "seven are lost");
     is(state.error, ENOSPC, "and it is known why");
-    is(writer_free(writer, LONG_MS), 7, "which the end says again");
+    is(writer_free(writer, LONG_MS), 7, "which is reported again at the end");
     close(config.fd);
 }
 
 static void
-test_a_file_is_opened_again(void)
+test_a_file_is_reopened(void)
 {
     char folder[] = "/tmp/bolide-XXXXXX", path[64], moved[64], text[16] = "";
     struct sink_config config = {.kind = SINK_FILE, .path = path};
@@ -159,13 +191,13 @@ test_a_file_is_opened_again(void)
     writer_state(writer, &state);
     is(state.reopen_error, ENOENT, "without its folder it cannot be");
     is(state.nreopens, 2, "which was the second time");
-    is(state.nlost, 0, "and the old one goes on");
+    is(state.nlost, 0, "and the old one is still used");
     is(writer_free(writer, LONG_MS), 0, "the end");
     close(config.fd);
 }
 
 static void
-test_a_fork_leaves_the_thread_behind(void)
+test_a_fork_does_not_copy_the_thread(void)
 {
     struct sink_config config = {.kind = SINK_STREAM, .fd = 2};
     struct writer *writer;
@@ -175,11 +207,11 @@ test_a_fork_leaves_the_thread_behind(void)
     if (pid == 0) {
         bool good = writer_take(writer) == NULL;
         writer_free(writer, LONG_MS);
-        _exit(good ? 0 : 1);
+        child_exit(good ? 0 : 1);
     }
     int status;
     waitpid(pid, &status, 0);
-    is(status, 0, "the child waits for nobody");
+    is(status, 0, "the child does not wait");
     writer_free(writer, LONG_MS);
 }
 
@@ -187,7 +219,8 @@ static void
 test_lines_are_not_torn(void)
 {
     const bool never = false;
-    struct sink sink = {.kind = SINK_STREAM}; /* as a socket: it takes parts of lines */
+    struct sink sink = {.kind =
+                            SINK_STREAM}; /* like a socket: it accepts parts of lines */
     char out[64], lines[10000];
     unsigned nlost;
     int ends[2], error = 0;
@@ -211,9 +244,9 @@ test_lines_are_not_torn(void)
     close(ends[1]);
 }
 
-/* A receiver that reads nothing costs its lines, and the end is not later for it. */
+/* A receiver that does not read loses its lines, and does not delay the end. */
 static void
-test_datagrams_that_nobody_takes_are_counted(void)
+test_datagrams_that_cannot_be_sent_are_counted(void)
 {
     struct sink_config config = {.kind = SINK_SYSLOG};
     struct writer *writer;
@@ -227,6 +260,7 @@ test_datagrams_that_nobody_takes_are_counted(void)
     struct piece *piece = writer_take(writer);
     put_lines(piece, "line\n", 5000);
     writer_put(writer, piece);
+    wait_for_bytes(ends[0]);
     uint64_t nlost = writer_free(writer, 10);
     while (recv(ends[0], out, sizeof out, MSG_DONTWAIT) > 0)
         nread++;
@@ -236,15 +270,101 @@ test_datagrams_that_nobody_takes_are_counted(void)
     close(ends[1]);
 }
 
+/* Each allocation and call of a writer's beginning fails in turn. */
+static void
+test_a_writer_that_cannot_begin_leaves_nothing(void)
+{
+    static char path[SINK_PATH_BYTES + 1];
+    struct sink_config config = {.kind = SINK_STREAM, .fd = 2};
+    struct writer *writer;
+
+    mem_fail_at(1);
+    is(writer_new(&config, 2, &writer), ERR_NOMEM, "no memory");
+    mem_fail_at(0);
+    config.fd = -1;
+    is(writer_new(&config, 2, &writer), ERR_IO, "no descriptor");
+    memset(path, 'x', SINK_PATH_BYTES);
+    config.path = path;
+    is(writer_new(&config, 2, &writer), ERR_ADDRESS, "no such address");
+    is(writer_free(NULL, LONG_MS), 0, "freeing NULL loses no line");
+
+    config = (struct sink_config){.kind = SINK_STREAM, .fd = 2};
+    is(writer_new(&config, 2, &writer), 0, "a writer");
+    mem_fail_at(1);
+    ok(writer_take(writer) == NULL, "no memory for a piece");
+    mem_fail_at(0);
+    is(writer_free(writer, LONG_MS), 0, "nothing is lost");
+}
+
+static void
+test_buffers_of_a_burst_are_freed_after_it(void)
+{
+    struct sink_config config = {.kind = SINK_STREAM};
+    struct piece *pieces[KEPT_PIECES + 3];
+    struct writer *writer;
+    int ends[2];
+
+    is(pipe(ends), 0, "a pipe");
+    config.fd = ends[1];
+    is(writer_new(&config, COUNT(pieces), &writer), 0, "a writer");
+    for (size_t i = 0; i < COUNT(pieces); i++) {
+        pieces[i] = writer_take(writer);
+        put_lines(pieces[i], "a\n", 1);
+    }
+    for (size_t i = 0; i < COUNT(pieces); i++)
+        writer_put(writer, pieces[i]);
+    writer_wait(writer, LONG_MS);
+    is(writer->nfree, COUNT(pieces), "all are free again");
+    pieces[0] = writer_take(writer);
+    is(writer->npieces, COUNT(pieces) - 1, "one is freed");
+    put_lines(pieces[0], "a\n", 1);
+    writer_put(writer, pieces[0]);
+    is(writer_free(writer, LONG_MS), 0, "nothing is lost");
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* The thread cannot be interrupted in a write: it is left, and frees the writer itself
+ * when the disk answers. */
+static void
+test_a_disk_that_hangs_is_not_waited_for(void)
+{
+    char path[] = "/tmp/bolide-writer-XXXXXX", text[16] = "";
+    struct sink_config config = {.kind = SINK_FILE, .path = path};
+    struct writer *writer;
+
+    is(pipe(slow), 0, "a pipe");
+    config.fd = mkstemp(path);
+    is(writer_new(&config, 4, &writer), 0, "a writer");
+    __atomic_store_n(&is_slow, true, __ATOMIC_RELEASE);
+    for (unsigned i = 1; i < 3; i++) {
+        struct piece *piece = writer_take(writer);
+        put_lines(piece, "line\n", i);
+        writer_put(writer, piece);
+    }
+    writer_wait(writer, 1);
+    is(writer_free(writer, 1), 3, "the lines are counted as lost");
+    __atomic_store_n(&is_slow, false, __ATOMIC_RELEASE);
+    is(write(slow[1], "x", 1), 1, "the slow write continues");
+    for (int i = 0; i < LONG_MS && pread(config.fd, text, 5, 0) < 5; i++)
+        (void)poll(NULL, 0, 1);
+    is_text(text, "line\n", "what was being written is written");
+    close(config.fd);
+    unlink(path);
+}
+
 int
 main(void)
 {
-    test_datagrams_that_nobody_takes_are_counted();
-    test_pieces_are_written_in_order();
-    test_a_reader_that_has_stopped_stops_nobody();
-    test_a_full_disk_costs_lines();
-    test_a_file_is_opened_again();
-    test_a_fork_leaves_the_thread_behind();
+    test_a_writer_that_cannot_begin_leaves_nothing();
+    test_buffers_of_a_burst_are_freed_after_it();
+    test_a_disk_that_hangs_is_not_waited_for();
+    test_datagrams_that_cannot_be_sent_are_counted();
+    test_parts_are_written_in_order();
+    test_a_stopped_reader_blocks_no_writer();
+    test_a_full_disk_causes_dropped_lines();
+    test_a_file_is_reopened();
+    test_a_fork_does_not_copy_the_thread();
     test_lines_are_not_torn();
     return tap_done();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_blocked.c — a peer that does not read, or goes in the middle of
- * something, while output is backed up; and a loop that is late. */
+/* tests/c/test_ws_blocked.c — a peer that does not read, or disconnects in the
+ * middle of something, while output is backed up; and a loop that is late. */
 #include "ws/control.c"
 #include "ws/session.c"
 
@@ -46,7 +46,7 @@ backed_up(void)
     return talk;
 }
 
-/* Whatever ends it: once, and nothing is kept or sent after it. */
+/* Whatever ends it: on_close is called once, and nothing is kept or sent after it. */
 static void
 check_end(struct talk *talk, const char *want)
 {
@@ -61,7 +61,7 @@ check_end(struct talk *talk, const char *want)
     hears(talk, 0x81, "late");
     is(ws_close(&talk->ws, 1000, slice_of("")), ERR_CLOSED, "it cannot be closed");
     is(ws_send(&talk->ws, WS_TEXT, &(struct chunk){.bytes = {"y", 1}}), ERR_CLOSED,
-       "nor written to");
+       "and not written to");
     is_text(talk->text, want, "nothing follows");
     is(talk->due_ms, TIMER_NEVER, "no deadline is set");
     talk_free(talk);
@@ -77,7 +77,7 @@ test_the_peer_closes(void)
 }
 
 static void
-test_the_peer_is_refused(void)
+test_the_peer_is_rejected(void)
 {
     struct talk *talk = backed_up();
     hears(talk, 0x89, "a pong that waits");
@@ -86,20 +86,20 @@ test_the_peer_is_refused(void)
 }
 
 static void
-test_we_close_and_the_peer_does_not_read(void)
+test_our_close_to_a_peer_that_does_not_read(void)
 {
     struct talk *talk = backed_up();
     is(ws_close(&talk->ws, 1000, slice_of("")), 0, "we close");
     is(talk->due_ms, talk->clock.ms + 10000, "and wait for the peer");
     hears(talk, 0x89, "ping");
     hears(talk, 0x82, "message");
-    is(talk->due_ms, talk->clock.ms + 10000, "which is given no more time for that");
+    is(talk->due_ms, talk->clock.ms + 10000, "which gets no additional time for that");
     comes_late(talk, 0);
     check_end(talk, ">T(x) >close(1000) closed(1000) >end ");
 }
 
 static void
-test_the_peer_goes_in_the_middle(void)
+test_the_peer_disconnects_in_the_middle(void)
 {
     static const struct {
         unsigned first;
@@ -124,15 +124,15 @@ test_a_close_frame_in_the_middle_of_a_message(void)
     char *long_part = calloc(1, 100001);
     memset(long_part, 'x', 100000);
     hears(talk, 0x02, long_part);
-    ok(talk->ws.is_lent, "it is gathered in memory of the user's");
+    ok(talk->ws.is_lent, "it is collected in memory of the user");
     hears(talk, 0x88, "\x03\xE8");
-    ok(!talk->ws.is_lent, "which is given back");
+    ok(!talk->ws.is_lent, "which is released");
     free(long_part);
     check_end(talk, ">close(1000) >end closed(1000) ");
 }
 
 static void
-test_pings_while_nobody_receives(void)
+test_pings_while_the_user_does_not_receive(void)
 {
     struct talk *talk = talk_new(NULL, NULL);
     ws_pause(&talk->ws);
@@ -147,13 +147,13 @@ test_pings_while_nobody_receives(void)
     talk_free(talk);
 }
 
-/* The tunnel is lost, and says so only later. */
+/* The tunnel is lost, but reports it only later. */
 static void
-test_a_close_into_a_tunnel_that_is_gone(void)
+test_a_close_into_a_lost_tunnel(void)
 {
     struct talk *talk = talk_new(NULL, NULL);
     talk->send_says = ERR_CLOSED;
-    is(ws_close(&talk->ws, 1000, slice_of("")), ERR_CLOSED, "it does not go out");
+    is(ws_close(&talk->ws, 1000, slice_of("")), ERR_CLOSED, "it is not sent");
     is(talk->nclosed, 0u, "the user waits");
     is(talk->ws.state, WS_OPEN, "and nothing has changed");
     comes_late(talk, 0);
@@ -171,11 +171,11 @@ test_a_loop_that_is_late(void)
     is_text(talk->text, ">ping() ", "a ping");
     for (int i = 0; i < 3; i++) {
         comes_late(talk, 60000);
-        is_text(talk->text, ">ping() ", "the answer may be unread");
+        is_text(talk->text, ">ping() ", "the pong may not have been read yet");
         is(talk->due_ms, talk->clock.ms + WS_LATE_MS, "a little more time");
     }
     hears(talk, 0x8A, "");
-    is(talk->due_ms, talk->clock.ms + 20000, "there it was");
+    is(talk->due_ms, talk->clock.ms + 20000, "the pong restarts the interval");
     comes_late(talk, 60000);
     is_text(talk->text, ">ping() >ping() ", "a late ping is only late");
     comes_late(talk, WS_LATE_MS);
@@ -201,17 +201,48 @@ test_a_pause_while_a_pong_is_due(void)
     talk_free(talk);
 }
 
+static void
+test_a_pong_that_cannot_be_kept(void)
+{
+    struct talk *talk = backed_up();
+
+    mem_fail_at(1);
+    hears(talk, 0x89, "a ping");
+    bool failed = mem_count() > 0;
+    mem_fail_at(0);
+    if (failed)
+        check_end(talk, ">T(x) >close(1011) >end closed(1011) ");
+    else
+        talk_free(talk);
+}
+
+static void
+test_a_pong_that_cannot_be_sent(void)
+{
+    struct talk *talk = talk_new(NULL, NULL);
+
+    ws_pause(&talk->ws);
+    talk->send_says = ERR_CLOSED;
+    uint64_t due_ms = talk->due_ms;
+    comes_late(talk, 0);
+    ok(talk->due_ms == TIMER_NEVER, "has no deadline after it");
+    ok(talk->text[0] == '\0' && due_ms != TIMER_NEVER, "and nothing is sent");
+    talk_free(talk);
+}
+
 int
 main(void)
 {
     test_the_peer_closes();
-    test_the_peer_is_refused();
-    test_we_close_and_the_peer_does_not_read();
-    test_the_peer_goes_in_the_middle();
+    test_the_peer_is_rejected();
+    test_our_close_to_a_peer_that_does_not_read();
+    test_the_peer_disconnects_in_the_middle();
     test_a_close_frame_in_the_middle_of_a_message();
-    test_pings_while_nobody_receives();
-    test_a_close_into_a_tunnel_that_is_gone();
+    test_pings_while_the_user_does_not_receive();
+    test_a_close_into_a_lost_tunnel();
     test_a_loop_that_is_late();
     test_a_pause_while_a_pong_is_due();
+    test_a_pong_that_cannot_be_kept();
+    test_a_pong_that_cannot_be_sent();
     return tap_done();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_bytes.c — memory of a message grows with what has come, stays within its
- * limit, and is kept for the next one. */
+/* tests/c/test_ws_bytes.c — memory of a message grows with what was received, stays
+ * within its limit, and is reused for the next message. */
 #include "ws/bytes.c"
 
 #include "tap.h"
@@ -12,19 +12,19 @@ test_growth(void)
     struct ws_bytes bytes = {0};
     is(ws_bytes_reserve(&bytes, &spares, 1, 1 << 20, 1 << 24), 0,
        "a byte of a megabyte");
-    is(bytes.cap, WS_BYTES_FIRST, "takes little");
+    is(bytes.cap, WS_BYTES_FIRST, "takes the smallest block");
     is(ws_bytes_reserve(&bytes, &spares, 600, 1 << 20, 1 << 24), 0, "600 bytes");
-    is(bytes.cap, 600 * AHEAD_FACTOR, "take a little more than they need");
+    is(bytes.cap, 600 * AHEAD_FACTOR, "take slightly more memory than they need");
     is(ws_bytes_reserve(&bytes, &spares, 1 << 18, 1 << 20, 1 << 24), 0, "a quarter");
-    is(bytes.cap, 1 << 20, "takes what is wished");
+    is(bytes.cap, 1 << 20, "takes what is requested");
     is(ws_bytes_reserve(&bytes, &spares, (1 << 20) + 1, (1 << 20) + 1, 1 << 24), 0,
        "more than that");
-    is(bytes.cap, 1 << 21, "takes the double");
+    is(bytes.cap, 1 << 21, "doubles the memory");
     is(ws_bytes_reserve(&bytes, &spares, (1 << 21) + 1, (1 << 21) + 1, (1 << 21) + 5),
        0, "close to the limit");
-    is(bytes.cap, (1 << 21) + 5, "takes no more than the limit");
+    is(bytes.cap, (1 << 21) + 5, "does not exceed the limit");
     ws_bytes_give(&bytes, &spares);
-    ok(bytes.ptr == NULL && spares.bytes[0].cap == 0, "a large piece is not kept");
+    ok(bytes.ptr == NULL && spares.bytes[0].cap == 0, "a large buffer is not kept");
     is(ws_bytes_reserve(&bytes, &spares, 10, 10, 100), 0, "a small limit");
     is(bytes.cap, WS_BYTES_FIRST, "does not matter");
     ws_bytes_give(&bytes, &spares);
@@ -45,7 +45,7 @@ test_spares(void)
     mem_fail_at(0);
     is(ws_bytes_reserve(&bytes[0], &spares, 1000, 1000, 5000), 0, "again");
     is(mem_count(), 0, "without an allocation");
-    ok(bytes[0].ptr == first && bytes[0].len == 0, "the piece is empty");
+    ok(bytes[0].ptr == first && bytes[0].len == 0, "the buffer is empty");
     mem_fail_at(1);
     is(ws_bytes_reserve(&bytes[0], &spares, 2000, 2000, 5000), ERR_NOMEM, "no memory");
     mem_fail_at(0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_close.c — which codes may be sent, what a close frame may say, and where
- * a long reason is cut. */
+/* tests/c/test_ws_close.c — which codes may be sent, what a close frame may contain,
+ * and where a long reason is cut. */
 #include "ws/close.c"
 
 #include "base/compiler.h" /* COUNT */
@@ -26,7 +26,7 @@ test_codes(void)
     unsigned nwrong = 0;
     for (int err = ERR_WS_FRAME; err >= ERR_WS_PING_TIMEOUT; err--)
         nwrong += !ws_code_is_valid(ws_code_of_err(err));
-    is(nwrong, 0, "every refusal has a code that may be sent");
+    is(nwrong, 0, "every error has a code that may be sent");
     is(ws_code_of_err(ERR_RESET), WS_CODE_LOST, "a lost connection has 1006");
 }
 
@@ -82,11 +82,11 @@ test_written(void)
     is(ws_close_write(out, 1000, slice_new(reason, 200)), 125, "200 are cut to 123");
     memcpy(reason + 121, "\xE2\x82\xAC", 3);
     is(ws_close_write(out, 1000, slice_new(reason, 200)), 2 + 121,
-       "they are cut before a character that would be halved");
+       "they are cut before an incomplete character");
     memset(reason, 'x', sizeof reason);
     memcpy(reason + 120, "\xE2\x82\xAC", 3);
     is(ws_close_write(out, 1000, slice_new(reason, 200)), 125,
-       "and behind one that is whole");
+       "and after a complete one");
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_deflate.c — messages out of RFC 7692 7.2.3, there and back, bombs, and
- * memory that runs out. */
+/* tests/c/test_ws_deflate.c — messages from RFC 7692 7.2.3, in both directions,
+ * decompression bombs, and allocation failures. */
 #include "ws/deflate.c"
 
 #include <stdlib.h> /* malloc */
@@ -67,7 +67,7 @@ test_examples(size_t room)
                  "a final block without the empty one");
         if (takeover)
             inflates(&f, B("\xf2\x00\x11\x00\x00"), "Hello", 0,
-                     "the window is kept behind a final block");
+                     "the window is kept after a final block");
         inflates(&f, B("\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), "Hello",
                  0, "two blocks");
         inflates(&f, B("\x00"), "", 0, "nothing");
@@ -85,11 +85,11 @@ test_examples(size_t room)
     inflates(&f, B("\xf2\x00\x11\x00\x00"), NULL, ERR_WS_DEFLATE,
              "a window that is not kept");
     inflates(&f, B("\xf2\x48\xcd\xc9\xc9\x07\x00"), "Hello", 0,
-             "the shared stream goes on behind an error");
+             "the shared stream is usable after an error");
     end(&f);
 }
 
-/* A stored block may take what the peer has left out for its last bytes. */
+/* A stored block may contain the tail, which the peer has removed. */
 static void
 test_a_block_that_ends_with_the_tail(void)
 {
@@ -111,9 +111,9 @@ test_a_block_that_ends_with_the_tail(void)
     }
 }
 
-/* There and back, as a client with the same window does it. */
+/* In both directions, like a client with the same window. */
 static void
-test_there_and_back(void)
+test_round_trips(void)
 {
     static const size_t lengths[] = {0, 1, 5, 100, 4096, 70000, 300000};
     static const size_t rooms[] = {WS_UNPACK_OUT_BYTES, 1, 4096, 257, 30000};
@@ -138,7 +138,7 @@ test_there_and_back(void)
             ws_bytes_give(&out, &f.spares);
         }
         ok(takeover ? second < first : second == first,
-           "the same again takes %zu bytes behind %zu", second, first);
+           "the same again takes %zu bytes after %zu", second, first);
         end(&f);
     }
     free(text);
@@ -146,7 +146,7 @@ test_there_and_back(void)
 
 /* A million zeros in about 1,000 bytes. */
 static void
-test_a_bomb_costs_the_limit(void)
+test_a_bomb_uses_at_most_the_limit(void)
 {
     enum { BOMB = 1000000 };
     struct fixture f = {0};
@@ -161,7 +161,7 @@ test_a_bomb_costs_the_limit(void)
     size_t held = 0;
     for (int i = 0; i < WS_SPARES; i++)
         held = f.spares.bytes[i].cap > held ? f.spares.bytes[i].cap : held;
-    is(held, 20001, "no more was held");
+    is(held, 20001, "not more was held");
     is(unpack_message(&f.d, &f.pool, ws_bytes_slice(&packed), BOMB - 1, 65536, &out),
        ERR_WS_TOO_BIG, "one byte over the limit");
     is(unpack_message(&f.d, &f.pool, ws_bytes_slice(&packed), BOMB, 65536, &out), 0,
@@ -202,9 +202,9 @@ test_memory_runs_out(void)
     }
 }
 
-/* A slice takes no more than it says, whatever there is. */
+/* A slice never exceeds its size, however much is available. */
 static void
-test_a_slice_is_bounded(void)
+test_the_size_of_a_slice_is_limited(void)
 {
     enum { LONG = 1 << 20 };
     struct fixture f = {0};
@@ -229,7 +229,7 @@ test_a_slice_is_bounded(void)
         ok(nslices > 1000 || f.pool.nlent == (err == ERR_AGAIN), "an inflater is lent");
     } while (err == ERR_AGAIN && nslices < 1000);
     ok(err == 0 && same && done == LONG, "%zu slices are the message", nslices);
-    is(most, WS_UNPACK_IN_BYTES, "no slice takes more of it");
+    is(most, WS_UNPACK_IN_BYTES, "no slice uses more input");
     is(f.pool.nkept, 1, "the inflater is kept");
     ws_bytes_give(&packed, &f.spares);
     end(&f);
@@ -237,7 +237,7 @@ test_a_slice_is_bounded(void)
     free(to);
 }
 
-/* As many inflaters as messages are half inflated; a few are kept. */
+/* There are as many inflaters as half-inflated messages; a few are kept. */
 static void
 test_inflaters_are_lent_and_kept(void)
 {
@@ -266,11 +266,28 @@ test_inflaters_are_lent_and_kept(void)
             ngood += ws_deflate_unpack(&all[i], &f.pool, &rest[i], text, 10, &n) == 0 &&
                      n == 4 && memcmp(text, "ello", 4) == 0;
         }
-        is(ngood, MANY - 1, "all but one come to their end");
-        is(f.pool.nlent, 1, "and give back what they had");
+        is(ngood, MANY - 1, "all but one are completed");
+        is(f.pool.nlent, 1, "and release what they had");
         ws_deflate_fini(&all[MANY - 1], &f.pool);
         is(f.pool.nkept, WS_INFLATERS_KEPT, "some are kept");
     }
+    end(&f);
+}
+
+/* Two long messages are compressed at a time; one deflater is kept for the next. */
+static void
+test_deflaters_are_lent_and_one_is_kept(void)
+{
+    struct fixture f = {0};
+
+    begin(&f, false);
+    z_stream *one = ws_deflate_pack_begin(&f.d, &f.pool);
+    z_stream *two = ws_deflate_pack_begin(&f.d, &f.pool);
+    ok(one != NULL && two != NULL && one != two, "each message has its own");
+    ws_deflate_pack_end(&f.d, &f.pool, one);
+    ws_deflate_pack_end(&f.d, &f.pool, two);
+    ok(ws_deflate_pack_begin(&f.d, &f.pool) == one, "the first that ends is kept");
+    ws_deflate_pack_end(&f.d, &f.pool, one);
     end(&f);
 }
 
@@ -281,10 +298,11 @@ main(void)
         test_examples(room);
     test_examples(WS_UNPACK_OUT_BYTES);
     test_a_block_that_ends_with_the_tail();
-    test_a_slice_is_bounded();
+    test_the_size_of_a_slice_is_limited();
     test_inflaters_are_lent_and_kept();
-    test_there_and_back();
-    test_a_bomb_costs_the_limit();
+    test_round_trips();
+    test_a_bomb_uses_at_most_the_limit();
     test_memory_runs_out();
+    test_deflaters_are_lent_and_one_is_kept();
     return tap_done();
 }

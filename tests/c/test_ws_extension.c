@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_extension.c — which offers of permessage-deflate are met, and how (RFC
- * 7692 7.1). */
+/* tests/c/test_ws_extension.c — which offers of permessage-deflate are accepted, and
+ * how (RFC 7692 7.1). */
 #include "ws/extension.c"
 
 #include "tap.h"
@@ -45,7 +45,7 @@ static const struct {
      PMD NO_TAKEOVER "; server_max_window_bits=12; client_max_window_bits=12"},
     {&small, OFFER(PMD "; client_max_window_bits=9; server_max_window_bits=11"),
      PMD NO_TAKEOVER "; server_max_window_bits=11; client_max_window_bits=9"},
-    /* Offers that cannot be met, alone. */
+    /* Offers that cannot be accepted. */
     {&wide, OFFER(PMD "; server_max_window_bits"), ""},
     {&wide, OFFER(PMD "; server_max_window_bits=8"), ""},
     {&wide, OFFER(PMD "; server_max_window_bits=7"), ""},
@@ -64,7 +64,7 @@ static const struct {
     {&wide, OFFER("permessage-deflate2"), ""},
     {&wide, OFFER(";;,="), ""},
     {&wide, OFFER("=,;,\","), ""},
-    /* The first that can be met counts, over all lines. */
+    /* The first acceptable offer is used, over all lines. */
     {&wide, OFFER("x-webkit-deflate-frame, " PMD), PMD},
     {&wide, OFFER(PMD "; bogus, " PMD "; server_no_context_takeover, " PMD),
      PMD "; server_no_context_takeover"},
@@ -86,7 +86,7 @@ test_offers(void)
         if (!ok(slice_equal(answer, slice_of(offers[i].want)), "offer %zu: \"%s\"", i,
                 offers[i].want))
             printf("# got %.*s\n", (int)answer.len, answer.ptr);
-        is(params.is_on, answer.len > 0, "what is agreed is what is answered");
+        is(params.is_on, answer.len > 0, "the parameters equal the response");
     }
 }
 
@@ -98,12 +98,12 @@ test_what_is_agreed(void)
     char out[WS_EXTENSION_BYTES];
     ws_extension_agree(write_head(&h, OFFER(PMD)), &small, &params, out);
     ok(params.server_bits == 12 && params.client_bits == 15,
-       "a client that cannot be told a window may use the largest");
+       "a client without client_max_window_bits may use the largest window");
     ok(!params.server_takeover && !params.client_takeover, "nothing is kept");
     struct ws_deflate_config off = wide;
     off.is_on = false;
     ws_extension_agree(write_head(&h, OFFER(PMD)), &off, &params, out);
-    ok(!params.is_on, "nothing is agreed where it is off");
+    ok(!params.is_on, "nothing is accepted if compression is off");
 }
 
 static void
@@ -116,7 +116,7 @@ test_a_flood_of_offers_is_cut(void)
         memcpy(lines + strlen(lines), "x,", 3);
     memcpy(lines + strlen(lines), PMD "\n", sizeof PMD "\n");
     ws_extension_agree(write_head(&h, lines), &wide, &params, out);
-    ok(!params.is_on, "the offer behind %d others", WS_EXTENSION_OFFERS_MAX);
+    ok(!params.is_on, "the offer after %d others", WS_EXTENSION_OFFERS_MAX);
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_frame.c — headers by the rules of RFC 6455 5.2, whole and byte by byte:
- * a verdict comes at the first byte that allows it, and is the same however they come. */
+/* tests/c/test_ws_frame.c — headers by the rules of RFC 6455 5.2, whole and byte by
+ * byte: a verdict is given at the first byte that allows it, however they arrive. */
 #include "ws/frame.c"
 
 #include "base/compiler.h" /* COUNT */

@@ -3,6 +3,7 @@
  * which subprotocols they offer. */
 #include "ws/handshake.c"
 
+#include "failing.h"
 #include "tap.h"
 #include "ws_head.h"
 
@@ -129,7 +130,7 @@ test_offers(void)
 }
 
 static void
-test_a_key_over_http_2_is_accepted_where_one_came(void)
+test_a_key_over_http_2_is_accepted_if_there_is_one(void)
 {
     struct http_field fields[] = {
         {slice_of("sec-websocket-version"), slice_of("13"),
@@ -149,10 +150,57 @@ test_a_key_over_http_2_is_accepted_where_one_came(void)
     }
 }
 
+static void
+test_a_handshake_over_http_2_names_one_version(void)
+{
+    static const struct {
+        const char *version;
+        enum ws_opening want;
+    } cases[] = {
+        {NULL, WS_OPENING_BAD},
+        {"8", WS_OPENING_BAD_VERSION},
+        {"13", WS_OPENING_GOOD},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char accept[WS_ACCEPT_BYTES + 1];
+        struct http_field field = {slice_of("sec-websocket-version"),
+                                   slice_of(i > 0 ? cases[i].version : ""),
+                                   FIELD_SEC_WEBSOCKET_VERSION};
+        struct http_head head = {
+            .version = HTTP_2, .upgrade = true, .fields = &field, .nfields = i > 0};
+        is(ws_handshake_check(&head, accept), cases[i].want, "version %s",
+           i > 0 ? cases[i].version : "none");
+        is_text(accept, "", "no accept without a key");
+    }
+}
+
+static void
+test_an_accept_that_cannot_be_computed(void)
+{
+    struct http_field fields[] = {
+        {slice_of("sec-websocket-version"), slice_of("13"),
+         FIELD_SEC_WEBSOCKET_VERSION},
+        {slice_of("sec-websocket-key"), slice_of("dGhlIHNhbXBsZSBub25jZQ=="),
+         FIELD_SEC_WEBSOCKET_KEY},
+    };
+    struct http_head head = {
+        .version = HTTP_2, .upgrade = true, .fields = fields, .nfields = 2};
+    char accept[WS_ACCEPT_BYTES + 1];
+
+    fault_of("EVP_Digest", 1, 0);
+    enum ws_opening opening = ws_handshake_check(&head, accept);
+    fault_stop();
+    is(opening, fault_name()[0] != '\0' ? WS_OPENING_NO_MEMORY : WS_OPENING_GOOD,
+       "is reported");
+}
+
 int
 main(void)
 {
-    test_a_key_over_http_2_is_accepted_where_one_came();
+    test_a_key_over_http_2_is_accepted_if_there_is_one();
+    test_a_handshake_over_http_2_names_one_version();
+    test_an_accept_that_cannot_be_computed();
     test_openings();
     test_other_requests();
     test_subprotocols();

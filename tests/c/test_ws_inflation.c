@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_inflation.c — a long compressed message is inflated in slices: the budget
- * is counted, what follows waits, any size of budgets gives the same verdict, and every end
- * in the middle frees everything. */
+/* tests/c/test_ws_inflation.c — a long compressed message is inflated in slices: the
+ * budget is charged, what follows waits, any size of budgets gives the same verdict,
+ * and every end in the middle frees everything. */
 #include "ws/inflation.c"
 
 #include "tap.h"
@@ -13,7 +13,8 @@ static const struct ws_deflate_params shared_streams = {true, false, false, 12, 
 static const struct ws_deflate_params kept_windows = {true, true, true, 12, 15};
 static const struct ws_deflate_params *const both[] = {&shared_streams, &kept_windows};
 
-/* Adds the frames of a compressed message: `first` its opcode, in `nframes` pieces. */
+/* Adds the frames of a compressed message: `first` is its opcode, `nframes` their
+ * number. */
 static void
 script_packed(struct script *script, unsigned opcode, struct slice message,
               size_t nframes)
@@ -49,10 +50,10 @@ handler_of(bool is_long)
     return is_long ? &talk_long_handler : &talk_handler;
 }
 
-/* 15 MiB out of 15 KiB: no budget is passed by more than a slice, and what came behind the
- * message waits for it. */
+/* 15 MiB out of 15 KiB: no budget is exceeded by more than a slice, and what follows
+ * the message waits for it. */
 static void
-test_a_budget_bounds_what_is_inflated(void)
+test_a_budget_limits_what_is_inflated(void)
 {
     char *zeros = calloc(1, LONG);
     for (int i = 0; i < 8; i++) {
@@ -68,7 +69,7 @@ test_a_budget_bounds_what_is_inflated(void)
         script_frame(&script, 0x88, slice_of("\x03\xE8"));
         talk->stops = true;
         talk_feed(talk, script_bytes(&script));
-        is_text(talk->text, "", "nothing comes of the first budget");
+        is_text(talk->text, "", "the first budget gives no output");
         ok(ws_is_inflating(&talk->ws) && !ws_wants_input(&talk->ws), "a budget is due");
         ok(talk->ws.inflation.out.len <= 2 * BUDGET_BYTES_MAX, "%zu bytes came out",
            talk->ws.inflation.out.len);
@@ -92,7 +93,7 @@ test_a_budget_bounds_what_is_inflated(void)
     free(zeros);
 }
 
-/* What does not become anything is counted by its own length. */
+/* Payload without output is charged by its own length. */
 static void
 test_payload_that_becomes_nothing_is_counted(void)
 {
@@ -112,7 +113,7 @@ test_payload_that_becomes_nothing_is_counted(void)
     talk_free(talk);
 }
 
-/* The transcript of `script`, fed by `step` with budgets of `budget` points. */
+/* Returns the transcript of `script`, fed by `step` with budgets of `budget` points. */
 static char *
 transcript(const struct ws_config *config, const struct ws_handler *handler,
            const struct script *script, size_t step, int64_t budget)
@@ -149,7 +150,7 @@ is_the_same(const struct ws_config *config, struct slice message, unsigned opcod
     free(script.bytes);
 }
 
-/* The first wrong byte decides, however slices and budgets fall. */
+/* The first invalid byte decides, however it is divided into slices and budgets. */
 static void
 test_the_first_wrong_byte_decides(void)
 {
@@ -169,7 +170,7 @@ test_the_first_wrong_byte_decides(void)
     config.message_bytes = 100000;
     is_the_same(&config, text, 2, big, "a bomb");
     bytes[100000] = '\xFF';
-    is_the_same(&config, text, 1, big, "a wrong byte behind the limit");
+    is_the_same(&config, text, 1, big, "a wrong byte after the limit");
     bytes[99999] = '\xFF';
     is_the_same(&config, text, 1, bad, "a wrong byte before the limit");
     is_the_same(&config, text, 2, big, "which binary may have");
@@ -205,7 +206,7 @@ test_a_bomb_is_never_held(void)
         most = out->cap > most ? out->cap : most;
         talk_go_on(talk);
     }
-    is_text(talk->text, ">close(1009) >end closed(1009) ", "it is refused");
+    is_text(talk->text, ">close(1009) >end closed(1009) ", "it is rejected");
     is(most, 5000001, "one byte over the limit was held");
     free(script.bytes);
     talk_free(talk);
@@ -262,9 +263,9 @@ test_ends_in_the_middle(void)
     free(zeros);
 }
 
-/* A message that pauses, and one that waits for its budget, are two things. */
+/* A message that pauses and one that waits for its budget are different cases. */
 static void
-test_a_pause_behind_a_message(void)
+test_a_pause_after_a_message(void)
 {
     struct script script = {0};
     char *text = letters(300000);
@@ -286,7 +287,7 @@ test_a_pause_behind_a_message(void)
     talk_free(talk);
 }
 
-/* Two dozen WebSockets of a worker take turns, each with a message half inflated. */
+/* Two dozen WebSockets of a worker take turns, each with a half-inflated message. */
 static void
 test_many_at_once(void)
 {
@@ -364,16 +365,37 @@ test_memory_runs_out(void)
     free(zeros);
 }
 
+/* A budget may end with the last byte of the payload, before its end is known. */
+static void
+test_a_budget_that_ends_with_the_payload(void)
+{
+    for (size_t n = WS_UNPACK_OUT_BYTES - 3; n <= WS_UNPACK_OUT_BYTES + 3; n++) {
+        struct script script = {0};
+        struct talk *talk = talk_new(NULL, &shared_streams);
+        char *zeros = calloc(1, n), want[40];
+        script_packed(&script, 2, slice_new(zeros, n), 1);
+        talk->budget = talk->left = 1;
+        talk_feed(talk, script_bytes(&script));
+        snprintf(want, sizeof want, "B(%zu bytes", n);
+        ok(strstr(talk->text, want) != NULL, "%zu bytes have come", n);
+        is(talk->shared.deflate.nlent, 0, "nothing is kept for them");
+        free(zeros);
+        free(script.bytes);
+        talk_free(talk);
+    }
+}
+
 int
 main(void)
 {
-    test_a_budget_bounds_what_is_inflated();
+    test_a_budget_limits_what_is_inflated();
     test_payload_that_becomes_nothing_is_counted();
     test_the_first_wrong_byte_decides();
     test_a_bomb_is_never_held();
     test_ends_in_the_middle();
-    test_a_pause_behind_a_message();
+    test_a_pause_after_a_message();
     test_many_at_once();
     test_memory_runs_out();
+    test_a_budget_that_ends_with_the_payload();
     return tap_done();
 }

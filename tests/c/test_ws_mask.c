@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_mask.c — every way of masking gives the bytes of RFC 6455 5.3, in place
- * and from elsewhere, whole and in pieces, and touches nothing outside. */
+/* tests/c/test_ws_mask.c — every implementation of masking gives the bytes of RFC
+ * 6455 5.3, in place and from another buffer, whole and in parts, and writes nothing
+ * outside. */
 #include "ws/mask.c"
 
 #include "tap.h"
@@ -43,7 +44,7 @@ test_every_length_at_every_alignment(const struct ws_mask *way, const char bytes
 }
 
 static void
-test_pieces(const struct ws_mask *way, const char bytes[4])
+test_parts(const struct ws_mask *way, const char bytes[4])
 {
     char plain[LEN_MAX], masked[LEN_MAX], out[LEN_MAX];
     unsigned nwrong = 0;
@@ -69,7 +70,7 @@ main(void)
         last = ws_mask_nth(i);
         test_every_length_at_every_alignment(last, "\x12\x34\x56\x78");
         test_every_length_at_every_alignment(last, "\xFF\x00\x80\x01");
-        test_pieces(last, "\x37\xfa\x21\x3d");
+        test_parts(last, "\x37\xfa\x21\x3d");
     }
     ok(ws_mask_best() == last, "the last way is the best: %s", last->name);
     return tap_done();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_receive.c — what a client sends is heard alike however it is cut:
- * messages, fragments, control frames between them, and every way to break a rule. */
+/* tests/c/test_ws_receive.c — what a client sends is received in the same way
+ * however it is split: messages, fragments, control frames between them, and every
+ * violation. */
 #include "ws/receive.c"
 
 #include "tap.h"
@@ -36,7 +37,7 @@ static const struct {
      {F(0x01, "a"), F(0x89, "z"), F(0x80, "b")},
      ">pong(z) T(ab) "},
     {"an empty ping", NULL, {F(0x89, "")}, ">pong() "},
-    {"a pong that nobody asked for", NULL, {F(0x8A, "x"), F(0x81, "y")}, "T(y) "},
+    {"an unsolicited pong", NULL, {F(0x8A, "x"), F(0x81, "y")}, "T(y) "},
     {"a close frame", NULL, {F(0x88, "\x03\xE8")}, ">close(1000) >end closed(1000) "},
     {"a close frame with a reason (F20)",
      NULL,
@@ -51,7 +52,7 @@ static const struct {
      NULL,
      {F(0x01, "a"), F(0x88, "\x03\xE9"), F(0x80, "b")},
      ">close(1001) >end closed(1001) "},
-    {"data behind a close frame",
+    {"data after a close frame",
      NULL,
      {F(0x88, "\x03\xE8"), F(0x81, "x"), F(0x89, "y")},
      ">close(1000) >end closed(1000) "},
@@ -69,7 +70,7 @@ static const struct {
      {F(0x88, "\x03\xE8\xFF")},
      ">close(1007) >end closed(1007) "},
     {"a continuation first", NULL, {F(0x80, "x")}, ">close(1002) >end closed(1002) "},
-    {"a continuation behind a message",
+    {"a continuation after a message",
      NULL,
      {F(0x01, "a"), F(0x80, "b"), F(0x80, "c")},
      "T(ab) >close(1002) >end closed(1002) "},
@@ -132,8 +133,8 @@ static const struct {
      ">close(1007) >end closed(1007) "},
 };
 
-/* The transcript of the i-th talk, whose first `cut` bytes come first and the rest by
- * `step`, with budgets of `budget` points; the caller frees it. */
+/* Returns the transcript of the i-th talk, whose first `cut` bytes come first and
+ * the rest by `step`, with budgets of `budget` points; the caller frees it. */
 static char *
 transcript_of(size_t i, size_t cut, size_t step, int64_t budget)
 {
@@ -187,7 +188,7 @@ test_talks(void)
     }
 }
 
-/* Feeds a script whole; returns the talk, whose transcript is to be looked at. */
+/* Feeds a whole script; returns the talk, whose transcript the test checks. */
 static struct talk *
 play(const struct ws_config *config, const struct ws_deflate_params *params,
      struct script *script)
@@ -216,7 +217,7 @@ test_limits(void)
     memcpy(script_room(&script, 8), "\x82\xFE\x03\xE9\1\2\3\4", 8);
     talk = play(&config, NULL, &script);
     is_text(talk->text, ">close(1009) >end closed(1009) ",
-            "one byte more is refused by its header");
+            "one byte more is rejected after its header");
     talk_free(talk);
 
     memcpy(script_room(&script, 14), "\x82\xFF\x40\0\0\0\0\0\0\0\1\2\3\4", 14);
@@ -293,7 +294,7 @@ test_a_bomb(void)
         if (exact)
             ok(strncmp(talk->text, "B(1000000 bytes", 15) == 0, "it fits exactly");
         else
-            is_text(talk->text, ">close(1009) >end closed(1009) ", "it is refused");
+            is_text(talk->text, ">close(1009) >end closed(1009) ", "it is rejected");
         talk_free(talk);
     }
     ws_bytes_give(&packed, &client->shared.spares);
@@ -332,7 +333,7 @@ test_whole_messages_take_no_memory(void)
     is(mem_count(), 0, "16 messages in one read, echoed, without an allocation");
     ok(talk->ntext == 16 * strlen("T(a message that is here whole) "
                                   ">T(a message that is here whole) "),
-       "all were heard and answered");
+       "all were received and got a reply");
     free(script.bytes);
     talk_free(talk);
 }
@@ -349,7 +350,7 @@ test_pause(void)
     script_frame(&script, 0x82, slice_of("d"));
     talk->pauses = true;
     talk_feed(talk, script_bytes(&script));
-    is_text(talk->text, "T(a) ", "nothing is read behind the message that paused");
+    is_text(talk->text, "T(a) ", "nothing is read after the message that paused");
     ok(talk->rest.len > 0 && !ws_wants_input(&talk->ws), "the rest is the caller's");
     ws_resume(&talk->ws);
     talk_feed(talk, slice_new("", 0));
@@ -363,7 +364,7 @@ test_pause(void)
     script_frame(&script, 0x81, slice_of("late"));
     script_frame(&script, 0x88, slice_of("\x03\xE8"));
     talk_feed(talk, script_bytes(&script));
-    ok(talk->has_ended, "the peer's close frame is read all the same");
+    ok(talk->has_ended, "the peer's close frame is still read");
     free(script.bytes);
     talk_free(talk);
 }
@@ -378,8 +379,8 @@ next_number(uint32_t *seed, uint32_t below)
     return *seed % below;
 }
 
-/* Writes a random message in random fragments with control frames between, and what the
- * server has to hear and say to `want`. */
+/* Writes a random message in random fragments with control frames in between, and
+ * the expected transcript to `want`. */
 static void
 add_message(struct script *script, struct talk *client, struct talk *want,
             uint32_t *seed)
@@ -449,11 +450,11 @@ test_random_messages(void)
         talk_free(want);
         talk_free(client);
     }
-    is(ndifferent, 0, "60 random talks, whole and in random pieces");
+    is(ndifferent, 0, "60 random sessions, whole and in random parts");
 }
 
-/* Feeds a message of `n` bytes in two frames, the first with all but one of them, cut every
- * `step` bytes; `first` has its kind. */
+/* Feeds a message of `n` bytes in two frames, the first with all but one of them,
+ * split every `step` bytes; `first` has its kind. */
 static struct talk *
 talk_long(const struct ws_handler *handler, unsigned first, size_t n, size_t step)
 {
@@ -475,7 +476,7 @@ talk_long(const struct ws_handler *handler, unsigned first, size_t n, size_t ste
 }
 
 static void
-test_long_messages_are_gathered_where_the_user_wants_them(void)
+test_long_messages_are_collected_in_the_user_s_memory(void)
 {
     const struct {
         unsigned first;
@@ -513,14 +514,14 @@ test_a_long_message_that_does_not_end_is_freed(void)
 
     talk->shared.handler = &talk_long_handler;
     script_frame(&script, 0x82, slice_new(bytes, sizeof bytes));
-    /* The header says 70000, of which 5000 come. */
+    /* The header announces 70000 bytes, of which 5000 are received. */
     char header[] = "\x82\xff\0\0\0\0\0\x01\x11\x70kkkk";
     talk_feed(talk, slice_new(header, sizeof header - 1));
     talk_feed(talk, slice_first(script_bytes(&script), 5000));
     ok(talk->ws.is_lent && talk->ws.message.len == 5000, "it is being gathered");
     ws_lost(&talk->ws, ERR_RESET);
     ok(talk->ws.message.ptr == NULL && !talk->ws.is_lent, "and freed with the loss");
-    ok(strcmp(talk->text, "closed(1006) ") == 0, "which is told");
+    ok(strcmp(talk->text, "closed(1006) ") == 0, "which is reported");
     free(script.bytes);
     talk_free(talk);
 }
@@ -589,7 +590,7 @@ main(void)
     test_whole_messages_take_no_memory();
     test_pause();
     test_random_messages();
-    test_long_messages_are_gathered_where_the_user_wants_them();
+    test_long_messages_are_collected_in_the_user_s_memory();
     test_a_long_message_that_does_not_end_is_freed();
     test_no_memory_for_a_long_message();
     test_memory_runs_out();

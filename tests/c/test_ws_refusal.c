@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_refusal.c — a peer that is refused: one complaint, one close frame, one
- * on_close, for every reason, however the bytes are cut. */
+/* tests/c/test_ws_refusal.c — a refused peer: one complaint, one close frame, one
+ * on_close, for every reason, however the bytes are split. */
 #include "ws/control.c"
 #include "ws/session.c"
 
@@ -64,15 +64,15 @@ check(struct talk *talk, const struct refusal *r, size_t i, const char *how)
     (void)snprintf(want, sizeof want, ">close(%u) >end closed(%u) ", r->code, r->code);
     is_text(talk->text, want, "refusal %zu, %s", i, how);
     is(talk->complaint, r->why, "its reason");
-    is(talk->ncomplaints, 1u, "is told once");
+    is(talk->ncomplaints, 1u, "is reported once");
     is(talk->nclosed, 1u, "and so is the end");
-    is(talk->ws.why, r->why, "which knows the reason");
+    is(talk->ws.why, r->why, "with the reason");
     ws_fail(&talk->ws, ERR_WS_FRAME);
     ws_on_eof(&talk->ws);
     ws_lost(&talk->ws, ERR_RESET);
     is(talk->ncomplaints, 1u, "nothing follows");
     is(talk->nclosed, 1u, "at all");
-    is(talk->ws.why, r->why, "nor does the reason change");
+    is(talk->ws.why, r->why, "and the reason does not change");
 }
 
 static void
@@ -103,7 +103,7 @@ test_without_a_mask(void)
     struct talk *talk = talk_new(NULL, NULL);
     talk_feed(talk, slice_new("\x81\x01x", 3));
     is(talk->complaint, ERR_WS_UNMASKED, "a frame without a mask");
-    is_text(talk->text, ">close(1002) >end closed(1002) ", "is refused");
+    is_text(talk->text, ">close(1002) >end closed(1002) ", "is rejected");
     talk_free(talk);
 }
 
@@ -126,19 +126,19 @@ test_no_pong(void)
         talk->clock.ms = talk->due_ms;
         ws_on_deadline(&talk->ws);
     }
-    is(talk->complaint, ERR_WS_PING_TIMEOUT, "a ping is not answered");
+    is(talk->complaint, ERR_WS_PING_TIMEOUT, "a ping gets no reply");
     is_text(talk->text, ">ping() >close(1011) >end closed(1011) ", "the end");
     talk_free(talk);
 }
 
-/* What goes out when it is refused finds the tunnel lost: the complaint is made before. */
+/* Sending the refusal finds that the tunnel is lost: the complaint is made before. */
 static void
-test_over_a_tunnel_that_is_gone(void)
+test_over_a_lost_tunnel(void)
 {
     struct talk *talk = talk_new(NULL, NULL);
     talk->send_says = ERR_CLOSED;
     talk_feed(talk, slice_new("\x83\x80", 2));
-    is(talk->complaint, ERR_WS_FRAME, "the reason is told");
+    is(talk->complaint, ERR_WS_FRAME, "the reason is reported");
     is_text(talk->text, "closed(1002) ", "and the end");
     talk_free(talk);
 }
@@ -150,6 +150,6 @@ main(void)
     test_without_a_mask();
     test_after_our_close();
     test_no_pong();
-    test_over_a_tunnel_that_is_gone();
+    test_over_a_lost_tunnel();
     return tap_done();
 }

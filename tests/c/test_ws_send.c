@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_send.c — messages in one frame each, compressed where that pays, and
+/* tests/c/test_ws_send.c — messages in one frame each, compressed if that helps, and
  * messages that are encoded once for many. */
 #include "ws/send.c"
 
@@ -39,7 +39,7 @@ test_messages(void)
     talk->send_says = 0;
     ws_lost(&talk->ws, ERR_RESET);
     talk->ntext = 0;
-    is(say(talk, WS_TEXT, "x", 1), ERR_CLOSED, "nothing is sent behind the end");
+    is(say(talk, WS_TEXT, "x", 1), ERR_CLOSED, "nothing is sent after the end");
     is(talk->ntext, 0, "nothing at all");
     free(bytes);
     talk_free(want);
@@ -63,8 +63,8 @@ test_compression(void)
     is(say(talk, WS_TEXT, text, 256), 0, "from the threshold on");
     ok(strncmp(talk->text, ">zT(", 4) == 0, "compressed");
     talk->ntext = 0;
-    is(say(talk, WS_BINARY, noise, sizeof noise), 0, "what does not get shorter");
-    ok(strncmp(talk->text, ">B(", 3) == 0, "goes as it is");
+    is(say(talk, WS_BINARY, noise, sizeof noise), 0, "incompressible data");
+    ok(strncmp(talk->text, ">B(", 3) == 0, "is sent uncompressed");
     talk->ntext = 0;
     mem_fail_at(1);
     ws_spares_fini(&talk->shared.spares);
@@ -73,7 +73,7 @@ test_compression(void)
                          &talk->shared.spares);
     is(say(talk, WS_TEXT, text, sizeof text), 0, "without memory");
     mem_fail_at(0);
-    ok(strncmp(talk->text, ">T(", 3) == 0, "it goes as it is");
+    ok(strncmp(talk->text, ">T(", 3) == 0, "it is sent uncompressed");
     ws_deflate_pool_fini(&pool);
     talk_free(talk);
 
@@ -102,10 +102,10 @@ test_packets(void)
     is(ws_packet_new(&talk->shared, &agreed, WS_TEXT, message, &packed), 0, "packed");
     is(ws_packet_new(&talk->shared, NULL, WS_TEXT, message, &raw), 0, "raw");
     ok(packed->is_compressed && !raw->is_compressed, "one is compressed");
-    ok(ws_packet_suits(packed, &agreed), "it suits those who agreed");
+    ok(ws_packet_suits(packed, &agreed), "it suits those with the extension");
     ok(!ws_packet_suits(packed, &narrow), "not those with a smaller window");
-    ok(!ws_packet_suits(packed, &kept), "nor those who keep one");
-    ok(!ws_packet_suits(packed, &(struct ws_deflate_params){0}), "nor all others");
+    ok(!ws_packet_suits(packed, &kept), "nor those that keep a window");
+    ok(!ws_packet_suits(packed, &(struct ws_deflate_params){0}), "nor any others");
     ok(ws_packet_suits(raw, &kept) && ws_packet_suits(raw, &narrow), "raw suits all");
     is(say(talk, WS_TEXT, text, sizeof text), 0, "the message");
     is(say(plain, WS_TEXT, text, sizeof text), 0, "the message");
@@ -126,11 +126,43 @@ test_packets(void)
     talk_free(talk);
 }
 
+static void
+test_a_packet_without_memory(void)
+{
+    char text[3000];
+    struct slice message = {text, sizeof text};
+    struct ws_packet *packet = NULL;
+    unsigned long n = 0;
+    int err = ERR_NOMEM;
+
+    memset(text, 'x', sizeof text);
+    while (err == ERR_NOMEM && n < 100) {
+        struct talk *talk = talk_new(NULL, &agreed);
+        packet = NULL;
+        mem_fail_at(++n);
+        err = ws_packet_new(&talk->shared, &agreed, WS_TEXT, message, &packet);
+        mem_fail_at(0);
+        ok(err == 0 || packet == NULL, "allocation %lu: there is none", n);
+        if (err == 0)
+            ws_packet_unref(packet);
+        talk_free(talk);
+    }
+    is(err, 0, "with enough memory there is one");
+    struct talk *talk = talk_new(NULL, NULL);
+    is(ws_packet_new(&talk->shared, NULL, WS_TEXT, message, &packet), 0, "another one");
+    is(ws_close(&talk->ws, 1000, slice_of("")), 0, "a close");
+    is(ws_send_packet(&talk->ws, packet), ERR_CLOSED, "which it cannot follow");
+    is_text(talk->text, ">close(1000) closed(1000) ", "nothing is sent");
+    ws_packet_unref(packet);
+    talk_free(talk);
+}
+
 int
 main(void)
 {
     test_messages();
     test_compression();
     test_packets();
+    test_a_packet_without_memory();
     return tap_done();
 }

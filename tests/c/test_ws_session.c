@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_session.c — how a WebSocket ends: by either side, by silence, by loss;
- * and what it does while its output is backed up. */
+/* tests/c/test_ws_session.c — how a WebSocket ends: by either side, by silence, by
+ * loss; and what it does while its output is backed up. */
 #include "ws/control.c"
 #include "ws/session.c"
 
@@ -17,7 +17,7 @@ hears(struct talk *talk, unsigned first, const char *payload)
     free(script.bytes);
 }
 
-/* Lets time pass, and the deadline come when it has. */
+/* Lets time pass, and calls on_deadline if the deadline has passed. */
 static void
 passes(struct talk *talk, uint64_t ms)
 {
@@ -33,13 +33,14 @@ test_our_close(void)
 {
     struct talk *talk = talk_new(NULL, NULL);
     is(ws_close(&talk->ws, 4000, slice_of("bye")), 0, "we close");
-    is_text(talk->text, ">close(4000) closed(4000 bye) ", "and the user knows");
+    is_text(talk->text, ">close(4000) closed(4000 bye) ", "and the user is notified");
     is(ws_close(&talk->ws, 1000, slice_of("")), ERR_CLOSED, "only once");
     hears(talk, 0x81, "late");
     hears(talk, 0x89, "late");
-    is_text(talk->text, ">close(4000) closed(4000 bye) ", "what comes now is dropped");
+    is_text(talk->text, ">close(4000) closed(4000 bye) ",
+            "what is received now is dropped");
     hears(talk, 0x88, "\x0F\xA0");
-    is_text(talk->text, ">close(4000) closed(4000 bye) >end ", "the answer ends it");
+    is_text(talk->text, ">close(4000) closed(4000 bye) >end ", "the reply ends it");
     passes(talk, 100000);
     ws_on_eof(&talk->ws);
     ws_lost(&talk->ws, ERR_EOF);
@@ -61,7 +62,7 @@ test_codes_that_may_not_be_sent(void)
 }
 
 static void
-test_a_peer_that_does_not_answer(void)
+test_a_peer_that_does_not_reply(void)
 {
     struct talk *talk = talk_new(NULL, NULL);
     is(ws_close(&talk->ws, 1001, slice_of("")), 0, "a server stops");
@@ -75,17 +76,20 @@ test_a_peer_that_does_not_answer(void)
     talk = talk_new(NULL, NULL);
     is(ws_close(&talk->ws, 1000, slice_of("")), 0, "a peer that only hangs up");
     ws_on_eof(&talk->ws);
-    is_text(talk->text, ">close(1000) closed(1000) >end ", "has answered as well");
+    is_text(talk->text, ">close(1000) closed(1000) >end ",
+            "is treated as if it had replied");
     talk_free(talk);
 
     talk = talk_new(NULL, NULL);
-    is(ws_close(&talk->ws, 1000, slice_of("")), 0, "a peer that answers nonsense");
+    is(ws_close(&talk->ws, 1000, slice_of("")), 0,
+       "a peer that replies with a wrong frame");
     hears(talk, 0x83, "x");
-    is_text(talk->text, ">close(1000) closed(1000) >end ", "has answered as well");
+    is_text(talk->text, ">close(1000) closed(1000) >end ",
+            "is treated as if it had replied");
     talk_free(talk);
 
     talk = talk_new(NULL, NULL);
-    is(ws_close(&talk->ws, 1000, slice_of("")), 0, "an answer in the middle of data");
+    is(ws_close(&talk->ws, 1000, slice_of("")), 0, "a reply in the middle of data");
     talk_free(talk);
     talk = talk_new(NULL, NULL);
     talk_feed(talk, slice_new("\x82\x85\0\0\0\0ab", 8));
@@ -106,7 +110,7 @@ test_a_close_inside_on_message(void)
     talk->closes = 1000;
     talk_feed(talk, script_bytes(&script));
     is_text(talk->text, "T(quit) >close(1000) closed(1000) >end ",
-            "messages behind it are not heard");
+            "messages after it are not received");
     free(script.bytes);
     talk_free(talk);
 }
@@ -131,7 +135,7 @@ test_loss(void)
     is(ws_close(&talk->ws, 1000, slice_of("")), ERR_CLOSED, "a close that is too late");
     is_text(talk->text, "", "on_close waits for the tunnel");
     ws_lost(&talk->ws, ERR_RESET);
-    is_text(talk->text, "closed(1006) ", "which says it");
+    is_text(talk->text, "closed(1006) ", "which reports it");
     talk_free(talk);
 }
 
@@ -146,12 +150,12 @@ test_pings(void)
     passes(talk, 19999);
     hears(talk, 0x8A, "");
     passes(talk, 1);
-    is_text(talk->text, ">ping() ", "an answer is life");
+    is_text(talk->text, ">ping() ", "a pong shows that the peer is alive");
     passes(talk, 19999);
-    is_text(talk->text, ">ping() >ping() ", "the next ping, 20 s behind it");
+    is_text(talk->text, ">ping() >ping() ", "the next ping, 20 s after it");
     passes(talk, 20000);
     is_text(talk->text, ">ping() >ping() >close(1011) >end closed(1011) ",
-            "silence behind a ping is the end (F14)");
+            "silence after a ping is the end (F14)");
     is(talk->ws.why, ERR_WS_PING_TIMEOUT, "and is remembered");
     talk_free(talk);
 
@@ -179,7 +183,7 @@ test_pings(void)
 }
 
 static void
-test_silence_that_is_ours(void)
+test_silence_while_we_do_not_read(void)
 {
     struct talk *talk = talk_new(NULL, NULL);
     ws_pause(&talk->ws);
@@ -188,14 +192,14 @@ test_silence_that_is_ours(void)
     is_text(talk->text,
             ">pong() >pong() >pong() >pong() >pong() "
             ">pong() >pong() >pong() >pong() >pong() ",
-            "a peer that is not read gets pongs, which want no answer");
+            "a peer that is not read gets pongs, which need no reply");
     ws_resume(&talk->ws);
     talk->ntext = 0;
     passes(talk, 20000);
     is_text(talk->text, ">ping() ", "and a ping when it is read again");
     ws_pause(&talk->ws);
     passes(talk, 20000);
-    is_text(talk->text, ">ping() >pong() ", "its pong may wait behind a pause");
+    is_text(talk->text, ">ping() >pong() ", "its pong may wait after a pause");
     talk_free(talk);
 
     talk = talk_new(NULL, NULL);
@@ -203,7 +207,7 @@ test_silence_that_is_ours(void)
     (void)!ws_send(&talk->ws, WS_TEXT, &(struct chunk){.bytes = {"x", 1}});
     for (int i = 0; i < 10; i++)
         passes(talk, 20000);
-    is_text(talk->text, ">T(x) ", "nor is a peer pinged that takes no output");
+    is_text(talk->text, ">T(x) ", "a peer that accepts no output is not pinged");
     talk_free(talk);
 }
 
@@ -218,25 +222,25 @@ test_output_backs_up(void)
        "output backs up");
     for (int i = 0; i < 1000; i++)
         hears(talk, 0x89, i == 999 ? "last" : "not the last");
-    is_text(talk->text, ">T(x) ", "1,000 pings are not answered now");
+    is_text(talk->text, ">T(x) ", "1,000 pings get no reply now");
     ws_on_writable(&talk->ws);
     is_text(talk->text, ">T(x) >pong(last) ", "the last one is, later (5.5.3)");
     ok(!talk->writable, "output is full again");
     ok(talk->ws.frames == NULL, "nothing is kept");
     talk->send_says = 0;
     ws_on_writable(&talk->ws);
-    ok(talk->writable, "the user hears it when all is out");
+    ok(talk->writable, "the user is notified when all is sent");
     hears(talk, 0x89, "now");
-    is_text(talk->text, ">T(x) >pong(last) >pong(now) ", "pings are answered at once");
+    is_text(talk->text, ">T(x) >pong(last) >pong(now) ", "pings get a reply at once");
     talk->send_says = ERR_AGAIN;
     hears(talk, 0x89, "a");
     hears(talk, 0x89, "b");
     is(ws_close(&talk->ws, 1000, slice_of("")), 0, "a close");
-    ok(talk->ws.frames == NULL, "no pong goes out behind a close");
+    ok(talk->ws.frames == NULL, "no pong is sent after a close");
     talk->send_says = 0;
     talk->writable = false;
     ws_on_writable(&talk->ws);
-    ok(!talk->writable, "nobody waits any more");
+    ok(!talk->writable, "nothing waits any more");
     talk_free(talk);
 }
 
@@ -258,11 +262,11 @@ main(void)
 {
     test_our_close();
     test_codes_that_may_not_be_sent();
-    test_a_peer_that_does_not_answer();
+    test_a_peer_that_does_not_reply();
     test_a_close_inside_on_message();
     test_loss();
     test_pings();
-    test_silence_that_is_ours();
+    test_silence_while_we_do_not_read();
     test_output_backs_up();
     test_sizes();
     return tap_done();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/test_ws_utf8.c — every way says what a decoder by the definition says (RFC 3629
- * 3), at the first byte that shows it, however the text is cut.  Covers
- * src/ws/utf8_x86.c or src/ws/utf8_neon.c, whichever the machine has. */
+/* tests/c/test_ws_utf8.c — every implementation agrees with a decoder by the
+ * definition (RFC 3629 3), at the first byte that shows an error, however the text is
+ * split. Covers src/ws/utf8_x86.c or src/ws/utf8_neon.c, whichever the machine has. */
 #include "ws/utf8.c"
 
 #include "tap.h"
 
-/* How many bytes begin with `first`; 0 when none do. */
+/* Returns how many bytes begin with `first`; 0 if none do. */
 static unsigned
 sequence_length(uint8_t first)
 {
@@ -19,8 +19,8 @@ sequence_length(uint8_t first)
     return (first & 0xF8) == 0xF0 ? 4 : 0;
 }
 
-/* The characters in UTF-8 that p[0, n) begins with: how many bytes until the first byte
- * that no text can have there; n when there is none.  By decoding, without tables. */
+/* Returns the number of bytes of p[0, n) before the first byte that no UTF-8 text
+ * can have there; n if there is none. Decodes without tables. */
 static size_t
 slow_span(const uint8_t *p, size_t n)
 {
@@ -32,7 +32,7 @@ slow_span(const uint8_t *p, size_t n)
         uint32_t least = p[i], most = p[i];
         if (len > 1)
             least = most = p[i] & (0x7Fu >> len);
-        /* The numbers that the bytes so far can still become. */
+        /* The code points that the bytes so far can still become. */
         for (unsigned k = 1; k <= len; k++) {
             static const uint32_t first[] = {0, 0, 0x80, 0x800, 0x10000};
             uint32_t low = least << 6 * (len - k),
@@ -51,7 +51,7 @@ slow_span(const uint8_t *p, size_t n)
     return n;
 }
 
-/* How many bytes are taken before the first refused one, fed by `step`. */
+/* Returns how many bytes are accepted before the first rejected one, fed by `step`. */
 static size_t
 taken(const struct ws_utf8_way *way, const uint8_t *p, size_t n, size_t step)
 {
@@ -82,10 +82,10 @@ test_texts(const struct ws_utf8_way *way)
         {"\x80", 0, true, "a continuation alone"},
         {"\xC0\xAF", 0, true, "overlong in two"},
         {"\xC1\xBF", 0, true, "overlong in two"},
-        {"\xE0\x9F\xBF", 1, true, "overlong in three, told at its second byte"},
-        {"\xF0\x8F\xBF\xBF", 1, true, "overlong in four, told at its second byte"},
-        {"\xED\xA0\x80", 1, true, "a surrogate, told at its second byte"},
-        {"\xF4\x90\x80\x80", 1, true, "above U+10FFFF, told at its second byte"},
+        {"\xE0\x9F\xBF", 1, true, "overlong in three, detected at its second byte"},
+        {"\xF0\x8F\xBF\xBF", 1, true, "overlong in four, detected at its second byte"},
+        {"\xED\xA0\x80", 1, true, "a surrogate, detected at its second byte"},
+        {"\xF4\x90\x80\x80", 1, true, "above U+10FFFF, detected at its second byte"},
         {"\xF5\x80\x80\x80", 0, true, "F5"},
         {"\xFE", 0, true, "FE"},
         {"\xFF", 0, true, "FF"},
@@ -169,7 +169,7 @@ put_character(uint8_t *to, uint32_t number)
 }
 
 static void
-test_random_texts_in_pieces(const struct ws_utf8_way *way)
+test_random_texts_in_parts(const struct ws_utf8_way *way)
 {
     static const size_t steps[] = {1, 3, 16, 31, 32, 33, 64, 95, 1000};
     uint32_t seed = 88172645u;
@@ -199,7 +199,7 @@ main(void)
         last = ws_utf8_nth(i);
         test_texts(last);
         test_against_the_definition(last);
-        test_random_texts_in_pieces(last);
+        test_random_texts_in_parts(last);
     }
     ok(ws_utf8_best() == last, "the last way is the best: %s", last->name);
     return tap_done();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/ws_head.h — request heads for the tests of WebSocket handshakes, out of field
- * lines.  Header only, so that each test stays one file. */
+/* tests/c/ws_head.h — request heads for the tests of WebSocket handshakes, built
+ * from field lines. Header only, so that each test stays one file. */
 #ifndef TESTS_WS_HEAD_H
 #define TESTS_WS_HEAD_H
 
@@ -13,7 +13,7 @@ struct written_head {
     struct http_field fields[HEAD_FIELDS_MAX];
 };
 
-/* Makes a GET over HTTP/1.1 out of lines "name: value\n"; `lines` is borrowed. */
+/* Creates a GET over HTTP/1.1 from lines "name: value\n"; `lines` is borrowed. */
 static struct http_head *
 write_head(struct written_head *h, const char *lines)
 {

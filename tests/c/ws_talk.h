@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/ws_talk.h — one WebSocket over a tunnel in memory: a client that writes frames,
- * and a transcript of what its server hears, says and sends, in order.  Header only, so
- * that each test stays one file. */
+/* tests/c/ws_talk.h — one WebSocket over a tunnel in memory: a client that writes
+ * frames, and a transcript of what its server receives and sends, in order. Header
+ * only, so that each test stays one file. */
 #ifndef TESTS_WS_TALK_H
 #define TESTS_WS_TALK_H
 
@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "ws/receive.h"
 #include "ws/send.h"
+#include "ws/session.h"
 
 #define TALK_BYTES (1 << 16)
 #define TALK_SHOWN 40 /* longer payloads are shown by their length and a sum */
@@ -21,7 +22,7 @@ struct talk {
     struct ws ws;
     struct ws_shared shared;
     struct clock clock;
-    struct slice rest;     /* what ws_feed left; in memory of its own */
+    struct slice rest;     /* what ws_feed left; in its own memory */
     char *memory;          /* ... which this owns */
     char text[TALK_BYTES]; /* the transcript: "T(hello) >pong(x) closed(1000 bye) " */
     size_t ntext;
@@ -29,7 +30,7 @@ struct talk {
     size_t nhalf;
     uint64_t due_ms;  /* the deadline that was set */
     unsigned nclosed; /* on_close was called so often */
-    int send_says;    /* what the tunnel answers: 0, ERR_AGAIN or ERR_CLOSED */
+    int send_says;    /* what the tunnel returns: 0, ERR_AGAIN or ERR_CLOSED */
     bool has_ended;   /* `last` was sent */
     bool pauses;      /* the user pauses after each message */
     unsigned closes;  /* the user closes with this code after a message; 0: not */
@@ -37,12 +38,12 @@ struct talk {
     bool writable;    /* on_writable was called */
     int complaint;    /* the last one, enum err */
     unsigned ncomplaints;
-    int64_t budget;    /* points that a budget has; 0: there is no end of it */
-    int64_t left;      /* ... and has left */
-    uint64_t spent;    /* points of the budget that runs */
-    uint64_t most;     /* of all budgets: what one has spent at most */
+    int64_t budget;    /* points of a budget; 0: unlimited */
+    int64_t left;      /* ... and how many are left */
+    uint64_t spent;    /* points of the current budget */
+    uint64_t most;     /* the most points that one budget has spent */
     unsigned nbudgets; /* ended so far */
-    bool stops;        /* talk_feed does not go on when the budget is spent */
+    bool stops;        /* talk_feed does not continue after the budget is spent */
 };
 
 static struct talk *
@@ -63,7 +64,7 @@ note(struct talk *talk, const char *format, ...)
         talk->ntext += (size_t)n;
 }
 
-/* "name(payload) ", or the length and a sum where it is long. */
+/* "name(payload) ", or the length and a sum if it is long. */
 static void
 note_payload(struct talk *talk, const char *name, struct slice bytes)
 {
@@ -77,7 +78,7 @@ note_payload(struct talk *talk, const char *name, struct slice bytes)
     note(talk, "%s(%zu bytes, %08x) ", name, bytes.len, (unsigned)sum);
 }
 
-/* Writes down one frame of the server. */
+/* Records one frame of the server. */
 static void
 note_frame(struct talk *talk, unsigned first, struct slice payload)
 {
@@ -95,7 +96,7 @@ note_frame(struct talk *talk, unsigned first, struct slice payload)
         note_payload(talk, (first & 15) == WS_TEXT ? ">zT" : ">zB", payload);
 }
 
-/* A server's frame comes in one call, or header and payload in two. */
+/* A server's frame arrives in one call, or header and payload in two. */
 static int
 talk_send(struct ws *ws, const struct chunk *chunk, bool last)
 {
@@ -198,7 +199,7 @@ talk_on_close(struct ws *ws, unsigned code, struct slice reason)
         note(talk, "closed(%u) ", code);
 }
 
-/* Memory of the user's for long messages. */
+/* The user's memory for long messages. */
 static void *
 talk_resize(void *ptr, size_t size)
 {
@@ -229,7 +230,8 @@ static const struct ws_handler __attribute__((unused)) talk_long_handler = {
     .on_long_message = talk_on_long_message,
 };
 
-/* Opens a WebSocket; `config` and `params` may be NULL: defaults, and no compression. */
+/* Opens a WebSocket; `config` and `params` may be NULL: defaults, and no
+ * compression. */
 static struct talk *
 talk_new(const struct ws_config *config, const struct ws_deflate_params *params)
 {
@@ -254,7 +256,7 @@ talk_free(struct talk *talk)
     free(talk);
 }
 
-/* Feeds what was left and `bytes`, in memory of their own, without a byte to spare. */
+/* Feeds what was left and `bytes`, in their own memory, without a spare byte. */
 static void __attribute__((unused))
 talk_feed(struct talk *talk, struct slice bytes)
 {

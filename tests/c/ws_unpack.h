@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/ws_unpack.h — inflates a whole message, in slices of any size.  Header only, so
- * that each test stays one file. */
+/* tests/c/ws_unpack.h — inflates a whole message, in slices of any size.  Header
+ * only, so that each test stays one file. */
 #ifndef TESTS_WS_UNPACK_H
 #define TESTS_WS_UNPACK_H
 
 #include "base/err.h"
 #include "ws/deflate.h"
 
-/* Inflates `in` by at most `room` bytes at a time to at most `limit` bytes.  Returns 0,
- * ERR_WS_TOO_BIG, or what ws_deflate_unpack says, and then *out is all zero. */
+/* Inflates `in` by at most `room` bytes at a time to at most `limit` bytes. Returns
+ * 0, ERR_WS_TOO_BIG, or what ws_deflate_unpack returns; *out is all zero then. */
 static int
 unpack_message(struct ws_deflate *d, struct ws_deflate_pool *pool, struct slice in,
                size_t limit, size_t room, struct ws_bytes *out)

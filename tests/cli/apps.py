@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import subprocess
 import sys
 import threading
 import time
@@ -32,7 +33,7 @@ async def hello(scope, receive, send):
 
 
 async def echo(scope, receive, send):
-    """Answers with what it is asked."""
+    """Respond with the request."""
     assert scope["type"] == "http"
     body = await read_body(receive)
     words = [scope["method"], scope["root_path"], scope["path"], body.decode()]
@@ -43,7 +44,7 @@ ROOM = set()
 
 
 async def room(scope, receive, send):
-    """Tells all WebSockets what one of them says."""
+    """Send each message of a WebSocket to all WebSockets."""
     await receive()
     await send({"type": "websocket.accept"})
     ROOM.add(send)
@@ -53,14 +54,21 @@ async def room(scope, receive, send):
     ROOM.discard(send)
 
 
+async def orphan(scope, receive, send):
+    """Respond with the number of a process whose parent has ended."""
+    if scope["type"] == "http":
+        code = "sleep 60 >/dev/null & echo $!"
+        await answer(send, subprocess.check_output(["sh", "-c", code]).strip())
+
+
 async def unread(scope, receive, send):
-    """Answers without a look at the body."""
+    """Respond without reading the body."""
     assert scope["type"] == "http"
     await answer(send, b"unread")
 
 
 async def endless(scope, receive, send):
-    """Sends more than any peer reads."""
+    """Send more than any peer reads."""
     assert scope["type"] == "http"
     await send({"type": "http.response.start", "status": 200})
     while True:
@@ -75,7 +83,7 @@ async def loop_name(scope, receive, send):
 
 
 def wsgi(environ, start_response):
-    """An application of WSGI that answers with what it is asked, in two pieces."""
+    """A WSGI application that responds with the request, in two parts."""
     body = environ["wsgi.input"].read().decode()
     start_response("200 OK", [("Content-Type", "text/plain")])
     yield f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']} ".encode()
@@ -83,7 +91,7 @@ def wsgi(environ, start_response):
 
 
 def make_loop():
-    """Make a loop that tells that it is ours."""
+    """Return a loop that is recognizable as ours."""
     loop = asyncio.new_event_loop()
     loop.is_ours = True
     return loop
@@ -138,7 +146,7 @@ def say(text):
 
 
 async def slow(scope, receive, send):
-    """Says that it has begun, answers after a while."""
+    """Print that it has begun, and respond after a while."""
     assert scope["type"] == "http"
     say("begun")
     await asyncio.sleep(0.3)
@@ -146,26 +154,37 @@ async def slow(scope, receive, send):
 
 
 async def pid(scope, receive, send):
-    """Answers with the number of its process."""
+    """Respond with the pid of its process."""
     assert scope["type"] == "http"
     await answer(send, b"%d" % os.getpid())
 
 
 async def pid_slowly(scope, receive, send):
-    """Says that it has begun, answers with the number of its process after a while."""
+    """Print that it has begun, and respond with its pid after a while."""
     assert scope["type"] == "http"
     say("begun")
     await asyncio.sleep(0.5 * int(os.environ.get("PATIENCE", "1")))
     await answer(send, b"%d" % os.getpid())
 
 
+async def pid_after(scope, receive, send):
+    """Respond with its pid, once the file named in the query exists."""
+    assert scope["type"] == "http"
+    path = scope["query_string"].decode()
+    if path:
+        say("begun")
+    while path and not os.path.exists(path):
+        await asyncio.sleep(0.01)
+    await answer(send, b"%d" % os.getpid())
+
+
 async def dies(scope, receive, send):
-    """Ends its process when it starts."""
+    """End its process when it starts."""
     os._exit(7)
 
 
 async def dies_after_start(scope, receive, send):
-    """Ends its process when it starts, but for the first one."""
+    """End its process when it starts, except for the first one."""
     if scope["type"] == "lifespan":
         try:
             os.close(os.open(os.environ["MARK"], os.O_CREAT | os.O_EXCL))
@@ -175,7 +194,7 @@ async def dies_after_start(scope, receive, send):
 
 
 async def stuck(scope, receive, send):
-    """Never answers, and says when it is cancelled."""
+    """Never respond, and print when it is cancelled."""
     assert scope["type"] == "http"
     say("begun")
     try:
@@ -186,7 +205,7 @@ async def stuck(scope, receive, send):
 
 
 async def stubborn(scope, receive, send):
-    """Never answers, and cannot be cancelled."""
+    """Never respond, and ignore cancellation."""
     assert scope["type"] == "http"
     say("begun")
     while True:
@@ -197,32 +216,32 @@ async def stubborn(scope, receive, send):
 
 
 async def blocking(scope, receive, send):
-    """Blocks the loop."""
+    """Block the loop."""
     assert scope["type"] == "http"
     say("begun")
     time.sleep(600)
 
 
 async def stream(scope, receive, send):
-    """Streams until it hears that the peer, or the server, goes."""
+    """Stream until the client disconnects or the server stops."""
     assert scope["type"] == "http"
     await send({"type": "http.response.start", "status": 200})
     await send({"type": "http.response.body", "body": b"first", "more_body": True})
     message = await receive()
     while message["type"] == "http.request":
         message = await receive()
-    say(f"heard {message['type']}")
+    say(f"received {message['type']}")
 
 
 async def leave_thread(scope, receive, send):
-    """Leaves a thread behind that nothing ends."""
+    """Leave a thread behind that never ends."""
     assert scope["type"] == "http"
     threading.Thread(target=time.sleep, args=(600,), name="left").start()
     await answer(send, b"left")
 
 
 async def lifespan(scope, receive, send):
-    """Says what the lifespan does; SAYS in the environment is what it answers."""
+    """Print the lifespan events; SAYS in the environment is how it replies."""
     if scope["type"] != "lifespan":
         return await answer(send, repr(scope["state"]).encode())
     answers = os.environ.get("SAYS", "startup.complete shutdown.complete").split()
@@ -241,7 +260,7 @@ async def lifespan(scope, receive, send):
 
 
 async def starts_slowly(scope, receive, send):
-    """Says when its startup begins and ends, and of its shutdown."""
+    """Print when its startup begins and ends, and when it shuts down."""
     assert scope["type"] == "lifespan"
     await receive()
     say("migrating")
@@ -259,7 +278,7 @@ async def starts_slowly(scope, receive, send):
 
 
 async def lingering(scope, receive, send):
-    """Takes WebSockets and requests, and never ends any."""
+    """Accept WebSockets and requests, and never end any of them."""
     assert scope["type"] in ("http", "websocket")
     if scope["type"] == "websocket":
         await send({"type": "websocket.accept"})
@@ -268,7 +287,7 @@ async def lingering(scope, receive, send):
 
 
 async def who(scope, receive, send):
-    """Answers with who its process is: user, group, groups, umask."""
+    """Respond with the identity of its process: user, group, groups, umask."""
     assert scope["type"] == "http"
     umask = os.umask(0)
     os.umask(umask)
@@ -278,8 +297,8 @@ async def who(scope, receive, send):
 
 
 async def told(scope, receive, send):
-    """Answers with what it is told of the client."""
-    import json  # not all applications here shall need it
+    """Respond with what the scope says about the client."""
+    import json  # imported here because only some applications need it
 
     assert scope["type"] == "http"
     fields = {k.decode(): v.decode() for k, v in scope["headers"]}
@@ -288,7 +307,7 @@ async def told(scope, receive, send):
 
 
 async def mirror(scope, receive, send):
-    """A WebSocket that sends back what comes, until the client closes."""
+    """A WebSocket that echoes messages until the client closes."""
     assert scope["type"] == "websocket"
     await receive()
     await send({"type": "websocket.accept", "headers": [(b"x-mirror", b"yes")]})
@@ -296,11 +315,30 @@ async def mirror(scope, receive, send):
         await send({"type": "websocket.send", "text": message["text"]})
 
 
+async def frozen(scope, receive, send):
+    """Respond with the number of objects that the garbage collector never visits."""
+    import gc  # imported here because only some applications need it
+
+    await answer(send, b"%d" % gc.get_freeze_count())
+
+
 async def page_faults(scope, receive, send):
-    """Answer with how many pages the kernel gives for 16 MiB that were freed before."""
-    for _ in range(2):
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        blocks = [b"x" * (65536 + n) for n in range(256)]
-        blocks.clear()
-        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-    await answer(send, b"%d" % faults)
+    """Respond with how many page faults it takes to touch 16 MiB that were freed
+    before.
+    """
+    await answer(send, b"%d" % [faults_of(256), faults_of(256)][-1])
+
+
+async def page_faults_after_more(scope, receive, send):
+    """Respond with how many page faults it takes to touch 16 MiB after 66 MiB were
+    freed.
+    """
+    await answer(send, b"%d" % [faults_of(1056), faults_of(256)][-1])
+
+
+def faults_of(count):
+    """Allocate ``count`` blocks of 64 KiB and free them; return the page faults."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    blocks = [b"x" * (65536 + n) for n in range(count)]
+    blocks.clear()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before

@@ -1,5 +1,6 @@
-"""A ``bolide`` command in a process of its own, and a client for it."""
+"""A ``bolide`` command in its own process, and a client for it."""
 
+import contextlib
 import os
 import re
 import select
@@ -10,18 +11,21 @@ import sys
 import time
 from pathlib import Path
 
-from bolide import cli
+from bolide.cli import main as cli
 
 HERE = Path(__file__).parent
 PATIENCE = int(os.environ.get("PATIENCE", "1"))
 DEADLINE_S = 20 * PATIENCE
+COUNTS_S = 3
+"""How long a process may take to write its counts of a coverage build."""
 
-# A shell starts what runs behind it with SIGINT ignored; commands would inherit that.
+# A shell starts background commands with SIGINT ignored, and our commands would inherit
+# that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Output:
-    """What a process writes to one pipe, read as far as a test asks."""
+    """What a process writes to one pipe, read as far as a test needs."""
 
     def __init__(self, pipe):
         self.fd = pipe.fileno()
@@ -38,11 +42,11 @@ class Output:
             left = max(0, end - time.monotonic())
             ready, _, _ = select.select([self.fd], [], [], left)
             data = os.read(self.fd, 65536) if ready else b""
-            assert data, f"no line with {wanted!r} came, but:\n{self.text}"
+            assert data, f"no line with {wanted!r}, but:\n{self.text}"
             self.text += data.decode()
 
     def count(self, wanted):
-        """Return in how many of the lines that have come ``wanted`` is."""
+        """Return how many of the lines received so far contain ``wanted``."""
         while select.select([self.fd], [], [], 0)[0]:
             data = os.read(self.fd, 65536)
             if not data:
@@ -57,16 +61,18 @@ class Output:
 
 
 class Command:
-    """``python -m bolide WORDS`` with the applications of apps.py; ends with its block.
+    """Runs ``python -m bolide ARGUMENTS`` with the applications of apps.py in a block.
 
-    With ``code``, ``python -c code WORDS`` instead.
+    With ``code``, runs ``python -c code ARGUMENTS`` instead.
     """
 
-    def __init__(self, *words, env=(), pass_fds=(), code=None, python=sys.executable):
+    def __init__(
+        self, *words, env=(), pass_fds=(), code=None, python=sys.executable, cwd=HERE
+    ):
         how = ["-m", "bolide"] if code is None else ["-c", code]
         self.process = subprocess.Popen(
             [python, *how, *words],
-            cwd=HERE,
+            cwd=cwd,
             env={**os.environ, "PYTHONSAFEPATH": "1", **dict(env)},
             pass_fds=pass_fds,
             stdin=subprocess.DEVNULL,
@@ -80,13 +86,18 @@ class Command:
         return self
 
     def __exit__(self, *_):
+        if "GCOV_ERROR_FILE" in os.environ and self.process.poll() is None:
+            # A process that is killed does not write what it has run (coverage.sh).
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(COUNTS_S)
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
         self.process.stderr.close()
 
     def where(self):
-        """Wait until the server listens and return where: its line's URLs."""
+        """Wait until the server listens; return the URLs in its line."""
         line = self.err.line_with(" listening on ")
         return re.search(r" listening on (.*) \(pid ", line).group(1)
 
@@ -120,7 +131,7 @@ def run(*words, **kwargs):
 
 
 def run_here(capsys, *words):
-    """The same as ``run``, in this process, for commands that fail."""
+    """The same as ``run``, but in this process, for commands that fail."""
     path = list(sys.path)
     try:
         cli.main(words)
@@ -141,18 +152,18 @@ def connect(place):
 
 
 def wait_until_open(place):
-    """Wait until somebody listens at ``place``, for servers that cannot say so."""
+    """Wait until ``place`` accepts connections, for servers that do not report it."""
     end = time.monotonic() + DEADLINE_S
     while True:
         try:
             return connect(place).close()
         except OSError:
-            assert time.monotonic() < end, f"nobody listens at {place}"
+            assert time.monotonic() < end, f"nothing listens at {place}"
             time.sleep(0.01)
 
 
 def read_all(sock):
-    """Return what comes until the peer ends, in order or by a reset."""
+    """Return everything received until the connection ends or is reset."""
     data = b""
     while True:
         try:
@@ -165,7 +176,7 @@ def read_all(sock):
 
 
 def read_until(sock, end):
-    """Return what comes, up to the first ``end`` at least."""
+    """Return what is received, up to ``end`` or a little more."""
     data = b""
     while end not in data:
         more = sock.recv(65536)
@@ -180,7 +191,7 @@ def request(path="/", fields="Connection: close\r\n", method="GET"):
 
 
 def talk(place, data):
-    """Send ``data`` on a new connection; return all that is answered."""
+    """Send ``data`` on a new connection; return everything received."""
     with connect(place) as sock:
         sock.sendall(data)
         return read_all(sock)

@@ -1,4 +1,4 @@
-"""Supervisors with workers, looked at from outside, and load on them."""
+"""Supervisors with workers, observed from outside, and load on them."""
 
 import contextlib
 import os
@@ -21,24 +21,36 @@ def workers(count, target="pid", *words, **kwargs):
 
 
 def ask(port):
-    """Return the number of the process that answers on a new connection."""
+    """Return the pid of the process that responds on a new connection."""
     return int(talk(port, request()).partition(b"\r\n\r\n")[2])
 
 
 def pids(command):
-    """Return the workers that the supervisor of a command has now."""
+    """Return the current workers of a command's supervisor."""
     return children(command.process.pid)
 
 
 def children(pid):
-    """Return the children of a process."""
+    """Return the children of a process.
+
+    The kernel leaves some out if one ends while it writes the list (proc(5)): two lists
+    have to agree.
+    """
+    found, before = read_children(pid), None
+    while found != before:
+        found, before = read_children(pid), found
+    return found
+
+
+def read_children(pid):
+    """Return the children of a process, or some of them."""
     path = f"/proc/{pid}/task/{pid}/children"
     with open(path, encoding="ascii") as file:
         return {int(x) for x in file.read().split()}
 
 
 def wait_for(look, what):
-    """Wait until ``look()`` is true and return what it is."""
+    """Wait until ``look()`` is true; return its result."""
     end = time.monotonic() + DEADLINE_S
     while not (found := look()):
         assert time.monotonic() < end, what
@@ -54,7 +66,7 @@ def is_alive(pid):
 
 @contextlib.contextmanager
 def successor_of(command):
-    """Have another process take over from ``command`` and give its number.
+    """Make another process take over from ``command``; yield its pid.
 
     It is killed at the end of the block.
     """
@@ -69,7 +81,9 @@ def successor_of(command):
 
 
 class Load:
-    """wrk against ``port`` until ``failed`` ends it; needs it installed."""
+    """Runs wrk against ``port`` until ``failed()`` or the end of its block; needs
+    wrk.
+    """
 
     def __init__(self, port):
         words = ["-t1", "-c32", "-d3600s", "--timeout", f"{DEADLINE_S}s"]
@@ -79,8 +93,16 @@ class Load:
             text=True,
         )
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
     def failed(self):
-        """End it; return what it reports of failures."""
+        """End it; return the failures it reports."""
         self.process.send_signal(signal.SIGINT)
         text, _ = self.process.communicate(timeout=DEADLINE_S)
         assert int(re.search(r"(\d+) requests in", text).group(1)) > 100, text

@@ -1,4 +1,4 @@
-"""A server in a thread of this process, for tests that start many."""
+"""A server in a thread of this process, for tests that start many servers."""
 
 import asyncio
 import importlib
@@ -11,7 +11,7 @@ import bolide
 
 
 class Lines:
-    """What a server says, as its log."""
+    """Collects what a server logs."""
 
     def __init__(self):
         self.news = threading.Condition()
@@ -37,7 +37,7 @@ class Lines:
 
 
 class Here:
-    """``bolide.Server`` for ``app`` on a free port, as long as its block lasts."""
+    """Runs a ``bolide.Server`` for ``app`` on a free port within its block."""
 
     def __init__(self, app, loop="asyncio", **settings):
         self.loop = loop

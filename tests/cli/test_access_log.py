@@ -1,6 +1,6 @@
-"""The access log over the wire: its formats, where it goes, and what never happens.
+"""The access log of real requests: its formats, its destinations, and its guarantees.
 
-Covers src/py/access.c, src/server/access.c, src/server/lines.c and src/server/note.c.
+Covers src/py/access.c, src/log/access.c, src/server/request_log.c and src/log/note.c.
 """
 
 import contextlib
@@ -29,14 +29,14 @@ ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d"
 
 @contextlib.contextmanager
 def logging(text, target="echo", *words):
-    """A server that logs by the format ``text``."""
+    """Return a server that logs in the format ``text``."""
     with serve(target, "--access-log-format", text, *words) as command:
         command.port()
         yield command
 
 
 def line_of(text, data, target="echo"):
-    """Return the only line that ``data`` makes."""
+    """Return the only line that ``data`` causes."""
     with logging(text, target) as command:
         talk(command.port(), data)
         assert command.stop() == 0
@@ -50,7 +50,7 @@ def test_combined_has_the_referer_and_the_user_agent():
     assert line.endswith(' "GET /x HTTP/1.1" 200 8 "http://b/" "me/1.0"')
 
 
-def test_json_tells_all_of_a_request():
+def test_json_has_all_of_a_request():
     data = (
         b"POST /x?y=1&y=2 HTTP/1.1\r\nHost: example.org\r\nUser-Agent: me\r\n"
         b"Content-Length: 5\r\nConnection: close\r\n\r\nhello"
@@ -74,7 +74,7 @@ def test_json_tells_all_of_a_request():
     }
 
 
-def test_json_leaves_out_what_nobody_has_told():
+def test_json_omits_what_is_unknown():
     told = (
         f"X-Request-Start: t={time.time()}\r\n"
         "Referer: http://b/\r\nUser-Agent: me\r\nX-Request-ID: abc-1\r\n"
@@ -93,7 +93,7 @@ def test_json_leaves_out_what_nobody_has_told():
     assert None not in lines[1].values()
 
 
-def test_what_a_trusted_proxy_tells_is_in_the_line():
+def test_the_line_has_what_a_trusted_proxy_forwards():
     fields = (
         "X-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Proto: https\r\n"
         "X-Request-ID: abc-1\r\nConnection: close\r\n"
@@ -118,7 +118,7 @@ def test_gunicorns_format_can_be_used():
     assert re.fullmatch(wanted, line)
 
 
-def test_fields_of_requests_and_answers():
+def test_fields_of_requests_and_responses_are_logged():
     text = "%({x-a}i)s %({X-None}i)s %({content-length}o)s"
     assert line_of(text, request("/", "X-A: 1\r\nConnection: close\r\n")) == "1 - 7"
 
@@ -139,11 +139,11 @@ def test_a_websocket_has_one_line_when_it_ends():
         sock.sendall(b"\x88\x82\0\0\0\0" + struct.pack(">H", 1000))
         read_all(sock)
         line = command.out.line_with("GET")
-        # A frame of 8 bytes and a close of 8 came, 4 and 4 went.
+        # A frame of 8 bytes and a close of 8 were received, 4 and 4 were sent.
         assert line == "GET /chat HTTP/1.1 101 16 8 yes"
 
 
-def test_an_answer_that_never_began_is_499():
+def test_a_response_that_never_started_is_499():
     with logging("%(U)s %(s)s", "slow") as command:
         with connect(command.port()) as sock:
             sock.sendall(request("/gone"))
@@ -162,7 +162,7 @@ CUSTOM = '{"agent":"%({user-agent}i)s","long":%({x-long}i)j,"line":"%(r)s"}'
 
 
 @pytest.mark.parametrize("text", ["json", CUSTOM])
-def test_json_is_valid_whatever_comes(text):
+def test_json_is_valid_for_any_request(text):
     line = json.loads(line_of(text, HOSTILE))
     agent = line.get("user_agent", line.get("agent"))
     assert agent.encode("latin-1") == b'"} , {\\\xff\xc3\x28\xe2\x82\t\x80'
@@ -173,7 +173,7 @@ def test_json_is_valid_whatever_comes(text):
 
 
 @pytest.mark.parametrize("text", ["common", "combined", "%(r)s %({x-long}i)s"])
-def test_lines_for_people_are_printable_and_their_quotes_close(text):
+def test_text_lines_are_printable_and_correctly_quoted(text):
     line = line_of(text, HOSTILE)
     assert line.isascii()
     assert line.isprintable()
@@ -190,7 +190,7 @@ def test_lines_for_people_are_printable_and_their_quotes_close(text):
         b"GET / HTTP/1.1\r\nHost: a\r\nX\x1b: \x00\r\n\r\n",
     ],
 )
-def test_what_is_refused_leaves_nothing_raw_in_either_log(head):
+def test_a_rejected_request_is_escaped_in_both_logs(head):
     with logging("json") as command:
         assert talk(command.port(), head).startswith(b"HTTP/1.1 400 ")
         assert command.stop() == 0
@@ -198,7 +198,7 @@ def test_what_is_refused_leaves_nothing_raw_in_either_log(head):
             assert line.isprintable()
 
 
-def test_a_format_that_is_none_is_told_at_the_start(capsys):
+def test_an_invalid_format_is_reported_at_the_start(capsys):
     code, _, err = run_here(capsys, "apps:hello", "--access-log-format", "%(nope)s")
     assert code == 2
     assert err == (
@@ -206,11 +206,11 @@ def test_a_format_that_is_none_is_told_at_the_start(capsys):
     )  # fmt: skip
 
 
-# Who reads too slowly, or not at all
+# Readers that are slow, or do not read at all
 
 
 def fill(command, path, times):
-    """Send ``times`` requests with long lines, and read all answers."""
+    """Send ``times`` requests with long lines, and read all responses."""
     one, last = request(path + "x" * 400, fields=""), request(path + "x" * 400)
     for _ in range(times // 100):
         with connect(command.port()) as sock:
@@ -219,12 +219,12 @@ def fill(command, path, times):
 
 
 def dropped_lines(command):
-    """Return how many lines of the access log a command that has ended has reported."""
+    """Return how many lines of the access log a command reported as dropped."""
     reports = re.findall(r"access log: (\d+) lines were dropped", command.err.rest())
     return sum(map(int, reports))
 
 
-def test_a_reader_that_stops_costs_lines_and_no_request():
+def test_a_reader_that_stops_causes_dropped_lines_and_no_lost_request():
     words = ("--limit-access-log", "65536", "--metrics-path", "/metrics")
     with serve("hello", *words) as command:
         began = time.monotonic()
@@ -232,11 +232,11 @@ def test_a_reader_that_stops_costs_lines_and_no_request():
         assert time.monotonic() - began < DEADLINE_S
         line = command.err.line_with("lines were dropped")
         assert " warning  access log: " in line
-        assert "nobody takes them fast enough" in line
+        assert "the reader is too slow" in line
         metrics = talk(command.port(), request("/metrics")).decode()
         counted = re.search(r"(?m)^bolide_access_log_dropped_total (\d+)", metrics)
         assert int(counted.group(1)) >= int(re.search(r"(\d+) lines", line).group(1))
-        # Nothing is written twice or torn: what comes are whole lines.
+        # Nothing is written twice or torn: only whole lines are read.
         command.signal(signal.SIGTERM)
         lines = command.out.rest().splitlines()
         assert command.wait() == 0
@@ -245,7 +245,7 @@ def test_a_reader_that_stops_costs_lines_and_no_request():
         assert all(x.endswith('x HTTP/1.1" 200 5') for x in lines)
 
 
-def test_a_stop_waits_only_a_little_for_a_reader():
+def test_a_stop_waits_only_briefly_for_a_reader():
     with serve("hello") as command:
         fill(command, "/fill", 1000)
         began = time.monotonic()
@@ -257,7 +257,7 @@ def test_a_stop_waits_only_a_little_for_a_reader():
 
 
 @pytest.mark.parametrize("words", [(), ("--limit-access-log", "65536")])
-def test_each_line_is_written_or_reported_once(words):
+def test_each_line_is_written_or_reported_as_dropped_once(words):
     """However often the reader stops, and at the end of the server too."""
     with serve("hello", "--workers", "1", *words) as command:
         for _ in range(3):
@@ -270,11 +270,11 @@ def test_each_line_is_written_or_reported_once(words):
         assert len(lines) + dropped_lines(command) == 6000
 
 
-def test_a_full_disk_costs_lines_and_no_request():
+def test_a_full_disk_causes_dropped_lines_and_no_lost_request():
     code = (
         "import os, sys\n"
         "os.dup2(os.open('/dev/full', os.O_WRONLY), 1)\n"
-        "from bolide.cli import main\n"
+        "from bolide.cli.main import main\n"
         "main()"
     )
     with Command("apps:hello", "--port", "0", code=code) as command:

@@ -94,7 +94,7 @@ def record_lifespan(calls):
     return app
 
 
-def test_to_cancel_serve_is_to_stop_in_order():
+def test_cancelling_serve_stops_gracefully():
     calls = []
 
     async def main():
@@ -140,8 +140,8 @@ def test_force_exit_waits_for_nothing():
 
 
 @pytest.mark.parametrize("answers", [False, True])
-def test_a_lifespan_that_is_not_over_is_cancelled(answers):
-    """A stop before the startup is complete, and one by force, leave no task behind."""
+def test_an_unfinished_lifespan_is_cancelled(answers):
+    """A stop before the startup is complete, and a forced one, leave no task behind."""
     calls = []
 
     async def app(scope, receive, send):
@@ -169,7 +169,7 @@ def test_a_lifespan_that_is_not_over_is_cancelled(answers):
     assert calls == ["cancelled"]
 
 
-def test_serve_raises_what_keeps_it_from_starting():
+def test_serve_raises_if_it_cannot_start():
     async def failed(scope, receive, send):
         await receive()
         await send({"type": "lifespan.startup.failed", "message": "no database"})
@@ -183,8 +183,8 @@ def test_serve_raises_what_keeps_it_from_starting():
         in_loop(quiet(apps.hello, port=port).serve)
 
 
-def test_the_application_is_stopped_when_nothing_can_be_listened_on():
-    """Another server may take the address between binding and listening."""
+def test_the_application_is_shut_down_if_listening_fails():
+    """Another server may take the address between bind() and listen()."""
     calls = []
     with socket.socket() as first:
         first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -200,7 +200,7 @@ def test_the_application_is_stopped_when_nothing_can_be_listened_on():
     assert calls == ["lifespan.startup", "lifespan.shutdown"]
 
 
-def test_signals_are_ours_only_while_we_serve():
+def test_signal_handlers_are_installed_only_while_serving():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
     async def main():
@@ -234,13 +234,13 @@ def test_run_returns_after_a_signal():
         "import sys; sys.path.insert(0, '.')\n"
         "import apps, bolide\n"
         "bolide.run(apps.hello, port=0, timeout_keep_alive=1)\n"
-        "print('went on')"
+        "print('continued')"
     )
     with Command(code=code) as command:
         assert talk(command.port(), request()).endswith(b"hello")
         command.signal(signal.SIGINT)
         assert command.wait() == 0
-        assert command.out.rest().endswith("went on\n")
+        assert command.out.rest().endswith("continued\n")
 
 
 def test_run_exits_with_the_codes_of_the_command(capsys):
@@ -250,14 +250,14 @@ def test_run_exits_with_the_codes_of_the_command(capsys):
     assert 'there is no module "no_such_module"' in capsys.readouterr().err
 
 
-def test_run_refuses_settings_that_cannot_be_used():
+def test_run_rejects_unusable_settings():
     with pytest.raises(bolide.ConfigError, match="port takes 0 to 65535, not 70000"):
         bolide.run(apps.hello, port=70000)
     with pytest.raises(TypeError, match="no_such_setting"):
         bolide.run(apps.hello, no_such_setting=1)
 
 
-def test_a_server_in_a_thread_leaves_signals_alone():
+def test_a_server_in_a_thread_installs_no_signal_handlers():
     before = signal.getsignal(signal.SIGTERM)
     with Here(apps.hello) as server:
         assert talk(server.port, request()).endswith(b"hello")
@@ -270,5 +270,5 @@ def test_the_version_is_that_of_the_build():
     assert re.search(r"version: '([^']+)'", text).group(1) == bolide.__version__
 
 
-def test_the_headers_of_the_c_api_are_there():
+def test_the_headers_of_the_c_api_are_installed():
     assert os.path.isfile(os.path.join(bolide.get_include(), "pyawaitable.h"))

@@ -1,4 +1,4 @@
-"""``--bind``: several places at once, Unix sockets with mode and owner, systemd's."""
+"""``--bind``: several addresses, Unix sockets with mode and owner, systemd sockets."""
 
 import os
 import shutil
@@ -12,7 +12,8 @@ import pytest
 from command import DEADLINE_S, HERE, Command, Output, connect, request, run, talk
 from crews import is_alive, successor_of, wait_for
 
-from bolide.binds import (
+from bolide.cli.sources import gather
+from bolide.config.binds import (
     LISTEN_PLAIN,
     LISTEN_PROXY_V1,
     LISTEN_PROXY_V2,
@@ -20,7 +21,9 @@ from bolide.binds import (
     parse_bind,
     split_binds,
 )
-from bolide.settings import gather
+from bolide.config.identity import group_number, user_number
+from bolide.errors import ConfigError
+from bolide.serving import sockets
 
 MEANINGS = [
     ("127.0.0.1:80", {"kind": "tcp", "host": "127.0.0.1", "port": 80}),
@@ -52,11 +55,36 @@ MEANINGS = [
 
 
 @pytest.mark.parametrize(("text", "fields"), MEANINGS, ids=[x[0] for x in MEANINGS])
-def test_what_a_bind_means(text, fields):
+def test_a_bind_is_parsed(text, fields):
     assert parse_bind(text) == Bind(text, **fields)
 
 
-def test_what_the_engine_is_told_of_a_bind():
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a:" + "1" * 5000,
+        "fd://" + "9" * 5000,
+        "a:\u0663",
+        "a]b:1",
+        "[[a]:1",
+        "a b:1",
+        "unix",
+    ],
+)
+def test_an_invalid_bind_is_rejected(text):
+    with pytest.raises(ConfigError, match=r"^bind takes "):
+        parse_bind(text)
+
+
+@pytest.mark.parametrize("name", ["9" * 5000, "4294967295", "\u0663"])
+def test_an_unknown_user_number_is_rejected(name):
+    with pytest.raises(ConfigError, match="is not a user of this system"):
+        user_number(name)
+    with pytest.raises(ConfigError, match="is not a group of this system"):
+        group_number(name)
+
+
+def test_the_options_of_a_bind_reach_the_engine():
     assert parse_bind(":1").flags() == 0
     assert parse_bind(":1,plain").flags() == LISTEN_PLAIN
     both = LISTEN_PROXY_V1 | LISTEN_PROXY_V2
@@ -72,7 +100,7 @@ def test_binds_of_a_variable_keep_their_options():
 
 
 @pytest.mark.parametrize("workers", [[], ["--workers", "2"]])
-def test_several_places_are_served(workers, tmp_path):
+def test_several_addresses_are_served(workers, tmp_path):
     path = tmp_path / "socket"
     owner = f"{os.getuid()}:{os.getgid()}"
     places = ["127.0.0.1:0", "127.0.0.1:0", f"unix:{path},mode=600,owner={owner}"]
@@ -89,7 +117,7 @@ def test_several_places_are_served(workers, tmp_path):
         assert not path.exists()
 
 
-def test_an_abstract_name_is_served():
+def test_an_abstract_socket_is_served():
     name = f"@bolide-{os.getpid()}"
     with Command("apps:hello", "--bind", f"unix:{name}") as command:
         assert command.where() == f"unix:{name}"
@@ -100,7 +128,7 @@ def test_an_abstract_name_is_served():
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="no IPv6 here")
-def test_all_addresses_of_both_families_go_together():
+def test_the_wildcards_of_both_families_work_together():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     words = ["--bind", f"0.0.0.0:{port}", "--bind", f"[::]:{port}"]
@@ -110,7 +138,7 @@ def test_all_addresses_of_both_families_go_together():
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="no IPv6 here")
-def test_every_address_of_ipv6_alone_is_every_address_of_ipv4_too():
+def test_the_ipv6_wildcard_alone_includes_ipv4():
     with Command("apps:hello", "--bind", "[::]:0") as command:
         port = command.port()
         for host in ("127.0.0.1", "::1"):
@@ -119,17 +147,17 @@ def test_every_address_of_ipv6_alone_is_every_address_of_ipv4_too():
                 assert sock.recv(65536).startswith(b"HTTP/1.1 200")
 
 
-def test_a_strange_owner_is_told(tmp_path):
+def test_an_unknown_owner_is_reported(tmp_path):
     bind = f"unix:{tmp_path}/s,owner=no such user"
     code, out, err = run("apps:hello", "--bind", bind)
     assert (code, out) == (1, "")
     assert err.endswith(
-        f'cannot listen on {bind}: user is no user here: "no such user"\n'
+        f'cannot listen on {bind}: user is not a user of this system: "no such user"\n'
     )
     assert not (tmp_path / "s").exists()
 
 
-def test_nothing_is_left_when_one_of_several_fails(tmp_path):
+def test_if_one_bind_fails_no_socket_file_is_left(tmp_path):
     path = tmp_path / "socket"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -140,14 +168,14 @@ def test_nothing_is_left_when_one_of_several_fails(tmp_path):
     assert not path.exists()
 
 
-def test_sockets_that_systemd_does_not_hand_down_are_told():
+def test_missing_systemd_sockets_are_reported():
     code, _, err = run("apps:hello", "--bind", "systemd:web", "--app-dir", str(HERE))
     assert code == 1
-    assert 'systemd has handed down no socket of the name "web"' in err
+    assert 'systemd has passed no socket of the name "web"' in err
 
 
 class Activated:
-    """A command behind systemd-socket-activate on two ports, "a" and "b"."""
+    """A command run by systemd-socket-activate on two ports, "a" and "b"."""
 
     def __init__(self, *words):
         self.ports = []
@@ -190,7 +218,7 @@ needs_activate = pytest.mark.skipif(
         (["--bind", "fd://4", "--bind", "fd://3"], [1, 0]),
     ],
 )
-def test_systemd_hands_sockets_down(words, served):
+def test_sockets_passed_by_systemd_are_served(words, served):
     with Activated(*words) as command:
         with connect(command.ports[served[0]]) as first:
             first.sendall(request())
@@ -206,7 +234,7 @@ def test_systemd_hands_sockets_down(words, served):
 
 @needs_activate
 @pytest.mark.parametrize("words", [[], ["--bind", "systemd:b"]])
-def test_a_successor_serves_what_systemd_has_handed_down(words):
+def test_a_successor_serves_the_sockets_of_systemd(words):
     with Activated("--workers", "1", *words) as command:
         connect(command.ports[0]).close()
         command.err.line_with(" listening on ")
@@ -215,3 +243,25 @@ def test_a_successor_serves_what_systemd_has_handed_down(words):
             assert talk(command.ports[1], request()).endswith(b"hello")
             os.kill(pid, signal.SIGTERM)
             wait_for(lambda: not is_alive(pid), "it does not end")
+
+
+def test_a_port_that_the_system_chooses_is_free_at_all_addresses(monkeypatch):
+    """It chooses one for the first address: here one that is used at the second."""
+    hosts = ["127.0.0.1", "127.0.0.2"]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (x, 0)) for x in hosts]
+    monkeypatch.setattr(sockets, "_find_addresses", lambda host, port: found)
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        port = taken.getsockname()[1]
+        binds, chosen = sockets._bind_one, [port]
+
+        def bind_one(family, address, count):
+            if chosen and address[1] == 0:
+                address = (address[0], chosen.pop())
+            return binds(family, address, count)
+
+        monkeypatch.setattr(sockets, "_bind_one", bind_one)
+        made = sockets.bind_places([Bind("both:0", "tcp", "both", 0)])
+    names = [x.getsockname() for x in made]
+    made.close()
+    assert [x for x, _ in names] == hosts
+    assert names[0][1] == names[1][1] != port

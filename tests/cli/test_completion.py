@@ -1,4 +1,4 @@
-"""``--completion``: each shell completes options and their words."""
+"""``--completion``: each shell completes options and their arguments."""
 
 import os
 import pty
@@ -10,8 +10,8 @@ import time
 import pytest
 from command import DEADLINE_S, run
 
-from bolide import completion
-from bolide.options import OPTIONS
+from bolide.cli import completion
+from bolide.cli.options import OPTIONS
 
 needs = {
     shell: pytest.mark.skipif(
@@ -41,7 +41,7 @@ def test_completion_names_every_option(shell):
         assert option.name.removeprefix("--") in text
 
 
-def test_another_shell_is_refused():
+def test_an_unknown_shell_is_rejected():
     text = "bolide: error: --completion is one of bash, zsh, fish, not 'tcsh'\n"
     assert run("--completion", "tcsh") == (2, "", text)
 
@@ -72,13 +72,13 @@ def test_fish_completes(script, line, found):
     code = f"source {script('fish')}; complete -C '{line}'"
     done = subprocess.run(["fish", "-N", "-c", code], capture_output=True, text=True)
     assert done.stderr == ""
-    # fish 4 also offers, after these, what contains the letters typed so far.
+    # fish 4 then also offers options that contain the letters typed so far.
     offered = [x.partition("\t")[0] for x in done.stdout.splitlines()]
     assert offered[: len(found)] == found
 
 
 class Zsh:
-    """An interactive zsh that has read the script, and what is typed into it."""
+    """An interactive zsh that has read the script; a test types into it."""
 
     def __init__(self, script, folder):
         self.out = folder / "line"
@@ -100,7 +100,7 @@ class Zsh:
         os.write(self.fd, text.encode())
 
     def wait_for(self, path):
-        """Wait until ``path`` is there, and read what the terminal shows meanwhile."""
+        """Wait until ``path`` exists, and read what the terminal shows meanwhile."""
         shown, end = b"", time.monotonic() + DEADLINE_S
         while not path.exists() or (path == self.out and not path.read_text()):
             assert time.monotonic() < end, shown.decode(errors="replace")
@@ -108,7 +108,7 @@ class Zsh:
                 shown += os.read(self.fd, 65536)
 
     def complete(self, line):
-        """Return what the line is after TAB."""
+        """Return the line after TAB."""
         self.type(line + "\t\x18")
         self.wait_for(self.out)
         return self.out.read_text().strip()

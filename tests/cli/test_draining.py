@@ -1,4 +1,4 @@
-"""The stages of a stop as clients, balancers and people at a terminal see them.
+"""The stages of a stop as seen by clients, load balancers and people at a terminal.
 
 Covers src/server/stages.c.
 """
@@ -27,7 +27,7 @@ from command import (
 )
 from crews import wait_for
 
-from bolide.draining import progress
+from bolide.serving.drain_progress import progress
 
 COUNTS = pytest.mark.parametrize(
     "words", [[], ["--workers", "2"]], ids=["alone", "two"]
@@ -35,9 +35,10 @@ COUNTS = pytest.mark.parametrize(
 
 
 @COUNTS
-def test_with_a_delay_requests_are_served_and_connections_not_kept(words):
-    """New connections are taken until the delay is over; idle ones may bring one more
-    request, whose answer says that it is the last."""
+def test_during_the_delay_requests_are_served_and_connections_closed(words):
+    """New connections are accepted until the delay is over; idle ones may send one
+    more request, whose response says that it is the last.
+    """
     with serve("pid", "--drain-delay", "2", *words) as command:
         port = command.port()
         idle = connect(port)
@@ -47,7 +48,7 @@ def test_with_a_delay_requests_are_served_and_connections_not_kept(words):
         command.signal(signal.SIGTERM)
         wait_for(
             lambda: command.err.count("draining begins in 2 s") == (2 if words else 1),
-            "not all have heard it",
+            "not all were notified",
         )
         idle.sendall(request(fields=""))
         assert b"\r\nconnection: close\r\n" in read_all(idle).lower()
@@ -73,18 +74,19 @@ def test_a_second_signal_ends_the_delay_at_once(words):
 
 
 def hang_on(command, port, stack, requests, websockets):
-    """Have requests and WebSockets begin that do not end."""
+    """Start requests and WebSockets that do not end."""
     for _ in range(requests):
         stack.enter_context(connect(port)).sendall(request())
     for _ in range(websockets):
         stack.enter_context(open_websocket(port))
     wait_for(
-        lambda: command.err.count("begun") == requests + websockets, "not all begun"
+        lambda: command.err.count("begun") == requests + websockets,
+        "not all have started",
     )
 
 
 @COUNTS
-def test_what_still_runs_is_told_while_it_drains(words):
+def test_the_log_reports_what_still_runs_while_draining(words):
     words = ["--timeout-graceful-shutdown", "9", "--ws-close-timeout", "60", *words]
     with serve("lingering", *words) as command, contextlib.ExitStack() as stack:
         hang_on(command, command.port(), stack, 3, 2)
@@ -95,7 +97,7 @@ def test_what_still_runs_is_told_while_it_drains(words):
         assert command.wait() == 128 + signal.SIGTERM
 
 
-def test_a_terminal_is_told_every_second():
+def test_a_terminal_shows_the_progress_every_second():
     command = [sys.executable, "-m", "bolide", "apps:lingering", "--port", "0"]
     command += ["--timeout-graceful-shutdown", "4", "--no-use-colors"]
     ours, theirs = pty.openpty()
@@ -116,9 +118,9 @@ def test_a_terminal_is_told_every_second():
 
 
 def read_terminal(fd, end):
-    """Return what comes from a terminal, up to ``end``."""
+    """Return what is read from a terminal, up to ``end``."""
     said = b""
-    with contextlib.suppress(OSError):  # the other end is closed
+    with contextlib.suppress(OSError):  # the other side is closed
         while end not in said:
             said += os.read(fd, 4096)
     assert end in said
@@ -140,13 +142,13 @@ def test_progress_is_one_line(running, websockets, left, line):
 
 
 @pytest.mark.parametrize("app", ["stubborn", "blocking"])
-def test_a_stuck_application_is_ended_soon_after_the_grace(app):
-    """A worker that does not end within its times is killed."""
+def test_a_stuck_application_is_killed_soon_after_the_grace_period(app):
+    """A worker that does not end in time is killed."""
     code = (
-        "import bolide.server, bolide.cli, bolide.supervisor as s\n"
+        "import bolide.server, bolide.cli.main, bolide.processes.supervisor as s\n"
         "s.LEFTOVERS_S = bolide.server.LEFTOVERS_S = 0.5\n"
         "s.KILL_MARGIN_S = 0.5\n"
-        "bolide.cli.main()"
+        "bolide.cli.main.main()"
     )
     words = ["--workers", "1", "--timeout-graceful-shutdown", "1"]
     with serve(app, *words, code=code) as command, connect(command.port()) as peer:

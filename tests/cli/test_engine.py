@@ -1,4 +1,4 @@
-"""The extension module as Python sees it, without a command around it.
+"""The extension module as seen from Python, without a command.
 
 Covers src/asgi/state.c, src/py/module.c, src/py/server_gets.c, src/py/server_type.c and
 src/py/tally.c.
@@ -14,11 +14,11 @@ import pytest
 from here import DEADLINE_S
 
 from bolide import _engine
-from bolide.config import Config
+from bolide.config.config import Config
 
 
 async def app(scope, receive, send):
-    """Answer each request."""
+    """Respond to each request."""
     await send({"type": "http.response.start", "status": 200})
     await send({"type": "http.response.body", "body": b"hello"})
 
@@ -40,7 +40,7 @@ def new_module():
 
 
 async def get(server):
-    """Start ``server``, and return its answer to one request."""
+    """Start ``server``, and return its response to one request."""
     listener = socket.create_server(("127.0.0.1", 0))
     address = listener.getsockname()
     server.start([(listener.detach(), 0)])
@@ -69,7 +69,7 @@ def test_a_copy_of_the_module_has_its_own_types_and_serves():
     assert asyncio.run(main()).endswith(b"hello")
 
 
-def test_a_copy_of_the_module_is_freed_with_what_it_recycles():
+def test_a_copy_of_the_module_is_freed_with_its_free_lists():
     async def main(module):
         server = new_server(module)
         await get(server)
@@ -81,7 +81,7 @@ def test_a_copy_of_the_module_is_freed_with_what_it_recycles():
     assert gone() is None
 
 
-def test_a_server_is_initialised_once_and_not_used_before():
+def test_a_server_is_initialized_once_and_unusable_before():
     async def main():
         server = _engine.Server.__new__(_engine.Server)
         for call in (server.startup, server.stop, server.close, server.leave):
@@ -98,7 +98,7 @@ def test_a_server_is_initialised_once_and_not_used_before():
     asyncio.run(main())
 
 
-def test_the_attributes_of_a_server_outlive_its_engine():
+def test_the_attributes_of_a_server_remain_after_its_engine():
     async def main():
         server = new_server()
         assert (server.connections, server.requests, server.has_ready) == (0, 0, False)
@@ -111,7 +111,7 @@ def test_the_attributes_of_a_server_outlive_its_engine():
     asyncio.run(main())
 
 
-def test_restarts_takes_any_truth():
+def test_restarts_accepts_any_truth_value():
     async def main():
         server = new_server()
         assert server.restarts is False
@@ -136,6 +136,6 @@ def test_each_number_of_a_tally_has_a_name_and_each_bucket_a_bound():
     assert 0 < _engine.HISTORY_DEATHS < _engine.HISTORY_BYTES
 
 
-def test_the_module_says_what_it_was_built_with():
+def test_the_module_names_its_compiler():
     assert _engine.simd() in {"scalar", "sse4.2", "avx2", "neon"}
     assert _engine.has_ktls() in {True, False}

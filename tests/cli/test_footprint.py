@@ -1,4 +1,4 @@
-"""What a worker has loaded when it is ready: nothing that it does not need."""
+"""What a ready worker has imported: nothing that it does not need."""
 
 from command import Command
 
@@ -19,7 +19,7 @@ LAZY = [
 REPORT = """
 import asyncio, sys
 before = set(sys.modules)
-from bolide.cli import main
+from bolide.cli.main import main
 def report():
     sys.stderr.write(" ".join(sorted(set(sys.modules) - before)) + "\\n")
     sys.stderr.flush()
@@ -33,10 +33,10 @@ main(["--loop", "asyncio", "--port", "0", "apps:hello"])
 """
 
 
-def test_a_worker_loads_little_beyond_asyncio():
+def test_a_worker_imports_little_besides_asyncio():
     with Command(code=REPORT) as command:
         command.port()
-        loaded = command.err.line_with("bolide.cli ").split()
+        loaded = command.err.line_with("bolide.cli.main ").split()
         assert "bolide._engine" in loaded
         assert [x for x in LAZY if x in loaded] == []
         own = [x for x in loaded if not x.startswith("bolide") and x != "apps"]

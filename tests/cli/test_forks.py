@@ -1,4 +1,4 @@
-"""A process that an application forks never acts in the server's place.
+"""A process that an application forks never acts as the server.
 
 Covers src/server/disown.c.
 """
@@ -103,6 +103,8 @@ if __name__ == "__main__":
     asyncio.run(bolide.Server(config).serve())
 """
 
+GUNICORN = "from gunicorn.app.wsgiapp import run; run()"
+
 SETTINGS = {
     "asyncio": ("--loop", "asyncio"),
     "uvloop": ("--loop", "uvloop"),
@@ -110,30 +112,38 @@ SETTINGS = {
     "preload": ("--workers", "1", "--preload"),
     "run": CALLED,
     "serve": SERVED,
+    "gunicorn": (),
+    "gunicorn preload": ("--preload",),
 }
 
 
 @pytest.fixture(params=SETTINGS)
 def server(request, tmp_path):
-    """A server of FORKS at a Unix socket, and that path."""
+    """Run a server of FORKS at a Unix socket; yield it and the path."""
     if request.param == "uvloop":
         pytest.importorskip("uvloop")
     (tmp_path / "forking.py").write_text(FORKS)
     place = str(tmp_path / "socket")
     how = SETTINGS[request.param]
-    words, code = (), how
-    if isinstance(how, tuple):
+    words, code, ready = (), how, " listening on "
+    if request.param.startswith("gunicorn"):
+        pytest.importorskip("gunicorn")
+        words = ("-k", "bolide.gunicorn.BolideWorker", "--bind", f"unix:{place}")
+        words += ("--chdir", str(tmp_path), "--pid", str(tmp_path / "pid"), *how)
+        words += ("forking:app",)
+        code, ready = GUNICORN, "bolide serves on"
+    elif isinstance(how, tuple):
         words = ("forking:app", "--app-dir", str(tmp_path), "--uds", place, *how)
         words += ("--pid-file", str(tmp_path / "pid"), "--no-access-log")
         code = None
     env = {"WHERE": str(tmp_path), "PLACE": place}
     with Command(*words, code=code, env=env) as command:
-        command.where()
+        command.err.line_with(ready)
         yield command, place
 
 
 def ask(place, what=""):
-    """Return the number that a server answers with."""
+    """Return the number in the server's response."""
     return int(talk(place, request(f"/{what}")).partition(b"\r\n\r\n")[2])
 
 
@@ -150,7 +160,7 @@ def is_over(pid):
 
 
 def fork(command, place, how):
-    """Have the application fork and return the child's number, once it has begun."""
+    """Make the application fork; return the child's pid once it runs."""
     child = ask(place, how)
     command.out.line_with("sleeps")
     return child
@@ -161,7 +171,7 @@ WAYS = ["os", "fork", "forkserver", "subprocess", "preexec", "thread-os", "threa
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("how", WAYS)
-def test_a_child_ends_by_one_signal_and_the_server_serves_on(server, how, number):
+def test_one_signal_ends_a_child_and_the_server_continues(server, how, number):
     if how == "forkserver" and number == signal.SIGINT:
         pytest.skip("CPython's fork server raises KeyboardInterrupt")
     command, place = server
@@ -169,7 +179,7 @@ def test_a_child_ends_by_one_signal_and_the_server_serves_on(server, how, number
     try:
         wait_for(lambda: state(child) == "S", "it does not sleep")
         os.kill(child, number)
-        wait_for(lambda: is_over(child), "the child lives")
+        wait_for(lambda: is_over(child), "the child is alive")
     finally:
         if not is_over(child):
             os.kill(child, signal.SIGKILL)
@@ -183,8 +193,8 @@ def test_a_child_ends_by_one_signal_and_the_server_serves_on(server, how, number
 
 
 @pytest.mark.parametrize("how", ["sys_exit", "raising"])
-def test_a_child_that_ends_leaves_the_server_as_it_was(server, how):
-    """It runs no lifespan shutdown, and nothing that the script does at its end."""
+def test_the_end_of_a_child_does_not_affect_the_server(server, how):
+    """It runs no lifespan shutdown, and no code that the script runs at exit."""
     command, place = server
     pid_file = os.path.join(os.path.dirname(place), "pid")
     had_pid_file = os.path.exists(pid_file)
@@ -192,7 +202,7 @@ def test_a_child_that_ends_leaves_the_server_as_it_was(server, how):
         idle.sendall(request(fields=""))
         read_until(idle, b"\r\n\r\n")
         child = fork(command, place, how)
-        wait_for(lambda: is_over(child), "the child lives")
+        wait_for(lambda: is_over(child), "the child is alive")
         status = ask(place, f"wait-{child}")
         assert status == 5 if how == "sys_exit" else status in (1, -2)
         idle.sendall(request(fields=""))
@@ -207,7 +217,9 @@ def test_a_child_that_ends_leaves_the_server_as_it_was(server, how):
     told = command.out.rest()
     assert told.count("shutdown") == 1
     assert "atexit False" not in told
-    assert command.err.rest().count("stopping; ") <= 1
+    logged = command.err.rest()
+    assert logged.count("stopping; ") <= 1
+    assert logged.count("Worker exiting") <= 1
 
 
 SUPERVISED = """
@@ -226,8 +238,8 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2])
-def test_a_child_of_a_supervisors_script_gets_its_own_signals(tmp_path, number):
-    """By the descriptor that wakes the supervisor it would get them too."""
+def test_a_child_of_a_script_with_workers_gets_its_own_signals(tmp_path, number):
+    """Through the descriptor that wakes the supervisor they would reach it too."""
     (tmp_path / "forking.py").write_text(FORKS)
     place = str(tmp_path / "socket")
     env = {"WHERE": str(tmp_path), "PLACE": place}
@@ -235,7 +247,7 @@ def test_a_child_of_a_supervisors_script_gets_its_own_signals(tmp_path, number):
         command.where()
         child = int(command.out.line_with("sleeps").split()[1])
         os.kill(child, number)
-        wait_for(lambda: is_over(child), "the child lives")
+        wait_for(lambda: is_over(child), "the child is alive")
         assert ask(place) > 0
         assert command.stop() == 0
         told = command.err.rest()

@@ -1,4 +1,6 @@
-"""``gunicorn -k bolide.gunicorn.BolideWorker``: its settings and signals count."""
+"""``gunicorn -k bolide.gunicorn.BolideWorker``: its settings and signals are
+respected.
+"""
 
 import os
 import re
@@ -27,7 +29,7 @@ KEEP = "Connection: keep-alive\r\n"
 
 
 class Gunicorn(Command):
-    """``gunicorn`` with our worker class for an application of apps.py."""
+    """Runs ``gunicorn`` with our worker class for an application of apps.py."""
 
     def __init__(self, target, *words, bind="127.0.0.1:0", env=()):
         words = ["-k", "bolide.gunicorn.BolideWorker", "--bind", bind, *words]
@@ -40,7 +42,7 @@ class Gunicorn(Command):
         return port
 
     def workers(self):
-        """Return the numbers of the workers that have begun to serve."""
+        """Return the pids of the workers that have started to serve."""
         self.err.count("")
         return [
             int(x)
@@ -55,7 +57,7 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
-def test_it_serves_and_stops_at_sigterm():
+def test_gunicorn_serves_and_stops_on_sigterm():
     with Gunicorn("lifespan") as gunicorn:
         gunicorn.port()
         gunicorn.err.line_with("lifespan.startup")
@@ -64,7 +66,7 @@ def test_it_serves_and_stops_at_sigterm():
         assert "lifespan.shutdown" in gunicorn.err.rest()
 
 
-def test_requests_that_run_are_answered_at_sigterm():
+def test_running_requests_are_completed_on_sigterm():
     with Gunicorn("slow") as gunicorn, connect(gunicorn.port()) as peer:
         peer.sendall(request())
         gunicorn.err.line_with("begun")
@@ -73,8 +75,8 @@ def test_requests_that_run_are_answered_at_sigterm():
         assert gunicorn.wait() == 0
 
 
-def test_a_graceful_timeout_is_kept():
-    """The worker itself cancels what still runs, before the arbiter kills it."""
+def test_the_graceful_timeout_is_respected():
+    """The worker itself cancels running requests, before the arbiter kills it."""
     words = ["--graceful-timeout", "3", "--keep-alive", "1"]
     with Gunicorn("stuck", *words) as gunicorn, connect(gunicorn.port()) as peer:
         peer.sendall(request())
@@ -84,7 +86,7 @@ def test_a_graceful_timeout_is_kept():
         assert gunicorn.wait() == 0
 
 
-def test_sigint_waits_for_nothing():
+def test_sigint_stops_at_once():
     with Gunicorn("stuck") as gunicorn, connect(gunicorn.port()) as peer:
         peer.sendall(request())
         gunicorn.err.line_with("begun")
@@ -94,7 +96,7 @@ def test_sigint_waits_for_nothing():
 
 
 def test_sighup_replaces_workers_and_loses_no_request():
-    """A client that keeps its connections finds an answer to every request."""
+    """A client with persistent connections gets a response to each request."""
     with Gunicorn("hello", "-w", "2", "--keep-alive", "1") as gunicorn:
         port = gunicorn.port()
         wait_for(lambda: len(gunicorn.workers()) == 2)
@@ -136,8 +138,8 @@ def test_a_worker_that_blocks_is_replaced():
         wait_for(lambda: len(gunicorn.workers()) == 2)
 
 
-def test_a_worker_that_waits_lives():
-    """Signs of life come from the loop."""
+def test_an_idle_worker_is_not_replaced():
+    """The heartbeat is sent by the loop."""
     with Gunicorn("slow", "--timeout", "1") as gunicorn:
         port = gunicorn.port()
         time.sleep(2.5)
@@ -146,7 +148,7 @@ def test_a_worker_that_waits_lives():
         assert len(gunicorn.workers()) == 1
 
 
-def test_requests_at_most():
+def test_max_requests_is_respected():
     words = ["--max-requests", "3", "--max-requests-jitter", "1"]
     with Gunicorn("hello", *words) as gunicorn:
         port = gunicorn.port()
@@ -156,7 +158,7 @@ def test_requests_at_most():
         wait_for(lambda: len(gunicorn.workers()) >= 2)
 
 
-def test_a_unix_socket(tmp_path):
+def test_a_unix_socket_is_served(tmp_path):
     path = tmp_path / "socket"
     with Gunicorn("hello", bind=f"unix:{path}") as gunicorn:
         gunicorn.err.line_with("bolide serves on")
@@ -164,7 +166,7 @@ def test_a_unix_socket(tmp_path):
         assert talk(path, request()).endswith(b"hello")
 
 
-def test_an_access_log_in_a_file(tmp_path):
+def test_the_access_log_can_be_a_file(tmp_path):
     path = tmp_path / "access.log"
     with Gunicorn("hello", "--access-logfile", str(path)) as gunicorn:
         port = gunicorn.port()
@@ -210,7 +212,7 @@ def test_certificates(tmp_path):
             assert read_all(sock).endswith(b"hello")
 
 
-def test_preload():
+def test_the_application_can_be_preloaded():
     with Gunicorn("hello", "--preload", "-w", "2") as gunicorn:
         assert talk(gunicorn.port(), request()).endswith(b"hello")
 
@@ -224,8 +226,8 @@ def test_a_startup_that_fails_ends_gunicorn():
     assert "Worker failed to boot" in err
 
 
-def test_settings_of_a_subclass():
-    """CONFIG_KWARGS, as uvicorn's worker has it."""
+def test_settings_of_a_subclass_are_used():
+    """CONFIG_KWARGS, as for uvicorn's worker."""
     main = (
         "import sys; sys.path.insert(0, '.')\n"
         "import types, bolide.gunicorn\n"

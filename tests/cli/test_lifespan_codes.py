@@ -1,10 +1,10 @@
-"""What the lifespan does to the start, the stop and the exit code."""
+"""How the lifespan affects the start, the stop and the exit code."""
 
 import pytest
 from command import HERE, request, run_here, serve, talk
 
 
-def test_startup_comes_before_the_listening_and_shutdown_before_the_end():
+def test_startup_is_before_listening_and_shutdown_before_the_end():
     with serve("lifespan") as command:
         answer = talk(command.port(), request())
         assert answer.endswith(b"{'key': 'value'}")
@@ -17,7 +17,7 @@ def test_startup_comes_before_the_listening_and_shutdown_before_the_end():
 
 @pytest.fixture
 def fails(capsys):
-    """What a command says whose application does not start."""
+    """Return the output of a command whose application does not start."""
 
     def run(*words):
         words = [*words, "--app-dir", str(HERE), "--port", "0"]
@@ -40,7 +40,7 @@ def fails(capsys):
         ),
     ],
 )
-def test_a_failed_startup_exits_with_3_and_says_why(
+def test_a_failed_startup_exits_with_3_and_logs_why(
     says, words, why, fails, monkeypatch
 ):
     monkeypatch.setenv("SAYS", says)
@@ -50,12 +50,12 @@ def test_a_failed_startup_exits_with_3_and_says_why(
     assert "lifespan.shutdown" not in said
 
 
-def test_a_process_exits_with_3():
+def test_the_process_of_a_failed_startup_exits_with_3():
     with serve("lifespan", env={"SAYS": "startup.failed"}) as command:
         assert command.wait() == 3
 
 
-def test_an_application_without_lifespan_is_not_served_where_it_is_asked_for(fails):
+def test_an_application_without_a_required_lifespan_is_not_served(fails):
     said = fails("apps:hello", "--lifespan", "on")
     assert "AssertionError" in said
     assert "error    the application's startup failed: the application " in said
@@ -68,14 +68,14 @@ def test_an_application_that_raises_is_served_in_auto():
         assert command.stop() == 0
 
 
-def test_nobody_is_asked_where_it_is_off():
+def test_with_lifespan_off_the_application_is_not_called():
     with serve("lifespan", "--lifespan", "off") as command:
         assert talk(command.port(), request()).endswith(b"{}")
         assert command.stop() == 0
         assert "lifespan." not in command.err.rest()
 
 
-def test_a_failed_shutdown_is_told_and_exits_with_0():
+def test_a_failed_shutdown_is_logged_and_exits_with_0():
     env = {"SAYS": "startup.complete shutdown.failed"}
     with serve("lifespan", env=env) as command:
         command.port()

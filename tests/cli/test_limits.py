@@ -1,11 +1,12 @@
-"""Limits: one table of defaults, and what a peer sees who passes one.
+"""Limits: one table of defaults, and what a peer over a limit receives.
 
-docs/LIMITS.md says the same in words.
+docs/LIMITS.md documents the same.
 
-Covers src/py/config.c and src/server/room.c.
+Covers src/py/config.c and src/server/capacity.c.
 """
 
 import asyncio
+import contextlib
 import importlib.util
 import re
 import threading
@@ -18,41 +19,56 @@ from command import DEADLINE_S, connect, read_all, read_until, request, talk
 from here import Here
 
 from bolide import _engine
-from bolide.config import Config
-from bolide.limits import LIMITS
+from bolide.config.config import Config
+from bolide.config.rows import LIMITS
 
 SOURCES = Path(__file__).parents[2] / "src"
 HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
+SILENT_S = 1.0
+"""Longer than SILENT_MS of src/server/accept.c."""
+
 CHUNKED = "Transfer-Encoding: chunked\r\n"
 
 
-def test_defaults_are_the_engine_s():
+def test_defaults_are_those_of_the_engine():
     text = (SOURCES / "http" / "limits.h").read_text(encoding="utf-8")
     table = text[text.index("HTTP_LIMITS_DEFAULT") :]
     engine = {k: int(v) for k, v in re.findall(r"\.(\w+) = (\d+)", table)}
     text = (SOURCES / "server" / "server.h").read_text(encoding="utf-8")
     engine["graceful_ms"] = int(re.search(r"graceful_ms; +/\* (\d+);", text).group(1))
-    text = (SOURCES / "server" / "access.h").read_text(encoding="utf-8")
+    text = (SOURCES / "log" / "access.h").read_text(encoding="utf-8")
     size = re.search(r"ACCESS_BUFFER_BYTES +\((\d+u) << (\d+)\)", text)
     engine["access_log_bytes"] = number(" << ".join(size.groups()))
+    for prefix, name in (
+        ("compress", "coding/rules.h"),
+        ("decompress", "coding/decompress.h"),
+        ("cache", "cache/state.h"),
+        ("static", "static/state.h"),
+    ):
+        text = (SOURCES / name).read_text(encoding="utf-8")
+        table = text[text.index(f"{prefix.upper()}_CONFIG_DEFAULT") :]
+        table = table[: table.index("})")]
+        engine |= {
+            f"{prefix}_{k}": int(v) for k, v in re.findall(r"\.(\w+) = (\d+)", table)
+        }
     limits = [x for x in LIMITS if not x.key.startswith("ws_")]
     assert {x.key: x.for_engine(x.default) for x in limits} == engine
 
 
 def number(text):
-    """Return the number that a C expression of one shift, or none, gives."""
+    """Return the value of a C expression that has at most one shift."""
     value, _, shift = text.replace("u", "").partition(" << ")
     return int(value) << int(shift or 0)
 
 
-def test_defaults_of_websockets_are_the_engine_s():
+def test_defaults_of_websockets_are_those_of_the_engine():
     engine = {"ws_frame_bytes": 0}
-    for name, prefix in (("session", "ws_"), ("extension", "ws_deflate_")):
+    for name, prefix in (("state", "ws_"), ("extension", "ws_deflate_")):
         text = (SOURCES / "ws" / f"{name}.h").read_text(encoding="utf-8")
         table = text[text.index("_DEFAULT ") :]
         for key, value in re.findall(r"\.(\w+) = (\d+u?(?: << \d+)?)\b", table):
             engine[prefix + key] = number(value)
-    text = (SOURCES / "asgi" / "host.h").read_text(encoding="utf-8")
+    text = (SOURCES / "asgi" / "websocket" / "websocket.h").read_text(encoding="utf-8")
     for key, value in re.findall(r"uint32_t (queue\w*); +/\* (\d+ ?\w*);", text):
         engine[f"ws_{key}"] = int(value.replace(" MiB", "")) << 20 * ("MiB" in value)
     limits = [x for x in LIMITS if x.key.startswith("ws_")]
@@ -60,7 +76,7 @@ def test_defaults_of_websockets_are_the_engine_s():
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=[x.name for x in LIMITS])
-def test_the_engine_takes_the_whole_range(limit):
+def test_the_engine_accepts_the_whole_range(limit):
     async def app(scope, receive, send):
         pass
 
@@ -90,7 +106,7 @@ def chunks(*sizes):
 
 
 REFUSED = [
-    # the limit, the application, what is sent, the status, what the log says
+    # the limit, the application, what is sent, the status, and what is logged
     (
         {"limit_request_line": 256},
         apps.hello,
@@ -171,7 +187,7 @@ def ids(table):
 @pytest.mark.parametrize(
     ("limits", "app", "data", "status", "why"), REFUSED, ids=ids(REFUSED)
 )
-def test_a_limit_is_answered_told_and_ends_the_connection(
+def test_a_request_over_a_limit_is_answered_logged_and_ends_the_connection(
     limits, app, data, status, why
 ):
     with Here(app, **limits) as server:
@@ -202,7 +218,7 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize(("limits", "app", "data"), ALLOWED, ids=ids(ALLOWED))
-def test_what_is_at_the_limit_is_served(limits, app, data):
+def test_a_request_at_the_limit_is_served(limits, app, data):
     with Here(app, **limits) as server:
         with connect(server.port) as sock:
             sock.sendall(data)
@@ -210,8 +226,8 @@ def test_what_is_at_the_limit_is_served(limits, app, data):
         assert not [text for level, text in server.log.lines if level >= 30]
 
 
-def test_a_body_that_comes_too_slowly_is_refused():
-    """A byte each 50 ms never stalls, but is less than the rate."""
+def test_a_slow_body_is_rejected():
+    """One byte each 50 ms never stalls, but is below the rate."""
     limits = {"timeout_body": 2, "limit_body_rate": 1000000}
     with Here(apps.echo, **limits) as server, connect(server.port) as sock:
         sock.sendall(request(fields="Content-Length: 1000\r\n", method="POST"))
@@ -223,11 +239,13 @@ def test_a_body_that_comes_too_slowly_is_refused():
             except TimeoutError:
                 sock.sendall(b"x")
         assert answer.startswith(b"HTTP/1.1 408 ")
-        server.log.line_with("408, the body came slower than --limit-body-rate 1000000")
+        server.log.line_with(
+            "408, the body arrived slower than --limit-body-rate 1000000"
+        )
 
 
 @pytest.mark.parametrize("seconds", [0, 0.1])
-def test_an_idle_connection_is_closed_without_a_word(seconds):
+def test_an_idle_connection_is_closed_without_a_response(seconds):
     with Here(apps.hello, timeout_keep_alive=seconds) as server:
         assert talk(server.port, request(fields="")).endswith(b"hello")
         assert not [text for level, text in server.log.lines if level >= 30]
@@ -237,12 +255,12 @@ def test_a_peer_that_does_not_read_is_reset():
     limits = {"timeout_send": 0.2}
     with Here(apps.endless, **limits) as server, connect(server.port) as sock:
         sock.sendall(request(fields=""))
-        server.log.line_with(": the peer took no bytes for --timeout-send 0.2")
+        server.log.line_with(": the peer did not read for --timeout-send 0.2")
         assert read_all(sock).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(("length", "goes_on"), [(1000, True), (1001, False)])
-def test_an_unread_body_is_swallowed_up_to_the_limit(length, goes_on):
+def test_an_unread_body_is_discarded_up_to_the_limit(length, goes_on):
     with Here(apps.unread, limit_unread_body=1000) as server:
         first = post(f"Content-Length: {length}\r\n", b"x" * length)
         answer = talk(server.port, first + request())
@@ -250,7 +268,7 @@ def test_an_unread_body_is_swallowed_up_to_the_limit(length, goes_on):
 
 
 class Held:
-    """An application whose responses wait until they are released, and its calls."""
+    """An application whose responses wait until they are released; counts its calls."""
 
     def __init__(self):
         self.calls = 0
@@ -298,7 +316,7 @@ def test_requests_over_the_limit_of_connections_are_503(loop):
         held.end()
         assert read_all(first).endswith(b"hello")
         assert talk(server.port, request()).endswith(b"hello")
-    assert held.calls == 2, "the application learns of no refused request"
+    assert held.calls == 2, "the application is not called for refused requests"
 
 
 def test_a_connection_over_the_limit_is_served_if_there_is_room_by_then():
@@ -314,27 +332,27 @@ def test_a_connection_over_the_limit_is_served_if_there_is_room_by_then():
             read_until(second, b"hello")
         with connect(server.port) as third:
             third.sendall(request())
-            assert read_all(third).endswith(b"hello"), "the idle one makes room"
+            assert read_all(third).endswith(b"hello"), "the idle connection is closed"
 
 
-def test_connections_that_wait_to_be_refused_are_bounded():
-    """Those beyond wait in the kernel's backlog until one closes."""
+def test_the_number_of_connections_waiting_to_be_refused_is_limited():
+    """Connections over the limit wait in the kernel's backlog until one closes."""
     with (
         Here(apps.hello, limit_concurrency=1, timeout_head=300) as server,
         connect(server.port) as first,
     ):
         silent = [connect(server.port) for _ in range(30)]
-        server.log.line_with("accepting rests: too many connections (17 open)")
+        server.log.line_with("accepting is paused: too many connections (17 open)")
         first.sendall(request())
         assert read_all(first).endswith(b"hello")
         for sock in silent:
             sock.close()
         end = time.monotonic() + DEADLINE_S
         while not talk(server.port, request()).endswith(b"hello"):
-            assert time.monotonic() < end, "their places are free again"
+            assert time.monotonic() < end, "their slots are free again"
 
 
-def test_one_that_is_silent_over_the_limit_is_closed_like_a_slow_head():
+def test_a_silent_connection_over_the_limit_is_closed_as_a_slow_head():
     limits = {"limit_concurrency": 1, "timeout_head": 0.1, "timeout_keep_alive": 300}
     with (
         Here(apps.hello, **limits) as server,
@@ -357,8 +375,8 @@ def test_probes_are_answered_over_the_limit():
         assert read_all(first).endswith(b"hello")
 
 
-def test_a_refused_peer_has_a_while_to_read_why():
-    """The connection ends after that time, however long the peer goes on."""
+def test_a_refused_peer_has_time_to_read_the_response():
+    """The connection ends after that time, however long the peer keeps sending."""
     limits = {"timeout_linger": 0.2}
     with Here(apps.hello, **limits) as server, connect(server.port) as sock:
         sock.sendall(b"nonsense\r\n\r\n")
@@ -368,7 +386,7 @@ def test_a_refused_peer_has_a_while_to_read_why():
                 sock.sendall(b"x")
 
 
-def test_a_graceful_shutdown_is_bounded():
+def test_the_time_of_a_graceful_shutdown_is_limited():
     began = threading.Event()
 
     async def stuck(scope, receive, send):
@@ -385,7 +403,7 @@ def test_a_graceful_shutdown_is_bounded():
         assert not server.thread.is_alive()
 
 
-def test_the_connection_that_was_idle_for_longest_makes_room():
+def test_the_longest_idle_connection_makes_room():
     with Here(apps.hello, limit_concurrency=3, timeout_keep_alive=300) as server:
         idle = [connect(server.port) for _ in range(3)]
         for sock in idle:
@@ -394,7 +412,7 @@ def test_the_connection_that_was_idle_for_longest_makes_room():
         with connect(server.port) as new:
             new.sendall(request(fields=""))
             read_until(new, b"hello")
-            assert read_all(idle[0]) == b"", "the first one is closed"
+            assert read_all(idle[0]) == b"", "the first connection is closed"
             for sock in idle[1:]:
                 sock.sendall(request(fields=""))
                 read_until(sock, b"hello")
@@ -402,8 +420,52 @@ def test_the_connection_that_was_idle_for_longest_makes_room():
             sock.close()
 
 
-def test_a_connection_that_has_asked_for_nothing_makes_no_room():
-    """It may be about to: what waits for its first request is not idle."""
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"],
+    ids=["nothing", "a preface"],
+)
+def test_a_silent_connection_makes_room_before_a_used_one(sent):
+    """Clients that only hold connections do not displace those that use theirs."""
+    with (
+        Here(apps.hello, limit_concurrency=2, timeout_keep_alive=300) as server,
+        connect(server.port) as used,
+        connect(server.port) as silent,
+    ):
+        silent.sendall(sent)
+        end = time.monotonic() + SILENT_S
+        while time.monotonic() < end:
+            used.sendall(request(fields=""))
+            read_until(used, b"hello")
+        assert talk(server.port, request()).startswith(b"HTTP/1.1 200 ")
+        read_all(silent)
+        used.sendall(request(fields=""))
+        read_until(used, b"hello")
+
+
+def test_many_silent_connections_do_not_displace_used_ones():
+    """Silent connections make room for each other, and for a new client in turn."""
+    with (
+        Here(apps.hello, limit_concurrency=8, timeout_keep_alive=300) as server,
+        connect(server.port) as used,
+        contextlib.ExitStack() as stack,
+    ):
+        used.sendall(request(fields=""))
+        read_until(used, b"hello")
+        for _ in range(60):
+            stack.enter_context(connect(server.port))
+        end = time.monotonic() + SILENT_S
+        while time.monotonic() < end:
+            used.sendall(request(fields=""))
+            read_until(used, b"hello")
+        while not talk(server.port, request()).startswith(b"HTTP/1.1 200 "):
+            assert time.monotonic() < end + DEADLINE_S
+        used.sendall(request(fields=""))
+        read_until(used, b"hello")
+
+
+def test_a_new_connection_does_not_make_room_at_once():
+    """It may be about to send one: before its first request it is not idle yet."""
     with (
         Here(apps.hello, limit_concurrency=1, timeout_keep_alive=300) as server,
         connect(server.port) as first,

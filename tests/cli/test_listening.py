@@ -1,4 +1,4 @@
-"""Where the server listens, and what it says when it cannot."""
+"""Where the server listens, and what it logs when it cannot."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from command import HERE, Command, connect, request, run_here, serve, talk
 
 @pytest.fixture
 def fails(capsys):
-    """What a command that cannot listen says: its one line without the time."""
+    """Return the one line of a command that cannot listen, without the time."""
 
     def run(*words):
         code, out, err = run_here(capsys, "apps:hello", "--app-dir", str(HERE), *words)
@@ -20,7 +20,7 @@ def fails(capsys):
     return run
 
 
-def test_a_free_port_is_told():
+def test_a_free_port_is_reported():
     with serve("hello") as command:
         port = command.port()
         assert command.where() == f"http://127.0.0.1:{port}"
@@ -28,7 +28,7 @@ def test_a_free_port_is_told():
         assert talk(port, request()).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_a_port_in_use_is_told(fails):
+def test_a_port_in_use_is_reported(fails):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert fails("--port", str(port)) == (
@@ -48,13 +48,13 @@ def test_a_port_is_free_again_after_the_stop():
         assert second.port() == port
 
 
-def test_a_strange_address_is_told(fails):
+def test_an_address_of_another_machine_is_reported(fails):
     assert fails("--host", "192.0.2.1", "--port", "8000") == (
         "cannot listen on http://192.0.2.1:8000: this machine has no such address"
     )
 
 
-def test_a_strange_host_is_told(fails):
+def test_an_unknown_host_is_reported(fails):
     assert fails("--host", "no.such.host.invalid") == (
         'cannot listen on "no.such.host.invalid": there is no such host'
     )
@@ -72,7 +72,7 @@ def test_all_addresses_of_a_name_share_a_port():
             assert talk(int(min(ports)), request()).endswith(b"hello")
 
 
-def test_an_empty_host_is_every_address():
+def test_an_empty_host_means_every_address():
     with serve("hello", "--host", "") as command:
         assert "http://0.0.0.0:" in command.where()
         assert talk(command.port(), request()).endswith(b"hello")
@@ -80,7 +80,7 @@ def test_an_empty_host_is_every_address():
 
 @pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="no IPv6 here")
 @pytest.mark.parametrize("host", ["::1", "[::1]"])
-def test_ipv6_is_told_in_brackets(host):
+def test_ipv6_addresses_are_logged_in_brackets(host):
     with serve("hello", "--host", host) as command:
         assert command.where().startswith("http://[::1]:")
         with socket.create_connection(("::1", command.port())) as sock:
@@ -98,7 +98,7 @@ def test_a_unix_socket_is_open_to_all_and_removed_after_the_stop(tmp_path):
         assert not path.exists()
 
 
-def test_a_socket_that_nobody_listens_on_is_replaced(tmp_path):
+def test_a_stale_socket_file_is_replaced(tmp_path):
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(path))
@@ -107,7 +107,7 @@ def test_a_socket_that_nobody_listens_on_is_replaced(tmp_path):
         assert talk(path, request()).endswith(b"hello")
 
 
-def test_a_socket_that_another_has_put_there_is_left(tmp_path):
+def test_a_socket_file_of_another_process_is_kept(tmp_path):
     path = tmp_path / "socket"
     with serve("hello", "--uds", str(path)) as command:
         command.where()
@@ -119,7 +119,7 @@ def test_a_socket_that_another_has_put_there_is_left(tmp_path):
             assert path.exists()
 
 
-def test_a_socket_in_use_is_told(tmp_path, fails):
+def test_a_socket_in_use_is_reported(tmp_path, fails):
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
@@ -133,11 +133,11 @@ def test_a_file_is_not_removed(tmp_path, fails):
     path = tmp_path / "file"
     path.write_text("text")
     text = fails("--uds", str(path))
-    assert text == f"cannot listen on unix:{path}: a file is there"
+    assert text == f"cannot listen on unix:{path}: a file exists there"
     assert path.read_text() == "text"
 
 
-def test_a_missing_folder_is_told(tmp_path, fails):
+def test_a_missing_folder_is_reported(tmp_path, fails):
     path = tmp_path / "none" / "socket"
     text = fails("--uds", str(path))
     assert text == f"cannot listen on unix:{path}: No such file or directory"
@@ -157,7 +157,7 @@ def test_a_socket_is_inherited(listens):
             assert command.stop() == 0
 
 
-def test_a_unix_socket_is_inherited_and_left(tmp_path):
+def test_an_inherited_unix_socket_is_served_and_not_removed(tmp_path):
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(path))
@@ -169,22 +169,22 @@ def test_a_unix_socket_is_inherited_and_left(tmp_path):
     assert path.exists()
 
 
-def test_a_descriptor_that_is_not_open_is_told(fails):
+def test_a_descriptor_that_is_not_open_is_reported(fails):
     with socket.socket() as sock:
         fd = sock.fileno()
     text = f"cannot listen on descriptor {fd}: Bad file descriptor"
     assert fails("--fd", str(fd)) == text
 
 
-def test_a_descriptor_that_is_no_socket_is_told(fails):
+def test_a_descriptor_that_is_not_a_socket_is_reported(fails):
     with open(__file__, encoding="utf-8") as file:
         fd = file.fileno()
         text = f"cannot listen on descriptor {fd}: Socket operation on non-socket"
         assert fails("--fd", str(fd)) == text
 
 
-def test_an_unbound_socket_is_told(fails):
+def test_an_unbound_socket_is_reported(fails):
     with socket.socket() as sock:
         fd = sock.fileno()
-        text = f"cannot listen on descriptor {fd}: no bound stream socket"
+        text = f"cannot listen on descriptor {fd}: not a bound stream socket"
         assert fails("--fd", str(fd)) == text

@@ -17,28 +17,31 @@ FAILS = [
     ("apps:hello.there", '"hello" has no attribute "there"'),
     (
         "apps:not_callable",
-        '"apps:not_callable" is no application: an object of type int cannot be called',
+        '"apps:not_callable" is not an application: '
+        "an object of type int cannot be called",
     ),
     (
         "apps:Broken",
-        'what the factory "apps:Broken" returns is no application: '
+        'what the factory "apps:Broken" returns is not an application: '
         "an object of type Broken cannot be called",
     ),
     ("apps:wsgi", '"apps:wsgi" looks like WSGI: serve it with --interface wsgi'),
     (
         "apps:not_callable --factory",
-        '"apps:not_callable" is no factory: an object of type int cannot be called',
+        '"apps:not_callable" is not a factory: an object of type int cannot be called',
     ),
     (
         "apps:create_nothing --factory",
-        'what the factory "apps:create_nothing" returns is no application: '
+        'what the factory "apps:create_nothing" returns is not an application: '
         "an object of type NoneType cannot be called",
     ),
 ]
 
 
 @pytest.mark.parametrize(("words", "text"), FAILS, ids=[x[0] for x in FAILS])
-def test_what_cannot_be_loaded_is_told_in_one_line(words, text, capsys):
+def test_an_application_that_cannot_be_loaded_is_reported_in_one_line(
+    words, text, capsys
+):
     code, out, err = run_here(capsys, *words.split(), "--app-dir", str(HERE))
     assert (code, out) == (1, "")
     time, said = err[:19], err[19:]
@@ -48,23 +51,25 @@ def test_what_cannot_be_loaded_is_told_in_one_line(words, text, capsys):
 
 @pytest.fixture
 def broken(capsys, tmp_path):
-    """What the command says about a module with a text."""
+    """Return what the command prints about a module with this text."""
 
     def run(text):
         (tmp_path / "broken.py").write_text(text)
         code, out, err = run_here(capsys, "broken:app", "--app-dir", str(tmp_path))
         assert (code, out) == (1, "")
-        assert "importer.py" not in err
+        assert "app_loader.py" not in err
         assert "importlib" not in err
         return err
 
     return run
 
 
-def test_a_module_that_raises_shows_its_own_frames_alone(broken, tmp_path):
+def test_a_module_that_raises_shows_only_its_own_frames(broken, tmp_path):
     err = broken("def f():\n    raise ValueError('no\\nluck')\nf()\n")
     first, *rest = err.splitlines()
-    assert first.endswith('module "broken" raises at its import: ValueError: no')
+    assert first.endswith(
+        'module "broken" raises an exception when it is imported: ValueError: no'
+    )
     assert rest[0] == "  Traceback (most recent call last):"
     assert f'"{tmp_path}/broken.py", line 3, in <module>' in rest[1]
     assert rest[-2:] == ["  ValueError: no", "  luck"]
@@ -72,11 +77,14 @@ def test_a_module_that_raises_shows_its_own_frames_alone(broken, tmp_path):
 
 def test_a_syntax_error_shows_the_line(broken):
     err = broken("app = = 1\n")
-    assert 'module "broken" raises at its import: SyntaxError: invalid syntax' in err
+    assert (
+        'module "broken" raises an exception when it is imported: '
+        "SyntaxError: invalid syntax" in err
+    )
     assert "app = = 1" in err
 
 
-def test_a_missing_import_is_told_with_its_place(broken, tmp_path):
+def test_a_missing_import_is_reported_with_its_location(broken, tmp_path):
     err = broken("\nimport no_such_package.sub\n")
     assert err.endswith(
         'module "broken" imports "no_such_package", which is not installed '
@@ -84,7 +92,7 @@ def test_a_missing_import_is_told_with_its_place(broken, tmp_path):
     )
 
 
-def test_an_exit_of_the_module_is_its_own(tmp_path):
+def test_an_exit_of_the_module_ends_the_command(tmp_path):
     (tmp_path / "leaves.py").write_text("import sys\nsys.exit(7)\n")
     assert run("leaves:app", "--app-dir", str(tmp_path)) == (7, "", "")
 
@@ -92,12 +100,15 @@ def test_an_exit_of_the_module_is_its_own(tmp_path):
 def test_a_factory_that_raises_shows_its_frames():
     code, _, err = run("apps:create_broken", "--factory")
     assert code == 1
-    assert 'the factory "apps:create_broken" raises: ValueError: no settings' in err
+    assert (
+        'the factory "apps:create_broken" raises an exception: ValueError: no settings'
+        in err
+    )
     assert "in create_broken" in err
-    assert "importer.py" not in err
+    assert "app_loader.py" not in err
 
 
-def test_a_loop_that_is_not_installed_is_told(tmp_path):
+def test_a_loop_that_is_not_installed_is_reported(tmp_path):
     (tmp_path / "rloop.py").write_text("raise ImportError\n")
     hidden = {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
     code, _, err = run("apps:hello", "--loop", "rloop", env=hidden)
@@ -105,7 +116,7 @@ def test_a_loop_that_is_not_installed_is_told(tmp_path):
     assert err.endswith("error    loop rloop: it is not installed\n")
 
 
-def test_a_process_tells_it_too():
+def test_a_process_reports_an_application_that_cannot_be_loaded():
     code, out, err = run("apps:helo")
     assert (code, out, err[19:].count("\n")) == (1, "", 1)
     assert err.endswith('has no attribute "helo"; did you mean "hello"?\n')
@@ -120,13 +131,13 @@ def test_a_process_tells_it_too():
         ("double", False, b"double"),
     ],
 )
-def test_what_can_be_loaded_serves(name, factory, body):
+def test_valid_application_names_are_served(name, factory, body):
     with Here(f"apps:{name}", factory=factory) as server:
         assert talk(server.port, head()).endswith(b"\r\n\r\n" + body)
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop", "rloop"])
-def test_the_loop_is_the_one_asked_for(kind):
+def test_the_loop_is_the_configured_one(kind):
     pytest.importorskip(kind)
     with serve("loop_name", "--loop", kind) as command:
         name = talk(command.port(), head()).rpartition(b"\r\n\r\n")[2].decode()
@@ -135,20 +146,20 @@ def test_the_loop_is_the_one_asked_for(kind):
         assert command.stop() == 0
 
 
-def test_auto_takes_uvloop_where_it_is_installed():
+def test_auto_uses_uvloop_if_it_is_installed():
     pytest.importorskip("uvloop")
     with serve("loop_name") as command:
         assert talk(command.port(), head()).endswith(b"\r\n\r\nuvloop")
 
 
-def test_auto_takes_asyncio_where_uvloop_is_not(tmp_path):
+def test_auto_uses_asyncio_if_uvloop_is_not_installed(tmp_path):
     (tmp_path / "uvloop.py").write_text("raise ImportError\n")
     hidden = {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
     with serve("loop_name", env=hidden) as command:
         assert talk(command.port(), head()).endswith(b"\r\n\r\nasyncio.unix_events")
 
 
-def test_a_loop_of_the_users_own():
+def test_a_custom_loop_factory_is_used():
     with serve(
         "whose_loop", "--loop", "apps:make_loop", "--lifespan", "off"
     ) as command:
@@ -160,7 +171,7 @@ def test_a_loop_of_the_users_own():
         assert talk(command.port(), head()).endswith(b"asyncio.unix_events")
 
 
-def test_an_application_of_wsgi_serves():
+def test_a_wsgi_application_is_served():
     data = b"POST /a%20b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
     data += b"Content-Length: 4\r\n\r\nbody"
     with serve("wsgi", "--interface", "wsgi") as command:
@@ -168,7 +179,7 @@ def test_an_application_of_wsgi_serves():
         assert command.stop() == 0
 
 
-def test_wsgi_without_a2wsgi_is_told(tmp_path):
+def test_wsgi_without_a2wsgi_is_reported(tmp_path):
     (tmp_path / "a2wsgi.py").write_text("raise ImportError\n")
     hidden = {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
     code, _, err = run("apps:wsgi", "--interface", "wsgi", env=hidden)

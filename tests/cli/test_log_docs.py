@@ -1,6 +1,6 @@
-"""docs/LOGS.md says what the code does.
+"""docs/LOGS.md agrees with the code.
 
-Covers src/server/format.c.
+Covers src/log/format.c.
 """
 
 import json
@@ -11,11 +11,11 @@ from command import request, serve, talk
 from test_docs import ROOT, rows, words_of
 
 from bolide import _engine
-from bolide.sinks import parse_sink
+from bolide.config.sinks import parse_sink
 
 ATOMS = rows("LOGS.md", "atom")
 FORMATS = {words_of(x[0])[0]: words_of(x[1])[0] for x in rows("LOGS.md", "name")}
-SOURCE = (ROOT / "src" / "server" / "atoms.def").read_text()
+SOURCE = (ROOT / "src" / "log" / "atoms.def").read_text()
 MADE_OF_FIELDS = {"f", "a", "{name}i", "{name}o"}
 
 
@@ -33,12 +33,12 @@ def test_every_atom_can_be_used(row):
 
 
 def shape(text):
-    """Return ``text`` with letters and digits that depend on the moment left out."""
+    """Return ``text`` without the letters and digits that depend on the time."""
     return re.sub(r"\w+", "x", text)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_lines_look_as_documented(name):
+def test_the_documented_lines_are_logged(name):
     fields = (
         "Referer: http://a/\r\nUser-Agent: curl/7.88.1\r\nConnection: close\r\n"
         if name == "combined"
@@ -62,9 +62,9 @@ def test_every_sink_can_be_named(row):
         assert parse_sink("log_file", value).kind == kinds.get(value[0], "file")
 
 
-def test_numbers_are_those_of_the_source():
-    text = (ROOT / "docs" / "LOGS.md").read_text()
-    source = (ROOT / "src" / "server" / "format.h").read_text()
+def test_the_documented_sizes_are_those_of_the_source():
+    text = " ".join((ROOT / "docs" / "LOGS.md").read_text().split())
+    source = (ROOT / "src" / "log" / "format.h").read_text()
     numbers = dict(re.findall(r"#define FORMAT_(\w+)[\s\\]+(\d+)u", source))
     assert f"{numbers['TARGET_BYTES']} bytes are kept, of a field" in text
     assert f"of a field {numbers['FIELD_BYTES']};" in text

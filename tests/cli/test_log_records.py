@@ -1,6 +1,6 @@
-"""Records of Python's logging: what they have, who gets them, and what loses one.
+"""Records of Python's logging: their attributes, their handlers, and lost records.
 
-Covers src/asgi/about.c.
+Covers src/asgi/describe.c.
 """
 
 import json
@@ -51,13 +51,13 @@ bolide.run(app, port=0, {settings})
 
 
 def program(setup="", startup="pass", settings=""):
-    """Start a program that sets logging up and runs the server."""
+    """Start a program that configures logging and runs the server."""
     code = APP.format(setup=setup, startup=startup, settings=settings)
     return Command(code=code)
 
 
 def ask(command, *targets):
-    """Send a request for each target, stop, and return both outputs' lines."""
+    """Send a request for each target, stop, and return the lines of both outputs."""
     port = command.port()
     for target in targets:
         talk(port, request(target, CLOSE))
@@ -95,8 +95,8 @@ def listening(command):
         "log_config={'version': 1, 'incremental': True}",
     ],
 )
-def test_a_root_handler_alone_takes_both_logs(settings):
-    """No access line goes to standard output beside it."""
+def test_a_root_handler_gets_both_logs(settings):
+    """No access line is also written to standard output."""
     with program(ROOT, settings=settings) as command:
         talk(listening(command), request("/a", CLOSE))
         assert command.stop() == 0
@@ -117,7 +117,7 @@ def test_without_any_handler_there_is_no_access_log():
 
 
 def test_an_exception_is_in_the_record():
-    """Its message names the request, and its template is the same for all."""
+    """Its message names the request, and its template is the same for all requests."""
     with program(ROOT, settings="log_config=None") as command:
         port = listening(command)
         for target in ("/boom", "/boom"):
@@ -149,7 +149,7 @@ FILTER = (
 @pytest.mark.parametrize("name", ["uvicorn.access", "bolide.access"])
 @pytest.mark.parametrize("late", [False, True])
 def test_a_filter_without_log_config_filters_lines(name, late):
-    """Set at import or at startup: what passes has its own format all the same."""
+    """Set at import or at startup; lines that pass keep their own format."""
     adds = f"logging.getLogger({name!r}).addFilter(NoHealth())"
     early = FILTER + ("" if late else adds)
     with program(early, startup=adds if late else "pass") as command:
@@ -162,7 +162,7 @@ def test_a_filter_without_log_config_filters_lines(name, late):
     assert not [x for x in err if "error" in x]
 
 
-def test_a_filter_holds_for_a_file_too(tmp_path):
+def test_a_filter_applies_to_a_file_too(tmp_path):
     path = tmp_path / "access.log"
     adds = "logging.getLogger('uvicorn.access').addFilter(NoHealth())"
     settings = f"access_log_file={str(path)!r}, access_log_format='%(U)s'"
@@ -173,7 +173,7 @@ def test_a_filter_holds_for_a_file_too(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["uvicorn.access", "uvicorn"])
-def test_a_handler_that_the_program_sets_takes_the_place_of_lines(name):
+def test_a_handler_set_by_the_program_replaces_lines(name):
     setup = f"{SHOWS}logging.getLogger({name!r}).handlers = [Shows()]\n"
     setup += "logging.basicConfig(level='WARNING', stream=sys.stdout)"
     with program(setup) as command:
@@ -194,14 +194,14 @@ def test_a_handler_that_the_program_sets_takes_the_place_of_lines(name):
         "logging.getLogger('uvicorn.access').disabled = True",
     ],
 )
-def test_a_level_of_the_logger_switches_lines_off(quiets):
+def test_disabling_the_logger_switches_lines_off(quiets):
     with program(quiets) as command:
         out, _ = ask(command, "/a")
     assert out == []
 
 
 def test_a_level_above_info_switches_lines_off(tmp_path):
-    """An access log with a place of its own has been asked for."""
+    """The access log has its own destination, so it is requested explicitly."""
     path = tmp_path / "access.log"
     place = tmp_path / "socket"
     for words in ([], ["--access-log-file", str(path)]):
@@ -214,7 +214,7 @@ def test_a_level_above_info_switches_lines_off(tmp_path):
     assert " /a " in path.read_text()
 
 
-def test_uvicorns_way_to_change_a_format():
+def test_a_format_can_be_changed_as_in_uvicorn():
     setup = (
         "config = bolide.config.LOGGING_CONFIG\n"
         "config['formatters']['access']['fmt'] = "
@@ -255,26 +255,26 @@ class Keeps(logging.Handler):
 
 
 class RaisesForBad(Keeps):
-    """Loses some records."""
+    """Raises for some records."""
 
     def emit(self, record):
         """Print or raise."""
         if "bad" in record.args[2]:
-            raise RuntimeError("this handler cannot")
+            raise RuntimeError("this handler fails")
         super().emit(record)
 
 
 class RaisesAlways(logging.Handler):
-    """Loses all records."""
+    """Raises for all records."""
 
     def emit(self, record):
         """Raise."""
-        raise RuntimeError("this handler cannot")
+        raise RuntimeError("this handler fails")
 
 
 @pytest.fixture
 def logging_by(tmp_path):
-    """Return what starts a server whose access records go to a handler of this file."""
+    """Return code that starts a server whose access records go to a handler here."""
 
     def start(handler, target="hello", *words, **changes):
         path = tmp_path / "logging.json"
@@ -288,7 +288,7 @@ def logging_by(tmp_path):
     return start
 
 
-def test_a_handler_that_raises_loses_its_own_record_alone(logging_by):
+def test_a_handler_that_raises_loses_only_that_record(logging_by):
     with logging_by("RaisesForBad") as command, connect(command.port()) as sock:
         targets = ("/1", "/bad", "/2", '/bad"', "/3", "/bad", "/4")
         sock.sendall(b"".join(request(x, "") for x in targets) + request("/5"))
@@ -299,11 +299,11 @@ def test_a_handler_that_raises_loses_its_own_record_alone(logging_by):
     assert kept == ["/1", "/2", "/3", "/4", "/5"]
     lost = re.findall(r"access log: (\d) records? (?:was|were) lost", said)
     assert sum(map(int, lost)) == 3
-    assert "RuntimeError: this handler cannot" in said
+    assert "RuntimeError: this handler fails" in said
 
 
-def test_a_handler_of_the_log_that_raises_stops_nobody(logging_by):
-    """The line goes to standard error, with what is wrong with the handler."""
+def test_a_log_handler_that_raises_does_not_stop_the_server(logging_by):
+    """The line goes to standard error, with the error of the handler."""
     broken = {"handlers": ["access"], "level": "INFO", "propagate": False}
     changes = {"uvicorn.error": broken}
     with logging_by("RaisesAlways", "raising", **changes) as command:
@@ -316,8 +316,8 @@ def test_a_handler_of_the_log_that_raises_stops_nobody(logging_by):
     assert "a handler of the log failed" in said
 
 
-def test_any_bytes_become_their_record(logging_by):
-    """One record a request, whose target is what the client sent, byte by byte."""
+def test_any_bytes_of_a_target_are_in_its_record(logging_by):
+    """One record per request; its target is what the client sent, byte by byte."""
     chooses = random.Random(11)
     odd = [bytes([x]) for x in range(0x21, 0x100) if x not in (0x23, 0x7F)]
     targets, data = [], b""
@@ -340,7 +340,7 @@ def test_any_bytes_become_their_record(logging_by):
 
 
 class Counts(logging.Handler):
-    """Prints at the end of the process how many records came, and the last target."""
+    """Prints at exit how many records were handled, and the last target."""
 
     records, last = 0, ""
 
@@ -356,24 +356,30 @@ class Counts(logging.Handler):
 
 
 def test_a_burst_before_the_stop_is_complete(logging_by):
-    """More records than a socket holds are there when the server has stopped."""
-    with logging_by("Counts") as command, connect(command.port()) as sock:
+    """More records than a socket buffers are written before the server has stopped.
+
+    The limit has room for all lines: while the thread that passes them on gets no CPU
+    time, more than the default would wait, and be dropped.
+    """
+    words = ("hello", "--limit-access-log", "16777216")
+    with logging_by("Counts", *words) as command:
         most = 8000
         data = request("/" + "x" * 200, "") * most + request("/last")
-        sender = threading.Thread(target=sock.sendall, args=(data,))
-        sender.start()
-        assert read_all(sock).count(b"HTTP/1.1 200 ") == most + 1
-        sender.join()
+        with connect(command.port()) as sock:
+            sender = threading.Thread(target=sock.sendall, args=(data,))
+            sender.start()
+            assert read_all(sock).count(b"HTTP/1.1 200 ") == most + 1
+            sender.join()
         assert command.stop() == 0
         assert command.out.rest() == f"{most + 1} /last\n"
 
 
-def test_on_a_terminal_lines_come_at_once_and_in_order():
-    """Behind the traceback of their own request, and not 200 ms later."""
+def test_on_a_terminal_lines_are_written_at_once_and_in_order():
+    """After the traceback of their own request, and not 200 ms later."""
     ours, theirs = os.openpty()
     code = (
         f"import os; os.dup2({theirs}, 1); os.dup2({theirs}, 2)\n"
-        "from bolide.cli import main; main()"
+        "from bolide.cli.main import main; main()"
     )
     words = ("apps:raising", "--port", "0", "--no-use-colors")
     words += ("--access-log-format", "%(time)s access %(U)s")
@@ -395,5 +401,5 @@ def test_on_a_terminal_lines_come_at_once_and_in_order():
     found = re.findall(rb"application: GET (/\d+) |access (/\d+)\r", text)
     order = [(a or b).decode() for a, b in found]
     assert order == [f"/{i // 2}" for i in range(40)]
-    # Lines that are gathered come after 200 ms: 4 s for all of them.
+    # Buffered lines would be written after 200 ms: 4 s for all of them.
     assert took < 2

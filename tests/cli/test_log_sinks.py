@@ -1,4 +1,7 @@
-"""Where both logs go: files that are opened again, syslog, journald; their forms."""
+"""Destinations of both logs: files that are reopened, syslog, journald; and formats.
+
+Covers src/py/log_datagram.c.
+"""
 
 import json
 import os
@@ -10,8 +13,8 @@ import time
 import pytest
 from command import DEADLINE_S, Command, request, run, serve, talk
 
-from bolide.outlets import open_outlet
-from bolide.sinks import parse_sink
+from bolide.config.sinks import parse_sink
+from bolide.logs.writers import open_writer
 
 
 def wait_for(path, wanted):
@@ -34,7 +37,7 @@ def wait_until_there(path):
 
 
 @pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["alone", "two"])
-def test_files_are_opened_again_at_sigusr1(tmp_path, workers):
+def test_files_are_reopened_on_sigusr1(tmp_path, workers):
     access, error = tmp_path / "access.log", tmp_path / "error.log"
     words = ("--access-log-file", str(access), "--log-file", str(error))
     with serve("hello", *words, "--port", "0", *workers) as command:
@@ -46,7 +49,7 @@ def test_files_are_opened_again_at_sigusr1(tmp_path, workers):
         command.signal(signal.SIGUSR1)
         wait_until_there(access)
         wait_until_there(error)
-        # All workers have opened it when none writes to the old one any more.
+        # All workers have reopened it when none writes to the old file any more.
         end = time.monotonic() + DEADLINE_S
         while "/after" not in access.read_text():
             assert time.monotonic() < end
@@ -60,7 +63,9 @@ def test_files_are_opened_again_at_sigusr1(tmp_path, workers):
 
 @pytest.mark.parametrize("option", ["--access-log-file", "--log-file"])
 @pytest.mark.parametrize("workers", [(), ("--workers", "1")], ids=["alone", "one"])
-def test_a_file_that_cannot_be_opened_is_told_in_one_line(tmp_path, option, workers):
+def test_a_file_that_cannot_be_opened_is_reported_in_one_line(
+    tmp_path, option, workers
+):
     path = tmp_path / "none" / "log"
     code, out, err = run("apps:hello", "--port", "0", option, str(path), *workers)
     assert code in (1, 2)
@@ -84,7 +89,7 @@ def receive(sock, wanted):
             return data
 
 
-def test_the_access_log_goes_to_the_systems_log(tmp_path):
+def test_the_access_log_can_go_to_syslog(tmp_path):
     with (
         listener(tmp_path / "log") as sock,
         serve("hello", "--access-log-file", f"syslog:{tmp_path / 'log'}") as command,
@@ -97,7 +102,7 @@ def test_the_access_log_goes_to_the_systems_log(tmp_path):
     assert re.fullmatch(wanted, data)
 
 
-def test_both_logs_go_to_a_syslog_elsewhere():
+def test_both_logs_can_go_to_a_remote_syslog():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         sock.settimeout(DEADLINE_S)
@@ -116,7 +121,7 @@ def test_both_logs_go_to_a_syslog_elsewhere():
     assert re.match(rb"<30>1 " + stamp + rb" \S+ bolide \d+ access - 127", line)
 
 
-def test_both_logs_go_to_the_journal(tmp_path):
+def test_both_logs_can_go_to_the_journal(tmp_path):
     with listener(tmp_path / "socket") as sock:
         place = f"journald:{tmp_path / 'socket'}"
         with serve("hello", "--access-log-file", place, "--log-file", place):
@@ -132,7 +137,7 @@ def test_both_logs_go_to_the_journal(tmp_path):
         assert data.endswith(b"\n")
 
 
-def test_a_json_log_has_an_object_a_line():
+def test_a_json_log_has_one_object_per_line():
     with serve("raising", "--log-format", "json") as command:
         port = command.port()
         talk(port, request("/"))
@@ -154,7 +159,7 @@ def test_a_traceback_can_be_one_line():
         assert line.endswith("\\nValueError: no luck")
 
 
-def test_nothing_in_an_exception_looks_like_a_line_of_the_log():
+def test_an_exception_cannot_forge_log_lines():
     with serve("raising_what_it_was_sent") as command:
         talk(command.port(), request("/%0A2026-11-25%2009:39:11%20error%20forged"))
         assert command.stop() == 0
@@ -164,11 +169,11 @@ def test_nothing_in_an_exception_looks_like_a_line_of_the_log():
     assert not [x for x in lines if x.startswith("2026-11-25")]
 
 
-def test_colours_are_for_terminals_and_can_be_off(tmp_path):
+def test_colors_are_for_terminals_and_can_be_off(tmp_path):
     code = (
         "import os, sys\n"
         "for number in (1, 2): os.dup2(int(os.environ['TTY']), number)\n"
-        "from bolide.cli import main\n"
+        "from bolide.cli.main import main\n"
         "main()"
     )
     seen = {}
@@ -193,46 +198,46 @@ def test_colours_are_for_terminals_and_can_be_off(tmp_path):
     assert b"\x1b" not in seen[4]
 
 
-def test_standard_error_that_nobody_reads_stops_nobody():
+def test_unread_standard_error_does_not_block_the_server():
     with serve("raising") as command:
         port = command.port()
-        for _ in range(400):  # some 230 bytes of traceback each; a pipe has 64 KiB
+        for _ in range(400):  # about 230 bytes of traceback each; a pipe has 64 KiB
             assert talk(port, request()).startswith(b"HTTP/1.1 500 ")
         command.err.line_with("no luck")
         talk(port, request())
-        line = command.err.line_with("lines were dropped: nobody takes them")
+        line = command.err.line_with("lines were dropped: the reader is too slow")
         assert int(line.split()[0]) > 0
 
 
-def test_a_syslog_that_was_away_is_told_how_many_lines_it_missed(tmp_path):
+def test_a_returning_syslog_gets_the_number_of_dropped_lines(tmp_path):
     place = tmp_path / "log"
     sink = parse_sink("log_file", f"syslog:{place}")
     with listener(place) as sock:
-        outlet = open_outlet(sink)
-        outlet.write(20, "first\n")
+        writer = open_writer(sink)
+        writer.write(20, "first\n")
         assert sock.recv(4096).endswith(b"first")
     place.unlink()
     for _ in range(3):
-        outlet.write(20, "lost\n")
+        writer.write(20, "lost\n")
     with listener(place) as sock:
-        outlet.write(20, "next\n")
-        outlet.write(20, "last\n")
+        writer.write(20, "next\n")
+        writer.write(20, "last\n")
         said = [sock.recv(4096).partition(b"]: ")[2] for _ in range(3)]
     assert said == [
         b"3 lines were dropped: No such file or directory", b"next", b"last"
     ]  # fmt: skip
 
 
-def test_a_log_on_a_full_disk_says_how_many_lines_it_has_lost(tmp_path):
+def test_a_log_on_a_full_disk_counts_the_dropped_lines(tmp_path):
     path = tmp_path / "log"
     path.symlink_to("/dev/full")
-    outlet = open_outlet(parse_sink("log_file", str(path)))
+    writer = open_writer(parse_sink("log_file", str(path)))
     for _ in range(2):
-        outlet.write(20, "lost\n")
+        writer.write(20, "lost\n")
     path.unlink()
-    outlet.reopen()
-    outlet.write(20, "next\n")
-    outlet.write(20, "last\n")
+    writer.reopen()
+    writer.write(20, "next\n")
+    writer.write(20, "last\n")
     wanted = "2 lines were dropped: No space left on device\nnext\nlast\n"
     assert path.read_text() == wanted
 
@@ -261,8 +266,8 @@ UVICORNS = {
 
 @pytest.mark.parametrize("name", ["uvicorn.access", "bolide.access"])
 @pytest.mark.parametrize("level", ["INFO", "WARNING"])
-def test_a_logger_that_is_configured_hears(tmp_path, name, level):
-    """uvicorn's AccessFormatter takes the record's arguments as they are."""
+def test_a_configured_logger_gets_access_records(tmp_path, name, level):
+    """uvicorn's AccessFormatter uses the arguments of the record unchanged."""
     pytest.importorskip("uvicorn")
     logger = {"handlers": ["access"], "level": level, "propagate": False}
     path = tmp_path / "logging.json"

@@ -1,4 +1,4 @@
-"""Ten thousand WebSockets on one worker, and a message that all of them hear."""
+"""Ten thousand WebSockets on one worker, and a broadcast to all of them."""
 
 import resource
 import select
@@ -9,7 +9,7 @@ from command import DEADLINE_S, serve
 
 COUNT = 10_000
 SPARE = 200
-"""Descriptors that each side needs for other things."""
+"""Descriptors that each side needs in addition."""
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -30,7 +30,7 @@ def many_descriptors():
 
 
 def read_until(peers, is_whole):
-    """Read from all sockets at once until each has what it waits for."""
+    """Read from all sockets until each has received what is expected."""
     poller = select.epoll()
     data = {}
     for peer in peers:
@@ -50,8 +50,8 @@ def read_until(peers, is_whole):
     poller.close()
 
 
-def test_ten_thousand_sockets_hear_one_message(many_descriptors):
-    """Each socket gets the handshake's answer and the message, byte for byte."""
+def test_ten_thousand_clients_receive_a_broadcast(many_descriptors):
+    """Each socket receives the handshake response and the message, byte for byte."""
     with serve("room", "--lifespan", "off") as command:
         address = ("127.0.0.1", command.port())
         peers = []

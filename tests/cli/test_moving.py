@@ -1,47 +1,84 @@
-"""docs/MOVING.md: what it says of other servers' options is true."""
+"""docs/MOVING.md, docs/migration: claims about options of other servers are true."""
 
 import re
-import shlex
 
 import pytest
 from test_docs import ROOT, rows, words_of
 
-from bolide.options import by_name
-from bolide.settings import UsageError, gather
-from bolide.synonyms import HINTS, MEANINGLESS, SYNONYMS
+from bolide.cli.aliases import HINTS, MEANINGLESS
+from bolide.cli.options import OPTIONS, by_name
+from bolide.cli.sources import UsageError, gather
 
-MOVES = [tuple(words_of(x)[0] for x in row) for row in rows("MOVING.md", "theirs")]
+SERVERS = ("uvicorn", "gunicorn", "hypercorn", "daphne", "granian")
+MOVES = [
+    (server, words_of(row[0]), (words_of(row[1]) or [""])[0], row[2])
+    for server in SERVERS
+    for row in rows(f"migration/{server}.md", server)
+    if len(row) == 4 and row[0].startswith("`-")
+]
+ALIASES = [name for option in OPTIONS for name in option.aliases]
 TEXT = (ROOT / "docs" / "MOVING.md").read_text(encoding="utf-8")
+VALUES = {"list": "Name:value", "bool": "on"}
+SHOWS = {"--help", "--version", "--check-config", "--print-config", "--config"}
 
 
-@pytest.mark.parametrize(("theirs", "ours"), dict.fromkeys(MOVES))
-def test_a_name_from_elsewhere_means_ours(theirs, ours):
-    settings = gather(["a:b", *shlex.split(theirs)], {}).settings
-    option, means = by_name()[ours]
-    given = settings[option.field]
-    assert set(settings) == {"app", option.field}
-    if option.kind == "switch":
-        assert given.value is means
+def kept(names, verdict):
+    """Return those of ``names`` that a table says are accepted."""
+    if verdict.startswith("only "):
+        return words_of(verdict)
+    return names if verdict in ("yes", "differs") else []
 
 
-def test_every_name_that_is_accepted_is_in_the_document():
-    names = {theirs.split()[0] for theirs, _ in MOVES}
-    for name, ours in SYNONYMS.items():
-        if ours in by_name() and not name.startswith("--pidfile"):
-            assert name in names
+@pytest.mark.parametrize("move", MOVES, ids=lambda x: f"{x[0]} {x[1][-1]}")
+def test_an_old_name_is_accepted_ignored_or_rejected_as_the_table_says(move):
+    _, names, ours, verdict = move
+    assert not ours or ours in by_name()
+    for name in names:
+        if verdict == "ignored":
+            assert name in MEANINGLESS
+        elif name in kept(names, verdict):
+            assert name in by_name()
+        else:
+            with pytest.raises(UsageError) as raised:
+                gather(["a:b", name, "value"], {})
+            hint = str(raised.value)
+            assert hint.startswith(f"there is no option {name}")
+            assert len(name) == 2 or re.search(rf"{ours}\b", hint)
 
 
-def test_names_that_change_nothing_are_said_so_once():
+@pytest.mark.parametrize("move", MOVES, ids=lambda x: f"{x[0]} {x[1][-1]}")
+def test_an_old_name_that_is_accepted_means_the_new_one(move):
+    _, names, ours, verdict = move
+    if verdict == "differs" or ours in SHOWS:
+        return
+    for name in kept(names, verdict):
+        option, means = by_name()[ours]
+        words = [] if option.kind == "switch" else [VALUES.get(option.kind, "1")]
+        settings = gather(["a:b", name, *words], {}).settings
+        assert set(settings) == {"app", option.field}
+        if option.kind == "switch":
+            assert settings[option.field].value is means
+
+
+def test_every_name_that_is_accepted_is_in_a_table():
+    names = {name for _, names, _, _ in MOVES for name in names}
+    assert ALIASES
+    assert set(ALIASES) - {"--pidfile"} <= names
+    assert set(MEANINGLESS) <= names
+    assert set(HINTS) - {"--ssl-keyfile-pass"} <= names
+
+
+def test_ignored_names_are_logged_once():
     for name, takes in MEANINGLESS.items():
         words = [name, "value"] if takes else [name]
         gathered = gather(["a:b", *words], {})
-        assert gathered.notes == [f"{name} has no meaning in bolide"]
+        assert gathered.notes == [f"{name} is ignored: it has no effect in bolide"]
         assert set(gathered.settings) == {"app"}
         assert f"`{name}`" in TEXT
 
 
 @pytest.mark.parametrize("name", HINTS)
-def test_names_that_are_refused_say_what_to_give(name):
+def test_rejected_names_suggest_a_replacement(name):
     with pytest.raises(UsageError) as raised:
         gather(["a:b", name, "value"], {})
     assert str(raised.value) == f"there is no option {name}: {HINTS[name]}"
@@ -49,17 +86,18 @@ def test_names_that_are_refused_say_what_to_give(name):
         assert ours in by_name()
 
 
-def test_synonyms_hide_no_option():
-    from bolide.options import OPTIONS
-
+def test_aliases_hide_no_option():
     own = {x for option in OPTIONS for x in (option.name, option.negative)}
-    assert not own & (set(SYNONYMS) | set(MEANINGLESS) | set(HINTS))
+    assert not own & {*ALIASES, *MEANINGLESS, *HINTS}
 
 
-def test_settings_of_gunicorn_that_count_are_settings_of_gunicorn():
+def test_the_listed_settings_exist_in_gunicorn():
     from gunicorn.config import Config
 
-    paragraph = TEXT.partition("These of its settings count: ")[2].partition(". All")[0]
+    page = ROOT / "docs" / "migration" / "gunicorn.md"
+    text = page.read_text(encoding="utf-8")
+    after = text.partition("these settings of gunicorn: ")[2]
+    paragraph = after.partition("Set any")[0]
     names = set(re.findall(r"`(\w+)`", paragraph))
     assert names <= set(Config().settings)
     assert len(names) > 20

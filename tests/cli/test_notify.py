@@ -1,4 +1,4 @@
-"""sd_notify: the service manager is told how the service is."""
+"""sd_notify: the service manager is notified of the service's state."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from crews import is_alive, pids, successor_of, wait_for, workers
 
 
 class Manager:
-    """The socket of a service manager; hears what a command says."""
+    """The socket of a service manager, which receives notifications."""
 
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -25,7 +25,7 @@ class Manager:
         self.sock.close()
 
     def hear(self, *skipped):
-        """Return the next message as a dict, skipping those with such a key."""
+        """Return the next notification with ``key`` as a dict; skip those without."""
         while True:
             text = self.sock.recv(4096).decode()
             message = dict(line.split("=", 1) for line in text.splitlines())
@@ -48,7 +48,7 @@ COUNTS = pytest.mark.parametrize(
 
 
 @COUNTS
-def test_ready_is_said_when_it_serves_and_stopping_when_it_stops(manager, words):
+def test_ready_is_sent_when_serving_and_stopping_on_a_stop(manager, words):
     with serve("slow", *words, env={"NOTIFY_SOCKET": manager.address}) as command:
         port, pid = command.port(), str(command.process.pid)
         assert manager.hear() == {"READY": "1", "MAINPID": pid}
@@ -65,7 +65,7 @@ def test_ready_is_said_when_it_serves_and_stopping_when_it_stops(manager, words)
 
 
 @COUNTS
-def test_nothing_is_said_before_the_application_has_started(manager, words):
+def test_nothing_is_sent_before_the_application_has_started(manager, words):
     env = {"NOTIFY_SOCKET": manager.address, "SAYS": "startup.failed"}
     with serve("lifespan", *words, env=env) as command:
         assert command.wait() == 3
@@ -75,7 +75,7 @@ def test_nothing_is_said_before_the_application_has_started(manager, words):
 
 
 @COUNTS
-def test_the_watchdog_is_fed_while_it_lives(manager, words):
+def test_the_watchdog_is_notified_while_the_server_runs(manager, words):
     env = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "200000"}
     with serve("pid", *words, env=env) as command:
         command.port()
@@ -85,7 +85,7 @@ def test_the_watchdog_is_fed_while_it_lives(manager, words):
         assert command.stop() == 0
 
 
-def test_a_loop_that_is_blocked_feeds_no_watchdog(manager):
+def test_a_blocked_loop_does_not_notify_the_watchdog(manager):
     env = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "100000"}
     with serve("blocking", env=env) as command, connect(command.port()) as peer:
         peer.sendall(request())
@@ -96,7 +96,7 @@ def test_a_loop_that_is_blocked_feeds_no_watchdog(manager):
                 manager.hear()
 
 
-def test_the_watchdog_of_another_process_is_left_alone(manager):
+def test_the_watchdog_of_another_process_is_ignored(manager):
     env = {"WATCHDOG_USEC": "100000", "WATCHDOG_PID": "1"}
     with serve("pid", env={"NOTIFY_SOCKET": manager.address, **env}) as command:
         command.port()
@@ -106,7 +106,7 @@ def test_the_watchdog_of_another_process_is_left_alone(manager):
             manager.hear()
 
 
-def test_a_reload_is_told_from_its_begin_to_its_end(manager):
+def test_a_reload_sends_its_begin_and_its_end(manager):
     with workers(2, env={"NOTIFY_SOCKET": manager.address}) as command:
         command.port()
         assert "READY" in manager.hear()
@@ -121,7 +121,7 @@ def test_a_reload_is_told_from_its_begin_to_its_end(manager):
 
 
 @pytest.mark.parametrize("breaks", ["application", "settings"])
-def test_a_reload_that_fails_is_over_too(manager, tmp_path, breaks):
+def test_a_failed_reload_sends_its_end_too(manager, tmp_path, breaks):
     module, file = tmp_path / "changing.py", tmp_path / "bolide.toml"
     module.write_text("async def app(scope, receive, send): pass\n")
     file.write_text('lifespan = "off"\n')
@@ -139,7 +139,7 @@ def test_a_reload_that_fails_is_over_too(manager, tmp_path, breaks):
         assert "READY" in manager.hear()
 
 
-def test_the_main_process_is_told_when_another_takes_over(manager):
+def test_a_takeover_sends_the_new_main_pid(manager):
     env = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "200000"}
     with workers(1, env=env) as command:
         command.port()

@@ -1,4 +1,4 @@
-"""The access log, the log, and the fields that every answer gets."""
+"""The access log, the log, and the fields added to each response."""
 
 import re
 
@@ -21,7 +21,7 @@ STAMP = r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
 
 @pytest.fixture(scope="module")
 def logged():
-    """A server that all tests of single lines share."""
+    """Return a server shared by the tests of single lines."""
     with serve("echo") as command:
         command.port()
         yield command
@@ -41,7 +41,7 @@ def test_quotes_are_escaped(logged):
     assert '"GET /\\x22x HTTP/1.1" 200 ' in logged.out.line_with("x22x")
 
 
-def test_a_burst_of_lines_is_complete_when_its_last_is_there(logged):
+def test_a_burst_of_lines_is_complete_when_its_last_is_written(logged):
     with connect(logged.port()) as sock:
         sock.sendall(request("/burst", fields="") * 50 + request("/last"))
         assert read_all(sock).count(b"/burst") == 50
@@ -55,7 +55,7 @@ def test_a_refusal_has_a_line_with_its_reason(logged):
     assert "400, a malformed field name" in line
 
 
-def test_lines_of_the_last_requests_are_written_at_the_stop():
+def test_the_last_lines_are_written_before_the_stop():
     with serve("hello") as command:
         place = command.port()
         for path in ("/1", "/2", "/3"):
@@ -81,7 +81,7 @@ def test_the_access_log_can_be_off():
 
 
 @pytest.mark.parametrize("closed", [0, 1, 2])
-def test_a_standard_descriptor_that_is_closed_is_no_error(closed, tmp_path):
+def test_a_closed_standard_descriptor_is_not_an_error(closed, tmp_path):
     path = tmp_path / "socket"
     code = (
         "import os, sys\n"
@@ -95,7 +95,7 @@ def test_a_standard_descriptor_that_is_closed_is_no_error(closed, tmp_path):
         assert command.stop() == 0
 
 
-def test_the_level_drops_what_is_below_it():
+def test_lines_below_the_level_are_dropped():
     with serve("hello", "--log-level", "warning", env={"BOLIDE_PORT": "0"}) as command:
         command.signal(15)
         command.wait()
@@ -115,13 +115,13 @@ def head_of(**settings):
         return talk(server.port, request()).partition(b"\r\n\r\n")[0].lower()
 
 
-def test_answers_have_a_date_and_a_server():
+def test_responses_have_a_date_and_a_server():
     head = head_of()
     assert re.search(rb"\r\ndate: [a-z]{3}, \d\d [a-z]{3} \d{4} [\d:]{8} gmt", head)
     assert b"\r\nserver: bolide" in head
 
 
-def test_both_can_be_off():
+def test_date_and_server_can_be_switched_off():
     head = head_of(date_header=False, server_header=False)
     assert b"\r\ndate:" not in head
     assert b"\r\nserver:" not in head
@@ -137,7 +137,7 @@ def test_fields_are_added_in_order():
 
 
 @pytest.mark.parametrize("name", ["Server", "Date"])
-def test_an_own_field_replaces_ours(name):
+def test_a_configured_field_replaces_the_default(name):
     head = head_of(headers=[(name, "mine")])
     found = re.findall(rb"\r\n%s: ([^\r]*)" % name.lower().encode(), head)
     assert found == [b"mine"]
@@ -149,7 +149,7 @@ def test_root_path_is_in_the_scope():
         assert answer.endswith(b"GET /api /api/x ")
 
 
-def test_options_reach_the_wire():
+def test_options_reach_the_engine():
     words = ("--no-server-header", "--header", "X-A: 1", "--root-path", "/api")
     with serve("echo", *words) as command:
         answer = talk(command.port(), request("/x"))

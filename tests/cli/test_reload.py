@@ -1,4 +1,4 @@
-"""``--reload``: what is saved is served."""
+"""``--reload``: saved changes are served."""
 
 import os
 import signal
@@ -18,8 +18,8 @@ from command import (
 )
 from crews import ask, children, is_alive, wait_for
 
-from bolide.config import Config
-from bolide.watcher import Filter, folders
+from bolide.config.config import Config
+from bolide.processes.file_watcher import Filter, folders
 
 pytest.importorskip("watchfiles")
 
@@ -33,7 +33,7 @@ async def app(scope, receive, send):
 
 
 class Project:
-    """A folder with an application, and a command that serves and reloads it."""
+    """A folder with an application, and a command that serves it with --reload."""
 
     def __init__(self, path):
         self.path = path
@@ -66,20 +66,22 @@ def started(command):
     return command.port()
 
 
-def test_what_is_saved_is_served_and_named(project):
+def test_a_saved_change_is_served_and_logged(project):
     with project.serve() as command:
         port = started(command)
         assert body(port) == "first"
         for text in ("second", "third!", "fourth"):
             project.write("main.py", APP.format(text))
-            wait_for(lambda t=text: body(port) == t, "the old one is served")
+            wait_for(lambda t=text: body(port) == t, "the old version is served")
         assert "main.py; reloading" in command.err.line_with("changed: ")
         command.err.line_with("reloaded in ")
         assert command.stop() == 0
 
 
-def test_a_small_application_is_served_300_ms_after_it_was_saved(project):
-    """The best of some times, each from before the write to the end of the answer."""
+def test_a_small_application_is_served_within_300_ms(project):
+    """The best of several times, each measured from before the write to the full
+    response.
+    """
     with project.serve("--reload-delay", "0") as command:
         port = started(command)
         times = []
@@ -95,7 +97,7 @@ def test_a_small_application_is_served_300_ms_after_it_was_saved(project):
         assert min(times) < 0.3 * PATIENCE, times
 
 
-def test_a_mistake_is_told_and_what_is_asked_waits_until_it_is_mended(project):
+def test_an_error_is_reported_and_requests_wait_until_it_is_fixed(project):
     with project.serve() as command:
         port = started(command)
         project.write("main.py", "def app(:\n")
@@ -109,7 +111,7 @@ def test_a_mistake_is_told_and_what_is_asked_waits_until_it_is_mended(project):
         assert command.stop() == 0
 
 
-def test_a_mistake_at_the_start_is_waited_out(project):
+def test_after_an_error_at_the_start_a_change_is_awaited(project):
     project.write("main.py", "raise ValueError('not yet')\n")
     with project.serve() as command:
         command.err.line_with("watching for changes: ")
@@ -120,7 +122,7 @@ def test_a_mistake_at_the_start_is_waited_out(project):
         assert command.stop() == 0
 
 
-def test_a_server_that_dies_comes_back_with_the_next_change(project):
+def test_a_server_that_died_is_restarted_by_the_next_change(project):
     dying = APP.replace(
         "    if", "    if scope['path'] == '/die': import os; os._exit(9)\n    if"
     )
@@ -135,7 +137,7 @@ def test_a_server_that_dies_comes_back_with_the_next_change(project):
 
 
 def test_several_folders_are_watched(project, tmp_path_factory):
-    """The application takes from a package elsewhere, as several applications do."""
+    """The application imports from a package in another folder."""
     other = Project(tmp_path_factory.mktemp("other"))
     other.write("shared.py", "text = b'first'\n")
     project.write(
@@ -148,22 +150,22 @@ def test_several_folders_are_watched(project, tmp_path_factory):
         port = started(command)
         assert body(port) == "first"
         other.write("shared.py", "text = b'second'\n")
-        wait_for(lambda: body(port) == "second", "the old one is served")
+        wait_for(lambda: body(port) == "second", "the old version is served")
         assert command.stop() == 0
 
 
-def test_commands_reload_beside_each_other(tmp_path_factory):
-    """A change of one application is nothing to another."""
+def test_commands_reload_independently(tmp_path_factory):
+    """A change of one application does not affect the others."""
     one, two = (Project(tmp_path_factory.mktemp("app")) for _ in range(2))
     with one.serve() as first, two.serve() as second:
         ports = [started(first), started(second)]
         one.write("main.py", APP.format("changed"))
-        wait_for(lambda: body(ports[0]) == "changed", "the old one is served")
+        wait_for(lambda: body(ports[0]) == "changed", "the old version is served")
         assert body(ports[1]) == "first"
         assert second.err.count("changed: ") == 0
 
 
-def test_other_files_are_looked_at_when_they_are_asked_for(project):
+def test_other_files_are_watched_if_configured(project):
     project.write(
         "main.py",
         "import os\n"
@@ -179,12 +181,12 @@ def test_other_files_are_looked_at_when_they_are_asked_for(project):
         project.write("notes.txt", "")
         project.write("page.html", "second")
         command.err.line_with("page.html; reloading")
-        wait_for(lambda: command.out.count("loaded") == 2, "it is not loaded again")
+        wait_for(lambda: command.out.count("loaded") == 2, "it is not reloaded")
         assert body(port) == "second"
         assert command.err.count("changed: ") == 1
 
 
-def test_websockets_are_told_to_come_again(project):
+def test_websockets_are_closed_with_1012(project):
     project.write(
         "main.py",
         "async def app(scope, receive, send):\n"
@@ -198,10 +200,10 @@ def test_websockets_are_told_to_come_again(project):
             project.write("main.py", APP.format("second"))
             frame = peer.recv(64)
             assert frame[:4] == b"\x88\x02" + (1012).to_bytes(2, "big")
-        wait_for(lambda: body(port) == "second", "the old one is served")
+        wait_for(lambda: body(port) == "second", "the old version is served")
 
 
-def test_a_request_that_does_not_end_holds_the_reload_up_for_two_seconds(project):
+def test_a_stuck_request_delays_the_reload_for_two_seconds(project):
     stuck = APP.replace(
         "    if",
         "    if scope['path'] == '/stuck': import asyncio; "
@@ -216,7 +218,7 @@ def test_a_request_that_does_not_end_holds_the_reload_up_for_two_seconds(project
             began = time.monotonic()
             project.write("main.py", APP.format("second"))
             assert body(port) in ("first", "second")
-            wait_for(lambda: body(port) == "second", "the old one is served")
+            wait_for(lambda: body(port) == "second", "the old version is served")
             assert time.monotonic() - began < 5 * PATIENCE
 
 
@@ -234,12 +236,12 @@ def test_a_slow_framework_is_imported_once(project):
 
         wait_for(has_imported, "it is not imported beforehand")
         project.write("main.py", text.format("second"))
-        wait_for(lambda: body(port) == "second", "the old one is served")
+        wait_for(lambda: body(port) == "second", "the old version is served")
         assert command.out.count("loaded") == 2
         assert command.stop() == 0
 
 
-def test_it_stops_with_all_its_processes(project):
+def test_a_stop_ends_all_its_processes(project):
     with project.serve() as command:
         started(command)
         found = children(command.process.pid)
@@ -248,16 +250,16 @@ def test_it_stops_with_all_its_processes(project):
         assert not any(map(is_alive, found))
 
 
-def test_its_processes_end_when_it_is_killed(project):
+def test_its_processes_end_if_it_is_killed(project):
     with project.serve() as command:
         started(command)
         found = children(command.process.pid)
         command.process.kill()
         command.wait()
-        wait_for(lambda: not any(map(is_alive, found)), "they live on")
+        wait_for(lambda: not any(map(is_alive, found)), "they are still alive")
 
 
-def test_a_hangup_reloads_too(project):
+def test_sighup_reloads_too(project):
     project.write("main.py", "from apps import pid as app\n")
     with project.serve() as command:
         port = started(command)
@@ -266,26 +268,29 @@ def test_a_hangup_reloads_too(project):
         wait_for(lambda: ask(port) != first, "the same process serves")
 
 
-def test_watchfiles_that_is_not_there_is_told():
+def test_a_missing_watchfiles_is_reported():
     code = (
         "import sys; sys.modules['watchfiles'] = None\n"
         "import importlib.util as u; find = u.find_spec\n"
         "u.find_spec = lambda n, *a: None if n == 'watchfiles' else find(n, *a)\n"
-        "import bolide.cli; bolide.cli.main()"
+        "import bolide.cli.main; bolide.cli.main.main()"
     )
     with Command("apps:hello", "--reload", code=code) as command:
         assert command.wait() == 2
         assert command.err.rest() == (
-            "bolide: error: reload needs watchfiles: pip install watchfiles\n"
+            "bolide: error: --reload needs watchfiles: pip install watchfiles\n"
         )
 
 
-def test_a_folder_that_is_not_there_is_told():
+def test_a_missing_folder_to_watch_is_reported():
     code, _, err = run("apps:hello", "--reload", "--reload-dir", "no/such")
-    assert (code, err) == (2, 'bolide: error: reload_dirs is no folder: "no/such"\n')
+    assert (code, err) == (
+        2,
+        'bolide: error: --reload-dir is not a directory: "no/such"\n',
+    )
 
 
-def test_workers_mean_nothing_beside_it(project):
+def test_workers_are_ignored_with_reload(project):
     with project.serve("--workers", "4") as command:
         started(command)
         command.err.line_with("with reload one process serves")

@@ -1,11 +1,15 @@
-"""``bolide.run`` in a script: what is behind it, and around it, is done once."""
+"""``bolide.run`` in a script: code after it, and around it, runs once."""
 
 import os
 import signal
+import threading
+from pathlib import Path
 
 import pytest
-from command import Command, request, talk
+from command import DEADLINE_S, Command, request, talk
 from crews import ask, pids, wait_for
+
+import bolide
 
 APP = """
 import atexit, os, sys, bolide
@@ -38,13 +42,13 @@ ENDED = [f"{x}: the script" for x in ("before", "after run", "finally", "atexit"
 
 
 def replace_all(command, place):
-    """Have each worker serve its five requests and another take its place."""
+    """Let each worker serve its five requests and be replaced."""
     first = pids(command)
 
     def look():
         return ask(place) not in first and not first & pids(command)
 
-    wait_for(look, "the first workers stay")
+    wait_for(look, "the first workers were not replaced")
 
 
 def script(code, **settings):
@@ -53,7 +57,7 @@ def script(code, **settings):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("settings", [{}, {"workers": 1}, {"workers": 2}])
-def test_what_is_behind_run_is_done_once(settings, number):
+def test_code_after_run_is_executed_once(settings, number):
     with script(ENDS, **settings) as command:
         command.port()
         command.signal(number)
@@ -61,7 +65,7 @@ def test_what_is_behind_run_is_done_once(settings, number):
         assert command.out.rest().splitlines() == ENDED
 
 
-def test_what_is_behind_run_is_not_done_by_workers_that_are_replaced():
+def test_code_after_run_is_not_executed_by_replaced_workers():
     with script(ENDS, workers=2, limit_max_requests=5) as command:
         port = command.port()
         replace_all(command, port)
@@ -70,7 +74,7 @@ def test_what_is_behind_run_is_not_done_by_workers_that_are_replaced():
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_worker_that_a_signal_ends_does_nothing_of_the_script(number):
+def test_a_worker_ended_by_a_signal_does_not_run_the_script(number):
     with script(ENDS, workers=2) as command:
         port = command.port()
         first = ask(port)
@@ -80,7 +84,7 @@ def test_a_worker_that_a_signal_ends_does_nothing_of_the_script(number):
         assert command.out.rest().splitlines() == ENDED
 
 
-def test_a_worker_whose_startup_fails_does_nothing_of_the_script():
+def test_a_worker_whose_startup_fails_does_not_run_the_script():
     with script(ENDS, workers=2, lifespan="on") as command:
         assert command.wait() == 3
         told = command.out.rest().splitlines()
@@ -103,7 +107,7 @@ KEPT_FOLDER = FOLDER.replace(
 
 
 @pytest.mark.parametrize("code", [FOLDER, KEPT_FOLDER], ids=["with", "finalizer"])
-def test_a_folder_of_the_script_outlives_its_workers(code):
+def test_a_temporary_folder_of_the_script_outlives_its_workers(code):
     with script(code, workers=2, limit_max_requests=5) as command:
         command.where()
         folder = command.out.line_with("/")
@@ -127,14 +131,14 @@ print("alive" if other.is_alive() else "killed", flush=True)
 )
 
 
-def test_a_worker_leaves_the_scripts_children_alone():
+def test_a_worker_does_not_end_the_script_s_children():
     with script(CHILDREN, workers=2, limit_max_requests=5) as command:
         port = command.port()
         other = int(command.out.line_with(""))
         first = pids(command) - {other}
         wait_for(
             lambda: ask(port) not in first and not first & pids(command),
-            "the first workers stay",
+            "the first workers were not replaced",
         )
         assert command.stop() == 0
         assert command.out.rest().splitlines()[1:] == ["alive"]
@@ -162,8 +166,8 @@ async def app(scope, receive, send):
 """
 
 
-def test_a_worker_does_at_its_end_what_its_application_wants(tmp_path):
-    """Functions of atexit, finalizers, threads, and what logging holds back."""
+def test_a_worker_runs_the_exit_functions_of_its_application(tmp_path):
+    """Functions of atexit, finalizers, threads, and buffered log records."""
     (tmp_path / "ending.py").write_text(WORKERS_OWN)
     words = ["--app-dir", str(tmp_path), "--workers", "2", "--port", "0"]
     with Command("ending:app", *words, "--no-access-log") as command:
@@ -177,7 +181,7 @@ def test_a_worker_does_at_its_end_what_its_application_wants(tmp_path):
         assert not os.path.exists(folder)
 
 
-def test_what_was_loaded_before_the_fork_is_ended_where_it_was_loaded(tmp_path):
+def test_exit_functions_registered_before_the_fork_run_in_the_parent(tmp_path):
     (tmp_path / "ending.py").write_text(WORKERS_OWN)
     words = ["--app-dir", str(tmp_path), "--workers", "2", "--preload", "--port", "0"]
     words += ["--limit-max-requests", "3"]
@@ -208,9 +212,63 @@ bolide.run(app, port=0, access_log=False, **SETTINGS)
 )
 
 
-def test_what_the_script_holds_back_is_written_once():
+def test_records_buffered_by_the_script_are_written_once():
     with script(HOLDS_BACK, workers=3) as command:
         command.port()
         assert command.stop() == 0
         told = sorted(command.out.rest().splitlines())
         assert told == ["held by the script", "written by the script"]
+
+
+ITS_CHILD = (
+    APP
+    + """
+import subprocess
+readable, writable = os.pipe()
+waits = f"import os; os.read({readable}, 1); os._exit(7)"
+child = subprocess.Popen([sys.executable, "-c", waits], pass_fds=[readable])
+print("child:", child.pid, flush=True)
+
+async def ends_child(scope, receive, send):
+    os.write(writable, b"x")
+    await app(scope, receive, send)
+
+bolide.run(ends_child, port=0, access_log=False, **SETTINGS)
+print("child's code:", child.wait(), flush=True)
+"""
+)
+
+
+@pytest.mark.parametrize("settings", [{"workers": 2}, {"workers": 1, "preload": True}])
+def test_the_supervisor_does_not_reap_children_of_the_script(settings):
+    """The supervisor waits only for its workers, even for one that ends later."""
+    with script(ITS_CHILD, **settings) as command:
+        port = command.port()
+        child = int(command.out.line_with("child: ").split()[1])
+        worker = ask(port)
+
+        def has_ended():
+            stat = Path(f"/proc/{child}/stat").read_text(encoding="utf-8")
+            return stat.rpartition(")")[2].split()[0] == "Z"
+
+        wait_for(has_ended, "the script's child does not end")
+        os.kill(worker, signal.SIGKILL)
+        command.err.line_with(f"worker {worker} was killed by SIGKILL")
+        assert command.stop() == 0
+        assert command.out.line_with("code") == "child's code: 7"
+
+
+@pytest.mark.parametrize("settings", [{"workers": 2}, {"reload": True}])
+def test_workers_in_another_thread_are_rejected_at_once(settings):
+    """One clear error, before a port is bound: only the main thread gets signals."""
+    raised = []
+
+    def serve():
+        with pytest.raises(RuntimeError, match=r"signals.* the main thread") as info:
+            bolide.run("nowhere:app", port=0, **settings)
+        raised.append(info.value)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join(DEADLINE_S)
+    assert len(raised) == 1

@@ -10,9 +10,9 @@ from command import HERE, Command, request, run, serve, talk
 from here import Here
 
 import bolide
-from bolide import cli
-from bolide.options import OPTIONS
-from bolide.settings import gather
+from bolide.cli import main as cli
+from bolide.cli.options import OPTIONS
+from bolide.cli.sources import UsageError, gather
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def origins(words="", **environ):
     return {name: (x.value, x.origin) for name, x in gathered.settings.items()}
 
 
-def test_the_command_line_wins_over_the_environment_and_that_over_the_file(folder):
+def test_the_command_line_overrides_the_environment_and_that_the_file(folder):
     (folder / "bolide.toml").write_text(
         'app = "a:b"\nport = 1\nbacklog = 10\nlimit-head = 600\n'
     )
@@ -38,7 +38,17 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(folde
     }
 
 
-def test_pyproject_has_a_table_for_it(folder):
+def test_names_with_commas_may_be_a_list_in_a_file(folder):
+    """docs/COMPRESSION.md shows both."""
+    for text in ('"/login,/account"', '["/login", "/account"]'):
+        (folder / "bolide.toml").write_text(f'app = "a:b"\ncompress_except = {text}\n')
+        value = origins()["compress_except"][0]
+        assert bolide.Config("a:b", compress_except=value).coding.excepted == (
+            b"/login,/account"
+        )
+
+
+def test_settings_may_be_in_pyproject(folder):
     text = (
         '[tool.other]\nport = "x"\n\n[tool.bolide]\napp = "a:b"\naccess_log = false\n'
     )
@@ -72,15 +82,18 @@ factory = true
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("prot = 1", "bolide.toml:2: prot is no setting; did you mean port?"),
+        ("prot = 1", "bolide.toml:2: prot is not a setting; did you mean port?"),
         ("port = 'x'", "bolide.toml:2: port takes a whole number, not 'x'"),
         ("factory = 1", "bolide.toml:2: factory is true or false, not 1"),
         ("host = [1]", "bolide.toml:2: host takes one address, not [1]"),
         ("port = 70000", "bolide.toml:2: port takes 0 to 65535, not 70000"),
-        ("port =", "bolide.toml is no TOML: Invalid value (at line 2, column 7)"),
+        (
+            "port =",
+            "bolide.toml is not valid TOML: Invalid value (at line 2, column 7)",
+        ),
     ],
 )
-def test_a_wrong_file_is_told_with_file_line_and_key(text, why, folder, capsys):
+def test_an_error_in_a_file_names_file_line_and_key(text, why, folder, capsys):
     (folder / "bolide.toml").write_text(f'app = "a:b"\n{text}\n')
     with pytest.raises(SystemExit) as ended:
         cli.main([])
@@ -88,12 +101,27 @@ def test_a_wrong_file_is_told_with_file_line_and_key(text, why, folder, capsys):
     assert capsys.readouterr().err == f"bolide: error: {why}\n"
 
 
-def test_a_file_that_cannot_be_read_is_told():
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("pyproject.toml", "tool = 'bolide'", "tool is a table, not 'bolide'"),
+        ("pyproject.toml", "tool.bolide = 3", "bolide is a table, not 3"),
+        ("bolide.toml", "a = " + "[" * 5000, "is not valid TOML: "),
+        ("bolide.toml", "port = " + "9" * 5000, "is not valid TOML: "),
+    ],
+)
+def test_an_unusable_file_is_rejected_with_its_name(name, text, why, folder):
+    (folder / name).write_text(text + "\n# tool.bolide\n")
+    with pytest.raises(UsageError, match=rf"^{name}:? {why}"):
+        gather([], {})
+
+
+def test_a_file_that_cannot_be_read_is_reported():
     text = "bolide: error: cannot read /none.toml: No such file or directory\n"
     assert run("--config", "/none.toml") == (2, "", text)
 
 
-def test_a_wrong_variable_is_named(capsys, monkeypatch):
+def test_an_invalid_variable_is_named(capsys, monkeypatch):
     monkeypatch.setenv("BOLIDE_PORT", "70000")
     with pytest.raises(SystemExit):
         cli.main(["a:b"])
@@ -110,7 +138,7 @@ def test_variables_of_uvicorn_are_read_with_a_hint():
     assert (gathered.values()["port"], gathered.notes) == (2, [])
 
 
-def test_variables_of_the_world_are_read():
+def test_common_variables_are_read():
     environ = {"WEB_CONCURRENCY": "3", "FORWARDED_ALLOW_IPS": "*"}
     assert origins("a:b", **environ) == {
         "app": ("a:b", "the command line"),
@@ -119,7 +147,16 @@ def test_variables_of_the_world_are_read():
     }
 
 
-def test_print_config_is_a_file_that_sets_the_same(folder, capsys):
+def test_print_config_keeps_secrets(folder, capsys):
+    words = ["a:b", "--cache", "8388608", "--cache-purge-path", "/-/cache"]
+    with pytest.raises(SystemExit):
+        cli.main([*words, "--cache-purge-token", "s" * 32, "--print-config"])
+    text = capsys.readouterr().out
+    assert "# cache_purge_token is set" in text
+    assert "s" * 32 not in text
+
+
+def test_print_config_prints_a_file_with_the_same_settings(folder, capsys):
     words = ["a:b", "--port", "1", "--header", "A:b", "--no-access-log", "--umask", "7"]
     with pytest.raises(SystemExit) as ended:
         cli.main([*words, "--print-config"])
@@ -153,27 +190,30 @@ def test_check_config_loads_the_application(capsys):
     assert err.startswith('bolide: error: module "apps" has no attribute "no_such"')
     assert check("apps:hello", "--port", "-1")[0] == 2
     code, _, err = check("apps:hello", "--user", "no such user")
-    assert (code, err) == (1, 'bolide: error: user is no user here: "no such user"\n')
+    assert (code, err) == (
+        1,
+        'bolide: error: --user is not a user of this system: "no such user"\n',
+    )
 
 
-def test_what_has_no_meaning_here_is_said_once():
+def test_ignored_settings_are_logged_once():
     words = ["--http", "h11", "--workers", "2"]
     with serve("hello", *words, env={"UVICORN_BACKLOG": "100"}) as command:
         assert talk(command.port(), request()).endswith(b"hello")
         assert command.stop() == 0
         said = command.err.rest()
-        assert said.count("--http h11 is ignored: bolide has a parser of its own") == 1
+        assert said.count("--http h11 is ignored: bolide has its own parser") == 1
         assert said.count("UVICORN_BACKLOG is read; its name here is BOLIDE_BACKLOG")
 
 
-def test_the_application_sees_the_variables_of_a_file(tmp_path):
+def test_the_application_gets_the_variables_of_a_file(tmp_path):
     pytest.importorskip("dotenv")
     (tmp_path / "env").write_text("SAYS=startup.failed\n")
     with serve("lifespan", "--env-file", str(tmp_path / "env")) as command:
         assert command.wait() == 3
 
 
-def test_logging_takes_what_is_said_where_it_is_set_up(tmp_path):
+def test_a_log_config_gets_the_log(tmp_path):
     config = {
         "version": 1,
         "formatters": {"f": {"format": "%(name)s/%(levelname)s/%(message)s"}},
@@ -186,26 +226,26 @@ def test_logging_takes_what_is_said_where_it_is_set_up(tmp_path):
         assert command.err.line_with("listening on").startswith("uvicorn.error/INFO/")
 
 
-def test_a_log_config_that_cannot_be_used_is_told(tmp_path):
+def test_an_unusable_log_config_is_reported(tmp_path):
     path = tmp_path / "logging.json"
     path.write_text("{")
     with serve("hello", "--log-config", str(path)) as command:
         assert command.wait() == 2
-        assert "log_config cannot be used" in command.err.rest()
+        assert "--log-config cannot be used" in command.err.rest()
 
 
-def test_colours_are_asked_for():
+def test_colors_can_be_configured():
     with serve("hello", "--use-colors") as command:
         assert "\x1b[32minfo" in command.err.line_with("listening on")
 
 
-def test_the_interface_can_be_said():
+def test_the_interface_can_be_configured():
     words = ["--interface", "asgi2"]
     with serve("double", *words) as command:
         assert talk(command.port(), request()).endswith(b"double")
 
 
-def test_a_program_is_called_back_while_it_serves():
+def test_callback_notify_is_called_while_serving():
     calls = []
 
     async def notify():
@@ -217,7 +257,7 @@ def test_a_program_is_called_back_while_it_serves():
             assert talk(server.port, request()).endswith(b"hello")
 
 
-def test_a_reload_reads_the_file_again(tmp_path):
+def test_a_reload_rereads_the_file(tmp_path):
     path = tmp_path / "settings.toml"
     path.write_text('workers = 1\nheader = "X-Generation: 1"\n')
     words = ["apps:hello", "--port", "0", "--config", str(path)]
@@ -229,6 +269,6 @@ def test_a_reload_reads_the_file_again(tmp_path):
         command.err.line_with(f"not reloaded: {path}:2: port takes a whole number")
         path.write_text('workers = 2\nheader = "X-Generation: 2"\n')
         command.signal(signal.SIGHUP)
-        command.err.line_with("reloaded: 2 new workers serve")
+        command.err.line_with("reloaded: 2 new workers are serving")
         assert b"\r\nx-generation: 2\r\n" in talk(port, request())
         assert command.stop() == 0

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM stop the server in order; a second one ends it at once."""
+"""SIGINT and SIGTERM stop the server gracefully; a second one ends it at once."""
 
 import contextlib
 import os
@@ -66,22 +66,22 @@ def test_new_connections_are_refused_meanwhile(words):
         assert read_all(sock).endswith(b"finished")
 
 
-def test_a_stream_hears_of_the_stop_at_once(loop):
+def test_a_stream_is_notified_of_the_stop_at_once(loop):
     with serve("stream", *loop) as command, connect(command.port()) as sock:
         sock.sendall(request(fields=""))
         read_until(sock, b"first")
         command.signal(signal.SIGTERM)
-        command.err.line_with("heard http.disconnect")
+        command.err.line_with("received http.disconnect")
         assert command.wait() == 0
 
 
 @pytest.mark.parametrize("app", ["stuck", "stubborn"])
-def test_what_does_not_end_is_bounded(app, loop):
+def test_tasks_that_do_not_end_delay_the_stop_only_so_long(app, loop):
     words = ("--timeout-graceful-shutdown", "0.3", *loop)
     code = (
-        "import bolide.server, bolide.cli\n"
+        "import bolide.server, bolide.cli.main\n"
         "bolide.server.LEFTOVERS_S = 0.3\n"
-        "bolide.cli.main()"
+        "bolide.cli.main.main()"
     )
     command = Command(f"apps:{app}", "--port", "0", *words, code=code)
     with command, connect(command.port()) as sock:
@@ -95,11 +95,11 @@ def test_what_does_not_end_is_bounded(app, loop):
         assert (leaves in command.err.rest()) == (app == "stubborn")
 
 
-def test_threads_that_do_not_end_are_left_behind():
+def test_threads_that_do_not_end_are_abandoned():
     code = (
-        "import bolide.server, bolide.cli\n"
+        "import bolide.server, bolide.cli.main\n"
         "bolide.server.LEFTOVERS_S = 0.1\n"
-        "bolide.cli.main()"
+        "bolide.cli.main.main()"
     )
     with Command("apps:leave_thread", "--port", "0", code=code) as command:
         assert talk(command.port(), request()).endswith(b"left")
@@ -142,7 +142,7 @@ def wait_for_signal_to_be_taken(pid):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_loading_at_once(number, tmp_path):
+def test_a_signal_ends_the_import_at_once(number, tmp_path):
     text = "import sys, time\nprint('begun', file=sys.stderr)\ntime.sleep(600)\n"
     (tmp_path / "slow.py").write_text(text)
     with Command("slow:app", "--app-dir", str(tmp_path)) as command:
@@ -153,7 +153,7 @@ def test_a_signal_ends_the_loading_at_once(number, tmp_path):
 
 
 @pytest.mark.parametrize("words", [(), ("--workers", "1")], ids=["alone", "workers"])
-def test_a_startup_is_let_to_its_end_and_followed_by_the_shutdown(loop, words):
+def test_a_running_startup_completes_and_the_shutdown_follows(loop, words):
     with serve("starts_slowly", *loop, *words) as command:
         command.err.line_with("migrating")
         command.signal(signal.SIGTERM)
@@ -167,7 +167,7 @@ def test_a_startup_is_let_to_its_end_and_followed_by_the_shutdown(loop, words):
 
 
 @pytest.mark.parametrize("words", [(), ("--workers", "1")], ids=["alone", "workers"])
-def test_a_startup_that_fails_after_the_signal_is_told(loop, words):
+def test_a_startup_that_fails_after_the_signal_is_reported(loop, words):
     env = {"FAILS": "yes"}
     words += ("--lifespan", "on")
     with serve("starts_slowly", *loop, *words, env=env) as command:
@@ -177,7 +177,7 @@ def test_a_startup_that_fails_after_the_signal_is_told(loop, words):
         assert "no table" in command.err.rest()
 
 
-def test_a_signal_ends_a_startup_that_hangs_when_the_grace_is_over(loop):
+def test_a_hanging_startup_ends_after_the_grace_period(loop):
     env = {"SAYS": "hang"}
     words = ("--timeout-graceful-shutdown", "0.3", *loop)
     with serve("lifespan", *words, env=env) as command:
@@ -188,7 +188,7 @@ def test_a_signal_ends_a_startup_that_hangs_when_the_grace_is_over(loop):
         assert command.err.rest().endswith(text)
 
 
-def test_a_signal_that_was_ignored_stops_it_too():
+def test_sigint_stops_it_even_if_inherited_as_ignored():
     """A shell starts background commands with SIGINT ignored."""
     code = (
         "import os, signal, sys\n"
@@ -201,8 +201,8 @@ def test_a_signal_that_was_ignored_stops_it_too():
         assert command.wait() == 0
 
 
-def test_output_that_nobody_reads_does_not_hold_the_stop():
-    """Lines that find no room are lost."""
+def test_unread_output_does_not_delay_the_stop():
+    """Lines that do not fit are dropped."""
     with serve("hello") as command, connect(command.port()) as sock:
         for _ in range(20):
             sock.sendall(request("/" + "x" * 1000, fields="") * 100)
@@ -211,7 +211,7 @@ def test_output_that_nobody_reads_does_not_hold_the_stop():
 
 
 @pytest.mark.parametrize("words", [(), ("--workers", "1")], ids=["alone", "workers"])
-def test_a_pid_file_is_there_while_it_serves(tmp_path, words):
+def test_a_pid_file_exists_while_it_serves(tmp_path, words):
     path = tmp_path / "pid"
     with serve("echo", "--pid-file", str(path), *words) as command:
         command.port()
@@ -220,20 +220,20 @@ def test_a_pid_file_is_there_while_it_serves(tmp_path, words):
     assert not path.exists()
 
 
-def test_a_pid_file_that_cannot_be_written_is_told(tmp_path):
+def test_a_pid_file_that_cannot_be_written_is_reported(tmp_path):
     path = tmp_path / "nowhere" / "pid"
     with serve("echo", "--pid-file", str(path)) as command:
         assert command.wait() == 2
         said = command.err.rest()
         assert said == (
-            "bolide: error: pid_file cannot be written: No such file or directory: "
+            "bolide: error: --pid-file cannot be written: No such file or directory: "
             f"{path}\n"
         )
 
 
 @contextlib.contextmanager
 def stopped(*pids):
-    """Have processes stand still meanwhile."""
+    """Suspend processes within the block."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -246,7 +246,7 @@ def stopped(*pids):
 @pytest.mark.parametrize("place", ["tcp", "unix"])
 @pytest.mark.parametrize("count", [5, 200])
 @pytest.mark.parametrize("words", [(), ("--workers", "2")], ids=["alone", "workers"])
-def test_what_has_come_before_the_signal_is_answered(
+def test_requests_sent_before_the_signal_are_answered(
     loop, place, count, words, tmp_path
 ):
     """In the accept queue, and on connections that were idle."""

@@ -1,5 +1,4 @@
-"""Whatever signals come, in whatever order: what is left is a server that serves, or
-none."""
+"""Whatever signals arrive in whatever order, either one server serves or none runs."""
 
 import contextlib
 import os
@@ -19,7 +18,7 @@ from crews import (
     workers,
 )
 
-from bolide.parent import in_order
+from bolide.processes.base import in_order
 
 SIGNALS = 10_000
 TO_SUPERVISOR = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD)
@@ -31,7 +30,7 @@ def send(pid, number):
         os.kill(pid, number)
 
 
-def test_signals_that_come_together_ask_once_and_a_stop_comes_first():
+def test_simultaneous_signals_act_once_and_a_stop_has_priority():
     hup, term = signal.SIGHUP, signal.SIGTERM
     up, down = signal.SIGTTIN, signal.SIGTTOU
     assert in_order(bytes([hup, up, hup, down, hup])) == [hup]
@@ -40,8 +39,8 @@ def test_signals_that_come_together_ask_once_and_a_stop_comes_first():
     assert in_order(b"") == []
 
 
-def test_ten_thousand_signals_leave_a_server_that_serves():
-    """Every hundredth goes to a worker, which may end of it and is replaced."""
+def test_after_ten_thousand_signals_the_server_serves():
+    """Every hundredth signal goes to a worker, which may end and is replaced."""
     dice = random.Random(1)
     began = time.monotonic()
     with workers(2) as command:
@@ -52,7 +51,7 @@ def test_ten_thousand_signals_leave_a_server_that_serves():
                     send(pid, dice.choice(TO_WORKERS))
             else:
                 command.signal(dice.choice(TO_SUPERVISOR))
-        command.err.count("")  # so that nobody waits for room in the pipe
+        command.err.count("")  # so that no sender waits for room in the pipe
         wait_for(lambda: pids(command), "no worker is left")
         assert talk(port, request()).startswith(b"HTTP/1.1 200")
         assert command.stop() == 0
@@ -85,7 +84,7 @@ def test_upgrades_and_reloads_at_once_leave_one_server():
             send(supervisor, signal.SIGKILL)
 
 
-def test_signals_to_stop_end_it_whatever_else_comes():
+def test_a_signal_to_stop_ends_it_among_other_signals():
     dice = random.Random(3)
     with workers(3) as command:
         command.port()
@@ -100,10 +99,9 @@ def test_signals_to_stop_end_it_whatever_else_comes():
 
 
 @needs_wrk
-def test_workers_that_have_served_enough_are_replaced_without_loss():
+def test_workers_at_max_requests_are_replaced_without_loss():
     words = ["--limit-max-requests", "2000", "--limit-max-requests-jitter", "500"]
-    with workers(2, "pid", *words) as command:
-        load = Load(command.port())
+    with workers(2, "pid", *words) as command, Load(command.port()) as load:
         wait_for(
             lambda: command.err.count("has served its requests") >= 2,
             "no worker has served enough",

@@ -1,4 +1,4 @@
-"""What a command says at its start and its end, and what it takes for what."""
+"""What a command logs at its start and its end, and how it reads its arguments."""
 
 import os
 import socket
@@ -8,16 +8,16 @@ from command import HERE, Command, request, run, run_here, serve, talk
 from crews import wait_for, workers
 
 import bolide
+from bolide.cli.sources import gather
+from bolide.config.rows import LIMITS, SETTINGS
 from bolide.errors import reason_first
-from bolide.limits import LIMITS
-from bolide.settings import gather
 
 NONSENSE = [object(), b"a", 1.5, -1, "abc", [], [1], {"a": 1}, float("nan"), True, None]
-FIELDS = [x for x in bolide.Config.__annotations__ if x not in ("_", "app", "limits")]
+FIELDS = [x.name for x in SETTINGS]
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_setting_of_another_kind_is_refused_or_means_something(name):
+def test_a_setting_of_a_wrong_type_is_rejected_or_converted(name):
     for value in NONSENSE:
         try:
             bolide.Config("apps:hello", **{name: value})
@@ -35,12 +35,12 @@ def test_a_setting_of_another_kind_is_refused_or_means_something(name):
         ("redirect_http", None, None),
     ],
 )
-def test_texts_are_taken_for_what_they_mean(name, text, value):
+def test_texts_are_converted_to_the_type_of_the_setting(name, text, value):
     config = bolide.Config("apps:hello", **{name: text})
     assert getattr(config, name) == value
 
 
-def test_an_option_of_nonsense_is_told_in_one_line(capsys):
+def test_an_invalid_option_is_reported_in_one_line(capsys):
     code, _, said = run_here(capsys, "apps:hello", "--statsd-interval", "abc")
     assert code == 2
     assert said == "bolide: error: --statsd-interval takes a number, not 'abc'\n"
@@ -56,7 +56,7 @@ def test_an_option_of_nonsense_is_told_in_one_line(capsys):
         (["-ksync", "-w2"], "workers", "2"),
     ],
 )
-def test_a_short_option_takes_its_value_with_it(words, name, value):
+def test_a_short_option_may_be_joined_with_its_value(words, name, value):
     assert gather(["a:b", *words], {}).values()[name] == value
 
 
@@ -67,17 +67,17 @@ def test_a_header_may_be_bytes():
 
 
 @pytest.mark.parametrize("words", [(), ("--workers", "2")], ids=["alone", "workers"])
-def test_a_factory_serves_and_is_told_once(words):
+def test_a_factory_is_served_and_logged_once(words):
     with serve("create", *words) as command:
         port = command.port()
         assert talk(port, request()).endswith(b"hello")
         assert command.stop() == 0
         said = command.err.rest()
-        assert said.count('"apps:create" is taken for a factory of applications') == 1
+        assert said.count('"apps:create" is used as an application factory') == 1
         assert "warning" in said
 
 
-def test_what_all_workers_have_to_say_is_said_once():
+def test_a_message_of_all_workers_is_logged_once():
     with workers(4, "pid") as command:
         command.port()
         assert command.stop() == 0
@@ -112,7 +112,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("why", WRONG)
-def test_a_check_reads_all_that_a_start_reads(why, tmp_path):
+def test_a_check_finds_what_would_fail_at_the_start(why, tmp_path):
     for name in ("cert.pem", "other.pem"):
         (tmp_path / name).write_text("nothing")
     words = WRONG[why].replace("cert.pem", str(tmp_path / "cert.pem"))
@@ -124,7 +124,7 @@ def test_a_check_reads_all_that_a_start_reads(why, tmp_path):
     assert err.count("\n") == 1
 
 
-def test_a_check_makes_no_file(tmp_path):
+def test_a_check_creates_no_file(tmp_path):
     words = ["--log-file", str(tmp_path / "log"), "--pid-file", str(tmp_path / "pid")]
     code, out, _ = run("apps:hello", "--check-config", *words)
     assert code == 0
@@ -144,7 +144,7 @@ def test_the_mode_of_a_socket_is_kept(tmp_path, mode, words):
         assert command.stop() == 0
 
 
-def test_who_has_a_port_is_told():
+def test_the_process_that_has_a_port_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, _, said = run("apps:hello", "--port", str(port))
@@ -152,7 +152,7 @@ def test_who_has_a_port_is_told():
     assert f"the address is in use by python, pid {os.getpid()}" in said
 
 
-def test_a_host_with_a_port_is_told():
+def test_a_host_with_a_port_is_reported():
     code, _, said = run("apps:hello", "--host", "127.0.0.1:33020")
     assert code == 1
     assert "did you mean --bind 127.0.0.1:33020?" in said
@@ -166,19 +166,19 @@ def test_options_are_named_as_they_are_written(capsys):
 @pytest.mark.parametrize(
     "name", ["--runtime-threads", "--url-path-prefix", "--statsd-host", "--xyzzy"]
 )
-def test_what_is_not_alike_is_not_suggested(capsys, name):
+def test_only_similar_options_are_suggested(capsys, name):
     _, _, said = run_here(capsys, "apps:hello", name)
     assert "did you mean" not in said
 
 
-def test_the_reason_is_in_front_of_a_traceback():
+def test_the_reason_is_before_the_traceback():
     text = "Traceback (most recent call last):\n  File x\nOSError: database is down\n\n"
     first, *others = reason_first(text).splitlines()
     assert first == "OSError: database is down"
     assert others == text.rstrip().splitlines()
 
 
-def test_a_config_shows_its_defaults():
+def test_the_signature_of_config_has_the_defaults():
     for limit in LIMITS:
         shown = getattr(bolide.Config, limit.name)
         assert shown == limit.default, limit.name
@@ -186,7 +186,7 @@ def test_a_config_shows_its_defaults():
     assert bolide.Config("a:b", timeout_head=None).timeout_head == 10
 
 
-def test_the_source_says_that_it_is_not_built(tmp_path):
+def test_an_import_of_the_unbuilt_source_explains_the_error(tmp_path):
     source = HERE.parent.parent / "bolide"
     code = f"import sys; sys.path.insert(0, {str(source.parent)!r}); import bolide"
     with Command(code=code) as command:
@@ -209,7 +209,7 @@ def test_a_module_may_run_a_loop_when_it_is_imported(tmp_path, words):
             assert command.stop() == 0
 
 
-def test_a_plain_process_outlives_signals_of_a_supervisor():
+def test_a_process_without_workers_ignores_signals_for_supervisors():
     import signal
 
     with serve("hello") as command:
@@ -235,7 +235,7 @@ def test_a_plain_process_outlives_signals_of_a_supervisor():
         ("{outside}/x.toml", "{outside}/x.toml"),
     ],
 )
-def test_files_and_folders_that_are_included_are_heeded(
+def test_included_files_and_folders_are_watched(
     tmp_path, tmp_path_factory, include, changed
 ):
     pytest.importorskip("watchfiles")
@@ -245,7 +245,7 @@ def test_files_and_folders_that_are_included_are_heeded(
     path = tmp_path / changed
     path.write_text("a")
     words = ["--reload", "--reload-include", include, "--port", "0"]
-    code = f"import os, bolide.cli; os.chdir({str(tmp_path)!r}); bolide.cli.main()"
+    code = f"import os, bolide; os.chdir({str(tmp_path)!r}); bolide.main()"
     env = {"PYTHONPATH": f"{HERE}:{os.environ['PYTHONPATH']}"}
     with Command("apps:hello", *words, code=code, env=env) as command:
         command.port()

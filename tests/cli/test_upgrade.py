@@ -1,9 +1,17 @@
-"""SIGUSR2: another process takes over the sockets, and no request is lost."""
+"""SIGUSR2: a new process takes over the sockets, and no request is lost."""
 
 import os
 import signal
 
-from command import HERE, Command, connect, read_until, request, serve, talk
+from command import (
+    HERE,
+    Command,
+    connect,
+    read_until,
+    request,
+    serve,
+    talk,
+)
 from crews import (
     ask,
     children,
@@ -16,7 +24,7 @@ from crews import (
 
 
 def stop(pid):
-    """Stop a process that is no child of ours, in order."""
+    """Gracefully stop a process that is not our child."""
     os.kill(pid, signal.SIGTERM)
     wait_for(lambda: not is_alive(pid), "it does not end")
 
@@ -26,7 +34,7 @@ def test_another_process_takes_over(tmp_path):
     with workers(2, "pid", "--pid-file", str(path)) as command:
         port = command.port()
         with successor_of(command) as pid:
-            command.err.line_with(f"process {pid} serves: it has taken over")
+            command.err.line_with(f"process {pid} has taken over")
             assert path.read_text() == f"{pid}\n"
             assert command.wait() == 0
             assert path.read_text() == f"{pid}\n"
@@ -35,19 +43,29 @@ def test_another_process_takes_over(tmp_path):
             assert not path.exists()
 
 
-def test_connections_of_the_old_process_are_answered_and_then_ended():
-    with workers(1, "pid_slowly") as command, connect(command.port()) as peer:
-        peer.sendall(request(fields=""))
-        command.err.line_with("begun")
-        with successor_of(command) as pid:
-            command.err.line_with("it has taken over")
-            answer = read_until(peer, b"\r\n\r\n")
-            assert b"connection: close" in answer.lower()
-            assert command.wait() == 0
-            stop(pid)
+def test_connections_of_the_old_process_are_served_then_closed(tmp_path):
+    go = tmp_path / "go"
+    with workers(1, "pid_after") as command, connect(command.port()) as peer:
+        port = command.port()
+        with connect(port) as other:
+            other.sendall(request(fields=""))
+            assert b"connection: close" not in read_until(other, b"\r\n\r\n").lower()
+            peer.sendall(request(f"/?{go}", fields=""))
+            command.err.line_with("begun")
+            with successor_of(command) as pid:
+                command.err.line_with("has taken over")
+                answer = b""
+                while b"connection: close" not in answer.lower():
+                    other.sendall(request(fields=""))
+                    answer = read_until(other, b"\r\n\r\n")
+                go.touch()
+                answer = read_until(peer, b"\r\n\r\n")
+                assert b"connection: close" in answer.lower()
+                assert command.wait() == 0
+                stop(pid)
 
 
-def test_a_unix_socket_stays_where_it_is(tmp_path):
+def test_a_unix_socket_is_kept_by_a_takeover(tmp_path):
     path = tmp_path / "socket"
     words = ["apps:pid", "--uds", str(path), "--workers", "1"]
     with Command(*words) as command:
@@ -82,12 +100,12 @@ def test_a_new_process_that_cannot_start_leaves_the_old_one_serving(tmp_path):
         module.write_text(text)
         command.err.text = ""
         with successor_of(command) as pid:
-            command.err.line_with("it has taken over")
+            command.err.line_with("has taken over")
             assert command.wait() == 0
             assert ask(port) in children(pid)
 
 
-def test_a_new_process_that_cannot_start_leaves_unix_sockets_alone(tmp_path):
+def test_a_new_process_that_cannot_start_keeps_unix_sockets(tmp_path):
     module, path = tmp_path / "changing.py", tmp_path / "socket"
     module.write_text("from apps import pid as app\n")
     words = ["--app-dir", str(tmp_path), "--uds", str(path), "--workers", "1"]
@@ -102,7 +120,7 @@ def test_a_new_process_that_cannot_start_leaves_unix_sockets_alone(tmp_path):
             assert not path.exists()
 
 
-def test_settings_are_read_anew_and_sockets_that_are_not_asked_for_closed(tmp_path):
+def test_settings_are_reread_and_unused_sockets_closed(tmp_path):
     file = tmp_path / "bolide.toml"
     text = 'bind = ["127.0.0.1:0", "unix:{0}"]\nworkers = {1}\n'
     file.write_text(text.format(tmp_path / "old", 1))
@@ -129,13 +147,13 @@ def test_a_signal_to_stop_ends_the_new_process_too(tmp_path):
         with successor_of(command) as pid:
             command.out.line_with("hangs")
             command.signal(signal.SIGUSR2)
-            command.err.line_with(f"process {pid} is taking over already")
+            command.err.line_with(f"process {pid} is already taking over")
             assert command.stop() == 0
-            wait_for(lambda: not is_alive(pid), "it lives on")
+            wait_for(lambda: not is_alive(pid), "it is still alive")
 
 
-def test_a_server_without_workers_refuses_an_upgrade_and_serves_on():
-    """Without workers there is nobody to start a successor."""
+def test_a_server_without_workers_rejects_an_upgrade_and_continues():
+    """Without workers there is no supervisor that could start a successor."""
     with serve("pid") as command:
         port = command.port()
         command.signal(signal.SIGUSR2)

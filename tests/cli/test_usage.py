@@ -1,4 +1,4 @@
-"""Wrong use says what is wrong in one line and exits with 2."""
+"""Wrong usage is reported in one line, and the exit code is 2."""
 
 import inspect
 
@@ -6,18 +6,20 @@ import pytest
 from command import run, run_here
 
 import bolide
-from bolide import cli, options, usage
-from bolide.config import Config
+from bolide.cli import help as usage
+from bolide.cli import main as cli
+from bolide.cli import options
+from bolide.config.config import Config
 from bolide.errors import ConfigError
 
 WRONG = [
-    ("", "which application? give module:app, or --help to see more"),
+    ("", "no application given: name it as module:app, or see --help"),
     ("a:b c:d", "one application is served, not 2: a:b c:d"),
     ("app", '"app" is not of the form "module:attribute"'),
     ("app:", '"app:" is not of the form "module:attribute"'),
     ("a..b:app", '"a..b:app" is not of the form "module:attribute"'),
-    ("app.py", '"app.py" names a file; give its module: "app:app"'),
-    ("./src/app.py:x", '"./src/app.py:x" names a file; give its module: "src.app:x"'),
+    ("app.py", '"app.py" is a file; give its module: "app:app"'),
+    ("./src/app.py:x", '"./src/app.py:x" is a file; give its module: "src.app:x"'),
     ("a:create()", '"a:create()" is a call; give "a:create" and --factory'),
     ("a:b --prot 1", "there is no option --prot; did you mean --port?"),
     ("a:b --xyzzy", "there is no option --xyzzy"),
@@ -30,10 +32,11 @@ WRONG = [
     ("a:b --relaod", "there is no option --relaod; did you mean --reload?"),
     ("a:b --port", "--port needs a value"),
     ("a:b --host --port 1", "--host needs a value"),
+    ("a:b --verbose", "--verbose goes with --version"),
     ("a:b --port x", "--port takes a whole number, not 'x'"),
     ("a:b --port -1", "--port takes 0 to 65535, not -1"),
     ("a:b --port=65536", "--port takes 0 to 65535, not 65536"),
-    ("a:b --backlog 0", "--backlog takes 1 to 65535, not 0"),
+    ("a:b --backlog 0", "--backlog takes 1 to 65535 connections, not 0"),
     ("a:b --fd x", "--fd takes a whole number, not 'x'"),
     ("a:b --uds /s --fd 3", "--uds and fd exclude each other"),
     ("a:b --uds=", "--uds takes a path of 1 to 107 bytes"),
@@ -75,9 +78,10 @@ WRONG = [
     ("a:b --umask 8", "--umask takes an octal number, 000 to 777"),
     ("a:b --heartbeat -1", "--heartbeat takes 0 to 31622400 s, not -1"),
     ("a:b --heartbeat x", "--heartbeat takes a number, not 'x'"),
-    ("a:b --env-file /none", '--env-file is no file that can be read: "/none"'),
+    ("a:b --env-file /none", '--env-file is not a readable file: "/none"'),
     ("a:b --factory=yes", "--factory takes no value"),
-    ("a:b --app-dir /none", '--app-dir is no folder: "/none"'),
+    ("a:b --http3=maybe", "--http3 takes no value other than auto"),
+    ("a:b --app-dir /none", '--app-dir is not a directory: "/none"'),
     ("a:b --root-path api", "--root-path begins with \"/\", not 'api'"),
     ("a:b --lifespan maybe", "--lifespan is one of auto, on, off, not 'maybe'"),
     (
@@ -90,7 +94,7 @@ WRONG = [
         "--log-level is one of critical, error, warning, info, debug, trace, not loud",
     ),
     ("a:b --header x", "--header takes NAME:VALUE, not 'x'"),
-    ("a:b --header :x", "--header takes no such field name: ''"),
+    ("a:b --header :x", "--header takes a valid field name, not ''"),
     ("a:b --header a:\x01", "--header takes no control characters: 'a: \\x01'"),
     ("a:b --header a:\u20ac", "--header takes latin-1 text, not 'a: \u20ac'"),
     (
@@ -105,14 +109,14 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("words", "text"), WRONG, ids=[x[0] or "-" for x in WRONG])
-def test_wrong_use_is_told_in_one_line(words, text, capsys):
+def test_wrong_usage_is_reported_in_one_line(words, text, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(words.split(" ") if words else [])
     assert ended.value.code == 2
     assert capsys.readouterr() == ("", f"bolide: error: {text}\n")
 
 
-def test_a_process_exits_with_2():
+def test_the_process_exits_with_2():
     assert run("apps:hello", "--prot", "1") == (
         2,
         "",
@@ -140,7 +144,7 @@ def test_help_on_all_names_every_option_with_its_default(capsys):
         assert not option.default or f"(default: {option.default})" in words
 
 
-def test_help_is_a_screen(capsys):
+def test_help_fits_on_a_screen(capsys):
     out = help_on(capsys, "--help")
     assert len(out.splitlines()) <= 50
     for name in usage.BASIC:
@@ -152,7 +156,7 @@ def test_help_is_a_screen(capsys):
         assert topic in out
 
 
-def test_help_on_a_topic(capsys):
+def test_help_can_be_limited_to_a_topic(capsys):
     for topic, group in usage.topics().items():
         out = help_on(capsys, "--help", topic)
         assert out == help_on(capsys, f"--help={topic}")
@@ -163,7 +167,7 @@ def test_help_on_a_topic(capsys):
         assert len(lines) == len(shown)
     code, _, err = run_here(capsys, "--help=nothing")
     assert code == 2
-    assert err.startswith("bolide: error: --help is about one of listen, app, ")
+    assert err.startswith("bolide: error: --help takes one of listen, app, ")
 
 
 def parse(words, **environ):
@@ -171,7 +175,7 @@ def parse(words, **environ):
 
 
 def test_options_are_fields_of_a_config():
-    """Nothing can be given to the command that Config does not take."""
+    """Each option of the command is a setting of Config."""
     only_for_programs = {"app", "limits", "timeout_notify", "callback_notify"}
     only_for_programs |= {"ssl_context_factory"}
     fields = set(inspect.signature(Config).parameters) - only_for_programs
@@ -194,7 +198,7 @@ def test_defaults_of_the_help_are_those_of_a_config():
             assert option.default == shown(getattr(config, option.field)), option.name
 
 
-def test_the_last_one_counts_and_words_can_be_joined():
+def test_the_last_option_wins_and_values_can_be_joined():
     assert parse("a:b --port=1 --port 2 --access-log --no-access-log") == {
         "app": "a:b",
         "port": 2,
@@ -202,9 +206,26 @@ def test_the_last_one_counts_and_words_can_be_joined():
     }
 
 
-def test_fields_add_up():
+def test_header_options_accumulate():
     fields = parse("a:b --header a:1 --header a:2:3")["headers"]
     assert fields == [("a", "1"), ("a", "2:3")]
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        ("--http3 a:b", True),
+        ("a:b --http3", True),
+        ("a:b --http3 --reload", True),
+        ("--http3 auto a:b", "auto"),
+        ("a:b --http3=auto", "auto"),
+    ],
+)
+def test_a_word_may_follow_a_switch(words, value):
+    settings = parse(words)
+    assert settings["app"] == "a:b"
+    assert settings["http3"] == value
+    assert parse("a:b", HTTP3="auto")["http3"] == "auto"
 
 
 def test_two_dashes_end_the_options():
@@ -227,20 +248,20 @@ def test_empty_variables_set_nothing():
         ("FACTORY", "maybe", "BOLIDE_FACTORY is on or off, not 'maybe'"),
     ],
 )
-def test_wrong_variables_are_named(name, value, text):
+def test_an_invalid_variable_is_reported_by_name(name, value, text):
     with pytest.raises(cli.UsageError) as raised:
         parse("a:b", **{name: value})
     assert str(raised.value) == text
 
 
-def test_a_config_says_which_setting_is_wrong():
+def test_a_config_names_the_wrong_setting():
     with pytest.raises(ConfigError) as raised:
         Config("a:b", limit_head=1)
     assert raised.value.name == "limit_head"
     assert str(raised.value) == "limit_head takes 512 to 16777216 bytes, not 1"
 
 
-def test_a_config_takes_limits_from_a_mapping():
+def test_a_config_accepts_limits_as_a_mapping():
     config = Config("a:b", limits={"timeout_head": 3}, timeout_keep_alive=1.5)
     assert (config.timeout_head, config.timeout_keep_alive) == (3, 1.5)
     assert config.for_engine()["keep_alive_ms"] == 1500

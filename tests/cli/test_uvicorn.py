@@ -1,4 +1,4 @@
-"""What uvicorn's command, Config, run and Server take, ours take."""
+"""bolide's command, Config, run and Server accept what uvicorn's accept."""
 
 import inspect
 import os
@@ -10,13 +10,14 @@ import uvicorn.config
 from command import Command, run_here
 
 import bolide
-from bolide import cli, options
-from bolide.settings import gather
+from bolide.cli import main as cli
+from bolide.cli import options
+from bolide.cli.sources import gather
 
 REFUSED = {
     "ssl_context_factory": "has to return the context",
 }
-"""Keywords that have a meaning which is not kept: they are refused, not ignored."""
+"""Keywords whose meaning is not supported: they are rejected, not ignored."""
 
 COMMAND = [x for x in uvicorn.main.params if x.param_type_name == "option"]
 KEYWORDS = list(inspect.signature(uvicorn.Config).parameters)
@@ -35,11 +36,11 @@ VALUES = {
     "ssl_certfile": "cert.pem", "ssl_keyfile_password": "x", "ssl_ca_certs": "ca.pem",
     "ssl_ciphers": "TLSv1.2",
 }  # fmt: skip
-"""A value for each keyword, where its default is not one that shows anything."""
+"""A value for each keyword whose default would show nothing."""
 
 
 def words_of(option):
-    """Return an option of uvicorn's command with a value, as words."""
+    """Return an option of uvicorn's command with a value, as arguments."""
     name = max(option.opts, key=len)
     if option.is_flag:
         return [name]
@@ -53,7 +54,7 @@ def words_of(option):
 
 
 @pytest.mark.parametrize("option", COMMAND, ids=[x.name for x in COMMAND])
-def test_every_option_of_its_command_is_taken(option):
+def test_each_option_of_its_command_is_accepted(option):
     for words in [words_of(option), *[[x] for x in option.secondary_opts]]:
         gathered = gather(["a:b", *words], {})
         if option.name in ("help", "version"):
@@ -65,7 +66,7 @@ def test_every_option_of_its_command_is_taken(option):
 
 
 @pytest.mark.parametrize("option", COMMAND, ids=[x.name for x in COMMAND])
-def test_every_variable_of_its_command_is_taken(option):
+def test_each_variable_of_its_command_is_accepted(option):
     if option.name in ("help", "version"):
         return
     words = words_of(option)
@@ -75,20 +76,20 @@ def test_every_variable_of_its_command_is_taken(option):
     assert len(gathered.notes) == 1
 
 
-def test_its_variables_for_fields_are_split_as_it_splits_them():
+def test_variables_for_fields_are_split_in_the_same_way():
     gathered = gather(["a:b"], {"UVICORN_HEADERS": "X-A:b X-C:d e"})
     assert gathered.values()["headers"] == [("X-A", "b"), ("X-C", "d e")]
     gathered = gather(["a:b"], {"BOLIDE_HEADERS": "X-A: b: c d:e\nX-C:d"})
     assert gathered.values()["headers"] == [("X-A", " b: c d:e"), ("X-C", "d")]
 
 
-def test_keywords_have_its_places():
+def test_positional_parameters_are_the_same():
     ours = list(inspect.signature(bolide.Config).parameters)
     assert ours[: len(KEYWORDS)] == KEYWORDS
 
 
 @pytest.mark.parametrize("keyword", KEYWORDS[1:])
-def test_every_keyword_is_taken(keyword, monkeypatch):
+def test_each_keyword_is_accepted(keyword, monkeypatch):
     value = VALUES.get(
         keyword, inspect.signature(uvicorn.Config).parameters[keyword].default
     )
@@ -104,18 +105,18 @@ def test_every_keyword_is_taken(keyword, monkeypatch):
     assert kept == value or kept in (0, "auto", "none"), kept
     if keyword == "http":
         assert len(config.notes) == 1
-        assert config.notes[0].endswith("is ignored: bolide has a parser of its own")
+        assert config.notes[0].endswith("is ignored: bolide has its own parser")
 
 
 @pytest.mark.parametrize("keyword", KEYWORDS[1:])
-def test_its_default_can_be_given(keyword):
+def test_its_defaults_are_accepted(keyword):
     default = inspect.signature(uvicorn.Config).parameters[keyword].default
     config = bolide.Config(apps.hello, **{keyword: default})
     assert config.notes == []
 
 
-def test_run_takes_what_its_run_takes():
-    """``bolide.run`` hands all keywords on to Config."""
+def test_run_accepts_the_parameters_of_its_run():
+    """``bolide.run`` passes all keywords to Config."""
     theirs = set(inspect.signature(uvicorn.run).parameters) - {"app"}
     assert theirs <= set(inspect.signature(bolide.Config).parameters)
 
@@ -124,12 +125,12 @@ def public(thing):
     return {name for name in vars(thing) if not name.startswith("_")}
 
 
-def test_the_package_has_what_its_package_has():
+def test_the_package_exports_the_names_of_its_package():
     for name in uvicorn.__all__:
         assert callable(getattr(bolide, name))
 
 
-def test_what_has_no_meaning_is_said_once_to_programs_too(capsys):
+def test_ignored_settings_are_logged_once_for_programs_too(capsys):
     code = (
         "import bolide; bolide.run('apps:hello', port=0, http='h11', workers=WORKERS)"
     )
@@ -165,20 +166,20 @@ def test_load_imports_the_application(monkeypatch):
     assert (config.loaded_app, config.loaded) == (apps.hello, True)
 
 
-def test_classes_of_protocols_have_no_meaning():
+def test_protocol_classes_are_ignored():
     config = bolide.Config(apps.hello, http=type("A", (), {}), ws="package.module:B")
     said = [
-        "ws: a class has no meaning in bolide",
-        "--http A is ignored: bolide has a parser of its own",
+        "ws: a class is ignored: it has no effect in bolide",
+        "--http A is ignored: bolide has its own parser",
     ]
     assert sorted(config.notes) == sorted(said)
 
 
-def test_the_variables_of_the_world_count_for_programs_too(monkeypatch):
+def test_common_variables_are_read_for_programs_too(monkeypatch):
     monkeypatch.setenv("WEB_CONCURRENCY", "3")
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.1.2.3")
     config = bolide.Config(apps.hello)
-    # Its own loggers would take what later tests log.
+    # Its own loggers would get what later tests log.
     theirs = uvicorn.Config(apps.hello, log_config=None)
     assert config.workers == theirs.workers == 3
     assert config.forwarded_allow_ips == theirs.forwarded_allow_ips == "10.1.2.3"
@@ -189,7 +190,7 @@ def test_the_variables_of_the_world_count_for_programs_too(monkeypatch):
         bolide.Config(apps.hello)
 
 
-def test_its_choices_are_choices():
+def test_its_choices_are_accepted():
     for field, theirs in [
         ("loop", uvicorn.config.LOOP_FACTORIES),
         ("ws", uvicorn.config.WS_PROTOCOLS),
@@ -201,14 +202,14 @@ def test_its_choices_are_choices():
             bolide.Config(apps.hello, **{field: choice})
 
 
-def test_http2_is_on_without_its_switch():
+def test_http2_is_on_by_default():
     assert bolide.Config(apps.hello).http2
     assert gather(["a:b", "--http2"], {}).values()["http2"] is True
     (option,) = [x for x in options.OPTIONS if x.name == "--http2"]
     assert option.default == "on"
 
 
-def test_its_names_of_what_went_wrong(capsys):
-    """What keeps its command from running keeps ours, with a code that is not 0."""
+def test_its_exit_codes_are_matched(capsys):
+    """An error that stops its command stops ours, with a nonzero code."""
     assert run_here(capsys, "no_such_module:app")[0] == 1
     assert cli.parse(["a:b", "--ssl-cert-reqs", "2"], {})["ssl_cert_reqs"] == "2"

@@ -1,4 +1,4 @@
-"""What uvicorn's manual shows runs with the one word changed."""
+"""The examples of uvicorn's manual run after replacing one name."""
 
 import json
 import signal
@@ -148,7 +148,7 @@ HELLO = b"\r\n\r\nHello, world!"
 
 @pytest.fixture
 def script(tmp_path):
-    """Return a function that makes a Command of a main.py, its one word changed."""
+    """Return a function that runs an example as main.py, with uvicorn replaced."""
 
     def start(text, **kwargs):
         text = APP + text.replace("uvicorn", "bolide")
@@ -181,13 +181,13 @@ def folder(tmp_path):
     ],
     ids=["run", "run-object", "workers", "server", "serve", "factory"],
 )
-def test_running_from_a_program(script, text, code):
+def test_an_example_runs_from_a_program(script, text, code):
     with script(text) as program:
         assert talk(program.port(), request()).endswith(HELLO)
         assert program.stop() == code
 
 
-def test_running_beside_another_task(script):
+def test_an_example_runs_with_another_task(script):
     with script(BESIDE_A_TASK) as program:
         port = program.port()
         program.out.line_with("tick")
@@ -195,14 +195,14 @@ def test_running_beside_another_task(script):
         assert program.stop() == -signal.SIGTERM
 
 
-def test_running_in_a_thread(script):
+def test_an_example_runs_in_a_thread(script):
     with script(IN_A_THREAD) as program:
         program.out.line_with("Hello, world!")
         program.out.line_with("stopped")
         assert program.wait() == 0
 
 
-def test_a_server_whose_steps_are_overridden(script):
+def test_methods_of_a_server_can_be_overridden(script):
     with script(OVERRIDES) as program:
         assert program.wait() == 0
         lines = program.out.rest().splitlines()
@@ -223,25 +223,25 @@ def test_a_program_whose_application_is_missing_fails(script):
         assert 'there is no module "nowhere"' in program.err.rest()
 
 
-def test_the_command_with_a_factory(folder):
+def test_the_command_runs_a_factory(folder):
     with Command("--factory", "main:create_app", "--port", "0", *folder) as command:
         assert talk(command.port(), request()).endswith(HELLO)
 
 
-def test_the_command_with_workers(folder):
+def test_the_command_runs_workers(folder):
     with Command("main:app", "--port", "0", "--workers", "2", *folder) as command:
         assert talk(command.port(), request()).endswith(HELLO)
         assert command.stop() == 0
 
 
-def test_the_command_on_a_unix_socket(folder, tmp_path):
+def test_the_command_serves_a_unix_socket(folder, tmp_path):
     path = tmp_path / "app.sock"
     with Command("main:app", "--uds", str(path), *folder) as command:
         assert command.where() == f"unix:{path}"
         assert talk(path, request()).endswith(HELLO)
 
 
-def test_the_command_on_a_socket_of_a_process_manager(folder):
+def test_the_command_serves_a_socket_of_a_process_manager(folder):
     with socket.create_server(("127.0.0.1", 0)) as sock:
         words = ["main:app", "--fd", str(sock.fileno()), *folder]
         with Command(*words, pass_fds=[sock.fileno()]) as command:
@@ -250,7 +250,7 @@ def test_the_command_on_a_socket_of_a_process_manager(folder):
             assert talk(port, request()).endswith(HELLO)
 
 
-def test_the_command_with_variables_and_a_file_of_them(folder, tmp_path):
+def test_the_command_reads_variables_and_an_env_file(folder, tmp_path):
     text = APP.replace('b"Hello, world!"', 'os.environb[b"GREETING"]')
     (tmp_path / "main.py").write_text("import os\n" + text)
     (tmp_path / ".env").write_text("GREETING=Hello, there!\n")
@@ -291,14 +291,14 @@ def write_logging(folder, ending):
 
 
 @pytest.mark.parametrize("ending", ["json", "yaml"])
-def test_the_command_with_a_file_of_logging(folder, tmp_path, ending):
+def test_the_command_reads_a_logging_file(folder, tmp_path, ending):
     words = ["--log-config", write_logging(tmp_path, ending), "--port", "0", *folder]
     with Command("main:app", *words) as command:
         line = command.err.line_with(" listening on ")
         assert line.startswith("<INFO:     bolide ")
 
 
-def test_a_program_with_a_configuration_of_logging(script, tmp_path):
+def test_a_program_may_configure_logging(script, tmp_path):
     path = write_logging(tmp_path, "json")
     text = "import json\n" + RUN_OBJECT.replace(
         'log_level="info"', f"log_config=json.load(open({path!r}))"

@@ -1,4 +1,4 @@
-"""``--workers``: a supervisor keeps as many processes serving as it is asked for."""
+"""``--workers``: a supervisor keeps the configured number of processes serving."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ def test_the_supervisor_runs_no_application():
 
 
 def spread(port, number):
-    """How many of ``number`` keep-alive connections each worker has, by its pid."""
+    """Return how many of ``number`` keep-alive connections each worker has, by pid."""
     with contextlib.ExitStack() as stack:
         peers = [stack.enter_context(connect(port)) for _ in range(number)]
         for peer in peers:
@@ -39,11 +39,11 @@ def spread(port, number):
         )
 
 
-def test_connections_are_shared_out_evenly():
+def test_connections_are_distributed_evenly():
     """The busiest of four workers has at most 1.2 times the mean of 256 connections.
 
-    The others take what is left by a worker that gets no processor: on a busy machine
-    only a round in which all four accept counts, and one of eight such has to be even.
+    The others take over from a worker that gets no processor. On a busy machine only
+    rounds count in which all four accept, and one of eight such rounds has to be even.
     """
     with workers(4) as command:
         rounds = []
@@ -70,18 +70,22 @@ def test_a_worker_that_is_killed_is_replaced():
         assert command.stop() == 0
 
 
-def test_the_kill_of_a_worker_loses_only_what_it_was_answering():
-    with workers(2, "pid_slowly") as command, contextlib.ExitStack() as stack:
+def test_killing_a_worker_loses_only_its_running_requests(tmp_path):
+    go_on = tmp_path / "go"
+    with workers(2, "pid_after") as command, contextlib.ExitStack() as stack:
         port = command.port()
+        left = set(pids(command))
+        wait_for(lambda: left.discard(ask(port)) or not left, "not all answer")
         peers = [stack.enter_context(connect(port)) for _ in range(8)]
         for peer in peers:
-            peer.sendall(request(fields=""))
+            peer.sendall(request(f"/?{go_on}", fields=""))
         for _ in peers:
             command.err.line_with("begun")
         killed = pids(command).pop()
         os.kill(killed, signal.SIGKILL)
         later = connect(port)
         later.sendall(request())
+        go_on.touch()
         lost = 0
         for peer in peers:
             with contextlib.suppress(ConnectionResetError):
@@ -96,7 +100,7 @@ def test_the_kill_of_a_worker_loses_only_what_it_was_answering():
         assert command.stop() == 0
 
 
-def test_a_worker_that_dies_again_and_again_is_started_ever_later(tmp_path):
+def test_a_worker_that_dies_repeatedly_is_restarted_with_backoff(tmp_path):
     env = {"MARK": str(tmp_path / "started once")}
     with workers(1, "dies_after_start", env=env) as command:
         command.port()
@@ -130,8 +134,8 @@ if os.path.getsize(starts) == 2:
 """
 
 
-def test_a_signal_ends_the_loading_of_a_worker_wherever_it_comes(tmp_path):
-    """Python passes over exceptions in the callback of a weakref."""
+def test_a_signal_ends_the_import_in_a_worker_at_any_point(tmp_path):
+    """Python ignores exceptions in the callback of a weakref."""
     (tmp_path / "signalled.py").write_text(SIGNALLED_ONCE)
     words = ["--app-dir", str(tmp_path), "--workers", "1", "--port", "0"]
     env = {"STARTS": str(tmp_path / "starts")}
@@ -153,7 +157,7 @@ def test_a_signal_ends_the_loading_of_a_worker_wherever_it_comes(tmp_path):
         ("dies", {}, 3, "exited with code 7 at its start"),
     ],
 )
-def test_a_failed_start_is_told_once_and_ends_all(target, env, code, why):
+def test_a_failed_start_is_logged_once_and_ends_all(target, env, code, why):
     with workers(4, target, env=env) as command:
         assert command.wait() == code
         said = command.err.rest()
@@ -169,7 +173,7 @@ def test_two_binds_of_one_port_end_before_a_worker_starts():
             assert "the address is in use by python, pid " in second.err.rest()
 
 
-def test_workers_come_and_go_by_signals():
+def test_signals_add_and_remove_workers():
     with workers(1) as command:
         port = command.port()
         for number, count in (
@@ -185,7 +189,7 @@ def test_workers_come_and_go_by_signals():
         assert command.stop() == 0
 
 
-def test_a_worker_with_enough_requests_is_replaced_without_a_gap():
+def test_a_worker_at_max_requests_is_replaced_without_a_gap():
     with workers(1, "pid", "--limit-max-requests", "5") as command:
         port = command.port()
         first = ask(port)
@@ -197,7 +201,7 @@ def test_a_worker_with_enough_requests_is_replaced_without_a_gap():
         assert command.stop() == 0
 
 
-def test_a_server_without_workers_stops_after_enough_requests():
+def test_a_server_without_workers_stops_at_max_requests():
     with serve("pid", "--limit-max-requests", "2") as command:
         port = command.port()
         ask(port)
@@ -212,16 +216,16 @@ def test_a_server_without_workers_stops_after_enough_requests():
         (["--limit-rss", "1000000"], "takes "),
     ],
 )
-def test_a_worker_is_replaced_when_it_is_worn(words, why):
+def test_a_worker_over_its_lifetime_or_memory_is_replaced(words, why):
     with workers(1, "pid", *words) as command:
         port = command.port()
         first = ask(port)
         command.err.line_with(f"worker {first} {why}")
-        wait_for(lambda: ask(port) != first, "the same worker still")
+        wait_for(lambda: ask(port) != first, "the worker was not replaced")
         assert command.stop() == 0
 
 
-def test_a_blocked_worker_is_left_alone_unless_a_heartbeat_is_asked_for():
+def test_a_blocked_worker_is_killed_only_with_a_heartbeat():
     with workers(2, "blocking", "--heartbeat", "0.5") as command:
         port = command.port()
         with connect(port) as peer:
@@ -234,13 +238,13 @@ def test_a_blocked_worker_is_left_alone_unless_a_heartbeat_is_asked_for():
         assert command.stop() == 0
 
 
-def test_workers_end_when_their_supervisor_is_killed():
+def test_workers_end_if_their_supervisor_is_killed():
     with workers(2) as command:
         command.port()
         found = pids(command)
         command.process.kill()
         command.wait()
-        wait_for(lambda: not any(map(is_alive, found)), "workers live on")
+        wait_for(lambda: not any(map(is_alive, found)), "workers are still alive")
 
 
 def test_a_second_signal_kills():
@@ -256,7 +260,7 @@ def test_a_second_signal_kills():
 
 
 def test_a_signal_to_the_whole_group_is_one_signal():
-    """So do a terminal's Ctrl-C and systemd."""
+    """A terminal's Ctrl-C and systemd send signals to the whole group."""
     with workers(2, "slow") as command, connect(command.port()) as peer:
         peer.sendall(request())
         command.err.line_with("begun")
@@ -268,23 +272,22 @@ def test_a_signal_to_the_whole_group_is_one_signal():
 
 @needs_wrk
 def test_reloads_and_an_upgrade_under_load_lose_no_request():
-    with workers(2) as command:
-        load = Load(command.port())
+    with workers(2) as command, Load(command.port()) as load:
         for number in range(1, 21):
             before = pids(command)
             command.signal(signal.SIGHUP)
             wait_for(
-                lambda n=number: command.err.count("new workers serve") >= n,
+                lambda n=number: command.err.count("new workers are serving") >= n,
                 f"reload {number} does not end",
             )
-            assert len(pids(command) - before) == 2
+            assert len(pids(command) - before) == 2, number
         with successor_of(command):
             assert command.wait() == 0
             assert load.process.poll() is None
             assert load.failed() == []
 
 
-def test_a_reload_loads_the_application_anew(tmp_path):
+def test_a_reload_imports_the_application_again(tmp_path):
     module = tmp_path / "changing.py"
     text = "from apps import answer\nasync def app(s, r, send):\n"
     body = "    if s['type'] == 'http': await answer(send, b'{}')\n"
@@ -297,16 +300,16 @@ def test_a_reload_loads_the_application_anew(tmp_path):
         assert talk(port, request()).endswith(b"old")
         module.write_text("raise ValueError('no')\n")
         command.signal(signal.SIGHUP)
-        command.err.line_with("the reload is over, the others serve on")
+        command.err.line_with("the reload is abandoned, and the other workers continue")
         assert talk(port, request()).endswith(b"old")
         module.write_text(text + body.format("new"))
         command.signal(signal.SIGHUP)
-        command.err.line_with("reloaded: 2 new workers serve")
+        command.err.line_with("reloaded: 2 new workers are serving")
         wait_for(lambda: talk(port, request()).endswith(b"new"), "the old one answers")
         assert command.stop() == 0
 
 
-def test_preloaded_workers_share_one_import_and_a_reload_makes_another(tmp_path):
+def test_preloaded_workers_share_one_import_and_a_reload_imports_again(tmp_path):
     text = (
         "import os\nfrom apps import answer\nloader = os.getpid()\n"
         "async def app(s, r, send):\n"
@@ -321,11 +324,20 @@ def test_preloaded_workers_share_one_import_and_a_reload_makes_another(tmp_path)
         for _ in range(8):
             assert ask(port) == first != command.process.pid
         command.signal(signal.SIGHUP)
-        command.err.line_with("reloaded: 2 new workers serve")
+        command.err.line_with("reloaded: 2 new workers are serving")
         wait_for(lambda: ask(port) != first, "the old import serves on")
         command.signal(signal.SIGTTIN)
         template_and_workers = 4
         wait_for(lambda: len(pids(command)) == template_and_workers, "no new worker")
+        assert command.stop() == 0
+
+
+def test_an_orphan_of_a_preloaded_worker_is_reaped():
+    with workers(1, "orphan", "--preload") as command:
+        orphan = ask(command.port())
+        assert orphan in pids(command)
+        os.kill(orphan, signal.SIGTERM)
+        wait_for(lambda: orphan not in pids(command), "it stays a zombie")
         assert command.stop() == 0
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the command serve and talk with."""
+"""Makes the helpers of tests/cli available."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The files below deploy/ are what the programs that read them take, and work."""
+"""The files below deploy/ are accepted by the programs that read them, and work."""
 
 import contextlib
 import json
@@ -16,26 +16,29 @@ from pathlib import Path
 import pytest
 from command import DEADLINE_S, Command, connect, request, serve, wait_until_open
 
-from bolide.options import by_name
+from bolide.cli.options import by_name
 
 yaml = pytest.importorskip("yaml")
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 UNIT = (DEPLOY / "systemd" / "bolide.service").read_text()
-DOCKERFILE = (DEPLOY / "docker" / "Dockerfile").read_text()
+DOCKERFILES = [
+    (DEPLOY / "docker" / name).read_text()
+    for name in ("Dockerfile", "Dockerfile.distroless")
+]
 MANIFESTS = list(
     yaml.safe_load_all((DEPLOY / "kubernetes" / "bolide.yaml").read_text())
 )
 
 
 def needs(name):
-    """Return a mark that skips a test where a program is not installed."""
+    """Return a mark that skips a test if a program is not installed."""
     there = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin")
     return pytest.mark.skipif(there is None, reason=f"no {name} here")
 
 
 def run(*words, **kwargs):
-    """Run a program; return its exit code and all that it says."""
+    """Run a program; return its exit code and all of its output."""
     done = subprocess.run(
         words, capture_output=True, text=True, timeout=DEADLINE_S, **kwargs
     )
@@ -43,31 +46,32 @@ def run(*words, **kwargs):
 
 
 def commands():
-    """Yield the words that each file starts the server with."""
+    """Yield the arguments with which each file starts the server."""
     line = re.search(r"^ExecStart=(.*)$", UNIT, re.M).group(1)
     yield shlex.split(line)[1:]
-    entry, words = (
-        json.loads(re.search(rf"^{x} (\[.*\])$", DOCKERFILE, re.M).group(1))
-        for x in ("ENTRYPOINT", "CMD")
-    )
-    yield [*entry[1:], *words]
+    for text in DOCKERFILES:
+        entry, words = (
+            json.loads(re.search(rf"^{x} (\[.*\])$", text, re.M).group(1))
+            for x in ("ENTRYPOINT", "CMD")
+        )
+        yield [*entry[entry.index("main:app") :], *words]
     yield ["main:app", *container()["args"]]
 
 
 def manifest(kind):
-    """Return the manifest of a kind."""
+    """Return the manifest of the given kind."""
     return next(x for x in MANIFESTS if x["kind"] == kind)
 
 
 def container():
-    """Return the container of the deployment."""
+    """Return the container of the Deployment."""
     return manifest("Deployment")["spec"]["template"]["spec"]["containers"][0]
 
 
 @pytest.mark.parametrize(
-    "words", list(commands()), ids=["systemd", "docker", "kubernetes"]
+    "words", list(commands()), ids=["systemd", "docker", "distroless", "kubernetes"]
 )
-def test_each_command_is_one_that_bolide_takes(words, tmp_path):
+def test_bolide_accepts_each_command(words, tmp_path):
     (tmp_path / "main.py").write_text(
         "async def app(scope, receive, send):\n    raise NotImplementedError\n"
     )
@@ -80,8 +84,19 @@ def test_each_command_is_one_that_bolide_takes(words, tmp_path):
         assert command.wait() == 0, command.err.rest()
 
 
+@pytest.mark.parametrize("text", DOCKERFILES, ids=["docker", "distroless"])
+def test_the_image_has_no_compiler_no_root_and_a_health_check(text):
+    last = text[text.rindex("\nFROM ") :]
+    assert re.search(r"^USER [1-9]\d+$", last, re.M)
+    assert last.index("USER ") < last.index("ENTRYPOINT ")
+    assert re.search(r"^HEALTHCHECK ", last, re.M)
+    assert re.search(r"^STOPSIGNAL SIGTERM$", last, re.M)
+    assert not re.search(r"gcc|-dev\b|apt-get", text)
+    assert "--only-binary bolide" in text
+
+
 @needs("systemd-analyze")
-def test_systemd_takes_the_units(tmp_path):
+def test_systemd_accepts_the_units(tmp_path):
     for name in ("bolide.service", "bolide.socket"):
         text = (DEPLOY / "systemd" / name).read_text()
         text = text.replace("/srv/app/.venv/bin/bolide", sys.executable)
@@ -92,7 +107,7 @@ def test_systemd_takes_the_units(tmp_path):
     assert code == 0 or not ours
 
 
-def test_whoever_kills_waits_longer_than_the_server_may_take():
+def test_kill_timeouts_are_longer_than_the_grace_period():
     grace = int(re.search(r"--timeout-graceful-shutdown (\d+)", UNIT).group(1))
     assert int(re.search(r"^TimeoutStopSec=(\d+)$", UNIT, re.M).group(1)) > 2 * grace
     args = container()["args"]
@@ -106,7 +121,7 @@ def test_whoever_kills_waits_longer_than_the_server_may_take():
     assert delay > probe["periodSeconds"] * probe["failureThreshold"]
 
 
-def test_the_manifests_have_what_their_kinds_need_and_fit_together():
+def test_the_manifests_are_complete_and_consistent():
     for one in MANIFESTS:
         assert {"apiVersion", "kind", "metadata", "spec"} <= set(one)
         assert one["metadata"]["name"] == "app"
@@ -126,10 +141,11 @@ def test_the_manifests_have_what_their_kinds_need_and_fit_together():
             assert f"`{metric['pods']['metric']['name']}`" in metrics
 
 
-def test_every_path_that_is_probed_is_answered():
+def test_each_probed_path_is_answered():
     paths = {container()[f"{x}Probe"]["httpGet"]["path"]
              for x in ("startup", "readiness", "liveness")}  # fmt: skip
-    paths |= set(re.findall(r"127\.0\.0\.1:9100(/\S+?)'", DOCKERFILE))
+    for text in DOCKERFILES:
+        paths |= set(re.findall(r"127\.0\.0\.1:9100(/\S+?)'", text))
     haproxy = (DEPLOY / "haproxy" / "haproxy.cfg").read_text()
     paths |= set(re.findall(r"http-check send meth GET uri (\S+)", haproxy))
     caddy = (DEPLOY / "caddy" / "Caddyfile").read_text()
@@ -144,32 +160,21 @@ def test_every_path_that_is_probed_is_answered():
                 assert sock.recv(65536).startswith(b"HTTP/1.1 200 "), path
 
 
-def test_the_image_has_two_stages_and_does_not_run_as_root():
-    stages = re.findall(r"^FROM (\S+)", DOCKERFILE, re.M)
-    assert len(stages) == 2 and all("slim" in x for x in stages)
-    last = DOCKERFILE.rpartition("\nFROM ")[2]
-    assert "gcc" not in last
-    assert re.search(r"^USER \d+$", last, re.M)
-    assert last.index("USER ") < last.index("ENTRYPOINT ")
-    for word in ("ENTRYPOINT", "CMD"):
-        json.loads(re.search(rf"^{word} (\[.*\])$", last, re.M).group(1))
-
-
 def free_port():
-    """Return a port that nobody has at the moment."""
+    """Return a port that is currently unused."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return sock.getsockname()[1]
 
 
 def words_of(name):
-    """Return the words that a file below deploy/ starts its application with."""
+    """Return the arguments with which a file below deploy/ starts its application."""
     text = (DEPLOY / name).read_text()
     line = re.search(r"bolide main:app (.*)$", text, re.M).group(1)
     return shlex.split(line)
 
 
 def changed(words, **values):
-    """Return words with other values, as of ports and addresses of this machine."""
+    """Return arguments with some values replaced, such as ports and addresses."""
     words = list(words)
     for name, value in values.items():
         words[words.index("--" + name.replace("_", "-")) + 1] = value
@@ -180,14 +185,16 @@ BY_SYSTEMD = """
 import os, sys
 os.dup2(int(sys.argv.pop(1)), 3)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-from bolide.cli import main
+from bolide.cli.main import main
 main()
 """
 
 
 @contextlib.contextmanager
 def by_systemd(words, path, target="told"):
-    """The command of the unit, with a socket at ``path`` as systemd hands it over."""
+    """Runs the command of the unit, with a socket at ``path`` passed as systemd
+    does.
+    """
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(path))
         sock.listen()
@@ -201,7 +208,7 @@ def by_systemd(words, path, target="told"):
 
 @contextlib.contextmanager
 def running(*words, port):
-    """A proxy that listens on ``port`` while the block runs."""
+    """Runs a proxy that listens on ``port`` within the block."""
     with subprocess.Popen(words, stderr=subprocess.DEVNULL) as proxy:
         try:
             wait_until_open(port)
@@ -211,14 +218,14 @@ def running(*words, port):
 
 
 def nginx_with(site, tmp_path):
-    """Return the command of an nginx with ``site``, after a look by ``nginx -t``."""
+    """Return the command of an nginx with ``site``, after a check by ``nginx -t``."""
     (tmp_path / "site.conf").write_text(site)
     temps = "".join(
         f"{x}_temp_path {tmp_path}/{x};"
         for x in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     main = tmp_path / "nginx.conf"
-    # As root nginx gives up its rights, and could not enter the test's folder.
+    # As root, nginx drops its privileges and could not enter the test's folder.
     user = "user root; " if os.geteuid() == 0 else ""
     main.write_text(
         f"{user}daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;\n"
@@ -241,7 +248,7 @@ def certificate(tmp_path):
 
 
 def fetch(port, scheme="http", fields=""):
-    """Return what the application is told of a request to a proxy, and its answer."""
+    """Return the application's view of a request through a proxy, and the response."""
     sock = connect(port)
     if scheme == "https":
         context = ssl.create_default_context()
@@ -258,7 +265,7 @@ def fetch(port, scheme="http", fields=""):
 
 
 def check(told, port, scheme):
-    """Look whether a request is told as its client has sent it."""
+    """Check that the application sees a request as its client has sent it."""
     assert told["client"][0] == "127.0.0.1"
     assert told["scheme"] == scheme
     assert told["host"] == f"site.example:{port}"
@@ -267,8 +274,8 @@ def check(told, port, scheme):
 
 @needs("nginx")
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_nginx_and_the_unit_know_client_and_scheme(tmp_path, scheme):
-    """Both files as they are but for a port, a path and a certificate."""
+def test_client_and_scheme_are_known_with_nginx_and_the_unit(tmp_path, scheme):
+    """Both files are used unchanged except for a port, a path and a certificate."""
     port, path = free_port(), tmp_path / "app.sock"
     site = (DEPLOY / "nginx" / "bolide.conf").read_text()
     listens = f"listen 127.0.0.1:{port};"
@@ -285,13 +292,13 @@ def test_nginx_and_the_unit_know_client_and_scheme(tmp_path, scheme):
     with by_systemd(words, path) as command, running(*nginx, port=port):
         told = fetch(port, scheme)
         check(told, port, scheme)
-        # What a client says of itself stands before what the proxy has seen.
+        # What a client claims comes before what the proxy has added.
         forged = "X-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Proto: gopher\r\n"
         check(fetch(port, scheme, forged), port, scheme)
         assert command.out.line_with('"GET / HTTP/').startswith("127.0.0.1 - - [")
 
 
-def test_the_settings_in_a_file_say_what_the_unit_says(tmp_path):
+def test_the_settings_file_equals_the_options_of_the_unit(tmp_path):
     settings = tomllib.loads((DEPLOY / "bolide.toml").read_text())
     words = words_of("systemd/bolide.service")
     for name in ("forwarded_allow_ips", "metrics_bind", "workers"):
@@ -299,13 +306,13 @@ def test_the_settings_in_a_file_say_what_the_unit_says(tmp_path):
         assert settings[name] == words[words.index(word) + 1]
     (tmp_path / "main.py").write_text("async def app(scope, receive, send):\n    ...\n")
     words = ("--config", str(DEPLOY / "bolide.toml"), "--app-dir", str(tmp_path))
-    words += ("--bind", f"unix:{tmp_path}/app.sock")  # systemd makes /run/bolide
+    words += ("--bind", f"unix:{tmp_path}/app.sock")  # systemd creates /run/bolide
     with Command("main:app", *words, "--check-config") as command:
         assert command.wait() == 0, command.err.rest()
 
 
 @needs("haproxy")
-def test_haproxy_and_its_command_know_client_and_scheme(tmp_path):
+def test_client_and_scheme_are_known_with_haproxy(tmp_path):
     port, secure = free_port(), free_port()
     cert, key = certificate(tmp_path)
     (tmp_path / "both.pem").write_text(cert.read_text() + key.read_text())
@@ -332,7 +339,7 @@ def test_haproxy_and_its_command_know_client_and_scheme(tmp_path):
 
 
 @needs("caddy")
-def test_caddy_and_its_command_know_client_and_scheme(tmp_path):
+def test_client_and_scheme_are_known_with_caddy(tmp_path):
     port = free_port()
     text = (DEPLOY / "caddy" / "Caddyfile").read_text()
     words = words_of("caddy/Caddyfile")
@@ -355,7 +362,7 @@ def test_caddy_and_its_command_know_client_and_scheme(tmp_path):
 
 
 def exported():
-    """Return the names of all metrics that docs/METRICS.md has."""
+    """Return the names of all metrics in docs/METRICS.md."""
     text = (ROOT / "docs" / "METRICS.md").read_text("utf-8")
     names = set(re.findall(r"^\| `((?:bolide|process)_\w+)` \|", text, re.M))
     return names | {f"{x}_bucket" for x in names if x.endswith("_seconds")}
@@ -366,7 +373,7 @@ def used_metrics(text):
     return set(re.findall(r"\b(?:bolide|process)_\w+", text))
 
 
-def test_alerts_and_the_dashboard_ask_for_what_there_is():
+def test_alerts_and_the_dashboard_use_existing_metrics():
     alerts = (DEPLOY / "prometheus" / "alerts.yml").read_text()
     rules = yaml.safe_load(alerts)["groups"][0]["rules"]
     assert len({x["alert"] for x in rules}) == len(rules) >= 8
@@ -384,14 +391,14 @@ def test_alerts_and_the_dashboard_ask_for_what_there_is():
 
 
 @needs("promtool")
-def test_promtool_takes_the_alerts():
+def test_promtool_accepts_the_alerts():
     path = DEPLOY / "prometheus" / "alerts.yml"
     code, said = run("promtool", "check", "rules", str(path))
     assert code == 0, said
 
 
 @needs("haproxy")
-def test_haproxy_takes_its_file():
+def test_haproxy_accepts_its_file():
     haproxy = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
     path = DEPLOY / "haproxy" / "haproxy.cfg"
     code, said = run(haproxy, "-c", "-f", str(path))
@@ -399,7 +406,7 @@ def test_haproxy_takes_its_file():
 
 
 @needs("haproxy")
-def test_haproxy_turns_away_from_a_server_that_is_draining(tmp_path):
+def test_haproxy_avoids_a_draining_server(tmp_path):
     """No request is lost while one of two servers stops."""
     words = ["--metrics-bind", "127.0.0.1:0", "--drain-delay", "3"]
     port = free_port()
@@ -438,7 +445,7 @@ def ask(port):
 
 
 @needs("caddy")
-def test_caddy_takes_its_file(tmp_path):
+def test_caddy_accepts_its_file(tmp_path):
     path = DEPLOY / "caddy" / "Caddyfile"
     env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     code, said = run(

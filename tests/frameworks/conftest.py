@@ -1,4 +1,4 @@
-"""Serves each example in a process of its own; every test of a file shares it."""
+"""Serves each example in its own process, which all tests of a file share."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from examples import Served, serving
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
 def served(request):
-    """Serve the TARGET of the test's module on each loop."""
+    """Serve the TARGET of the test's module with each loop."""
     if request.param == "uvloop":
         pytest.importorskip("uvloop")
     with serving(request.module.TARGET, "--loop", request.param) as command:
@@ -22,6 +22,6 @@ def served(request):
 
 @pytest.fixture(scope="module")
 def client(served):
-    """Give an httpx client of ``served``."""
+    """Yield an httpx client of ``served``."""
     with served.client() as client:
         yield client

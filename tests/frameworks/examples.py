@@ -1,4 +1,4 @@
-"""The examples, each served in a process of its own."""
+"""The examples, each served in its own process."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ class Served:
         return httpx.Client(base_url=self.url, timeout=DEADLINE_S)
 
     def stop(self):
-        """Stop it, check that it ends in order, and return what it printed."""
+        """Stop it, check that it stops gracefully, and return its output."""
         assert self.command.stop() == 0
         return self.command.out.rest(), self.command.err.rest()
 
@@ -42,7 +42,7 @@ def serving(target, *words, folder=EXAMPLES, env=(), python=sys.executable):
 
 
 def wait_until(holds, tries=500):
-    """Ask until it holds; every try is a request, so that time passes."""
+    """Poll until the condition holds; each attempt is a request, which takes time."""
     for _ in range(tries):
         if holds():
             return

@@ -7,7 +7,7 @@ pytest.importorskip("c_app")
 TARGET = "c_app:app"
 
 
-def test_it_greets(client):
+def test_it_responds_with_a_greeting(client):
     answer = client.get("/")
     assert answer.status_code == 200
     assert answer.content

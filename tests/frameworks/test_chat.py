@@ -1,4 +1,6 @@
-"""The chat example on plain ASGI, Starlette and Channels, by the websockets client."""
+"""The chat example with plain ASGI, Starlette and Channels, and the websockets
+client.
+"""
 
 import asyncio
 
@@ -20,7 +22,7 @@ def chat(request):
 
 
 def talk(chat, conversation, **settings):
-    """Run ``conversation(join)``; ``join()`` connects one more."""
+    """Run ``conversation(join)``; ``join()`` connects one more client."""
 
     def join(**more):
         url = f"ws://127.0.0.1:{chat.port}/ws"
@@ -47,7 +49,7 @@ def test_the_page_is_served(chat):
 
 
 @pytest.mark.parametrize("compression", ["deflate", None])
-def test_what_one_says_all_hear(chat, compression):
+def test_all_members_receive_each_message(chat, compression):
     long = "é" + "all work and no play " * 500
 
     async def conversation(join):
@@ -61,7 +63,7 @@ def test_what_one_says_all_hear(chat, compression):
     talk(chat, conversation, compression=compression)
 
 
-def test_those_who_stay_hear_who_goes(chat):
+def test_members_are_notified_of_those_who_leave(chat):
     async def conversation(join):
         async with join() as first:
             number = (await heard(first, "has come")).split()[1]
@@ -73,7 +75,7 @@ def test_those_who_stay_hear_who_goes(chat):
     talk(chat, conversation)
 
 
-def test_the_server_s_pings_and_the_client_s_are_answered(chat):
+def test_pings_of_both_sides_are_answered(chat):
     async def conversation(join):
         async with join(ping_interval=0.05) as client:
             waiter = await client.ping()
@@ -84,9 +86,9 @@ def test_the_server_s_pings_and_the_client_s_are_answered(chat):
     talk(chat, conversation)
 
 
-def test_fifty_in_a_room_all_hear_each_other(chat):
+def test_fifty_members_receive_all_messages(chat):
     async def conversation(join):
-        # Those who stay hear of all who go, and do not read it.
+        # Those who stay receive the notice for everyone who leaves, and do not read it.
         clients = [await join(max_queue=None) for _ in range(50)]
         for i, client in enumerate(clients):
             await client.send(f"I am {i}.")

@@ -1,4 +1,4 @@
-"""A Django project over real sockets: the ORM, the admin, streams."""
+"""A Django project over real sockets: the ORM, the admin, streaming."""
 
 import os
 import re
@@ -16,7 +16,7 @@ PROJECT = EXAMPLES / "django_app"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """Serve the project on a fresh database with one user who may do everything."""
+    """Serve the project with a new database and one superuser."""
     env = {
         "DJANGO_DATABASE": str(tmp_path_factory.mktemp("django") / "db.sqlite3"),
         "DJANGO_SUPERUSER_PASSWORD": "open sesame",
@@ -47,7 +47,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def client(site):
-    """Give a client with cookies of its own."""
+    """Return a client with its own cookies."""
     with site.client() as client:
         yield client
 
@@ -77,13 +77,13 @@ def test_the_admin_asks_for_a_login(client):
     assert answer.headers["location"] == "/admin/login/?next=/admin/"
 
 
-def test_a_wrong_password_stays_outside(client):
+def test_a_wrong_password_is_rejected(client):
     answer = log_in(client, "guessed")
     assert answer.status_code == 200
     assert "correct username and password" in answer.text
 
 
-def test_the_admin_is_entered_and_a_note_is_added_in_it(client):
+def test_a_note_can_be_added_in_the_admin(client):
     answer = log_in(client, "open sesame")
     assert answer.status_code == 302
     assert client.cookies["sessionid"]
@@ -94,12 +94,12 @@ def test_the_admin_is_entered_and_a_note_is_added_in_it(client):
     assert "by the admin" in client.get("/").json()["notes"]
 
 
-def test_a_form_without_its_token_is_refused(client):
+def test_a_form_without_its_token_is_rejected(client):
     answer = client.post("/admin/login/", data={"username": "ada", "password": "x"})
     assert answer.status_code == 403
 
 
-def test_a_stream_comes_whole(client):
+def test_a_streamed_response_is_complete(client):
     assert client.get("/lines/5000").text == "".join(f"{n}\n" for n in range(5000))
 
 

@@ -15,12 +15,12 @@ TARGET = "fastapi_app:app"
 LAMP = {"name": "lamp", "price": 9.5, "tags": ["light"]}
 
 
-def test_a_route_with_parameters(client):
+def test_a_route_gets_its_parameters(client):
     assert client.get("/items/7").json() == LAMP
     assert client.get("/items/7", params={"upper": True}).json()["name"] == "LAMP"
 
 
-def test_a_model_that_does_not_hold_is_refused(client):
+def test_an_invalid_model_is_rejected(client):
     assert client.get("/items/seven").status_code == 422
     answer = client.post("/items/8", json={"name": "", "price": -1})
     assert answer.status_code == 422
@@ -30,7 +30,7 @@ def test_a_model_that_does_not_hold_is_refused(client):
     }
 
 
-def test_a_body_is_read_and_a_background_task_runs_behind_the_answer(client):
+def test_a_body_is_read_and_a_background_task_runs_after_the_response(client):
     item = {"name": "table", "price": 80.0, "tags": []}
     answer = client.post("/items/9", json=item)
     assert (answer.status_code, answer.json()) == (201, item)
@@ -38,7 +38,7 @@ def test_a_body_is_read_and_a_background_task_runs_behind_the_answer(client):
     wait_until(lambda: "new: table" in client.get("/mails").json())
 
 
-def test_an_upload_of_5_mb(client):
+def test_an_upload_of_5_mb_is_received(client):
     data = bytes(range(256)) * (5 * 4096)
     answer = client.post("/upload", files={"file": ("data.bin", data)})
     assert answer.json() == {"name": "data.bin", "size": len(data)}
@@ -65,7 +65,7 @@ def test_server_sent_events_arrive_one_by_one(client):
     assert lines == [f'data: {{"tick": {n}}}' for n in range(3)]
 
 
-def test_an_event_stream_ends_when_its_client_goes(served, client):
+def test_an_event_stream_ends_when_its_client_disconnects(served, client):
     with (
         served.client() as other,
         other.stream("GET", "/events", params={"times": 100_000}) as answer,
@@ -79,7 +79,7 @@ def test_a_function_that_blocks_runs_in_a_thread(client):
     assert client.get("/sync").json() == "from a thread"
 
 
-def test_many_clients_at_once(served):
+def test_many_clients_are_served_at_once(served):
     async def main():
         limits = httpx.Limits(max_connections=50)
         async with httpx.AsyncClient(
@@ -93,6 +93,6 @@ def test_many_clients_at_once(served):
     assert asyncio.run(main()) == [LAMP] * 200
 
 
-def test_the_documentation_pages_are_there(client):
+def test_the_documentation_pages_are_served(client):
     assert client.get("/openapi.json").json()["info"]["title"] == "FastAPI"
     assert "swagger" in client.get("/docs").text

@@ -1,4 +1,4 @@
-"""The smallest application, to curl and to httpx."""
+"""The smallest application, with curl and httpx."""
 
 import subprocess
 
@@ -9,20 +9,20 @@ HELLO = b"Hello, world!\n"
 
 
 def curl(*words):
-    """Return what curl prints."""
+    """Return the output of curl."""
     command = ["curl", "--silent", "--show-error", "--fail", "--max-time", "30", *words]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-def test_curl_gets_it(served):
+def test_curl_gets_the_response(served):
     assert curl(served.url) == HELLO
 
 
-def test_curl_gets_it_by_http_1_0(served):
+def test_curl_gets_the_response_over_http_1_0(served):
     assert curl("--http1.0", served.url) == HELLO
 
 
-def test_curl_gets_two_on_one_connection(served):
+def test_curl_gets_two_responses_on_one_connection(served):
     words = ["--write-out", "%{num_connects}\n", served.url, served.url]
     assert curl(*words) == HELLO + b"1\n" + HELLO + b"0\n"
 
@@ -34,13 +34,13 @@ def test_head_has_the_fields_and_no_body(served):
     assert head.endswith(b"\r\n\r\n")
 
 
-def test_every_answer_has_date_and_server(client):
+def test_each_response_has_date_and_server(client):
     answer = client.get("/")
     assert answer.headers["server"] == "bolide"
     assert answer.headers["date"].endswith(" GMT")
 
 
-def test_an_upgrade_to_something_unknown_is_plain_http(served):
+def test_an_unknown_upgrade_is_a_plain_request(served):
     words = ["-H", "Connection: Upgrade", "-H", "Upgrade: h2c", served.url]
     assert curl(*words) == HELLO
 

@@ -1,10 +1,11 @@
-"""Clients that leave a response of a framework: nothing is left of them.
+"""Clients that disconnect during a response of a framework: nothing is left of them.
 
-Each application waits in its response for what never comes, at /idle, or sends again
-and again, at /busy.  One that is not installed is skipped.
+Each application waits in its response for an event that never happens, at /idle, or
+sends repeatedly, at /busy. A framework that is not installed is skipped.
 """
 
 import asyncio
+import gc
 import threading
 import time
 
@@ -29,8 +30,30 @@ def has_calls(serving, n):
     return count() == n
 
 
+def have_ended(calls):
+    """Wait until no body part is awaited; return whether that is so.
+
+    Django does not close the iterator of a response that is canceled in send(). Its
+    block ends when the garbage collector finds it. Collections are rare: the loop of
+    the server does not run meanwhile.
+    """
+    end = time.monotonic() + DEADLINE_S
+    while not calls.wait(lambda: not calls.running, 1) and time.monotonic() < end:
+        gc.collect()
+    return not calls.running
+
+
+def timeout_for(make):
+    """Return the value of --timeout-disconnect for an application.
+
+    Quart and Django end a response by themselves when its client disconnects. If they
+    are canceled before, they abandon two tasks, and the loop logs their exceptions.
+    """
+    return DEADLINE_S if make in (quart, django, sync_django) else SOON_S
+
+
 def parts_of(calls):
-    """Return a function that gives an async iterator of body parts for a path."""
+    """Return a function that returns an async iterator of body parts for a path."""
 
     async def parts(path):
         with calls.watch():
@@ -182,7 +205,7 @@ def plain(parts):
 
 
 def sync_django(parts):
-    """Give Django with a view that is no coroutine function."""
+    """Return Django with a view that is not a coroutine function."""
     app = django(parts)
     from django.conf import settings
     from django.http import StreamingHttpResponse
@@ -213,10 +236,10 @@ APPS = (
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("make", APPS)
-def test_nothing_is_left_of_clients_that_left_a_response(make, loop):
+def test_a_disconnect_during_a_response_leaks_nothing(make, loop):
     calls = Calls()
     app = make(parts_of(calls))
-    with Serving(app, loop=loop, timeout_disconnect=SOON_S) as serving:
+    with Serving(app, loop=loop, timeout_disconnect=timeout_for(make)) as serving:
         for path in ("/idle", "/busy"):
             for way in ("fin", "reset"):
                 socks = [serving.connect() for _ in range(CLIENTS)]
@@ -226,28 +249,28 @@ def test_nothing_is_left_of_clients_that_left_a_response(make, loop):
                     read_until(sock, b"x")
                 for sock in socks:
                     leave(sock, way)
-        assert calls.wait(lambda: not calls.running)
+        assert have_ended(calls)
         assert has_connections(serving, 0)
     assert len(calls.ends) == 4 * CLIENTS
     assert serving.loop_errors == []
 
 
 @pytest.mark.parametrize("make", APPS)
-def test_nobody_logs_that_they_left(make):
+def test_a_disconnect_during_a_response_is_not_logged(make):
     calls = Calls()
     app = make(parts_of(calls))
-    with Serving(app, timeout_disconnect=SOON_S) as serving:
+    with Serving(app, timeout_disconnect=timeout_for(make)) as serving:
         for path in ("/idle", "/busy"):
             with serving.connect() as sock:
                 sock.sendall(request(path))
                 read_until(sock, b"x")
-        assert calls.wait(lambda: not calls.running)
+        assert have_ended(calls)
     assert serving.log.errors() == []
     assert serving.log.exceptions == []
 
 
 @pytest.mark.parametrize("way", ["fin", "reset"])
-def test_a_fastapi_websocket_that_only_waits_is_over_when_its_client_has_left(way):
+def test_a_waiting_fastapi_websocket_ends_when_its_client_disconnects(way):
     from fastapi import FastAPI, WebSocket
 
     calls, app = Calls(), FastAPI()
@@ -267,7 +290,7 @@ def test_a_fastapi_websocket_that_only_waits_is_over_when_its_client_has_left(wa
 
 
 @pytest.mark.parametrize("way", ["fin", "reset"])
-def test_a_stream_of_mcp_is_over_when_its_client_has_left(way):
+def test_a_stream_of_mcp_ends_when_its_client_disconnects(way):
     pytest.importorskip("mcp")
     try:
         from mcp.server.mcpserver import MCPServer
@@ -297,7 +320,7 @@ def test_a_stream_of_mcp_is_over_when_its_client_has_left(way):
     assert serving.log.errors() == []
 
 
-def test_a_client_of_socketio_that_leaves_is_disconnected():
+def test_socketio_notices_the_disconnect_of_a_client():
     socketio = pytest.importorskip("socketio")
     server = socketio.AsyncServer(async_mode="asgi")
     app = socketio.ASGIApp(server)
@@ -320,7 +343,7 @@ def test_a_client_of_socketio_that_leaves_is_disconnected():
     assert serving.log.exceptions == []
 
 
-def test_files_are_compressed_and_pass_through_any_middleware(tmp_path):
+def test_compressed_files_pass_through_any_middleware(tmp_path):
     from starlette.applications import Starlette
     from starlette.middleware.gzip import GZipMiddleware
     from starlette.responses import FileResponse
@@ -333,7 +356,7 @@ def test_files_are_compressed_and_pass_through_any_middleware(tmp_path):
         return FileResponse(path)
 
     class Narrow:
-        """Passes on the messages that it knows."""
+        """A middleware that passes on the messages it knows."""
 
         def __init__(self, app):
             self.app = app

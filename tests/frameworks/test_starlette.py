@@ -12,12 +12,12 @@ pytest.importorskip("starlette")
 TARGET = "starlette_app:app"
 
 
-def test_the_client_has_an_address(client):
+def test_the_address_of_the_client_is_known(client):
     assert client.get("/").text == "Hello, 127.0.0.1!\n"
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_is_streamed_up(client, chunked):
+def test_a_request_body_is_streamed(client, chunked):
     pieces = [bytes([n]) * 100_000 for n in range(20)]
     whole = b"".join(pieces)
     answer = client.post("/digest", content=iter(pieces) if chunked else whole)
@@ -25,14 +25,14 @@ def test_a_body_is_streamed_up(client, chunked):
     assert answer.json() == wanted
 
 
-def test_a_body_is_streamed_down(client):
+def test_a_response_body_is_streamed(client):
     answer = client.get("/count/10000")
     assert answer.headers["transfer-encoding"] == "chunked"
     assert answer.text == "".join(f"{n}\n" for n in range(10000))
 
 
 def test_files_are_served_whole_in_ranges_and_by_time(tmp_path, monkeypatch):
-    """FileResponse and StaticFiles give the engine the path (ASGI G6)."""
+    """FileResponse and StaticFiles pass the path to the engine (ASGI G6)."""
     from serving import Serving
     from starlette.applications import Starlette
     from starlette.routing import Mount
@@ -57,17 +57,17 @@ def test_files_are_served_whole_in_ranges_and_by_time(tmp_path, monkeypatch):
         assert serving.log.exceptions == []
 
 
-def test_a_background_task_runs_behind_the_answer(client):
+def test_a_background_task_runs_after_the_response(client):
     assert client.post("/later", params={"name": "ada"}).status_code == 202
     wait_until(lambda: "ada" in client.get("/done").json())
 
 
-def test_an_http_exception_is_its_status(client):
+def test_an_http_exception_becomes_its_status(client):
     answer = client.get("/teapot")
     assert (answer.status_code, answer.text) == (418, "short and stout")
 
 
-def test_a_wrong_method_and_a_missing_path(client):
+def test_a_wrong_method_is_405_and_a_missing_path_is_404(client):
     assert client.get("/digest").status_code == 405
     assert client.get("/nowhere").status_code == 404
 
@@ -86,7 +86,7 @@ def test_head_of_a_file_has_its_length(client):
     assert (answer.headers["content-length"], answer.content) == (str(length), b"")
 
 
-def test_a_broken_handler_is_500_and_its_neighbours_go_on():
+def test_a_failing_handler_is_500_and_others_continue():
     with serving(TARGET) as command:
         served = Served(command)
         with served.client() as client:

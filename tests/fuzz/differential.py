@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Compares the parser with llhttp (through httptools) and h11 on the same requests.
 
-Whatever bolide accepts as a request, both accept as well, with the same method, target,
-version, fields and body.  Exceptions are the functions named ``allow_*``, each with its
-reason.  What bolide rejects and another accepts must be rejected for a reason listed in
-STRICTER.  Inputs are the corpora beside this file and mutations of them.
+Whatever bolide accepts as a request, both must accept as well, with the same method,
+target, version, fields and body. Exceptions are the functions named ``allow_*``, each
+with its reason. What bolide rejects and another parser accepts must be rejected for a
+reason listed in STRICTER. Inputs are the corpora in this folder and mutations of them.
 
-    usage: differential.py LIBRARY [--runs N | --seconds N] [--seed S]
+usage: differential.py LIBRARY [--runs N | --seconds N] [--seed S]
 
 LIBRARY is the shared library that meson builds from shim.c.
 """
@@ -37,9 +37,9 @@ STRICTER = {
     "a malformed request line": "RFC 9112 3: single spaces; llhttp takes HTTP/0.9",
     "a malformed method": "RFC 9110 9.1: a method is a token",
     "a method that is not in upper case": "ASGI B15: applications see upper case",
-    "a method that is not served here": "RFC 9110 9.3.6: CONNECT is for proxies",
+    "a method that is not supported": "RFC 9110 9.3.6: CONNECT is for proxies",
     "a malformed request target": "RFC 9112 3.2: four forms, by method",
-    "an HTTP version that is not spoken here": "RFC 9110 15.6.6: 505",
+    "an unsupported HTTP version": "RFC 9110 15.6.6: 505",
     "a CR without LF in a head": "RFC 9112 2.2: a bare CR is invalid",
     "an LF without CR in a head": "RFC 9112 2.2: a recipient MAY accept it",
     "a malformed field name": "RFC 9110 5.1: a name is a token",
@@ -52,7 +52,7 @@ STRICTER = {
     "more than one Content-Length field": "RFC 9110 8.6: may be rejected",
     "Transfer-Encoding together with Content-Length": "RFC 9112 6.3: may be rejected",
     "a Transfer-Encoding that does not end in one chunked": "RFC 9112 6.3: 400",
-    "a transfer coding that is not known here": "RFC 9112 6.1: 501",
+    "an unknown transfer coding": "RFC 9112 6.1: 501",
     "Transfer-Encoding in an HTTP/1.0 request": "RFC 9112 6.1: faulty framing",
     "an expectation that cannot be met": "RFC 9110 10.1.1: 417",
     "a malformed chunk size": "RFC 9112 7.1: extensions have a grammar",
@@ -64,7 +64,7 @@ STRICTER = {
     "more trailers than the limit": "docs/LIMITS.md",
     "chunk framing over the limit": "docs/LIMITS.md",
 }
-"""Why a request is rejected that another parser accepts: err_text, and the rule."""
+"""Reasons to reject a request that another parser accepts: err_text, and the rule."""
 
 
 @dataclass
@@ -112,7 +112,7 @@ class Bolide:
 
 
 def _parts(out: ctypes.Array[ctypes.c_char]) -> Iterator[bytes]:
-    """Yield the strings that stand in `out`, each behind its length."""
+    """Yield the strings in `out`, each preceded by its length."""
     at = 0
     while True:
         (size,) = struct.unpack_from("=I", out, at)
@@ -121,25 +121,25 @@ def _parts(out: ctypes.Array[ctypes.c_char]) -> Iterator[bytes]:
 
 
 class Llhttp:
-    """The parser to compare with: one object for one request."""
+    """The parser to compare with: one object per request."""
 
     def __init__(self) -> None:
-        """Start with nothing read."""
+        """Start with an empty request."""
         self.request = Request()
         self.is_complete = False
         self._in_trailers = False
 
     def on_url(self, url: bytes) -> None:
-        """Collect the target, which may come in pieces."""
+        """Collect the target, which may come in parts."""
         self.request.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a field; trailers come by the same call and are left out."""
+        """Collect a field; trailers are passed to the same callback and are ignored."""
         if not self._in_trailers:
             self.request.fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Tell fields from trailers."""
+        """Remember that the fields are complete."""
         self._in_trailers = True
 
     def on_body(self, body: bytes) -> None:
@@ -147,11 +147,11 @@ class Llhttp:
         self.request.body += body
 
     def on_message_complete(self) -> None:
-        """Note that the request is whole."""
+        """Remember that the request is complete."""
         self.is_complete = True
 
     def read(self, raw: bytes) -> str:
-        """Return what llhttp says against `raw`; empty when it accepts it."""
+        """Return llhttp's error for `raw`; empty if it accepts it."""
         parser = httptools.HttpRequestParser(self)
         try:
             parser.feed_data(raw)
@@ -165,7 +165,7 @@ class Llhttp:
 
 
 def read_with_h11(raw: bytes) -> tuple[str, Request]:
-    """Return what h11 says against `raw`, empty when it accepts it, and the request."""
+    """Return h11's error for `raw`, empty if it accepts it, and the request."""
     request = Request()
     connection = h11.Connection(h11.SERVER)
     try:
@@ -187,17 +187,17 @@ def read_with_h11(raw: bytes) -> tuple[str, Request]:
 
 
 def allow_method(raw: bytes, request: Request) -> bytes:
-    """Give llhttp a method that it knows.
+    """Replace the method by one that llhttp knows.
 
-    It has a closed list of methods; any token in upper case is one here (RFC 9110 9.1).
+    It has a closed list of methods; any upper-case token is one here (RFC 9110 9.1).
     """
     return raw.replace(request.method, b"POST", 1)
 
 
 def allow_blanks(raw: bytes) -> bytes:
-    """Cut spaces and tabs off the ends of the lines of the head.
+    """Remove spaces and tabs from the ends of the lines of the head.
 
-    llhttp takes those behind a value for a part of it, and so "chunked" with a tab for
+    llhttp takes those after a value for a part of it, and so "chunked" with a tab for
     an unknown coding; they are not (RFC 9112 5.1).
     """
     start = len(raw) - len(raw.lstrip(b"\r\n"))
@@ -209,8 +209,8 @@ def allow_blanks(raw: bytes) -> bytes:
 def allow_trailer(said: str) -> bool:
     """Skip a request whose trailers have a Content-Length.
 
-    llhttp takes it for a field of the head, which no request that is accepted here has
-    beside a Transfer-Encoding; here trailers are checked and dropped (RFC 9110 6.5.1).
+    llhttp takes it for a field of the head, where it cannot be combined with
+    Transfer-Encoding; here trailers are checked and dropped (RFC 9110 6.5.1).
     """
     return "Content-Length can't be present with Transfer-Encoding" in said
 
@@ -218,20 +218,20 @@ def allow_trailer(said: str) -> bool:
 def allow_upgrade(request: Request) -> bool:
     """Skip the body of an upgrade.
 
-    llhttp hands the connection over behind the head of a request with Upgrade, even if
-    it has a body; here it is served as plain HTTP, body included (RFC 9110 7.8).
+    llhttp ends HTTP after the head of a request with Upgrade, even if it has a body;
+    here it is served as plain HTTP, including the body (RFC 9110 7.8).
     """
     names = {name.lower() for name, _ in request.fields}
     return b"upgrade" in names
 
 
 def allow_empty_line(raw: bytes) -> bytes:
-    """Cut empty lines in front of a request: h11 does not skip them (RFC 9112 2.2)."""
+    """Remove empty lines before a request: h11 does not skip them (RFC 9112 2.2)."""
     return raw.lstrip(b"\r\n")
 
 
 def compare_with_llhttp(raw: bytes, ours: Request) -> tuple[str, str]:
-    """Return the kind of outcome and, where the rule is broken, how."""
+    """Return the kind of outcome and, if the rule is broken, how."""
     kind = "accepted by both"
     theirs = Llhttp()
     raw = allow_blanks(raw)
@@ -254,7 +254,7 @@ def compare_with_llhttp(raw: bytes, ours: Request) -> tuple[str, str]:
 
 
 def compare_with_h11(raw: bytes, ours: Request) -> tuple[str, str]:
-    """Return the same of h11."""
+    """Return the same for h11."""
     said, theirs = read_with_h11(allow_empty_line(raw))
     if said:
         return "broken", f"h11: {said}"
@@ -264,7 +264,9 @@ def compare_with_h11(raw: bytes, ours: Request) -> tuple[str, str]:
 
 
 def compare_rejected(text: str, raw: bytes) -> Iterator[tuple[str, str]]:
-    """Yield who accepts what is rejected here, and whether the reason is listed."""
+    """Yield which parsers accept what is rejected here, and whether the reason is
+    listed.
+    """
     for name, said in (("llhttp", Llhttp().read(raw)), ("h11", read_with_h11(raw)[0])):
         if not said and text in STRICTER:
             yield f"rejected here, accepted by {name}: {text}", ""
@@ -273,7 +275,7 @@ def compare_rejected(text: str, raw: bytes) -> Iterator[tuple[str, str]]:
 
 
 def differences(bolide: Bolide, raw: bytes) -> Iterator[tuple[str, str]]:
-    """Yield each kind of outcome and, where the rule is broken, how."""
+    """Yield each kind of outcome and, if the rule is broken, how."""
     n, ours = bolide.read(raw)
     if ours is None:
         yield "rejected here", ""
@@ -284,7 +286,7 @@ def differences(bolide: Bolide, raw: bytes) -> Iterator[tuple[str, str]]:
 
 
 def seeds() -> list[bytes]:
-    """Return the corpora as whole requests."""
+    """Return the corpora as complete requests."""
     heads = sorted((CORPUS / "head").iterdir())
     bodies = sorted((CORPUS / "chunked").iterdir())
     return [path.read_bytes() for path in heads] + [
@@ -325,7 +327,7 @@ def inputs(rng: random.Random, runs: int, seconds: int | None) -> Iterator[bytes
 
 
 def main() -> int:
-    """Compare; return 0 when the rule holds."""
+    """Compare; return 0 if the rule holds."""
     parser = argparse.ArgumentParser(description="Compare bolide with llhttp and h11.")
     parser.add_argument("library")
     parser.add_argument("--runs", type=int, default=100_000)

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/fuzz_chunked.c — any bytes as a chunked body.  However they are cut, the
- * verdict, the data and what is left behind the body are the same, and what was counted
- * adds up. */
+/* tests/fuzz/fuzz_chunked.c — any bytes as a chunked body. However they are split,
+ * the verdict, the data and the bytes left after the body are the same, and the
+ * counters add up. */
 #include <stdint.h> /* uint8_t */
-#include <stdlib.h> /* abort, malloc, free */
+#include <stdlib.h> /* malloc, free */
 
 #include "base/err.h"
 #include "http1/chunked.h"
+#include "check.h"
 
-#define CHECK(holds)                                                                   \
-    do {                                                                               \
-        if (!(holds))                                                                  \
-            abort();                                                                   \
-    } while (0)
-
-/* Small, so that a short input can pass every one. */
+/* Small, so that a short input can exceed each one. */
 static const struct http_limits limits = {
     .trailer_bytes = 60,
     .trailer_fields = 4,
@@ -29,9 +24,7 @@ struct decoding {
     size_t ntaken; /* bytes of the input */
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Decodes data[0, size) in pieces of `step` bytes, each in memory of its own. */
+/* Decodes data[0, size) in steps of `step` bytes, each in its own memory. */
 static void
 decode(const uint8_t *bytes, size_t size, size_t step, struct decoding *d)
 {

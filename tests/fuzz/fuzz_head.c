@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/fuzz_head.c — any bytes as a request head.  Whatever they are, every way
- * of scanning and every way of cutting gives the same verdict and the same fields,
- * which lie within the bytes and are what RFC 9110 lets them be. */
+/* tests/fuzz/fuzz_head.c — any bytes as a request head. Every scanner and every
+ * segmentation gives the same verdict and the same fields, which lie within the bytes
+ * and are allowed by RFC 9110. */
 #include <stdint.h> /* uint8_t */
-#include <stdlib.h> /* abort, malloc, free */
+#include <stdlib.h> /* malloc, free */
 
 #include "base/err.h"
 #include "http/status.h"
 #include "http1/framing.h"
 #include "http1/parse.h"
+#include "check.h"
 
 #define NFIELDS_MAX 16
-#define CHECK(holds)                                                                   \
-    do {                                                                               \
-        if (!(holds))                                                                  \
-            abort();                                                                   \
-    } while (0)
-
-/* Small, so that a short input can pass every one. */
+/* Small, so that a short input can exceed each one. */
 static const struct http_limits limits = {
     .request_line_bytes = 60,
     .head_bytes = 250,
@@ -30,9 +25,7 @@ struct reading {
     struct http_field fields[NFIELDS_MAX];
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Reads `in`, of which the first `cut` bytes come first and the rest by `step`. */
+/* Parses `in`, whose first `cut` bytes come first and the rest by `step`. */
 static void
 read_cut(const struct h1_scan *scan, struct slice in, size_t cut, size_t step,
          struct reading *out)
@@ -75,7 +68,7 @@ is_same(const struct reading *a, const struct reading *b)
     return true;
 }
 
-/* What holds for every head that was read. */
+/* Checks what holds for every parsed head. */
 static void
 check_reading(struct reading *r, struct slice in)
 {
@@ -100,7 +93,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const size_t steps[] = {1, 7};
-    /* A copy without a byte to spare shows reads outside to the sanitizer. */
+    /* A copy without a spare byte, so that the sanitizer detects reads outside of
+     * it. */
     char *copy = malloc(size > 0 ? size : 1);
     CHECK(copy != NULL);
     memcpy(copy, data, size);

@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/fuzz_hops.c — any bytes as X-Forwarded-For, as Forwarded and as a list of
- * trusted networks.  What one line says, its elements say on lines of their own; who is
- * named is never a proxy of ours unless all behind it are; nothing in front of what a proxy
- * appends changes what is read of that. */
+/* tests/fuzz/fuzz_hops.c — any bytes as X-Forwarded-For, as Forwarded and as a list
+ * of trusted networks. One line and its elements on separate lines have the same
+ * meaning; the client is never one of our proxies unless all elements after it are;
+ * nothing before what a proxy appends changes the meaning of that. */
 #include <stdint.h> /* uint8_t */
-#include <stdlib.h> /* abort, malloc, free */
+#include <stdlib.h> /* malloc, free */
 
 #include "http/field.h"
 #include "http/hops.h"
-
-#define CHECK(holds)                                                                   \
-    do {                                                                               \
-        if (!(holds))                                                                  \
-            abort();                                                                   \
-    } while (0)
+#include "check.h"
 
 typedef void walk_line(struct hops *hops, const struct trust *trust, struct slice line);
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 check(const struct hops *hops, const struct trust *trust)
@@ -30,7 +23,7 @@ check(const struct hops *hops, const struct trust *trust)
         CHECK(hops->is_known && trust_names(trust, &hops->client));
 }
 
-/* Walks over the elements of `line` one by one, from the last. */
+/* Reads the elements of `line` one by one, from the last. */
 static void
 walk_elements(walk_line *walk, const struct trust *trust, struct slice line,
               struct hops *hops)

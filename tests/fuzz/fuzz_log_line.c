@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/fuzz_log_line.c — any bytes as a format of the access log, and any bytes as
- * what a client puts into a line: method, target and fields.  A line is one line: it ends
- * with its only newline, has no other control character, and a line of a JSON format is
- * JSON. */
+/* tests/fuzz/fuzz_log_line.c — any bytes as a format of the access log, and any
+ * bytes as the client's part of a line: method, target and fields. A line is one line:
+ * it ends with its only newline, has no other control character, and a line of a JSON
+ * format is JSON. */
 #include <stdint.h> /* uint8_t */
-#include <stdlib.h> /* abort, malloc, free */
+#include <stdlib.h> /* malloc, free, calloc */
 
 #include "http/peer.h"
-#include "server/format.h"
+#include "log/format.h"
+#include "check.h"
 
-#define CHECK(holds)                                                                   \
-    do {                                                                               \
-        if (!(holds))                                                                  \
-            abort();                                                                   \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* JSON (RFC 8259), as far as a line has it: an object of texts, numbers and words. */
+/* JSON (RFC 8259), as far as a line has it: an object of texts, numbers and
+ * literals. */
 
 struct json {
     const char *at, *end;
@@ -103,7 +97,7 @@ static struct http_field fields[] = {
     {.name = {"x-any", 5}},
 };
 
-/* Parts of the input, which line feeds would end in a request, so that none are in. */
+/* Parts of the input, without line feeds, which would end them in a request. */
 static struct slice
 next_part(struct slice *in)
 {

@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/fuzz_proxy.c — any bytes as a header of the PROXY protocol.  However they are
- * cut, the verdict and the client are the same, and no byte behind the header is looked
- * at. */
+/* tests/fuzz/fuzz_proxy.c — any bytes as a header of the PROXY protocol. However
+ * they are split, the verdict and the client are the same, and no byte after the header
+ * is read. */
 #include <stdint.h> /* uint8_t */
-#include <stdlib.h> /* abort, malloc, free */
+#include <stdlib.h> /* malloc, free */
 
 #include "base/err.h"
 #include "net/proxy_protocol.h"
+#include "check.h"
 
-#define CHECK(holds)                                                                   \
-    do {                                                                               \
-        if (!(holds))                                                                  \
-            abort();                                                                   \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Parses data[0, n) alone in its memory. */
+/* Parses data[0, n) in its own memory. */
 static ssize_t
 parse(unsigned versions, const uint8_t *data, size_t n, struct proxy_header *out)
 {

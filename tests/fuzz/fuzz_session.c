@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/fuzz_session.c — whole sessions: a real server and connection between a client,
- * a transport, a clock and an application that do anything in any order.  An input is a list
- * of choices (session/script.h), so every mutation is a session as well.  The parts check
- * what they are promised; at the end nothing may be left of the connection. */
+/* tests/fuzz/fuzz_session.c — whole sessions: a real server and connection, plain or
+ * over TLS, with a client, a socket, a clock and an application that do anything in any
+ * order. An input is a list of choices (session/script.h), so every mutation is a
+ * session as well. Each part checks its contracts; at the end nothing may be left of
+ * the connection. */
 #include "session/app.h"
 #include "session/client.h"
+#include "session/memory.h"
+#include "session/secure.h"
 #include "session/socket.h"
 #include "session/world.h"
+#include "check.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Bytes that the transport gives or takes next. */
-static size_t
-choose_bytes(void)
+/* What the socket provides or accepts next; over TLS also up to the end of a record,
+ * or some bytes of the next one. */
+static void
+choose_room(struct room *room)
 {
     static const size_t sizes[] = {0, 1, 9, 100, 1000, 16384, 70000, SIZE_MAX / 2};
+    uint8_t byte = script_byte(&world.script);
 
-    return sizes[script_choice(&world.script, COUNT(sizes))];
+    room->by_record = world.is_tls && (byte & 0x80) != 0;
+    room->beyond = room->by_record ? byte % COUNT(sizes) : 0;
+    room->bytes = room->by_record ? SIZE_MAX / 2 : sizes[byte % COUNT(sizes)];
 }
 
 static void
@@ -49,13 +55,33 @@ end_somehow(void)
     case 5:
         app_fail_all();
         break;
+    case 6:
+        app_cancel();
+        break;
+    case 7:
+        if (world.is_tls)
+            secure_change_key();
+        break;
+    case 8:
+        if (world.is_tls && script_choice(&world.script, 8) == 0)
+            secure_tamper();
+        break;
+    case 9:
+        if (world.is_tls)
+            secure_close();
+        world.client_shut = true;
+        break;
+    case 10:
+        world_settle();
+        app_check_owed();
+        break;
     default:
         break;
     }
 }
 
 static void
-step(bool speaks_h2)
+step(void)
 {
     switch (script_choice(&world.script, 16)) {
     case 0:
@@ -64,14 +90,14 @@ step(bool speaks_h2)
     case 3:
     case 4:
         if (!world.client_shut)
-            speaks_h2 ? client2_act() : client1_act();
+            world.speaks_h2 ? client2_act() : client1_act();
         break;
     case 5:
-        world.may_read = choose_bytes();
+        choose_room(&world.may_read);
         break;
     case 6:
     case 7:
-        world.may_write = choose_bytes();
+        choose_room(&world.may_write);
         break;
     case 8:
         let_time_pass();
@@ -101,15 +127,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     app_begin();
     world_begin(&app_handler, data, size);
     socket_begin(world_clock());
-    bool speaks_h2 = script_choice(&world.script, 2) == 0;
-    if (speaks_h2)
-        client2_begin();
-    world.may_read = SIZE_MAX / 2;
+    world.speaks_h2 ? client2_begin() : client1_begin();
     while (!script_is_over(&world.script))
-        step(speaks_h2);
+        step();
+    world_settle();
+    app_check_owed();
     app_fail_all();
-    world_end(speaks_h2 ? client2_check : client1_check);
+    world_end(world.speaks_h2 ? client2_check : client1_check);
     app_end();
     socket_end();
+    CHECK(memory_held() == world.held_before);
     return 0;
 }

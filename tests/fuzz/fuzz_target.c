@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/fuzz_target.c — any bytes as a request target, as an authority and as text to
- * decode.  An accepted target is split into parts of it that put together are the target
- * again; decoding in place and elsewhere gives the same; a host that is accepted has only
- * bytes that RFC 3986 3.2.2 allows. */
-#include <ctype.h>  /* isxdigit */
-#include <stdint.h> /* uint8_t */
-#include <stdlib.h> /* abort, malloc, free */
+/* tests/fuzz/fuzz_target.c — any bytes as a request target, as an authority and as
+ * text to decode. An accepted target is split into parts that put together are the
+ * target again; decoding in place and into another buffer gives the same; an accepted
+ * host has only bytes that RFC 3986 3.2.2 allows, and two hosts are equal exactly if
+ * their names and ports are. */
+#include <ctype.h>   /* isxdigit */
+#include <stdint.h>  /* uint8_t */
+#include <stdlib.h>  /* malloc, free */
+#include <strings.h> /* strncasecmp */
 
 #include "base/err.h"
 #include "http/target.h"
-
-#define CHECK(holds)                                                                   \
-    do {                                                                               \
-        if (!(holds))                                                                  \
-            abort();                                                                   \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "check.h"
 
 static bool
 is_within(struct slice part, struct slice in)
@@ -54,7 +49,7 @@ nibble(char digit)
     return (unsigned)(digit <= '9' ? digit - '0' : (digit | 32) - 'a' + 10);
 }
 
-/* The decoding as RFC 3986 2.1 says it, one byte at a time. */
+/* Decodes by the definition of RFC 3986 2.1, one byte at a time. */
 static void
 check_decode(struct slice raw)
 {
@@ -97,6 +92,59 @@ check_host(struct slice host)
     }
 }
 
+/* Finds a host and its port in the simplest way: by the colon after the last
+ * bracket. */
+static void
+split_host(struct slice host, bool https, struct slice *name, unsigned long *port)
+{
+    const char *bracket = memrchr(host.ptr, ']', host.len);
+    size_t from = bracket != NULL ? (size_t)(bracket - host.ptr) : 0;
+    const char *colon = memchr(host.ptr + from, ':', host.len - from);
+
+    *name = colon != NULL ? slice_first(host, (size_t)(colon - host.ptr)) : host;
+    *port = 0;
+    if (colon != NULL) {
+        for (const char *at = colon + 1; at < host.ptr + host.len; at++)
+            *port = *port * 10 + (unsigned long)(*at - '0');
+    }
+    if (colon == NULL || name->len + 1 == host.len)
+        *port = https ? 443 : 80;
+}
+
+/* Returns whether two ports are written alike: "080" does not equal "80" here, but
+ * no other port either. */
+static bool
+is_plain_port(struct slice host)
+{
+    const char *colon = memrchr(host.ptr, ':', host.len);
+
+    return colon == NULL || colon + 1 == host.ptr + host.len || colon[1] != '0';
+}
+
+static bool
+is_same_name(struct slice a, struct slice b)
+{
+    return a.len == b.len && strncasecmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+static void
+check_same_host(struct slice a, struct slice b, bool https)
+{
+    struct slice name_a, name_b;
+    unsigned long port_a, port_b;
+
+    if (a.len == 0 || b.len == 0 || !target_is_host(a) || !target_is_host(b))
+        return;
+    bool same = target_is_same_host(a, b, https);
+    split_host(a, https, &name_a, &port_a);
+    split_host(b, https, &name_b, &port_b);
+    bool expected = port_a == port_b && is_same_name(name_a, name_b);
+    CHECK(!same || expected);
+    CHECK(same || !expected || !is_plain_port(a) || !is_plain_port(b));
+    CHECK(same == target_is_same_host(b, a, https));
+    CHECK(target_is_same_host(a, a, https));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -110,6 +158,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_split("CONNECT", in);
     check_decode(in);
     check_host(in);
+    const char *space = memchr(copy, ' ', size);
+    if (space != NULL) {
+        struct slice first = slice_first(in, (size_t)(space - copy));
+        struct slice second = slice_skip(in, first.len + 1);
+        check_same_host(first, second, false);
+        check_same_host(first, second, true);
+    }
     free(copy);
     return 0;
 }

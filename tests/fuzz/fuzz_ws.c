@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/fuzz_ws.c — any bytes as what a client of a WebSocket sends.  Whatever they
- * are, every way of cutting gives the same messages, answers and end, with compression and
- * without. */
+/* tests/fuzz/fuzz_ws.c — any bytes as the input of a WebSocket. However they are
+ * split, the messages, replies and the end are the same, with compression and without.
+ */
 #include <stdint.h> /* uint8_t */
-#include <stdlib.h> /* abort */
 #include <string.h> /* strcmp */
 
 #include "../c/ws_talk.h"
+#include "check.h"
 
-#define CHECK(holds)                                                                   \
-    do {                                                                               \
-        if (!(holds))                                                                  \
-            abort();                                                                   \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Small, so that a short input can pass every one. */
+/* Small, so that a short input can exceed each one. */
 static struct ws_config
 small_config(void)
 {
@@ -30,8 +22,8 @@ small_config(void)
     return config;
 }
 
-/* Feeds `in`, of which `first` bytes come first and the rest by `step`, with budgets of
- * `budget` points, and ends. */
+/* Feeds `in`, whose first `first` bytes come first and the rest by `step`, with
+ * budgets of `budget` points, and ends. */
 static struct talk *
 talk_cut(struct slice in, const struct ws_deflate_params *params, size_t first,
          size_t step, int64_t budget)

@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/fuzz_ws_deflate.c — any bytes as the compressed messages of a WebSocket.  What
- * inflates is at most as long as the limit, is the same for a window that is kept for the
- * first message and for one that is shared, in slices of any size, and survives being
- * packed again; what does not leaves nothing behind.
+/* tests/fuzz/fuzz_ws_deflate.c — any bytes as the compressed messages of a
+ * WebSocket. A message that inflates is not longer than the limit, is the same with a
+ * window that is kept for its first message and with a shared one, in slices of any
+ * size, and is unchanged after compressing it again; one that does not inflate leaves
+ * nothing allocated.
  *
- * The first byte has the options, the second the limit; then come messages, each behind a
- * byte with its length. */
+ * The first byte has the options, the second the limit; then come messages, each
+ * preceded by a byte with its length. */
 #include <stdint.h> /* uint8_t */
-#include <stdlib.h> /* abort */
 #include <string.h> /* memcmp */
 
 #include "../c/ws_unpack.h"
-
-#define CHECK(holds)                                                                   \
-    do {                                                                               \
-        if (!(holds))                                                                  \
-            abort();                                                                   \
-    } while (0)
+#include "check.h"
 
 #define MESSAGES_MAX 8
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct end {
     struct ws_spares spares;
@@ -56,7 +49,7 @@ unpack(struct end *end, struct slice in, size_t limit, size_t room,
     return err;
 }
 
-/* What `sender` packs, `receiver` unpacks to the same. */
+/* What `sender` compresses, `receiver` inflates to the same. */
 static void
 check_again(struct end *sender, struct end *receiver, struct slice message)
 {
@@ -117,7 +110,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ws_bytes_give(&a, &peer.spares);
         ws_bytes_give(&b, &other.spares);
         if (err != 0)
-            break; /* a window that is kept is of no use now */
+            break; /* a kept window is of no use any more */
         data += 1 + n;
         size -= 1 + n;
     }

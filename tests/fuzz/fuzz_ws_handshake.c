@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/fuzz_ws_handshake.c — any field lines as the handshake of a WebSocket.  What is
- * agreed lies within what was configured and is a text that may stand in a field; each
- * subprotocol that is offered may be accepted, and no other.
+/* tests/fuzz/fuzz_ws_handshake.c — any field lines as the handshake of a WebSocket.
+ * The negotiated parameters lie within the configuration and are a valid field value;
+ * each offered subprotocol may be accepted, and no other.
  *
  * The first byte has the configuration; then come lines "name: value\n". */
 #include <stdint.h> /* uint8_t */
-#include <stdlib.h> /* abort, malloc, free */
+#include <stdlib.h> /* malloc, free */
 #include <string.h> /* memcpy */
 
 #include "../c/ws_head.h"
 #include "base/err.h"
 #include "ws/extension.h"
 #include "ws/handshake.h"
+#include "check.h"
 
-#define CHECK(holds)                                                                   \
-    do {                                                                               \
-        if (!(holds))                                                                  \
-            abort();                                                                   \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The lines of the input that the parser of heads would let through: "name: value". */
+/* The lines of the input that the head parser would accept: "name: value". */
 static char *
 lines_of(const uint8_t *data, size_t size)
 {

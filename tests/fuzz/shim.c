@@ -32,7 +32,7 @@ put(struct list *list, struct slice s)
     return 0;
 }
 
-/* Puts the body as one string; *in loses it. */
+/* Writes the body as one string; *in is advanced past it. */
 static int
 put_body(struct list *list, const struct http_limits *limits,
          const struct http_head *head, struct slice *in)
@@ -91,7 +91,8 @@ shim_request(const char *in, size_t len, char *out, size_t cap)
     }
     if (err == 0)
         err = put(&list, slice_of(""));
-    /* Framing comes behind: it may put an authority for the Host that was sent. */
+    /* Framing comes after parsing: it may replace the Host that was sent by an
+     * authority. */
     if (err == 0)
         err = h1_frame_request(&head);
     rest = slice_skip(rest, (size_t)n);
@@ -100,7 +101,7 @@ shim_request(const char *in, size_t len, char *out, size_t cap)
     return err == 0 ? rest.ptr - in : err;
 }
 
-/* The text of an error, static. */
+/* Returns the text of an error, static. */
 EXPORT const char *
 shim_err_text(int err)
 {

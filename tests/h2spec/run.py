@@ -1,9 +1,9 @@
 """Runs h2spec against bolide: without TLS by prior knowledge, and over TLS by ALPN.
 
-usage: run.py [--write] [SECTION ...]     SECTION: as http2/6.5; none: all of them
+usage: run.py [--write] [SECTION ...]   SECTION: such as http2/6.5; none: all of them
 
-h2spec is a Go program, which `make h2spec` installs below build/.  ``--write`` keeps a
-summary in docs/H2SPEC.md.
+h2spec is a Go program, which `make h2spec` installs below build/. ``--write`` writes a
+summary to docs/H2SPEC.md.
 """
 
 import subprocess
@@ -22,7 +22,7 @@ for folder in ("cli", "tls"):
 
 
 def play(port, words, folder):
-    """Run h2spec; return (section, title, what is wrong or None) of each case."""
+    """Run h2spec; return (section, title, error or None) of each case."""
     report = folder / "report.xml"
     command = [H2SPEC, "-h", "localhost", "-p", str(port), "-o", TIMEOUT_S]
     done = subprocess.run([*command, "-j", report, *words], capture_output=True)
@@ -44,7 +44,7 @@ def wrong_with(case):
 
 
 def serve(words, sections, folder, tls):
-    """Serve with ``words`` and return the results of h2spec."""
+    """Serve with the arguments ``words`` and return the results of h2spec."""
     from command import Command
 
     command = ["app:app", "--port", "0", "--app-dir", str(HERE), "--no-access-log"]
@@ -54,7 +54,7 @@ def serve(words, sections, folder, tls):
 
 
 def results(sections):
-    """Return the results over each transport."""
+    """Return the results for each transport."""
     from authority import Authority
 
     with tempfile.TemporaryDirectory() as name:
@@ -82,7 +82,7 @@ def table(found):
 
 
 def main():
-    """Play the cases; exit with 1 when one failed."""
+    """Run the cases; exit with 1 if one failed."""
     sections = [x for x in sys.argv[1:] if x != "--write"]
     found = results(sections)
     text = table(found)

@@ -1,4 +1,4 @@
-"""What tests of ASGI serve with, for the tests of HTTP/2."""
+"""Makes the helpers of tests/asgi available to the tests of HTTP/2."""
 
 import sys
 from pathlib import Path

@@ -8,7 +8,7 @@ from talking_h2 import head, talk
 
 
 async def app(scope, receive, send):
-    """Answer."""
+    """Respond with 200."""
     await answer(send, b"hello")
 
 
@@ -34,8 +34,10 @@ def over_h2(serving, fields):
         ([("x-a", "x" * 2000)], 431),
     ],
 )
-def test_a_refused_head_is_no_request(ask, fields, status):
-    """docs/METRICS.md; it is not in the access log and not in max_requests either."""
+def test_a_rejected_head_is_not_counted_as_a_request(ask, fields, status):
+    """See docs/METRICS.md. It is not in the access log and not in max_requests
+    either.
+    """
     with Serving(app, limit_body=10, limit_head=1000) as serving:
         assert ask(serving, fields) == status
         assert serving.ask("/").status == 200

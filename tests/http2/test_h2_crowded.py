@@ -1,4 +1,4 @@
-"""More requests than --limit-concurrency, over HTTP/2: what is beyond gets 503."""
+"""More requests than --limit-concurrency over HTTP/2: those over the limit get 503."""
 
 import asyncio
 import threading
@@ -16,13 +16,13 @@ class Held:
         self.release = asyncio.Event()
 
     async def app(self, scope, receive, send):
-        """Wait, then answer."""
+        """Wait, then respond."""
         self.began.release()
         await self.release.wait()
         await answer(send, b"hello")
 
     def wait_for(self, calls):
-        """Wait until so many more requests run."""
+        """Wait until ``n`` more requests are running."""
         for _ in range(calls):
             assert self.began.acquire(timeout=DEADLINE_S)
 
@@ -31,7 +31,7 @@ loops = pytest.mark.parametrize("loop", LOOPS)
 
 
 @loops
-def test_streams_beyond_the_limit_of_requests_are_503(loop):
+def test_streams_over_the_limit_of_requests_are_503(loop):
     held = Held()
     settings = {"limit_concurrency": 2, "health_path": "/health"}
     with Serving(held.app, loop, **settings) as serving, talk(serving) as client:
@@ -41,7 +41,7 @@ def test_streams_beyond_the_limit_of_requests_are_503(loop):
             over = client.get()
             assert (over.status, over.field("retry-after")) == (503, "1")
         assert client.get("/health").status == 200
-        assert client.goaway is None, "the connection is not beyond the limit"
+        assert client.goaway is None, "the connection is not over the limit"
         serving.loop.call_soon_threadsafe(held.release.set)
         assert [client.finish(x).body for x in running] == [b"hello"] * 2
         assert client.get().body == b"hello"
@@ -49,7 +49,7 @@ def test_streams_beyond_the_limit_of_requests_are_503(loop):
 
 
 @loops
-def test_a_connection_beyond_the_limit_is_503_and_ends(loop):
+def test_a_connection_over_the_limit_is_503_and_ends(loop):
     held = Held()
     with Serving(held.app, loop, limit_concurrency=1) as serving:
         with talk(serving) as first, talk(serving) as over:

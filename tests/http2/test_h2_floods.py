@@ -1,10 +1,11 @@
-"""Peers that make much work of little: every flood ends, and others are served."""
+"""Peers that cause much work with few bytes: each flood is ended, others are served."""
 
 import asyncio
 import time
 from pathlib import Path
 
 import pytest
+from rawclient import Raw
 from rawframes import (
     ACK,
     CONTINUATION,
@@ -17,7 +18,6 @@ from rawframes import (
     POST,
     PRIORITY,
     PRIORITY_UPDATE,
-    Raw,
     frame,
     headers,
     rst_stream,
@@ -28,19 +28,21 @@ from serving import Serving, answer
 from talking_h2 import talk
 
 CPU_S = 4.0
-"""What the server may need for a flood, on a slow machine with asserts."""
+"""CPU time that the server may use for a flood, on a slow machine with asserts."""
 
 GROWTH_BYTES = 24 << 20
-"""What the process, which is the client as well, may grow by."""
+"""Memory by which this process, which is also the client, may grow."""
 
 
 def resident():
-    """Return how much memory the process has."""
+    """Return the resident memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 class Watched:
-    """A block in which the server's thread may use so much, and serves others after."""
+    """Limits the CPU time of the server's thread in its block, and checks that it
+    serves.
+    """
 
     def __init__(self, app=None, **kwargs):
         self.calls = 0
@@ -76,18 +78,18 @@ class Watched:
         self.serving.__exit__(kind, *rest)
         if kind is None:
             assert good == 200
-            assert spent < CPU_S, f"{spent:.1f} s of processor"
+            assert spent < CPU_S, f"{spent:.1f} s of CPU time"
             assert grown < GROWTH_BYTES, f"{grown >> 20} MiB more"
             assert self.serving.log.exceptions == []
 
 
 async def hello(scope, receive, send):
-    """Answer."""
+    """Respond with 200."""
     await answer(send, b"hello")
 
 
 async def slow(scope, receive, send):
-    """Answer when it is too late, though the client may have gone."""
+    """Respond late, when the client may have disconnected."""
     await asyncio.sleep(0.2)
     await answer(send, b"late")
 
@@ -98,9 +100,10 @@ def odd(n):
 
 
 def flood(unit, times, first=b"", reads=True, app=None, ends=True, **kwargs):
-    """Pour; return the Raw, the Watched, and whether the server has ended it.
+    """Pour; return the Raw, the Watched, and whether the server has closed the
+    connection.
 
-    ``ends``: it will, perhaps after the last unit was sent.
+    ``ends``: the server is expected to close it, perhaps after the last unit.
     """
     with Watched(app, **kwargs) as watched, Raw(watched.serving) as raw:
         raw.send(first)
@@ -110,7 +113,7 @@ def flood(unit, times, first=b"", reads=True, app=None, ends=True, **kwargs):
     return raw, watched, raw.closed
 
 
-def test_rapid_reset_is_calmed(app=slow):
+def test_rapid_reset_is_limited(app=slow):
     """CVE-2023-44487."""
     raw, watched, ended = flood(
         lambda n: headers(odd(n)) + rst_stream(odd(n)), 100_000, app=app
@@ -119,7 +122,7 @@ def test_rapid_reset_is_calmed(app=slow):
     assert watched.calls < 500
 
 
-def test_resets_at_a_humans_pace_are_nobodys_business():
+def test_resets_at_the_pace_of_a_user_are_ignored():
     with Serving(slow) as serving, Raw(serving) as raw:
         for n in range(150):
             raw.send(headers(odd(n)) + rst_stream(odd(n)))
@@ -132,13 +135,13 @@ MADE = {
     "window overflow": lambda s: window_update(s, 0x7FFFFFFF),
     "priority of 4 bytes": lambda s: frame(PRIORITY, 0, s, b"\0" * 4),
     "priority on itself": lambda s: frame(PRIORITY, 0, s, s.to_bytes(4, "big") + b"\0"),
-    "data behind the end": lambda s: frame(DATA, 0, s, b"x"),
-    "headers behind the end": lambda s: headers(s),
+    "data after the end": lambda s: frame(DATA, 0, s, b"x"),
+    "headers after the end": lambda s: headers(s),
 }
 
 
 @pytest.mark.parametrize("wrong", MADE.values(), ids=MADE)
-def test_resets_that_the_server_is_tricked_into_are_calmed(wrong):
+def test_resets_that_the_server_is_made_to_send_are_limited(wrong):
     """CVE-2025-8671."""
     raw, watched, ended = flood(
         lambda n: headers(odd(n)) + wrong(odd(n)), 100_000, app=slow
@@ -148,13 +151,13 @@ def test_resets_that_the_server_is_tricked_into_are_calmed(wrong):
 
 
 def test_malformed_requests_count_as_resets():
-    upper = GET + bytes.fromhex("0001580131")  # a name in upper case
+    upper = GET + bytes.fromhex("0001580131")  # an upper-case name
     raw, watched, ended = flood(lambda n: headers(odd(n), upper), 100_000)
     assert ended and raw.goaway() == ENHANCE_YOUR_CALM
     assert watched.calls == 0
 
 
-def test_streams_over_the_limit_are_refused_and_then_calmed():
+def test_streams_over_the_limit_are_refused_and_then_limited():
     raw, watched, ended = flood(
         lambda n: headers(odd(n)), 100_000, app=slow, h2_max_streams=10
     )
@@ -163,7 +166,7 @@ def test_streams_over_the_limit_are_refused_and_then_calmed():
 
 
 @pytest.mark.parametrize("size", [0, 1])
-def test_continuations_without_end_are_calmed(size):
+def test_endless_continuations_are_limited(size):
     """CVE-2024-27316, CVE-2024-28182."""
     begin = headers(1, GET, flags=0)
     unit = frame(CONTINUATION, 0, 1, bytes.fromhex("82")[:size])
@@ -181,9 +184,9 @@ QUIET = {
 
 
 @pytest.mark.parametrize("unit", QUIET.values(), ids=QUIET)
-def test_answers_that_nobody_reads_do_not_pile_up(unit):
+def test_unread_replies_do_not_accumulate(unit):
     """CVE-2019-9512, CVE-2019-9515."""
-    many = unit * max(1, 65536 // len(unit))  # more would be the client's own growth
+    many = unit * max(1, 65536 // len(unit))  # more would be growth of the client
     times = 1_000_000_000 // len(many)
     flood(lambda n: many, times, reads=False, ends=False)
 
@@ -199,8 +202,8 @@ NOISE = {
 
 
 @pytest.mark.parametrize("unit", NOISE.values(), ids=NOISE)
-def test_frames_that_carry_nothing_end_the_connection(unit):
-    """More than 8 MiB of which less than an eighth was good for anything."""
+def test_useless_frames_end_the_connection(unit):
+    """More than 8 MiB, of which less than an eighth was useful."""
     raw, _, ended = flood(lambda n: unit * 1000, 2000)
     assert ended and raw.goaway() == ENHANCE_YOUR_CALM
 
@@ -219,9 +222,9 @@ def test_priority_updates_of_idle_streams_keep_no_state():
         frame(DATA, PADDED, 1, b"\0"),
         frame(DATA, PADDED, 1, b"\x02\0\0"),
     ],
-    ids=["empty", "empty and padded", "nothing but padding"],
+    ids=["empty", "empty and padded", "only padding"],
 )
-def test_data_without_data_is_calmed(empty):
+def test_empty_data_frames_are_limited(empty):
     """CVE-2019-9518."""
     raw, _, ended = flood(
         lambda n: empty, 100_000, first=headers(1, POST, END_HEADERS), app=echo_length
@@ -230,7 +233,7 @@ def test_data_without_data_is_calmed(empty):
 
 
 async def echo_length(scope, receive, send):
-    """Answer with the length of the body, if it comes to its end."""
+    """Respond with the length of the body, if the body is complete."""
     length, more = 0, True
     while more:
         message = await receive()
@@ -241,7 +244,7 @@ async def echo_length(scope, receive, send):
     await answer(send, b"%d" % length)
 
 
-def test_tiny_data_is_a_body_all_the_same():
+def test_tiny_data_frames_are_a_valid_body():
     with Watched(echo_length) as watched, Raw(watched.serving) as raw:
         raw.send(headers(1, POST, END_HEADERS))
         raw.pour(lambda n: frame(DATA, 0, 1, b"x"), 60_000)
@@ -250,7 +253,7 @@ def test_tiny_data_is_a_body_all_the_same():
         assert raw.body(1) == b"60001"
 
 
-def test_a_block_that_unpacks_to_megabytes_is_calmed():
+def test_a_block_that_expands_to_megabytes_is_limited():
     """CVE-2016-6581: one field of 4000 octets, and 16,000 references to it."""
     long = bytes.fromhex("40") + b"\x01x" + bytes.fromhex("7fa11e") + b"v" * 4000
     block = GET + long + b"\xbe" * 11_000
@@ -263,7 +266,7 @@ def test_a_block_that_unpacks_to_megabytes_is_calmed():
     "name", [b"\x01x\x00", b"\x06cookie\x00"], ids=["field", "cookie crumb"]
 )
 def test_many_references_are_counted_before_they_are_joined(name):
-    """CVE-2026-49975: nothing is kept of them, though no window ever opens."""
+    """CVE-2026-49975: none of them are stored, even if no window ever opens."""
     block = GET + b"\x40" + name + b"\xbe" * 4000
     begin = settings((4, 0))
     with Watched(h2_max_streams=100) as watched, Raw(watched.serving, begin) as raw:
@@ -274,7 +277,7 @@ def test_many_references_are_counted_before_they_are_joined(name):
     assert watched.calls == 0
 
 
-def test_a_list_over_the_limit_is_431_and_the_connection_goes_on():
+def test_a_list_over_the_limit_is_431_and_the_connection_is_kept():
     with Watched(limit_head=2000) as watched, Raw(watched.serving) as raw:
         raw.send(headers(1, GET + b"\x00\x01x" + bytes.fromhex("7fd10e") + b"v" * 2000))
         raw.until(lambda: raw.status(1))

@@ -1,4 +1,4 @@
-"""When the head of a response leaves over HTTP/2, and what goes in front of it."""
+"""When the head of a response is sent over HTTP/2, and what is sent before it."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ from talking_h2 import head, talk
 EXPECT = [("expect", "100-continue"), ("content-length", "4")]
 
 
-def test_heads_of_many_streams_leave_while_their_applications_wait():
+def test_heads_of_many_streams_are_sent_while_their_applications_wait():
     go = threading.Event()
 
     async def app(scope, receive, send):
@@ -26,7 +26,7 @@ def test_heads_of_many_streams_leave_while_their_applications_wait():
     assert all(x.field("content-length") is None for x in got)
 
 
-def test_100_continue_comes_before_a_head_that_is_held():
+def test_100_continue_is_sent_before_a_held_response_head():
     async def app(scope, receive, send):
         await start(send)
         message = await receive()
@@ -42,7 +42,7 @@ def test_100_continue_comes_before_a_head_that_is_held():
     assert (got.status, got.body) == (200, b"ping")
 
 
-def test_no_100_continue_follows_a_head_that_has_left():
+def test_no_100_continue_follows_a_sent_head():
     go = threading.Event()
 
     async def app(scope, receive, send):

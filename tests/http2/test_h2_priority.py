@@ -1,13 +1,13 @@
-"""Priorities (RFC 9218): which of the answers that wait goes out first."""
+"""Priorities (RFC 9218): which of the waiting responses is sent first."""
 
 import pytest
+from rawclient import Raw
 from rawframes import (
     END_HEADERS,
     END_STREAM,
     GET,
     HEADERS,
     PRIORITY_UPDATE,
-    Raw,
     frame,
     settings,
     window_update,
@@ -19,7 +19,7 @@ WINDOWS = settings((4, 1 << 20))
 
 
 async def bulky(scope, receive, send):
-    """Answer with much."""
+    """Respond with a large body."""
     await answer(send, b"x" * SIZE)
 
 
@@ -39,7 +39,7 @@ def update(stream, priority):
 
 
 def order_of(raw, skip):
-    """Return the streams of the DATA frames, one after the other, without doubles."""
+    """Return the streams of the DATA frames in order, consecutive ones once."""
     order = []
     for _, _, stream, data in raw.of(0)[skip:]:
         if data and order[-1:] != [stream]:
@@ -48,9 +48,9 @@ def order_of(raw, skip):
 
 
 def played(*sent, wanted):
-    """Stall the connection by a bulky answer, send, and open the window.
+    """Stall the connection with a bulky response, send, and open the window.
 
-    Return the order of what comes then: the bulky answer is stream 1.
+    Return the order of the frames received then: the bulky response is stream 1.
     """
     with Serving(bulky) as serving, Raw(serving, WINDOWS) as raw:
         raw.send(ask(1))
@@ -63,19 +63,19 @@ def played(*sent, wanted):
         return order_of(raw, before)
 
 
-def test_an_urgent_answer_goes_out_before_a_bulky_one():
+def test_an_urgent_response_is_sent_before_a_bulky_one():
     assert played(ask(3, "u=0"), wanted=[1, 3]) == [3, 1]
 
 
-def test_what_can_wait_waits():
+def test_a_less_urgent_response_waits():
     assert played(ask(3, "u=7"), ask(5), wanted=[1, 3, 5]) == [1, 5, 3]
 
 
-def test_answers_of_one_urgency_go_out_in_their_order():
+def test_responses_of_equal_urgency_are_sent_in_order():
     assert played(ask(3), ask(5), wanted=[1, 3, 5]) == [1, 3, 5]
 
 
-def test_incremental_answers_share():
+def test_incremental_responses_are_interleaved():
     order = played(ask(3, "u=1, i"), ask(5, "u=1, i"), wanted=[1, 3, 5])
     assert order[:4] in ([3, 5, 3, 5], [5, 3, 5, 3])
     assert order[-1] == 1
@@ -85,12 +85,12 @@ def test_a_priority_may_be_updated():
     assert played(ask(3), ask(5), update(5, "u=0"), wanted=[1, 3, 5]) == [5, 1, 3]
 
 
-def test_a_priority_may_come_before_its_request():
+def test_a_priority_may_be_received_before_its_request():
     assert played(update(3, "u=0"), ask(3), wanted=[1, 3]) == [3, 1]
 
 
 @pytest.mark.parametrize("value", ["", "u=9", "u=", "i=?2", "\x01", "u=0;a=b, x=(1 2)"])
-def test_a_priority_that_is_none_is_ignored(value):
+def test_an_invalid_priority_is_ignored(value):
     with Serving(bulky) as serving, Raw(serving, WINDOWS) as raw:
         raw.send(update(1, value))
         raw.send(ask(1) + ask(3, value if value.isprintable() else "u=1"))

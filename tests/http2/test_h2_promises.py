@@ -1,6 +1,6 @@
 """Streams that end early while their response waits for a slow client.
 
-A part of it has been promised to the layer below and not been written yet.
+A part of the response was already promised to the layer below and is not written yet.
 """
 
 import asyncio
@@ -9,13 +9,13 @@ import threading
 import time
 
 import pytest
+from rawclient import Raw
 from rawframes import (
     DATA,
     END_HEADERS,
     END_STREAM,
     HEADERS,
     POST,
-    Raw,
     frame,
     headers,
     settings,
@@ -43,7 +43,7 @@ class Slow:
 
 
 def read_slowly(raw, until):
-    """Read in small pieces until ``until()``."""
+    """Read in small amounts until ``until()``."""
     end = time.monotonic() + DEADLINE_S
     while not until() and not raw.closed:
         assert time.monotonic() < end
@@ -51,17 +51,17 @@ def read_slowly(raw, until):
 
 
 def send_trailers(raw, go):
-    """More trailers than the limit."""
+    """Send more trailers than the limit."""
     raw.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, FIELDS))
 
 
 def send_too_much(raw, go):
-    """A body over the limit."""
+    """Send a body over the limit."""
     raw.send(frame(DATA, 0, 1, b"x" * 101))
 
 
 def let_it_raise(raw, go):
-    """An exception, or a cancellation, of the application."""
+    """Have the application raise an exception, or be cancelled."""
     go.set()
 
 
@@ -75,7 +75,7 @@ def let_it_raise(raw, go):
     ],
     ids=["trailers", "body", "exception", "cancellation"],
 )
-def test_a_response_that_streams_to_a_slow_client_is_reset_alone(way, end):
+def test_resetting_a_slow_stream_keeps_the_others(way, end):
     streaming, go = threading.Event(), threading.Event()
 
     async def app(scope, receive, send):
@@ -107,7 +107,7 @@ def test_a_response_that_streams_to_a_slow_client_is_reset_alone(way, end):
         go.set()
 
 
-def test_a_file_that_shrinks_ends_its_stream_alone(tmp_path):
+def test_a_file_that_shrinks_ends_only_its_stream(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"x" * (4 << 20))
 
@@ -135,11 +135,11 @@ def test_a_file_that_shrinks_ends_its_stream_alone(tmp_path):
         read_slowly(raw, lambda: raw.body(3))
         assert raw.body(3) == b"hello"
         assert raw.goaway() is None
-    assert any("become shorter" in text for _, text in serving.log.lines)
+    assert any("was truncated" in text for _, text in serving.log.lines)
 
 
-def test_a_stop_during_a_slow_download_runs_to_its_end():
-    """The response is cut when the grace is over; lifespan.shutdown follows."""
+def test_a_stop_during_a_slow_download_completes():
+    """The response is cut when the grace period ends; lifespan.shutdown follows."""
     seen, streaming = [], threading.Event()
 
     async def app(scope, receive, send):

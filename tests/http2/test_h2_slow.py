@@ -1,10 +1,11 @@
-"""Peers that are slow, or wait for ever: each costs one stream, and not for long."""
+"""Peers that are slow or stall: each affects one stream, and not for long."""
 
 import asyncio
 import threading
 import time
 
 import pytest
+from rawclient import Raw
 from rawframes import (
     CANCEL,
     DATA,
@@ -15,7 +16,6 @@ from rawframes import (
     NO_ERROR,
     POST,
     PROTOCOL_ERROR,
-    Raw,
     frame,
     headers,
     settings,
@@ -28,22 +28,22 @@ NO_WINDOW = settings((4, 0))
 
 
 async def hello(scope, receive, send):
-    """Answer."""
+    """Respond with 200."""
     await answer(send, b"hello")
 
 
 async def echo_length(scope, receive, send):
-    """Answer with the length of the body."""
+    """Respond with the length of the body."""
     await answer(send, b"%d" % len(await read_body(receive)))
 
 
-def test_a_block_that_does_not_end_ends_the_connection():
+def test_an_unfinished_block_ends_the_connection():
     with Serving(hello, timeout_head=0.3) as serving, Raw(serving) as raw:
         raw.send(headers(1, GET, flags=END_STREAM))
         assert raw.until_closed() == NO_ERROR
 
 
-def test_half_a_frame_ends_the_connection():
+def test_an_unfinished_frame_ends_the_connection():
     limits = {"timeout_head": 0.3, "timeout_keep_alive": 0.3}
     with Serving(hello, **limits) as serving, Raw(serving) as raw:
         raw.send(headers(1)[:12])
@@ -57,7 +57,7 @@ def test_a_connection_without_streams_ends_after_a_while():
         assert raw.body(1) == b"hello"
 
 
-def test_a_body_that_stalls_is_408_and_the_connection_goes_on():
+def test_a_stalled_body_is_408_and_the_connection_is_kept():
     with Serving(echo_length, timeout_body=0.3) as serving, Raw(serving) as raw:
         raw.send(headers(1, POST, END_HEADERS) + frame(DATA, 0, 1, b"x"))
         raw.until(lambda: raw.reset(1) is not None)
@@ -67,8 +67,8 @@ def test_a_body_that_stalls_is_408_and_the_connection_goes_on():
         assert raw.body(3) == b"1"
 
 
-def test_a_body_that_is_asked_for_late_is_waited_for_no_longer():
-    """The wait begins in a task that the loop resumes, while nothing is received."""
+def test_a_late_receive_does_not_extend_the_wait_for_the_body():
+    """The wait starts in a task that the loop resumes, while nothing is received."""
 
     async def app(scope, receive, send):
         await asyncio.sleep(0.01)
@@ -81,7 +81,7 @@ def test_a_body_that_is_asked_for_late_is_waited_for_no_longer():
         assert raw.status(1) == "408"
 
 
-def test_a_body_by_drops_is_408():
+def test_a_body_sent_byte_by_byte_is_408():
     async def app(scope, receive, send):
         await read_body(receive)
 
@@ -99,8 +99,8 @@ def test_a_body_by_drops_is_408():
 
 
 @pytest.mark.parametrize("drops", [0, 1], ids=["closed", "by drops"])
-def test_an_answer_that_nobody_makes_room_for_is_reset(drops):
-    """CVE-2019-9511, CVE-2019-9517: small updates of the window renew no deadline."""
+def test_a_response_without_window_is_reset(drops):
+    """CVE-2019-9511, CVE-2019-9517: small window updates do not extend the deadline."""
     gone = threading.Event()
 
     async def app(scope, receive, send):
@@ -131,7 +131,7 @@ def test_an_answer_that_nobody_makes_room_for_is_reset(drops):
     assert serving.log.exceptions == []
 
 
-def test_a_stalled_stream_stalls_itself_alone():
+def test_a_stalled_stream_does_not_delay_others():
     big = b"x" * (1 << 20)
 
     async def app(scope, receive, send):
@@ -140,7 +140,7 @@ def test_a_stalled_stream_stalls_itself_alone():
     with Serving(app) as serving, talk(serving, acks=False) as client:
         stalled = client.ask(head("/big"))
         client.until(lambda: len(client.streams[stalled].body) == 65535)
-        # The connection's window is opened, the stream's is not.
+        # The window of the connection is opened, but not that of the stream.
         client.h2.increment_flow_control_window(1 << 20)
         client.flush()
         for _ in range(10):
@@ -151,7 +151,7 @@ def test_a_stalled_stream_stalls_itself_alone():
         assert client.finish(stalled).body == big
 
 
-def test_an_upload_that_nobody_reads_stalls_itself_alone():
+def test_an_unread_upload_does_not_delay_others():
     go = threading.Event()
 
     async def app(scope, receive, send):
@@ -173,7 +173,7 @@ def test_an_upload_that_nobody_reads_stalls_itself_alone():
 
 
 @pytest.mark.parametrize("size", [0, 1, 65535, 65536, 5_000_000])
-def test_bodies_come_whole_both_ways(size):
+def test_bodies_are_complete_in_both_directions(size):
     async def app(scope, receive, send):
         await answer(send, await read_body(receive))
 
@@ -182,7 +182,7 @@ def test_bodies_come_whole_both_ways(size):
         assert client.post(body[:size]).body == body[:size]
 
 
-def test_a_window_that_shrinks_below_zero_is_obeyed():
+def test_a_window_that_shrinks_below_zero_is_respected():
     async def app(scope, receive, send):
         await answer(send, b"x" * 100_000)
 
@@ -213,8 +213,8 @@ def test_more_than_the_window_is_a_violation():
         assert raw.reset(1) == 3 or raw.goaway() == 3
 
 
-def test_an_answer_whose_request_is_not_read_ends_the_stream():
-    """RFC 9113 8.1: NO_ERROR tells the client to send no more."""
+def test_a_response_before_the_end_of_the_request_ends_the_stream():
+    """RFC 9113 8.1: NO_ERROR tells the client to stop sending."""
     with Serving(hello) as serving, Raw(serving) as raw:
         raw.send(headers(1, POST, END_HEADERS))
         raw.until(lambda: raw.reset(1) is not None)
@@ -232,7 +232,7 @@ def test_a_body_over_the_limit_is_413():
         assert client.finish(stream).status == 413
 
 
-def test_a_length_that_is_not_kept_is_malformed():
+def test_a_wrong_content_length_is_malformed():
     with Serving(echo_length) as serving, Raw(serving) as raw:
         block = POST + bytes.fromhex("0f0d0135")  # content-length: 5
         raw.send(headers(1, block, END_HEADERS) + frame(DATA, END_STREAM, 1, b"four"))
@@ -260,7 +260,7 @@ def test_trailers_of_a_request_are_counted_and_dropped():
     assert seen == [[b"host"]] * 2
 
 
-def test_100_continue_goes_out_with_the_first_receive():
+def test_100_continue_is_sent_with_the_first_receive():
     begun, go = threading.Event(), threading.Event()
 
     async def app(scope, receive, send):
@@ -282,7 +282,7 @@ def test_100_continue_goes_out_with_the_first_receive():
         assert client.finish(stream).body == b"body"
 
 
-def test_padding_is_no_body():
+def test_padding_is_not_part_of_the_body():
     with Serving(echo_length) as serving, Raw(serving) as raw:
         padded = b"\x0a" + POST + b"\0" * 10
         raw.send(frame(HEADERS, END_HEADERS | 8, 1, padded))

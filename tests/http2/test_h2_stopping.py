@@ -1,15 +1,16 @@
-"""A server that stops says GOAWAY, twice, and loses no stream (RFC 9113 6.8)."""
+"""A server that stops sends GOAWAY twice and loses no stream (RFC 9113 6.8)."""
 
 import signal
 
 import pytest
 from command import connect, serve
-from rawframes import GOAWAY, NO_ERROR, Raw, headers
+from rawclient import Raw
+from rawframes import GOAWAY, NO_ERROR, headers
 from talking_h2 import Talk
 
 
 class Place:
-    """What rawframes asks a server for."""
+    """The request of rawframes."""
 
     def __init__(self, command):
         self.port = command.port()
@@ -20,7 +21,7 @@ class Place:
 
 
 def last_streams(raw):
-    """Return the last streams that GOAWAY frames name, and their codes."""
+    """Return the last stream identifiers of GOAWAY frames, and their codes."""
     return [
         (int.from_bytes(x[3][:4], "big"), int.from_bytes(x[3][4:8], "big"))
         for x in raw.of(GOAWAY)
@@ -28,7 +29,7 @@ def last_streams(raw):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_idle_connection_is_told_and_ends(number):
+def test_an_idle_connection_gets_goaway_and_ends(number):
     with serve("hello") as command, Raw(Place(command)) as raw:
         raw.send(headers(1))
         raw.until(lambda: raw.body(1))
@@ -67,18 +68,18 @@ def test_a_request_that_crosses_the_first_goaway_is_served():
         assert command.wait() == 0
 
 
-def test_a_stream_hears_of_the_stop_at_once():
+def test_a_stream_is_notified_of_the_stop_at_once():
     with serve("stream") as command, Talk(connect(command.port())) as client:
         stream = client.ask()
         client.until(lambda: client.streams[stream].body)
         command.signal(signal.SIGTERM)
-        command.err.line_with("heard http.disconnect")
+        command.err.line_with("received http.disconnect")
         client.until(lambda: client.closed)
         assert client.goaway == NO_ERROR
         assert command.wait() == 0
 
 
-def test_what_does_not_end_is_reset_when_the_grace_is_over():
+def test_running_streams_are_reset_after_the_grace_period():
     words = ("--timeout-graceful-shutdown", "0.3")
     with serve("stuck", *words) as command, Raw(Place(command)) as raw:
         raw.send(headers(1))

@@ -1,4 +1,4 @@
-"""How a connection comes to HTTP/2: by ALPN, prior knowledge, or Upgrade: h2c.
+"""How a connection switches to HTTP/2: by ALPN, prior knowledge, or Upgrade: h2c.
 
 Covers src/server/protocols.c.
 """
@@ -8,14 +8,8 @@ import contextlib
 
 import pytest
 from authority import Authority
-from rawframes import (
-    GET,
-    PREFACE,
-    Raw,
-    headers,
-    settings,
-    window_update,
-)
+from rawclient import Raw
+from rawframes import GET, PREFACE, headers, settings, window_update
 from serving import Serving, answer, read_all, read_body, request
 from talking import Secure, client_context
 from talking_h2 import talk, talk_tls
@@ -28,13 +22,13 @@ SWITCHING = (
 
 
 async def version(scope, receive, send):
-    """Answer with version, method and path."""
+    """Respond with version, method and path."""
     words = (scope["http_version"], scope["method"], scope["path"])
     await answer(send, " ".join(words).encode())
 
 
 class Upgraded(Raw):
-    """A connection that has asked for HTTP/2 by a request, and sends the preface."""
+    """A connection that has requested an upgrade to HTTP/2, and sends the preface."""
 
     def __init__(self, serving, sent):
         self.sent = sent
@@ -51,7 +45,7 @@ class Upgraded(Raw):
         super().send(data)
 
 
-def test_a_request_that_asks_is_answered_over_http_2():
+def test_a_request_to_upgrade_is_answered_over_http_2():
     seen = []
 
     async def app(scope, receive, send):
@@ -71,7 +65,7 @@ def test_a_request_that_asks_is_answered_over_http_2():
 
 
 def test_a_large_response_may_be_sent_before_the_connection_has_changed():
-    """The application sends more than a send() waits for inside the upgrade."""
+    """During the upgrade, the application sends so much that send() waits."""
     body = bytes(range(256)) * 1000
 
     async def app(scope, receive, send):
@@ -85,8 +79,8 @@ def test_a_large_response_may_be_sent_before_the_connection_has_changed():
         assert raw.body(1) == body
 
 
-def test_settings_that_are_none_leave_http_1_1_its_deadlines():
-    """RFC 7540 3.2: a server may ignore the field and answer as if it was not there."""
+def test_invalid_settings_keep_the_deadlines_of_http_1_1():
+    """RFC 7540 3.2: a server may ignore the field and respond as if it were absent."""
 
     async def app(scope, receive, send):
         await asyncio.sleep(1)
@@ -97,12 +91,12 @@ def test_settings_that_are_none_leave_http_1_1_its_deadlines():
         assert (got.status, got.body) == (200, b"1.1")
 
 
-def test_its_settings_hold():
+def test_the_settings_of_the_upgrade_are_applied():
     async def app(scope, receive, send):
         await answer(send, b"x" * 100)
 
     with Serving(app, h2c_upgrade=True) as serving:
-        # INITIAL_WINDOW_SIZE 10, so that no more comes of the body.
+        # INITIAL_WINDOW_SIZE is 10, so no more of the body is sent.
         sent = request("/", UPGRADE + "HTTP2-Settings: AAQAAAAK\r\n")
         with Upgraded(serving, sent) as raw:
             raw.until(lambda: raw.body(1))
@@ -122,12 +116,12 @@ def test_its_settings_hold():
     ],
     ids=["none", "twice", "no base64", "not named", "no upgrade", "h2"],
 )
-def test_what_asks_wrongly_is_an_ordinary_request(fields):
+def test_a_wrong_request_to_upgrade_is_an_ordinary_request(fields):
     with Serving(version, h2c_upgrade=True) as serving:
         assert serving.ask("/", fields).body == b"1.1 GET /"
 
 
-def test_with_a_body_it_is_an_ordinary_request():
+def test_a_request_to_upgrade_with_a_body_is_an_ordinary_request():
     async def app(scope, receive, send):
         await answer(send, await read_body(receive))
 
@@ -136,12 +130,12 @@ def test_with_a_body_it_is_an_ordinary_request():
         assert got.body == b"body"
 
 
-def test_it_is_off_unless_asked_for():
+def test_the_upgrade_is_off_by_default():
     with Serving(version) as serving:
         assert serving.ask("/", UPGRADE + SETTINGS).body == b"1.1 GET /"
 
 
-def test_prior_knowledge_may_come_byte_by_byte():
+def test_the_preface_may_arrive_byte_by_byte():
     with Serving(version) as serving, serving.connect() as sock:
         sent = PREFACE + settings() + headers(1)
         for n in range(len(sent)):
@@ -158,7 +152,7 @@ def test_without_http_2_the_preface_is_a_bad_request():
 
 
 @pytest.mark.parametrize("pieces", [1, 1000], ids=["whole", "byte by byte"])
-def test_a_preface_that_goes_wrong_gets_no_answer(pieces):
+def test_a_wrong_preface_gets_no_response(pieces):
     wrong = [b".0\r\n\r\nXX\r\n\r\n", b".1\r\n\r\nSM\r\n\r\n", b"0\r\n\r\n"]
     for sent in (*(PREFACE[:12] + x for x in wrong), b"NO HTTP1 LINE\r\n\r\n"):
         with Serving(version) as serving, serving.connect() as sock:
@@ -187,7 +181,7 @@ def test_a_preface_that_goes_wrong_gets_no_answer(pieces):
         "GET /",
     ],
 )
-def test_a_request_line_that_is_wrong_is_one_of_http_1(line, pieces):
+def test_a_wrong_request_line_is_an_error_of_http_1(line, pieces):
     sent = line.encode() + b"\r\nHost: a\r\n\r\n"
     with Serving(version) as serving:
         with serving.connect() as sock:
@@ -204,7 +198,7 @@ def test_a_request_line_that_is_wrong_is_one_of_http_1(line, pieces):
     assert "request line" in line and "HTTP/2" not in line
 
 
-def test_the_preface_is_for_the_first_bytes_alone():
+def test_the_preface_is_valid_only_as_the_first_bytes():
     with Serving(version) as serving:
         data = serving.talk(request() + PREFACE)
         assert data.count(b"HTTP/1.1 200 ") == 1
@@ -213,7 +207,7 @@ def test_the_preface_is_for_the_first_bytes_alone():
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    """An authority and a certificate of its."""
+    """Return an authority and a certificate it has issued."""
     authority = Authority(tmp_path_factory.mktemp("h2"), "h2")
     return authority, authority.issue("localhost", "DNS:localhost,IP:127.0.0.1")
 
@@ -251,7 +245,7 @@ def test_the_scheme_over_tls_is_https(pair):
     assert seen == [("https", "2", True)]
 
 
-def test_http_1_where_h2_was_agreed_on_ends_the_connection(pair):
+def test_http_1_after_alpn_h2_ends_the_connection(pair):
     authority, certificate = pair
     context = client_context(authority)
     context.set_alpn_protocols(["h2"])
@@ -270,7 +264,7 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_settings_are_said_as_configured(name):
+def test_settings_are_sent_as_configured(name):
     number, value = LIMITS[name]
     with Serving(version, **{name: value}) as serving, Raw(serving) as raw:
         raw.send(headers(1))
@@ -285,7 +279,7 @@ def test_settings_are_said_as_configured(name):
         assert said[number] == value
 
 
-def test_the_connections_window_is_as_configured():
+def test_the_window_of_the_connection_is_as_configured():
     with (
         Serving(version, h2_connection_window=1 << 20) as serving,
         talk(serving) as client,
@@ -300,7 +294,7 @@ def test_a_frame_over_the_limit_is_an_error():
         assert raw.until_closed() == 6
 
 
-def test_streams_may_be_many_one_after_the_other():
+def test_a_connection_may_have_many_streams_one_after_another():
     with Serving(version) as serving, talk(serving) as client:
         for _ in range(1000):
             assert client.get().body == b"2 GET /"

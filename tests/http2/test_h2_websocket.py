@@ -6,21 +6,22 @@ import threading
 
 import hpack
 import pytest
+from rawclient import Raw
 from rawframes import (
     END_HEADERS,
     END_STREAM,
     PROTOCOL_ERROR,
     RST_STREAM,
     SETTINGS,
-    Raw,
     headers,
+    settings,
 )
 from serving import DEADLINE_S, Serving, answer
 from socketing import (
     BINARY,
     CLOSE,
     TEXT,
-    Heard,
+    Received,
     accept,
     close_payload,
     echo,
@@ -74,7 +75,7 @@ class Tunnel:
         return first & 15, self.take(size)
 
 
-def test_the_setting_is_said():
+def test_the_setting_is_sent():
     with Serving(echo) as serving, Raw(serving) as raw:
         raw.until(lambda: raw.of(SETTINGS))
         payload = raw.of(SETTINGS)[0][3]
@@ -129,8 +130,10 @@ KEY = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
         ([("sec-websocket-key", "short")], None),
     ],
 )
-def test_a_key_that_a_proxy_passes_on_is_accepted(fields, accepted):
-    """RFC 8441 5: HTTP/2 does without; RFC 6455 4.2.2 for who waits for it."""
+def test_a_key_forwarded_by_a_proxy_is_accepted(fields, accepted):
+    """HTTP/2 does not need the key (RFC 8441 5); a client may wait for it (RFC 6455
+    4.2.2).
+    """
     with Serving(echo) as serving, talk(serving) as client:
         tunnel = Tunnel(client, fields)
         assert tunnel.stream.status == 200
@@ -139,8 +142,8 @@ def test_a_key_that_a_proxy_passes_on_is_accepted(fields, accepted):
         assert tunnel.frame() == (TEXT, b"hello")
 
 
-def test_socket_io_is_served_by_websocket_alone():
-    """python-engineio looks for the fields of HTTP/1.1 in the scope."""
+def test_socket_io_works_over_websocket_only():
+    """python-engineio checks the scope for the fields of HTTP/1.1."""
     socketio = pytest.importorskip("socketio")
     sio = socketio.AsyncServer(async_mode="asgi", transports=["websocket"])
 
@@ -160,6 +163,28 @@ def test_socket_io_is_served_by_websocket_alone():
         assert tunnel.frame()[1] == b'431["got you"]'
 
 
+@pytest.mark.parametrize(
+    ("changes", "settings", "status"),
+    [
+        ({}, {"ws": "none"}, 400),
+        ({"sec-websocket-version": None}, {}, 400),
+        ({"sec-websocket-version": "8"}, {}, 426),
+    ],
+    ids=["none", "no version", "another version"],
+)
+def test_a_handshake_that_is_rejected_ends_no_other_request(changes, settings, status):
+    """HTTP/1 closes the connection after it, but here others share the connection."""
+
+    async def app(scope, receive, send):
+        await answer(send, scope["type"].encode())
+
+    fields = dict(connect()) | changes
+    with Serving(app, **settings) as serving, talk(serving) as client:
+        head = [(n, v) for n, v in fields.items() if v is not None]
+        assert client.finish(client.ask(head, ends=False)).status == status
+        assert client.get().body == b"http"
+
+
 def test_the_scope_of_a_request_has_no_upgrade():
     scopes = []
 
@@ -172,7 +197,7 @@ def test_the_scope_of_a_request_has_no_upgrade():
     assert not {b"upgrade", b"connection"} & {n for n, _ in scopes[0]["headers"]}
 
 
-def test_messages_go_both_ways_beside_requests():
+def test_messages_and_requests_share_a_connection():
     async def app(scope, receive, send):
         if scope["type"] == "websocket":
             return await echo(scope, receive, send)
@@ -191,7 +216,7 @@ def test_messages_go_both_ways_beside_requests():
 
 
 def test_a_close_ends_the_stream_and_not_the_connection():
-    heard = Heard()
+    heard = Received()
     with Serving(listening(heard)) as serving, talk(serving) as client:
         socket = Tunnel(client)
         socket.send(CLOSE, close_payload(1000, "done"))
@@ -204,8 +229,8 @@ def test_a_close_ends_the_stream_and_not_the_connection():
 
 
 @pytest.mark.parametrize("how", ["end", "reset", "connection"])
-def test_a_stream_that_is_lost_is_1006(how):
-    heard = Heard()
+def test_a_lost_stream_is_1006(how):
+    heard = Received()
     with Serving(listening(heard)) as serving, talk(serving) as client:
         socket = Tunnel(client)
         if how == "end":
@@ -219,7 +244,7 @@ def test_a_stream_that_is_lost_is_1006(how):
         assert heard.messages[-1]["code"] in (1005, 1006)
 
 
-def test_a_denial_is_an_answer():
+def test_a_denial_is_a_response():
     async def app(scope, receive, send):
         await receive()
         await send({"type": "websocket.close"})
@@ -228,7 +253,7 @@ def test_a_denial_is_an_answer():
         assert Tunnel(client).stream.status == 403
 
 
-def test_a_denial_may_be_the_applications():
+def test_a_denial_may_be_sent_by_the_application():
     async def app(scope, receive, send):
         await receive()
         head = {"type": "websocket.http.response.start", "status": 401}
@@ -240,14 +265,14 @@ def test_a_denial_may_be_the_applications():
         assert (stream.status, stream.body) == (401, b"no")
 
 
-def test_a_protocol_that_is_not_spoken_is_501():
+def test_an_unsupported_protocol_is_501():
     with Serving(echo) as serving, talk(serving) as client:
         fields = connect(**{":protocol": "bogus"})
         assert client.finish(client.ask(fields, ends=False)).status == 501
 
 
 @pytest.mark.parametrize("name", ["connection", "upgrade"])
-def test_fields_of_http_1_are_malformed(name):
+def test_connection_fields_of_http_1_are_malformed(name):
     with Serving(echo) as serving, talk(serving) as client:
         stream = client.ask(connect(fields=[(name, "upgrade")]), ends=False)
         assert client.finish(stream).reset == PROTOCOL_ERROR
@@ -282,7 +307,7 @@ def test_a_send_waits_for_the_window():
 
 
 def test_a_stop_closes_with_1012_or_1001():
-    heard = Heard()
+    heard = Received()
     with Serving(listening(heard)) as serving, talk(serving) as client:
         socket = Tunnel(client)
         serving.server.should_exit = True
@@ -294,7 +319,7 @@ def test_a_stop_closes_with_1012_or_1001():
         assert client.goaway == 0
 
 
-def test_a_connect_that_ends_at_once_is_no_tunnel():
+def test_a_connect_that_ends_at_once_is_not_a_tunnel():
     with Serving(echo) as serving, Raw(serving) as raw:
         block = hpack.Encoder().encode(connect())
         raw.send(headers(1, block, END_HEADERS | END_STREAM))
@@ -302,7 +327,7 @@ def test_a_connect_that_ends_at_once_is_no_tunnel():
         assert raw.status(1) != "200"
 
 
-def test_a_refused_websocket_is_logged_and_counted_and_the_connection_lives():
+def test_a_refused_websocket_is_logged_counted_and_ends_only_its_stream():
     with Serving(echo, ws_max_size=10) as serving, talk(serving) as client:
         tunnel, other = Tunnel(client), Tunnel(client)
         tunnel.send(TEXT, b"x" * 11)
@@ -316,8 +341,8 @@ def test_a_refused_websocket_is_logged_and_counted_and_the_connection_lives():
         assert "--ws-max-size" in line
 
 
-def test_what_comes_with_the_end_of_the_stream_is_received_before_it():
-    """Messages that wait for a budget come before the end that was with them."""
+def test_messages_sent_with_the_end_of_the_stream_are_received():
+    """Messages that wait for a budget come before the end that arrived with them."""
     heard = []
     ended = threading.Event()
 
@@ -332,3 +357,28 @@ def test_what_comes_with_the_end_of_the_stream_is_received_before_it():
         client.send(tunnel.id, frame(BINARY, b"x") * 500, ends=True)
         assert ended.wait(DEADLINE_S)
     assert len(heard) == 500
+
+
+def test_a_close_does_not_wait_for_what_the_peer_has_not_read():
+    """Beyond --h2-max-output a last message waits; a close frame does not."""
+    closed = threading.Event()
+
+    async def app(scope, receive, send):
+        await accept(receive, send)
+        message = {"type": "websocket.send", "bytes": b"x" * 300_000}
+        task = asyncio.create_task(send(message))
+        await asyncio.sleep(0)
+        await send({"type": "websocket.close", "code": 1000})
+        closed.set()
+        await asyncio.wait([task])
+
+    with (
+        Serving(app, h2_max_output=65536) as serving,
+        Raw(serving, settings((4, 0))) as raw,
+    ):
+        raw.send(headers(1, hpack.Encoder().encode(connect()), flags=END_HEADERS))
+        assert closed.wait(DEADLINE_S)
+        raw.send(settings((4, 1 << 30)))
+        raw.send(b"\0\0\4\x08\0\0\0\0\0" + (1 << 20).to_bytes(4, "big"))
+        raw.until(lambda: raw.body(1).endswith(close_payload(1000)))
+        assert len(raw.body(1)) == 300_000 + 10 + 4

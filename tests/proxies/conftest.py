@@ -1,4 +1,4 @@
-"""What tests of ASGI and of the command serve with, for the tests behind proxies."""
+"""Makes the helpers of tests/asgi and tests/cli available."""
 
 import sys
 from pathlib import Path

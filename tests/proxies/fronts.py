@@ -23,13 +23,13 @@ def snippet(language):
 
 
 def free_port():
-    """Return a port that nobody has now."""
+    """Return a port that is currently unused."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return sock.getsockname()[1]
 
 
 def needed(program):
-    """Return the program's path; skip where it is not installed."""
+    """Return the program's path; skip if it is not installed."""
     path = shutil.which(program, path="/usr/sbin:/usr/local/sbin:/usr/bin:/bin")
     if path is None:
         pytest.skip(f"{program} is not installed (tools/setup.sh --test does it)")
@@ -37,7 +37,7 @@ def needed(program):
 
 
 def replaced(text, changes):
-    """Return ``text`` with each of ``changes`` made, each of which has to be there."""
+    """Return ``text`` with each of ``changes`` applied; each has to match."""
     for old, new in changes.items():
         assert old in text, f"docs/PROXIES.md has no {old!r}"
         text = text.replace(old, new)
@@ -45,9 +45,9 @@ def replaced(text, changes):
 
 
 class Front:
-    """A proxy before the server at ``port``, while its block runs.
+    """Runs a proxy in front of the server at ``port`` within its block.
 
-    ``plain`` and ``secure`` are its ports; of kinds without TLS both are the same.
+    ``plain`` and ``secure`` are its ports; both are the same for kinds without TLS.
     """
 
     def __init__(self, kind, port, folder, pair=None):
@@ -113,7 +113,7 @@ class Front:
         return self._haproxy(replaced(snippet("haproxy-tcp"), changes))
 
     def haproxy_standard(self):
-        """HAProxy with Forwarded, as older versions can write it."""
+        """HAProxy with Forwarded as older versions can generate it."""
         self.words = self.haproxy()
         text = self.file.read_text().replace(
             "    option forwardfor\n",

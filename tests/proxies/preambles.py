@@ -5,21 +5,21 @@ import struct
 
 from serving import Serving
 
-from bolide.binds import parse_bind
-from bolide.sockets import Listeners
+from bolide.config.binds import parse_bind
+from bolide.serving.sockets import Listeners
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 
 
 class Proxied(Serving):
-    """Serves ``app`` where a PROXY header of ``version`` comes first."""
+    """Serves ``app`` on a socket that expects a PROXY header of ``version``."""
 
     def __init__(self, app, version, **settings):
         super().__init__(app, **settings)
         self.version = version
 
     async def serve(self):
-        """Serve, and say when the server has started."""
+        """Serve, and signal when the server has started."""
         self.loop = asyncio.get_running_loop()
         flags = parse_bind(f"127.0.0.1:0,proxy-protocol={self.version}").flags()
         listeners = Listeners()
@@ -38,7 +38,7 @@ def line(client="203.0.113.7", port=4711, kind="TCP4", to="10.0.0.1"):
 
 
 def block(addresses, command=0x21, family=0x11):
-    """Return a header of version 2; ``addresses`` are all that it has."""
+    """Return a header of version 2; ``addresses`` is all of its payload."""
     return SIGNATURE + struct.pack("!BBH", command, family, len(addresses)) + addresses
 
 
@@ -48,7 +48,7 @@ V6 += struct.pack("!HH", 4711, 80)
 
 
 def checked(addresses):
-    """Return a header of version 2 with the checksum of all of it."""
+    """Return a header of version 2 with a checksum of the whole header."""
     header = block(addresses + b"\x03\x00\x04" + b"\x00" * 4)
     return header[:-4] + struct.pack("!I", crc32c(header))
 

@@ -1,4 +1,4 @@
-"""What proxies say of clients: who is believed, in what, and what tells nothing.
+"""What proxies report about clients: which are trusted, for what, and malformed fields.
 
 Covers src/http/hops.c.
 """
@@ -11,16 +11,16 @@ from socketing import Peer, handshake
 
 HOST, CLOSE = "Host: a\r\n", "Connection: close\r\n"
 NOBODY = {"forwarded_allow_ips": "10.0.0.0/8"}
-"""The tests' own address is not a proxy's."""
+"""The tests' own address does not belong to a proxy."""
 
 
 def get(fields, **settings):
-    """Return the scope of a GET with ``fields``, whole lines."""
+    """Return the scope of a GET with ``fields``, which are complete lines."""
     return scope_of(request("/a", HOST + fields + CLOSE), **settings)
 
 
 def headers_of(scope, name):
-    """Return the values of all fields of that name."""
+    """Return the values of all fields with that name."""
     return [value.decode() for key, value in scope["headers"] if key == name.encode()]
 
 
@@ -61,7 +61,7 @@ def headers_of(scope, name):
         ("X-Forwarded-For: unix:\r\n", None),
     ],
 )  # fmt: skip
-def test_the_client_is_the_last_hop_that_is_no_proxy(fields, client):
+def test_the_client_is_the_last_hop_that_is_not_a_proxy(fields, client):
     assert get(fields)["client"] == client
 
 
@@ -71,14 +71,14 @@ def test_no_other_field_names_the_client(name):
     assert get(f"{name}: {value}\r\n")["client"][0] == "127.0.0.1"
 
 
-def test_who_is_not_trusted_changes_nothing():
+def test_an_untrusted_peer_changes_nothing():
     fields = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n"
     scope = get(fields + "X-Forwarded-For: junk;\r\n", **NOBODY)
     assert scope["client"][0] == "127.0.0.1"
     assert scope["scheme"] == "http"
 
 
-def test_fields_of_others_are_kept_from_applications_where_proxies_are_named():
+def test_fields_of_untrusted_peers_are_removed_if_proxies_are_named():
     fields = "X-Forwarded-For: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\nX-Other: a\r\n"
     lookalike = "X_Forwarded_For: 6.6.6.6\r\nX_Forwarded-Proto: https\r\n"
     names = [key for key, _ in get(fields + lookalike, **NOBODY)["headers"]]
@@ -101,7 +101,7 @@ def test_a_network_is_trusted():
     assert scope["client"] == ("203.0.113.7", 0)
 
 
-def test_without_proxy_headers_nobody_is_believed():
+def test_without_proxy_headers_no_peer_is_trusted():
     fields = "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n"
     scope = get(fields, proxy_headers=False)
     assert (scope["client"][0], scope["scheme"]) == ("127.0.0.1", "http")
@@ -131,7 +131,7 @@ class OverSocket(Serving):
         super().__init__(app, **settings)
 
     def listen(self):
-        """Return the socket to serve on."""
+        """Return the socket to listen on."""
         sock = socket.socket(socket.AF_UNIX)
         sock.bind(self.path)
         sock.listen()
@@ -147,7 +147,7 @@ class OverSocket(Serving):
         ("*", ("203.0.113.7", 0)),
     ],
 )
-def test_peers_over_unix_sockets_are_trusted_when_told(trusted, client, tmp_path):
+def test_peers_over_unix_sockets_are_trusted_if_configured(trusted, client, tmp_path):
     clients = []
 
     async def app(scope, receive, send):
@@ -181,7 +181,7 @@ def test_peers_over_unix_sockets_are_trusted_when_told(trusted, client, tmp_path
          "http"),
     ],
 )  # fmt: skip
-def test_the_scheme_is_what_the_client_has_used(fields, scheme):
+def test_the_scheme_is_that_of_the_client(fields, scheme):
     assert get(fields)["scheme"] == scheme
 
 
@@ -200,7 +200,7 @@ ALL = {"forwarded_fields": "for,proto,host,port,prefix"}
          "b.example:82", ("b.example", 82)),
     ],
 )  # fmt: skip
-def test_the_host_is_the_proxys_where_that_is_switched_on(fields, host, server):
+def test_the_host_is_that_of_the_proxy_if_enabled(fields, host, server):
     scope = get(fields, **ALL)
     assert headers_of(scope, "host") == [host]
     assert scope["server"] == server
@@ -209,12 +209,12 @@ def test_the_host_is_the_proxys_where_that_is_switched_on(fields, host, server):
     assert scope["server"][0] == "127.0.0.1"
 
 
-def test_a_request_without_a_host_gets_the_proxys():
+def test_a_request_without_a_host_gets_that_of_the_proxy():
     scope = scope_of(b"GET / HTTP/1.0\r\nX-Forwarded-Host: b\r\n\r\n", **ALL)
     assert headers_of(scope, "host") == ["b"]
 
 
-def test_the_prefix_is_the_root_path_where_that_is_switched_on():
+def test_the_prefix_is_the_root_path_if_enabled():
     scope = get("X-Forwarded-Prefix: /api/v1/\r\n", **ALL, root_path="/other")
     assert (scope["root_path"], scope["path"]) == ("/api/v1", "/api/v1/a")
     assert scope["raw_path"] == b"/a"
@@ -255,18 +255,18 @@ STANDARD = {"forwarded_fields": "forwarded,host"}
         (",,for=203.0.113.7;;", ("203.0.113.7", 0), "http", "a"),
     ],
 )  # fmt: skip
-def test_forwarded_is_read_where_it_is_switched_on(value, client, scheme, host):
+def test_forwarded_is_read_if_enabled(value, client, scheme, host):
     scope = get(f"Forwarded: {value}\r\nX-Forwarded-For: 6.6.6.6\r\n", **STANDARD)
     assert (scope["client"], scope["scheme"]) == (client, scheme)
     assert headers_of(scope, "host") == [host]
 
 
-def test_an_element_without_an_address_says_nothing_of_the_client():
+def test_an_element_without_an_address_does_not_name_the_client():
     scope = get("Forwarded: proto=https\r\n", **STANDARD)
     assert (scope["client"][0], scope["scheme"]) == ("127.0.0.1", "https")
 
 
-def test_lines_of_forwarded_are_one_list():
+def test_several_lines_of_forwarded_are_one_list():
     fields = "Forwarded: for=203.0.113.7\r\nForwarded: for=127.0.0.1\r\n"
     assert get(fields, **STANDARD)["client"] == ("203.0.113.7", 0)
 
@@ -309,8 +309,8 @@ def test_lines_of_forwarded_are_one_list():
         "X-Forwarded-Prefix: /a\r\nX-Forwarded-Prefix: b",
     ],
 )
-def test_a_malformed_field_tells_nothing(field):
-    """A proxy that appends or passes on lets its clients write it."""
+def test_a_malformed_field_is_ignored(field):
+    """A proxy that appends to a field, or passes it on, lets its clients write it."""
     scope, plain = get(field + "\r\n", **ALL), get("", **ALL)
     for key in ("scheme", "root_path", "path"):
         assert scope[key] == plain[key]
@@ -342,13 +342,13 @@ def test_a_malformed_field_tells_nothing(field):
         'for="6.6.6.6, for="203.0.113.7',
     ],
 )
-def test_a_malformed_forwarded_tells_nothing(value):
+def test_a_malformed_forwarded_is_ignored(value):
     scope = get(f"Forwarded: {value}\r\n", **STANDARD)
     assert (scope["client"][0], scope["scheme"]) == ("127.0.0.1", "http")
     assert headers_of(scope, "host") == ["a"]
 
 
-def test_the_prefix_of_the_nearest_proxy_counts():
+def test_the_prefix_of_the_nearest_proxy_is_used():
     fields = "X-Forwarded-Prefix: /theirs\r\nX-Forwarded-Prefix: /ours\r\n"
     assert get(fields, **ALL)["root_path"] == "/ours"
     fields = "X-Forwarded-Prefix: //evil\r\nX-Forwarded-Prefix: /ours\r\n"

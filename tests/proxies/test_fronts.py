@@ -1,4 +1,4 @@
-"""Behind nginx, HAProxy and Caddy: clients, TLS, WebSockets, restarts, no losses."""
+"""Behind nginx, HAProxy and Caddy: clients, TLS, WebSockets and lossless restarts."""
 
 import shutil
 import signal
@@ -14,7 +14,7 @@ from talking import client_context
 
 CLOSE = "Connection: close\r\n"
 CLIENT = "127.0.0.2"
-"""An address that is no proxy's."""
+"""An address that does not belong to a proxy."""
 
 HTTP = ["nginx", "haproxy", "caddy"]
 STREAMS = {"nginx-stream": "v1", "haproxy-tcp": "v2"}
@@ -26,7 +26,7 @@ FORGED = (
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """Who has issued the proxies' certificate."""
+    """Return the issuer of the proxies' certificate."""
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl")
     return Authority(tmp_path_factory.mktemp("authority"), "Tests")
@@ -39,7 +39,7 @@ def pair(authority):
 
 
 class Echo:
-    """An application that keeps its scopes and echoes what WebSockets say."""
+    """An application that records its scopes and echoes WebSocket messages."""
 
     def __init__(self):
         self.scopes = []
@@ -71,7 +71,7 @@ def headers_of(scope):
 
 
 @pytest.mark.parametrize("kind", HTTP)
-def test_the_client_is_known_and_cannot_forge_itself(kind, pair, tmp_path):
+def test_the_client_is_known_and_cannot_forge_its_address(kind, pair, tmp_path):
     app = Echo()
     with (
         Serving(app, request_id=True) as serving,
@@ -86,7 +86,9 @@ def test_the_client_is_known_and_cannot_forge_itself(kind, pair, tmp_path):
 
 
 @pytest.mark.parametrize("kind", WITH_TLS)
-def test_tls_that_ends_at_the_proxy_is_the_scheme(kind, authority, pair, tmp_path):
+def test_the_scheme_is_https_if_the_proxy_terminates_tls(
+    kind, authority, pair, tmp_path
+):
     app = Echo()
     with (
         Serving(app) as serving,
@@ -99,7 +101,7 @@ def test_tls_that_ends_at_the_proxy_is_the_scheme(kind, authority, pair, tmp_pat
 
 @pytest.mark.parametrize("kind", HTTP)
 @pytest.mark.parametrize("secure", [False, True])
-def test_a_websocket_goes_through(kind, secure, authority, pair, tmp_path):
+def test_a_websocket_works_through_a_proxy(kind, secure, authority, pair, tmp_path):
     if secure and kind not in WITH_TLS:
         pytest.skip(f"{kind} makes certificates of its own")
     app = Echo()
@@ -121,7 +123,7 @@ def test_a_websocket_goes_through(kind, secure, authority, pair, tmp_path):
     assert scope["scheme"] == ("wss" if secure else "ws")
 
 
-def test_forwarded_of_haproxy(pair, tmp_path):
+def test_forwarded_of_haproxy_is_read(pair, tmp_path):
     app = Echo()
     with (
         Serving(app, forwarded_fields="forwarded") as serving,
@@ -166,13 +168,13 @@ def test_no_request_fails_while_workers_are_replaced(kind, pair, tmp_path):
     with (
         workers(2, "pid", *words) as command,
         Front(kind, command.port(), tmp_path, pair) as front,
+        Load(front.plain) as load,
     ):
-        load = Load(front.plain)
         for number in range(1, 6):
             before = pids(command)
             command.signal(signal.SIGHUP)
             wait_for(
-                lambda n=number: command.err.count("new workers serve") >= n,
+                lambda n=number: command.err.count("new workers are serving") >= n,
                 f"reload {number} does not end",
             )
             assert len(pids(command) - before) == 2

@@ -1,4 +1,4 @@
-"""X-Request-ID: made or kept, given to the application, sent back."""
+"""X-Request-ID: created or kept, passed to the application, and sent back."""
 
 import re
 
@@ -10,7 +10,7 @@ MADE = re.compile(r"[0-9a-f]{32}")
 
 
 def ask(fields="", respond=answer, **settings):
-    """Return the answer to a request, and the IDs that the application saw."""
+    """Return the response to a request, and the IDs that the application received."""
     seen = []
 
     async def app(scope, receive, send):
@@ -22,13 +22,13 @@ def ask(fields="", respond=answer, **settings):
     return got, seen
 
 
-def test_a_request_gets_a_name_which_the_answer_says():
+def test_a_request_gets_an_id_which_the_response_has():
     got, seen = ask()
     assert MADE.fullmatch(got.field("x-request-id"))
     assert seen == [got.field("x-request-id")]
 
 
-def test_a_trusted_proxys_name_is_kept_and_a_strangers_is_not():
+def test_an_id_is_kept_only_from_a_trusted_proxy():
     got, seen = ask("X-Request-ID: abc-1\r\n")
     assert (got.field("x-request-id"), seen) == ("abc-1", ["abc-1"])
     got, seen = ask("X-Request-ID: abc-1\r\n", forwarded_allow_ips="10.0.0.1")
@@ -37,13 +37,13 @@ def test_a_trusted_proxys_name_is_kept_and_a_strangers_is_not():
 
 
 @pytest.mark.parametrize("name", ["", "a b", 'a"b', "\xe9", "a" * 129])
-def test_a_name_that_is_odd_is_replaced(name):
+def test_an_invalid_id_is_replaced(name):
     got, seen = ask(f"X-Request-ID: {name}\r\n")
     assert MADE.fullmatch(got.field("x-request-id"))
     assert seen == [got.field("x-request-id")]
 
 
-def test_names_differ():
+def test_ids_are_unique():
     async def app(scope, receive, send):
         await answer(send)
 
@@ -60,14 +60,14 @@ def read_all(sock):
     return data
 
 
-def test_the_applications_own_field_goes_out_instead():
+def test_a_field_set_by_the_application_is_sent_instead():
     async def respond(send):
         await answer(send, headers=[(b"X-Request-Id", b"mine")])
 
     assert ask(respond=respond)[0].field("x-request-id") == "mine"
 
 
-def test_an_answer_in_the_applications_place_has_the_name():
+def test_an_error_response_of_the_server_has_the_id():
     async def respond(send):
         raise RuntimeError("asked for")
 
@@ -76,7 +76,7 @@ def test_an_answer_in_the_applications_place_has_the_name():
     assert seen == [got.field("x-request-id")]
 
 
-def test_a_head_that_is_large_has_the_name():
+def test_a_large_head_has_the_id():
     async def respond(send):
         await answer(send, headers=[(b"x-a", b"a" * 9000)] * 9)
 
@@ -84,7 +84,7 @@ def test_a_head_that_is_large_has_the_name():
     assert seen == [got.field("x-request-id")]
 
 
-def test_without_the_switch_the_field_is_the_applications():
+def test_without_the_option_the_field_is_unchanged():
     async def app(scope, receive, send):
         assert (b"x-request-id", b"a b") in scope["headers"]
         await answer(send)
@@ -94,7 +94,7 @@ def test_without_the_switch_the_field_is_the_applications():
     assert (got.status, got.field("x-request-id")) == (200, None)
 
 
-def test_a_websocket_has_a_name():
+def test_a_websocket_has_an_id():
     seen = []
 
     async def app(scope, receive, send):

@@ -1,4 +1,4 @@
-"""What proxies say of clients, said over HTTP/2, with curl for the proxy."""
+"""What proxies report about clients over HTTP/2, with curl in the role of the proxy."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="there is no cu
 
 
 def ask(*fields, how="--http2-prior-knowledge", **settings):
-    """Return what curl prints of the answer, its head too, and the scopes."""
+    """Return curl's output with the response and its head, and the scopes."""
     scopes = []
 
     async def app(scope, receive, send):
@@ -28,7 +28,7 @@ def ask(*fields, how="--http2-prior-knowledge", **settings):
 
 
 @pytest.mark.parametrize("how", ["--http2-prior-knowledge", "--http2"])
-def test_the_client_the_scheme_and_the_name(how):
+def test_client_scheme_and_id_are_known(how):
     fields = ["X-Forwarded-For: 6.6.6.6, 203.0.113.7", "X-Forwarded-Proto: https"]
     fields += ["X-Forwarded-Host: b:81", "X-Forwarded-Prefix: /v1"]
     got, (scope,) = ask(
@@ -46,7 +46,7 @@ def test_the_client_the_scheme_and_the_name(how):
     assert f"x-request-id: {headers[b'x-request-id'].decode()}" in got
 
 
-def test_a_stranger_changes_nothing():
+def test_an_untrusted_client_changes_nothing():
     fields = ["X-Forwarded-For: 6.6.6.6;", "X-Forwarded-Proto: https"]
     _, (scope,) = ask(*fields, forwarded_allow_ips="10.0.0.1")
     assert (scope["client"][0], scope["scheme"]) == ("127.0.0.1", "http")
@@ -54,7 +54,7 @@ def test_a_stranger_changes_nothing():
 
 
 @pytest.mark.parametrize("how", ["--http2-prior-knowledge", "--http2"])
-def test_a_malformed_field_tells_nothing(how):
+def test_a_malformed_field_is_ignored(how):
     got, (scope,) = ask(
         "X-Forwarded-For: 203.0.113.7, junk",
         "X-Forwarded-Proto: asdf",

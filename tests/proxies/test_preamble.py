@@ -1,4 +1,4 @@
-"""Headers of the PROXY protocol: who is named, and what is refused.
+"""Headers of the PROXY protocol: the client they name, and what is rejected.
 
 Covers src/server/preamble.c.
 """
@@ -20,7 +20,7 @@ CLIENT = ("203.0.113.7", 4711)
 
 
 def scopes_of(pieces, version="any", **settings):
-    """Return the scopes of the requests on one connection, and what came back."""
+    """Return the scopes of the requests on one connection, and what was received."""
     scopes = []
 
     async def app(scope, receive, send):
@@ -35,7 +35,7 @@ def scopes_of(pieces, version="any", **settings):
 
 
 def client_of(header, version="any", **settings):
-    """Return the client of a request behind a header."""
+    """Return the client of a request that follows a header."""
     (scope,), _, _ = scopes_of([header + request("/", CLOSE)], version, **settings)
     return scope["client"]
 
@@ -60,12 +60,12 @@ def test_a_header_names_the_client(header, client):
     "header",
     [b"PROXY UNKNOWN\r\n", block(b"", 0x20, 0), block(V4, 0x20), block(b"", 0x21, 0)],
 )
-def test_a_proxy_that_speaks_for_itself_is_the_client(header):
+def test_with_a_local_header_the_proxy_is_the_client(header):
     assert client_of(header)[0] == "127.0.0.1"
 
 
 @pytest.mark.parametrize("header", [line(), block(V6, family=0x21), checked(V4)])
-def test_a_header_may_come_in_any_pieces(header):
+def test_a_header_may_be_split_anywhere(header):
     sent = header + request("/", CLOSE)
     ways = [[sent[i : i + 1] for i in range(len(sent))]]
     ways += [[sent[:i], sent[i:]] for i in range(1, len(header) + 3)]
@@ -81,7 +81,7 @@ def test_a_header_may_come_in_any_pieces(header):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 for piece in pieces:
                     sock.sendall(piece)
-                    # What was sent is read before the rest comes, in most cases.
+                    # The server usually reads what was sent before the rest arrives.
                     time.sleep(0)
                 assert read_all(sock).startswith(b"HTTP/1.1 200 ")
     assert len(set(seen)) == 1
@@ -110,7 +110,7 @@ def test_all_requests_of_the_connection_have_the_client():
         ("v2", line()),
     ],
 )
-def test_what_is_no_header_is_refused_and_logged(version, header):
+def test_an_invalid_header_is_rejected_and_logged(version, header):
     sent = header + request("/", CLOSE)
     scopes, data, lines = scopes_of([sent], version)
     assert not scopes
@@ -119,15 +119,15 @@ def test_what_is_no_header_is_refused_and_logged(version, header):
 
 
 @pytest.mark.parametrize("header", [line(), block(V4), b""])
-def test_who_is_not_trusted_is_not_let_in(header):
+def test_an_untrusted_peer_is_rejected(header):
     sent = header + request("/", CLOSE)
     scopes, data, lines = scopes_of_stranger(sent)
     assert (scopes, data) == ([], b"")
-    assert any("a peer not in --forwarded-allow-ips" in text for _, text in lines)
+    assert any("peers in --forwarded-allow-ips" in text for _, text in lines)
 
 
 def scopes_of_stranger(sent):
-    """Return what happens to somebody who is no proxy."""
+    """Return what happens to a peer that is not a proxy."""
     scopes = []
 
     async def app(scope, receive, send):
@@ -147,7 +147,7 @@ def test_a_header_has_a_deadline():
     assert any("the PROXY header did not arrive within" in text for _, text in lines)
 
 
-def test_a_connection_without_a_byte_is_no_news():
+def test_a_connection_without_any_byte_is_not_logged():
     scopes = []
 
     async def app(scope, receive, send):
@@ -164,13 +164,13 @@ def test_a_connection_without_a_byte_is_no_news():
 @pytest.mark.parametrize(
     ("client", "named"), [("127.0.0.1", "6.6.6.6"), ("203.0.113.7", "203.0.113.7")]
 )
-def test_forwarding_fields_are_judged_by_who_is_named(client, named):
+def test_forwarding_fields_are_trusted_by_the_named_client(client, named):
     fields = "X-Forwarded-For: 6.6.6.6\r\n" + CLOSE
     (scope,), _, _ = scopes_of([line(client) + request("/", fields)])
     assert scope["client"][0] == named
 
 
-def test_without_proxy_headers_the_header_is_read_all_the_same():
+def test_without_proxy_headers_the_header_is_still_read():
     assert client_of(line(), proxy_headers=False) == CLIENT
 
 
@@ -188,7 +188,7 @@ def localhost(tmp_path_factory):
 
 @pytest.mark.parametrize("header", [line(), checked(V4)])
 @pytest.mark.parametrize("cut", [False, True])
-def test_a_header_stands_in_front_of_tls(localhost, header, cut):
+def test_a_header_may_precede_tls(localhost, header, cut):
     authority, pair = localhost
     scopes = []
 
@@ -209,7 +209,7 @@ def test_a_header_stands_in_front_of_tls(localhost, header, cut):
     assert scopes[0]["extensions"]["tls"]["tls_version"] == 0x0304
 
 
-def test_a_hello_in_one_segment_with_the_header(localhost):
+def test_the_header_and_the_hello_may_be_in_one_segment(localhost):
     authority, pair = localhost
     clients = []
 
@@ -240,11 +240,11 @@ def test_a_hello_in_one_segment_with_the_header(localhost):
     assert clients == [CLIENT]
 
 
-def test_no_header_in_front_of_tls_is_the_end(localhost):
+def test_tls_without_a_header_ends_the_connection(localhost):
     authority, pair = localhost
 
     async def app(scope, receive, send):
-        pytest.fail("the application was called")
+        pytest.fail("the application must not be called")
 
     with Proxied(app, "any", **pair.settings()) as serving:
         sock = serving.connect()

@@ -1,4 +1,4 @@
-"""What tests of the ASGI statements and of the command serve and talk with."""
+"""Makes the helpers of tests/asgi and tests/cli available."""
 
 import sys
 from pathlib import Path

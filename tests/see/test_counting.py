@@ -1,17 +1,25 @@
-"""What a server counts of its requests, connections, bytes and pauses."""
+"""What a server counts: requests, connections, bytes and pauses."""
 
 import asyncio
 import gc
 import threading
 import time
 
-from serving import DEADLINE_S, Serving, answer, read_answer, read_until, request
+from serving import (
+    DEADLINE_S,
+    Serving,
+    answer,
+    read_answer,
+    read_until,
+    request,
+    settled,
+)
 from socketing import CLOSE, CONNECT, frame, handshake
 from talking_h2 import talk
 
 
 async def app(scope, receive, send):
-    """Answer with the status in the path, or take a WebSocket."""
+    """Respond with the status in the path, or accept a WebSocket."""
     if scope["type"] == "websocket":
         assert await receive() == CONNECT
         await send({"type": "websocket.accept"})
@@ -22,19 +30,7 @@ async def app(scope, receive, send):
     await answer(send, b"hello", int(scope["path"][1:] or 200))
 
 
-def settled(serving, **wanted):
-    """Wait until the numbers are as wanted; return all of them."""
-    end = time.monotonic() + DEADLINE_S
-    while True:
-        numbers = serving.server.tallies.read(0)
-        found = {name: numbers[name] for name in wanted}
-        if found == wanted:
-            return numbers
-        assert time.monotonic() < end, found
-        time.sleep(0.01)
-
-
-def test_answers_are_counted_by_class_of_status():
+def test_responses_are_counted_by_class_of_status():
     with Serving(app) as serving:
         for status in (200, 204, 302, 404, 404, 503):
             assert serving.ask(f"/{status}").status == status
@@ -45,7 +41,7 @@ def test_answers_are_counted_by_class_of_status():
     assert 0 < numbers["latency_ns"] < 6 * DEADLINE_S * 1e9
 
 
-def test_latency_falls_into_the_bucket_of_its_time():
+def test_a_latency_is_counted_in_its_bucket():
     async def slow(scope, receive, send):
         time.sleep(0.03)
         await answer(send)
@@ -54,7 +50,7 @@ def test_latency_falls_into_the_bucket_of_its_time():
         serving.ask()
         numbers = settled(serving, done_2xx=1)
     (bucket,) = (i for i in range(46) if numbers[f"latency_{i}"])
-    # 2^24 ns is 16.8 ms, where bucket 21 begins; 2^30 is a second.
+    # 2^24 ns is 16.8 ms, the lower bound of bucket 21; 2^30 ns is about a second.
     assert 21 <= bucket <= 33
     assert numbers["latency_ns"] >= 3e7
 
@@ -69,7 +65,7 @@ def test_connections_and_bytes_are_counted():
     assert numbers["bytes_out"] == len(got)
 
 
-def test_what_runs_and_stays_open_is_counted_down_again():
+def test_gauges_of_requests_and_connections_return_to_zero():
     with Serving(app) as serving, serving.connect() as sock:
         sock.sendall(handshake())
         read_until(sock, b"\r\n\r\n")
@@ -95,7 +91,7 @@ def test_a_websocket_is_a_running_request_until_it_is_accepted():
         sock.sendall(frame(CLOSE))
 
 
-def test_websockets_over_http2_are_no_running_requests():
+def test_websockets_over_http2_are_not_counted_as_running_requests():
     websocket = [
         (":method", "CONNECT"),
         (":protocol", "websocket"),
@@ -128,7 +124,7 @@ def test_failures_of_the_application_are_counted():
         settled(serving, app_failed=1, done_5xx=1)
 
 
-def test_an_answer_that_nobody_has_heard_has_no_status():
+def test_a_response_that_was_not_received_is_counted_without_status():
     async def waits(scope, receive, send):
         await receive()
         await receive()
@@ -152,8 +148,8 @@ def test_pauses_for_the_collector_are_counted():
     assert numbers["gc_ns"] >= numbers["gc_max"] > 0
 
 
-def test_a_loop_that_is_late_shows_as_lag():
-    """The alarm of a connection's deadline rings while the application blocks."""
+def test_a_blocked_loop_is_counted_as_lag():
+    """The timer of a connection's deadline expires while the application blocks."""
 
     async def blocks(scope, receive, send):
         time.sleep(0.3)
@@ -169,7 +165,7 @@ def test_a_loop_that_is_late_shows_as_lag():
     assert numbers["lag_ns"] >= numbers["lag_max"] >= 5e7
 
 
-def test_a_stopped_server_leaves_its_seat_and_what_it_has_counted():
+def test_the_counts_of_a_stopped_server_remain():
     with Serving(app) as serving:
         serving.ask()
         assert serving.server.tallies.read(0)["pid"] > 0

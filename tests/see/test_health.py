@@ -1,6 +1,6 @@
-"""The health path: ready, live, draining; before the application, in every protocol.
+"""The health path: ready, live, draining; ahead of the application, in every protocol.
 
-Covers src/server/inside.c.
+Covers src/builtin/builtin.c and src/server/handlers.c.
 """
 
 import signal
@@ -11,17 +11,17 @@ from serving import Serving, answer, read_answer, request
 
 
 async def app(scope, receive, send):
-    """Answer with a status that nothing else has."""
+    """Respond with a status that is used nowhere else."""
     await answer(send, b"the application", 299)
 
 
-def test_without_the_option_the_path_is_the_applications():
+def test_without_the_option_the_path_belongs_to_the_application():
     with Serving(app) as serving:
         assert serving.ask("/-/health").status == 299
 
 
 @pytest.mark.parametrize("path", ["", "/ready", "/live", "?live", "?ready"])
-def test_a_server_that_serves_is_ready_and_lives(path):
+def test_a_serving_server_is_ready_and_live(path):
     with Serving(app, health_path="/-/health") as serving:
         got = serving.ask(f"/-/health{path}")
         assert (got.status, got.body) == (200, b"ok\n")
@@ -29,12 +29,12 @@ def test_a_server_that_serves_is_ready_and_lives(path):
 
 
 @pytest.mark.parametrize("path", ["/", "/-/healthy", "/-/health/x", "/-"])
-def test_other_paths_are_the_applications(path):
+def test_other_paths_belong_to_the_application(path):
     with Serving(app, health_path="/-/health") as serving:
         assert serving.ask(path).status == 299
 
 
-def test_head_is_answered_and_other_methods_are_not():
+def test_only_get_and_head_are_allowed():
     with Serving(app, health_path="/-/health") as serving:
         got = serving.ask("/-/health", method="HEAD")
         assert (got.status, got.body) == (200, b"")
@@ -42,7 +42,7 @@ def test_head_is_answered_and_other_methods_are_not():
         assert (got.status, got.field("allow")) == (405, "GET, HEAD")
 
 
-def test_probes_are_no_requests_of_the_application():
+def test_probes_are_not_counted_as_requests():
     with Serving(app, health_path="/-/health") as serving:
         for _ in range(3):
             serving.ask("/-/health")
@@ -51,8 +51,8 @@ def test_probes_are_no_requests_of_the_application():
     assert sum(v for k, v in numbers.items() if k.startswith("done")) == 0
 
 
-def test_readiness_fails_first_when_a_stop_begins_and_life_goes_on():
-    """During --drain-delay connections are still accepted and requests answered."""
+def test_when_a_stop_begins_readiness_fails_and_liveness_does_not():
+    """During --drain-delay connections are still accepted and requests served."""
     words = ["--health-path", "/-/health", "--drain-delay", "30"]
     with serve("hello", *words) as command:
         port = command.port()
@@ -71,7 +71,7 @@ def test_readiness_fails_first_when_a_stop_begins_and_life_goes_on():
         )
 
 
-def test_a_place_of_its_own_has_nothing_of_the_application():
+def test_a_separate_address_does_not_serve_the_application():
     words = ["--metrics-bind", "127.0.0.1:0"]
     with serve("hello", *words) as command:
         port = command.port()
@@ -83,7 +83,7 @@ def test_a_place_of_its_own_has_nothing_of_the_application():
         assert talk(port, request("/health", close)).endswith(b"\r\n\r\nhello")
 
 
-def test_it_is_answered_while_connections_of_the_application_are_at_the_limit():
+def test_probes_are_answered_while_connections_are_at_the_limit():
     words = ["--metrics-bind", "127.0.0.1:0", "--limit-concurrency", "1"]
     with serve("hello", *words) as command, connect(command.port()) as busy:
         busy.sendall(request())
@@ -94,7 +94,7 @@ def test_it_is_answered_while_connections_of_the_application_are_at_the_limit():
         assert got.startswith(b"HTTP/1.1 200 ")
 
 
-def test_it_is_answered_over_http2():
+def test_probes_are_answered_over_http2():
     httpx = pytest.importorskip("httpx")
     pytest.importorskip("h2")
     with Serving(app, health_path="/-/health") as serving:
@@ -104,7 +104,7 @@ def test_it_is_answered_over_http2():
     assert (got.http_version, got.status_code, got.text) == ("HTTP/2", 200, "ok\n")
 
 
-def test_it_keeps_the_connection():
+def test_a_probe_keeps_the_connection():
     with Serving(app, health_path="/h") as serving, serving.connect() as sock:
         for path, status in (("/h", 200), ("/", 299), ("/h?live", 200)):
             sock.sendall(request(path))
@@ -112,7 +112,7 @@ def test_it_keeps_the_connection():
 
 
 @pytest.mark.parametrize("path", ["h", "/\N{SNOWMAN}"])
-def test_a_path_that_can_never_come_is_refused(path, tmp_path):
+def test_a_path_that_no_request_can_have_is_rejected(path, tmp_path):
     with Command("apps:hello", "--health-path", path) as command:
         assert command.wait() == 2
         assert "health-path" in command.err.rest()

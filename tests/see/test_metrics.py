@@ -1,6 +1,6 @@
-"""The metrics: what Prometheus reads, summed over workers, and that docs name all.
+"""The metrics: parsed by Prometheus, summed over workers, and all documented.
 
-Covers src/server/metrics.c.
+Covers src/builtin/metrics.c.
 """
 
 import re
@@ -18,7 +18,7 @@ CLOSE = "Connection: close\r\n"
 
 
 async def app(scope, receive, send):
-    """Answer with the status in the path."""
+    """Respond with the status in the path."""
     await answer(send, b"hello", int(scope["path"][1:] or 200))
 
 
@@ -34,14 +34,14 @@ def read(text):
 
 
 def scrape(serving):
-    """Return what is at /metrics."""
+    """Return the metrics at /metrics."""
     got = serving.ask("/metrics")
     assert got.status == 200
     assert got.field("content-type") == "text/plain; version=0.0.4; charset=utf-8"
     return read(got.body.decode())
 
 
-def test_the_text_is_what_prometheus_reads():
+def test_prometheus_can_parse_the_metrics():
     with Serving(app, metrics_path="/metrics") as serving:
         for status in (200, 200, 404, 500):
             serving.ask(f"/{status}")
@@ -82,6 +82,20 @@ def test_the_document_names_every_metric_with_its_type_and_no_other():
     assert told == {name: family.type for name, family in families.items()}
 
 
+def test_the_document_names_every_value_of_a_label():
+    with Serving(app, metrics_path="/metrics") as serving:
+        _, samples = scrape(serving)
+    rows = re.findall(
+        r"^\| `(bolide_\w+)` \|.*?\| `(\w+)`: ([^|]+) \|", DOCS.read_text("utf-8"), re.M
+    )
+    assert rows
+    for name, label, values in rows:
+        told = set(re.findall(r"`(\w+)`", values))
+        if " to " in values:
+            told |= {f"{i}xx" for i in range(1, 6)}
+        assert told == {dict(key[1:])[label] for key in samples if key[0] == name}, name
+
+
 def inside_port(command):
     line = command.err.line_with("health, metrics and status on ")
     return int(line.rpartition(":")[2])
@@ -94,7 +108,7 @@ def total(port, name):
     return sum(value for key, value in samples.items() if key[0] == name)
 
 
-def test_counters_are_of_all_workers_and_outlive_them():
+def test_counters_are_summed_over_workers_including_ended_ones():
     words = ["--workers", "2", "--metrics-bind", "127.0.0.1:0"]
     with serve("hello", *words) as command:
         port, inside = command.port(), inside_port(command)
@@ -103,7 +117,7 @@ def test_counters_are_of_all_workers_and_outlive_them():
         assert total(inside, "bolide_requests_total") == 20
         assert total(inside, "bolide_workers") == 2
         command.signal(signal.SIGHUP)
-        command.err.line_with("reloaded: 2 new workers serve")
+        command.err.line_with("reloaded: 2 new workers are serving")
         end = time.monotonic() + DEADLINE_S
         while total(inside, "bolide_workers") != 2:
             assert time.monotonic() < end

@@ -1,4 +1,4 @@
-"""What a statsd server hears."""
+"""What is sent to a statsd server."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ CLOSE = "Connection: close\r\n"
 
 @pytest.fixture
 def heard():
-    """A UDP socket; its port is where to send to."""
+    """Return a UDP socket; its port is where to send to."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         sock.settimeout(DEADLINE_S)
@@ -25,7 +25,7 @@ def heard():
 
 
 def lines_until(sock, wanted):
-    """Return all lines up to one that begins with ``wanted``."""
+    """Return all lines received, up to one that begins with ``wanted``."""
     lines = []
     end = time.monotonic() + DEADLINE_S
     while not any(line.startswith(wanted) for line in lines):
@@ -35,7 +35,7 @@ def lines_until(sock, wanted):
 
 
 @pytest.mark.parametrize("words", [[], ["--workers", "2"]])
-def test_counters_are_sent_as_what_has_been_added(heard, words):
+def test_counters_are_sent_as_increments(heard, words):
     place = f"127.0.0.1:{heard.getsockname()[1]}"
     words = [*words, "--statsd", place, "--statsd-interval", "0.2"]
     with serve("hello", *words, "--statsd-prefix", "shop") as command:
@@ -55,7 +55,7 @@ def test_counters_are_sent_as_what_has_been_added(heard, words):
         assert command.wait() == 0
 
 
-def test_tags_are_sent_as_dogstatsd_reads_them(heard):
+def test_tags_are_sent_in_the_format_of_dogstatsd(heard):
     place = f"127.0.0.1:{heard.getsockname()[1]}"
     words = ["--statsd", place, "--statsd-interval", "0.2"]
     with serve("hello", *words, "--statsd-tags", "env:test") as command:
@@ -65,7 +65,7 @@ def test_tags_are_sent_as_dogstatsd_reads_them(heard):
     assert any(x.startswith("bolide.request_duration.p99:") for x in lines)
 
 
-def test_nobody_who_listens_is_no_harm(heard):
+def test_a_missing_statsd_server_is_harmless(heard):
     place = f"127.0.0.1:{heard.getsockname()[1]}"
     heard.close()
     with serve("hello", "--statsd", place, "--statsd-interval", "0.1") as command:
@@ -75,12 +75,12 @@ def test_nobody_who_listens_is_no_harm(heard):
 
 
 async def hello(scope, receive, send):
-    """Answer."""
+    """Respond."""
     await answer(send, b"hello")
 
 
 def test_a_slow_name_server_does_not_stop_the_loop(heard, monkeypatch):
-    """What was counted before the address was known is sent then."""
+    """Increments from before the address was resolved are sent after it."""
     asked, may_go_on = threading.Event(), threading.Event()
     threads = set()
     real = socket.getaddrinfo
@@ -104,7 +104,9 @@ def test_a_slow_name_server_does_not_stop_the_loop(heard, monkeypatch):
 
 
 def test_after_serve_nothing_is_sent(heard):
-    """The last packet has what the stop has brought; the loop goes on without one."""
+    """The last packet has the counts of the stop; the loop continues without
+    sending.
+    """
     place = f"127.0.0.1:{heard.getsockname()[1]}"
 
     async def run():
@@ -132,8 +134,8 @@ def test_after_serve_nothing_is_sent(heard):
 
 
 @pytest.mark.parametrize("place", ["", ":", "host:port", "host:0", "host:70000"])
-def test_a_place_that_is_none_is_refused(place):
-    from bolide.statsd import parse_address
+def test_an_invalid_address_is_rejected(place):
+    from bolide.config.addresses import parse_statsd
 
     with pytest.raises(bolide.ConfigError):
-        parse_address(place)
+        parse_statsd(place)

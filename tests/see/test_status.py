@@ -1,6 +1,6 @@
-"""The status page and its news, without a browser; tests/browser has one.
+"""The status page and its events, without a browser; tests/browser uses one.
 
-Covers src/server/status.c.
+Covers src/builtin/status.c.
 """
 
 import json
@@ -19,12 +19,12 @@ import bolide
 
 
 async def app(scope, receive, send):
-    """Answer."""
+    """Respond."""
     await answer(send, b"hello")
 
 
 def news(sock):
-    """Return the next event of a connection, and what came behind it is lost."""
+    """Return the next event of a connection; what follows it is lost."""
     data = b""
     while b"}\n\n" not in data:
         data += sock.recv(65536)
@@ -32,7 +32,7 @@ def news(sock):
     return json.loads(line[6:])
 
 
-def test_the_page_is_one_file_that_loads_nothing_else():
+def test_the_page_is_one_file_without_external_resources():
     with Serving(app, status_path="/-/status") as serving:
         got = serving.ask("/-/status")
     assert got.field("content-type") == "text/html; charset=utf-8"
@@ -42,7 +42,7 @@ def test_the_page_is_one_file_that_loads_nothing_else():
     assert b"http://" not in got.body.replace(b"http://www.w3.org/2000/svg", b"")
 
 
-def test_the_news_come_at_once_and_every_second():
+def test_events_are_sent_at_once_and_every_second():
     with Serving(app, status_path="/-/status") as serving, serving.connect() as sock:
         serving.ask("/")
         sock.sendall(request("/-/status/events"))
@@ -59,7 +59,7 @@ def test_the_news_come_at_once_and_every_second():
 
 
 def events(sock, count):
-    """Return the next events of a connection, each whole."""
+    """Return the next events of a connection, each complete."""
     data = b""
     while data.count(b"\n\n") < count + (b"\r\n\r\n" in data):
         more = sock.recv(65536)
@@ -69,8 +69,8 @@ def events(sock, count):
     return [json.loads(x[6:]) for x in lines]
 
 
-def test_the_first_news_say_which_server_and_what_was_before():
-    """What happened before a page was opened is in its charts."""
+def test_the_first_event_describes_the_server_and_its_history():
+    """The charts show what happened before the page was opened."""
     with Serving(app, status_path="/s") as serving:
         serving.ask("/")
         end = time.monotonic() + DEADLINE_S
@@ -95,7 +95,7 @@ def test_the_first_news_say_which_server_and_what_was_before():
         assert first["deaths"]["count"] == 0
 
 
-def test_only_the_first_news_have_the_history():
+def test_only_the_first_event_has_the_history():
     with Serving(app, status_path="/s") as serving, serving.connect() as sock:
         sock.sendall(request("/s/events"))
         first, second = events(sock, 2)
@@ -103,7 +103,7 @@ def test_only_the_first_news_have_the_history():
         assert "history" not in second and "about" not in second
 
 
-def test_a_worker_that_dies_is_in_the_news():
+def test_an_event_reports_a_worker_that_died():
     words = ["--workers", "2", "--metrics-bind", "127.0.0.1:0"]
     with serve("pid", *words) as command:
         port = command.port()
@@ -120,8 +120,8 @@ def test_a_worker_that_dies_is_in_the_news():
         assert b"\nbolide_worker_deaths_total 1\n" in talk(inside, get("/metrics"))
 
 
-def test_pages_that_end_together_harm_nobody():
-    """Many streams of news on connections that are reset while news are sent."""
+def test_pages_that_end_together_are_harmless():
+    """Many streams of events, on connections that are reset while events are sent."""
     with Serving(app, status_path="/s") as serving:
         for _ in range(2):
             socks = [serving.connect() for _ in range(20)]
@@ -136,7 +136,7 @@ def test_pages_that_end_together_harm_nobody():
         assert serving.ask("/").status == 200
 
 
-def test_a_page_that_is_closed_costs_nothing_more():
+def test_a_closed_page_frees_its_slot():
     with Serving(app, status_path="/s") as serving:
         for _ in range(40):  # more than may be open at once
             with serving.connect() as sock:
@@ -156,7 +156,7 @@ def test_no_more_than_32_are_open_at_once():
             sock.close()
 
 
-def test_a_stop_ends_the_news_in_order():
+def test_a_stop_ends_the_events_gracefully():
     with Serving(app, status_path="/s") as serving, serving.connect() as sock:
         sock.sendall(request("/s/events"))
         read_until(sock, b"data: ")

@@ -1,4 +1,4 @@
-"""``bolide top``: the numbers of a server in a terminal."""
+"""``bolide top``: the metrics of a server in a terminal."""
 
 import contextlib
 import fcntl
@@ -18,19 +18,19 @@ import pytest
 from command import DEADLINE_S, Command, request, serve, talk
 
 import bolide
-from bolide import top
-from bolide.screen import Screen, cut
+from bolide.cli import top
+from bolide.cli.top_screen import Screen, cut
 
 CLOSE = "Connection: close\r\n"
 
 
 def inside(command):
-    """Return where a command's status page is."""
+    """Return the address of a command's status page."""
     return command.err.line_with("health, metrics and status on ").split()[-1]
 
 
 def plain(text):
-    """Return text without escapes."""
+    """Return text without escape sequences."""
     return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", text)
 
 
@@ -51,18 +51,18 @@ def test_it_shows_workers_and_rates():
     assert lines[1].endswith("q quits")
     (rate,) = [x.split()[1] for x in lines if x.startswith("requests ")]
     assert float(rate.removesuffix("/s")) > 0
-    assert [x for x in lines if re.match(r"in all +requests 7   2xx 7", x)]
+    assert [x for x in lines if re.match(r"total +requests 7   2xx 7", x)]
     assert sum("serving" in x for x in lines) == 3
     assert "█" in "".join(lines)
     for width, height in ((80, 24), (60, 20), (200, 60), (40, 12), (20, 5)):
         lines = plain(screen.show(width, height)).split("\n")
         assert all(len(x) <= width for x in lines) and len(lines) <= height
-        if width >= 60:  # a column that does not fit is left out whole
+        if width >= 60:  # a column that does not fit is left out entirely
             assert [x for x in lines if re.match(r" +worker +state .*\bmemory\b", x)]
 
 
 class Terminal:
-    """A terminal with ``bolide top`` in it, and a small model of what it shows."""
+    """A terminal that runs ``bolide top``, and a small model of what it shows."""
 
     def __init__(self, *words, columns=80, rows=24):
         self.ours, theirs = pty.openpty()
@@ -78,12 +78,12 @@ class Terminal:
         self.rows = {}
 
     def resize(self, columns, rows, number=None):
-        """Change the size, which the program is told."""
+        """Change the size, and notify the program."""
         size = struct.pack("HHHH", rows, columns, 0, 0)
         fcntl.ioctl(number or self.ours, termios.TIOCSWINSZ, size)
 
     def until(self, condition):
-        """Read until the lines that are shown are as wanted; return them."""
+        """Read until the lines shown satisfy ``condition``; return them."""
         end = time.monotonic() + DEADLINE_S
         while not condition(self.shown()):
             assert time.monotonic() < end, self.shown()
@@ -91,7 +91,7 @@ class Terminal:
         return self.shown()
 
     def shown(self):
-        """Return the lines that a terminal would show of what has come."""
+        """Return the lines that a terminal would show for the output so far."""
         screen, row, column = {}, 0, 0
         for part in re.findall(r"\x1b\[[\d;?]*[A-Za-z]|[^\x1b]", self.text()):
             if part == "\x1b[H":
@@ -119,7 +119,7 @@ class Terminal:
         return self.seen.decode("utf-8", "ignore")
 
     def end(self, how):
-        """End it by a key or a signal; return the exit code."""
+        """End it with a key or a signal; return the exit code."""
         if isinstance(how, bytes):
             os.write(self.ours, how)
         else:
@@ -142,7 +142,7 @@ def test_in_a_terminal_it_draws_in_place_until_a_key_or_a_signal(how):
     assert shows.text().endswith("\x1b[?1049l\x1b[?25h")
 
 
-def test_what_was_wider_or_higher_before_leaves_nothing_behind():
+def test_a_smaller_screen_leaves_no_remains():
     words = ["--workers", "4", "--metrics-bind", "127.0.0.1:0"]
     with serve("hello", *words) as server:
         shows = Terminal(inside(server), columns=120, rows=40)
@@ -165,18 +165,18 @@ def test_into_a_pipe_it_writes_one_screen_of_plain_text():
             assert shows.err.rest() == ""
         with Command("top", "-b", "-n2", inside(server)) as shows:
             assert shows.wait() == 0
-            assert shows.out.rest().count("in all ") == 2
+            assert shows.out.rest().count("total ") == 2
     assert "\x1b" not in text and "\r" not in text
-    assert text.count("in all ") == 1
+    assert text.count("total ") == 1
 
 
-def test_a_reader_that_has_had_enough_is_no_error():
-    code = "import os, sys; sys.argv[0] = 'bolide'; from bolide.cli import main; main()"
+def test_a_closed_pipe_is_not_an_error():
+    code = "import sys, bolide; sys.argv[0] = 'bolide'; bolide.main()"
     with (
         serve("hello", "--metrics-bind", "127.0.0.1:0") as server,
         Command("top", "-b", inside(server), code=code) as shows,
     ):
-        shows.out.line_with("in all ")
+        shows.out.line_with("total ")
         shows.process.stdout.close()
         assert shows.process.wait(DEADLINE_S) == 0
         assert shows.err.rest() == ""
@@ -191,15 +191,15 @@ def test_a_unix_socket_is_an_address(tmp_path):
         news.close()
 
 
-def test_nobody_who_listens_is_said_in_one_line():
+def test_a_server_that_does_not_respond_is_one_line():
     with Command("top", "127.0.0.1:1") as command:
         assert command.wait() == 1
         (line,) = command.err.rest().splitlines()
-    assert line.startswith("bolide top: 127.0.0.1:1: nobody listens there; ")
+    assert line.startswith("bolide top: 127.0.0.1:1: nothing listens there; ")
     assert "--metrics-bind" in line
 
 
-def test_help_and_wrong_words():
+def test_help_and_wrong_arguments():
     out = io.StringIO()
     assert top.run(["--help"], out) == 0
     assert out.getvalue().startswith("usage: bolide top")
@@ -207,5 +207,5 @@ def test_help_and_wrong_words():
         assert top.run(words, out) == 2
 
 
-def test_long_lines_are_cut_and_colours_kept():
+def test_long_lines_are_cut_and_colors_kept():
     assert cut("\x1b[1mabc\x1b[0mdef", 4) == "\x1b[1mabc\x1b[0md"

@@ -11,7 +11,7 @@ KINDS = {
 
 
 def openssl(*words, **kwargs):
-    """Run the command and return what it prints."""
+    """Run the command and return its output."""
     done = subprocess.run(
         ["openssl", *map(str, words)], capture_output=True, check=False, **kwargs
     )
@@ -26,19 +26,19 @@ class Pair(NamedTuple):
     key: Path
 
     def settings(self):
-        """Return what Config takes."""
+        """Return the settings for Config."""
         return {"ssl_certfile": str(self.cert), "ssl_keyfile": str(self.key)}
 
     def words(self):
-        """Return what the command takes."""
+        """Return the arguments for the command."""
         return ["--ssl-certfile", str(self.cert), "--ssl-keyfile", str(self.key)]
 
 
 class Authority:
-    """Issues certificates below a folder; ``cert`` is its own."""
+    """Issues certificates below a folder; ``cert`` is its own certificate."""
 
     def __init__(self, folder, name, above=None):
-        """``above`` is the Authority that has issued it; None: itself."""
+        """``above`` is the Authority that issues its certificate; None: self-signed."""
         self.folder = folder
         self.cert, self.key = folder / "ca.pem", folder / "ca.key"
         self.count = 0
@@ -69,7 +69,7 @@ class Authority:
         password=None,
         extensions="",
     ):
-        """Return a Pair for ``subject``, which may be a whole name: /O=A/CN=b."""
+        """Return a Pair for ``subject``, perhaps a distinguished name: /O=A/CN=b."""
         self.count += 1
         stem = self.folder / f"{self.count}"
         pair = Pair(stem.with_suffix(".pem"), stem.with_suffix(".key"))
@@ -93,7 +93,7 @@ class Authority:
         return pair
 
     def issue_authority(self, name, folder):
-        """Return an Authority below this one."""
+        """Return an Authority whose certificate this one has issued."""
         return Authority(folder, name, self)
 
     def issue_expired(self, subject):
@@ -111,13 +111,15 @@ class Authority:
         openssl("ca", "-config", self.folder / "ca.conf", "-revoke", pair.cert)
 
     def list_revoked(self, name):
-        """Return a new revocation list, a file."""
+        """Return the path of a new revocation list."""
         path = self.folder / name
         openssl("ca", "-config", self.folder / "ca.conf", "-gencrl", "-out", path)
         return path
 
     def answer_ocsp(self, pair, folder):
-        """Return a file in DER that says that a certificate is good."""
+        """Return the path of an OCSP response (DER) that says that a certificate is
+        good.
+        """
         number = openssl("x509", "-in", pair.cert, "-noout", "-serial").split(b"=")[1]
         subject = openssl("x509", "-in", pair.cert, "-noout", "-subject").split(b"=", 1)
         index, path = folder / "index.txt", folder / "ocsp.der"

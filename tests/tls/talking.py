@@ -1,5 +1,6 @@
-"""A server over TLS in a thread of this process, and clients for it."""
+"""A TLS server in a thread of this process, and clients for it."""
 
+import asyncio
 import socket
 import ssl
 
@@ -7,12 +8,12 @@ from serving import DEADLINE_S, Serving, answer, read_answer, request
 
 
 async def hello(scope, receive, send):
-    """Answer hello."""
+    """Respond with "hello"."""
     await answer(send, b"hello")
 
 
 def client_context(authority, pair=None, **attributes):
-    """Return what a client trusts, and shows."""
+    """Return a client's context: what it trusts, and the certificate it sends."""
     context = ssl.create_default_context(cafile=str(authority.cert))
     if pair is not None:
         context.load_cert_chain(pair.cert, pair.key)
@@ -22,19 +23,30 @@ def client_context(authority, pair=None, **attributes):
 
 
 class Secure(Serving):
-    """Serves ``app`` over TLS with ``pair`` while its block runs."""
+    """Serves ``app`` over TLS with ``pair`` within its block."""
 
     def __init__(self, app, pair, **settings):
         super().__init__(app, **{**pair.settings(), **settings})
 
     def open(self, context, name="localhost", session=None):
-        """Return a connection over TLS."""
+        """Return a TLS connection."""
         sock = socket.create_connection(self.place, DEADLINE_S)
         try:
             return context.wrap_socket(sock, server_hostname=name, session=session)
         except BaseException:
             sock.close()
             raise
+
+    def reload(self):
+        """Make the server reload its certificates, in its thread; return whether it
+        did.
+        """
+
+        async def run():
+            return self.server.reload_certificates()
+
+        reloading = asyncio.run_coroutine_threadsafe(run(), self.loop)
+        return reloading.result(DEADLINE_S)
 
     def get(self, context, target="/", **kwargs):
         """Send one request on a new connection; return its Answer."""

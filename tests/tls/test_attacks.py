@@ -1,6 +1,6 @@
-"""Bytes that TLS does not allow, and floods of those that it does.
+"""Bytes that TLS does not allow, and floods of bytes that it allows.
 
-Covers src/server/hello.c.
+Covers src/server/handshake.c.
 """
 
 import contextlib
@@ -19,20 +19,20 @@ from tlslite.tlsconnection import TLSConnection
 
 @pytest.fixture(scope="module")
 def serving(localhost):
-    """A server that all cases attack; it must live to the end."""
+    """Return a server that all cases attack; it must survive them all."""
     with Secure(hello, localhost) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
 def still_serves(serving, authority):
-    """After each case others are answered as ever."""
+    """Check after each case that others are still served."""
     yield
     assert serving.get(client_context(authority)).body == b"hello"
 
 
 class Bytes:
-    """A client whose every byte, both ways, is at hand."""
+    """A client that gives access to every byte in both directions."""
 
     def __init__(self, serving, authority, version=None):
         context = client_context(authority)
@@ -49,19 +49,19 @@ class Bytes:
         self.sock.close()
 
     def hello(self):
-        """Return a ClientHello, a record."""
+        """Return a ClientHello record."""
         with contextlib.suppress(ssl.SSLWantReadError):
             self.tls.do_handshake()
         return self.out.read()
 
     def feed(self):
-        """Take what the server has to say; whether it has not ended."""
+        """Process received bytes; return whether the connection is still open."""
         data = self.sock.recv(65536)
         self.into.write(data)
         return bool(data)
 
     def handshake(self):
-        """Shake hands."""
+        """Complete the handshake."""
         while True:
             try:
                 self.tls.do_handshake()
@@ -73,7 +73,9 @@ class Bytes:
                 return
 
     def ending(self):
-        """Return the name of the alert that ends it, or "" for none."""
+        """Return the name of the alert that ends the connection, or "" if there is
+        none.
+        """
         while True:
             try:
                 while True:
@@ -89,13 +91,13 @@ class Bytes:
 
 
 def alert_of(data):
-    """Return the number of the fatal alert in clear that ends ``data``; None: none."""
+    """Return the number of the unencrypted fatal alert that ends ``data``, or None."""
     if len(data) >= 7 and data[-7] == ContentType.alert and data[-2] == 2:
         return data[-1]
     return None
 
 
-def test_a_hello_that_comes_byte_by_byte_is_understood(serving, authority):
+def test_a_client_hello_sent_byte_by_byte_is_accepted(serving, authority):
     with Bytes(serving, authority) as client:
         client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in client.hello():
@@ -112,7 +114,7 @@ def test_a_hello_that_comes_byte_by_byte_is_understood(serving, authority):
                 assert client.feed()
 
 
-def test_a_hello_in_many_records_is_understood(serving, authority):
+def test_a_client_hello_in_many_records_is_accepted(serving, authority):
     with Bytes(serving, authority) as client:
         record = client.hello()
         for byte in record[5:]:
@@ -134,7 +136,7 @@ def test_a_hello_in_many_records_is_understood(serving, authority):
         pytest.param("160301000401000000", AlertDescription.decode_error, id="empty"),
     ],
 )
-def test_no_hello_is_no_handshake(serving, sent, alert):
+def test_other_records_before_the_hello_end_the_connection(serving, sent, alert):
     with serving.connect() as sock:
         sock.sendall(bytes.fromhex(sent) + bytes(64))
         sock.shutdown(socket.SHUT_WR)
@@ -157,7 +159,7 @@ def test_no_hello_is_no_handshake(serving, sent, alert):
 )
 @pytest.mark.parametrize("bytewise", [False, True], ids=["whole", "bytewise"])
 def test_a_wrong_first_record_ends_the_connection_at_once(localhost, sent, bytewise):
-    """The log says why, not that the handshake has lasted too long."""
+    """The log says why, not that the handshake has timed out."""
     with (
         Secure(hello, localhost, timeout_handshake=600) as serving,
         serving.connect() as sock,
@@ -177,7 +179,9 @@ def test_a_wrong_first_record_ends_the_connection_at_once(localhost, sent, bytew
 
 @pytest.mark.parametrize("version", [b"\x03\x01", b"\x03\x02"])
 def test_old_versions_get_protocol_version(serving, authority, version):
-    """TLS 1.0 and 1.1 (RFC 8996): a hello of 1.2 that says another number."""
+    """TLS 1.0 and 1.1 (RFC 8996): a ClientHello of TLS 1.2 with a lower version
+    number.
+    """
     with Bytes(serving, authority, ssl.TLSVersion.TLSv1_2) as client:
         record = bytearray(client.hello())
         record[9:11] = version
@@ -185,7 +189,7 @@ def test_old_versions_get_protocol_version(serving, authority, version):
         assert alert_of(read_all(client.sock)) == AlertDescription.protocol_version
 
 
-def test_a_record_that_is_too_big_ends_the_connection(serving, authority):
+def test_an_oversized_record_ends_the_connection(serving, authority):
     with Bytes(serving, authority) as client:
         client.handshake()
         client.sock.sendall(bytes.fromhex("1703034801") + bytes(1000))
@@ -200,7 +204,7 @@ def test_a_flood_of_change_cipher_spec_ends_the_handshake(serving, authority):
         assert b"HTTP" not in read_all(client.sock)
 
 
-def test_change_cipher_spec_behind_the_handshake_is_refused(serving, authority):
+def test_change_cipher_spec_after_the_handshake_is_rejected(serving, authority):
     with Bytes(serving, authority, ssl.TLSVersion.TLSv1_3) as client:
         client.handshake()
         client.sock.sendall(bytes.fromhex("140303000101"))
@@ -208,15 +212,17 @@ def test_change_cipher_spec_behind_the_handshake_is_refused(serving, authority):
 
 
 class Raw(TLSConnection):
-    """tlslite's client, which sends what it should not."""
+    """The client of tlslite, which can send messages that are not allowed."""
 
     def say(self, message):
-        """Send one message as it is."""
+        """Send one message unchanged."""
         for _ in self._sendMsg(message, False, False):
             pass
 
     def ending(self):
-        """Return the number of the alert that ends it; None: it just ends."""
+        """Return the number of the alert that ends the connection, or None without
+        an alert.
+        """
         try:
             while self.read(min=1, max=65536):
                 pass
@@ -229,7 +235,7 @@ class Raw(TLSConnection):
 
 @contextlib.contextmanager
 def raw(serving, version=(3, 4)):
-    """Give a Raw that has shaken hands."""
+    """Yield a Raw that has completed its handshake."""
     settings = HandshakeSettings()
     settings.minVersion = settings.maxVersion = version
     sock = serving.connect()
@@ -242,11 +248,11 @@ def raw(serving, version=(3, 4)):
 
 
 def key_update(number):
-    """Return a KeyUpdate that says ``number`` (RFC 8446 4.6.3)."""
+    """Return a KeyUpdate with request_update ``number`` (RFC 8446 4.6.3)."""
     return KeyUpdate().create(number)
 
 
-def test_a_key_update_is_answered_and_the_connection_goes_on(localhost):
+def test_a_key_update_is_answered_and_the_connection_continues(localhost):
     with Secure(hello, localhost, ktls="off") as serving, raw(serving) as client:
         for _ in range(3):
             for _ in client.send_keyupdate_request(1):
@@ -258,7 +264,9 @@ def test_a_key_update_is_answered_and_the_connection_goes_on(localhost):
 
 
 def is_ended_by(serving, client, message, told):
-    """Whether a message sent again and again ends the connection, and is told why."""
+    """Return whether sending a message repeatedly ends the connection with a logged
+    reason.
+    """
     has_ended = False
     try:
         for _ in range(5000):
@@ -270,20 +278,20 @@ def is_ended_by(serving, client, message, told):
 
 
 def test_a_flood_of_key_updates_ends_the_connection(authority, localhost):
-    """Unread answers must not pile up either (RFC 9846 4.7.3)."""
+    """Unread replies must not accumulate either (RFC 9846 4.7.3)."""
     patient = Secure(hello, localhost, timeout_keep_alive=600, ktls="off")
     with patient as serving, raw(serving) as client:
         update = lambda: list(client.send_keyupdate_request(1))  # noqa: E731
         assert is_ended_by(serving, client, update, "a flood of handshake messages")
 
 
-def test_a_bad_key_update_is_illegal(serving):
+def test_a_bad_key_update_is_an_illegal_parameter(serving):
     with raw(serving) as client:
         client.say(key_update(2))
         assert client.ending() == AlertDescription.illegal_parameter
 
 
-def test_a_second_hello_is_unexpected(serving):
+def test_a_second_hello_is_an_unexpected_message(serving):
     with raw(serving) as client:
         hello = bytearray.fromhex("010000260303") + bytes(32) + bytearray(4)
         client.say(Message(ContentType.handshake, hello))
@@ -301,7 +309,7 @@ def test_empty_records_end_the_connection(serving, version):
 
 
 def test_a_second_handshake_ends_the_connection(authority, localhost):
-    """Renegotiation, which TLS 1.2 has (CVE-2011-1473, RFC 9113 9.2.1)."""
+    """Renegotiation, which TLS 1.2 allows (CVE-2011-1473, RFC 9113 9.2.1)."""
     again = bytearray.fromhex("0100002b0303") + bytes(32)
     again += bytes.fromhex("000002c02b01000000")
     again[3] = len(again) - 4
@@ -318,7 +326,7 @@ def test_a_second_handshake_ends_the_connection(authority, localhost):
         ("http/1.1", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9)),
     ],
 )
-def test_the_protocol_that_was_agreed_on_is_spoken(serving, authority, protocol, sent):
+def test_only_the_negotiated_protocol_is_accepted(serving, authority, protocol, sent):
     context = client_context(authority)
     context.set_alpn_protocols([protocol])
     with serving.open(context) as sock:
@@ -329,8 +337,8 @@ def test_the_protocol_that_was_agreed_on_is_spoken(serving, authority, protocol,
     assert b"hello" not in data
 
 
-def test_a_session_of_one_host_is_not_one_of_another(authority):
-    """A ticket keeps what was judged for its host (CVE-2025-23419)."""
+def test_a_session_cannot_be_resumed_for_another_host(authority):
+    """A ticket is valid only for the host it was issued for (CVE-2025-23419)."""
     a, b = (authority.issue(x, f"DNS:{x}.example") for x in "ab")
     client = authority.issue("client")
     settings = {

@@ -1,4 +1,4 @@
-"""One bind speaks TLS and another does not."""
+"""One bind uses TLS and another does not."""
 
 import os
 import ssl
@@ -13,7 +13,7 @@ PATIENCE = int(os.environ.get("PATIENCE", "1"))
 
 
 @pytest.mark.parametrize("workers", [[], ["--workers", "2"]])
-def test_a_plain_bind_beside_one_with_tls(authority, localhost, workers):
+def test_a_plain_bind_and_a_tls_bind_work_together(authority, localhost, workers):
     words = ["--ssl-certfile", str(localhost.cert), "--ssl-keyfile", str(localhost.key)]
     words += ["--bind", "127.0.0.1:0,tls", "--bind", "127.0.0.1:0,plain"]
     with Command("apps:hello", *words, *workers) as command:
@@ -35,8 +35,10 @@ def test_a_plain_bind_beside_one_with_tls(authority, localhost, workers):
         assert command.stop() == 0
 
 
-def test_handshakes_over_the_limit_pause_no_plain_listener(authority, localhost):
-    """Of eight at once, two a second shake hands; plain requests do not wait."""
+def test_handshakes_over_the_limit_do_not_pause_plain_listeners(authority, localhost):
+    """Of eight handshakes at once two per second are served; plain requests do not
+    wait.
+    """
     words = ["--ssl-certfile", str(localhost.cert), "--ssl-keyfile", str(localhost.key)]
     words += ["--bind", "127.0.0.1:0,tls", "--bind", "127.0.0.1:0,plain"]
     words += ["--limit-handshakes", "2"]

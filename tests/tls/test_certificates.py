@@ -1,30 +1,33 @@
-"""Which certificate is shown, what is asked of clients, and what is read again.
+"""Which certificate is sent, what is required of clients, and what is reloaded.
 
-Covers src/asgi/scope_tls.c, src/py/tls.c, src/tls/context.c, src/tls/identity.c,
-src/tls/info.c and src/tls/trust.c.
+Covers src/asgi/scope_tls.c, src/py/tls.c, src/tls/config.c, src/tls/context.c,
+src/tls/identity.c, src/tls/info.c and src/tls/trust.c.
 """
 
-import asyncio
 import shutil
 import ssl
 
 import pytest
 from authority import Pair, openssl
-from serving import DEADLINE_S, answer, read_answer, request
+from serving import answer, read_answer, request
 from talking import Secure, client_context, hello, scope_over_tls
 
 import bolide
+from bolide.config import tls
+from bolide.errors import ConfigError
 
 
 def shown_to(serving, authority, name):
-    """Return the common name of the certificate that a client asking for it sees."""
+    """Return the common name in the certificate sent to a client that asks for
+    ``name``.
+    """
     context = client_context(authority, check_hostname=False)
     with serving.open(context, name) as sock:
         subject = dict(x[0] for x in sock.getpeercert()["subject"])
         return subject["commonName"]
 
 
-def test_a_name_chooses_the_certificate(authority, localhost):
+def test_the_server_name_selects_the_certificate(authority, localhost):
     exact = authority.issue("exact", "DNS:a.example")
     wild = authority.issue("wild", "DNS:*.example", kind="rsa")
     pairs = [localhost, exact, wild]
@@ -56,7 +59,7 @@ def test_G29_tls_without_a_client_certificate(authority, localhost):
     assert tls["client_cert_error"] is None
 
 
-def test_G29_a_websocket_has_it_too(authority, localhost):
+def test_G29_a_websocket_has_the_tls_extension_too(authority, localhost):
     scopes = []
 
     async def app(scope, receive, send):
@@ -79,7 +82,7 @@ def test_G29_a_websocket_has_it_too(authority, localhost):
     assert scope["extensions"]["tls"]["tls_version"] == 0x0304
 
 
-def test_G29_what_was_agreed_on_is_told_as_numbers(authority, localhost):
+def test_G29_version_and_cipher_suite_are_numbers(authority, localhost):
     old = ssl.TLSVersion.TLSv1_2
     attributes = {"minimum_version": old, "maximum_version": old}
     scope = scope_over_tls(authority, localhost, **attributes)
@@ -97,14 +100,16 @@ def test_G29_what_was_agreed_on_is_told_as_numbers(authority, localhost):
         ("/OU=1+CN=2", "OU=1+CN=2"),
     ],
 )
-def test_G29_a_name_is_written_as_rfc_4514_says(authority, localhost, subject, name):
+def test_G29_a_name_is_formatted_by_rfc_4514(authority, localhost, subject, name):
     client = authority.issue(subject)
     settings = {"ssl_cert_reqs": "required", "ssl_ca_certs": str(authority.cert)}
     tls = scope_over_tls(authority, localhost, client, settings)["extensions"]["tls"]
     assert tls["client_cert_name"] == name
 
 
-def test_G29_the_chain_has_what_the_client_sent(authority, localhost, tmp_path):
+def test_G29_the_chain_has_the_certificates_of_the_client(
+    authority, localhost, tmp_path
+):
     between = authority.issue_authority("Between", tmp_path)
     client = between.issue("client")
     chain = tmp_path / "chain.pem"
@@ -116,7 +121,7 @@ def test_G29_the_chain_has_what_the_client_sent(authority, localhost, tmp_path):
     assert [x.strip() for x in tls["client_cert_chain"]] == sent
 
 
-def test_G29_a_resumed_session_still_knows_its_client(authority, localhost):
+def test_G29_a_resumed_session_keeps_the_client_certificate(authority, localhost):
     scopes = []
 
     async def app(scope, receive, send):
@@ -148,7 +153,7 @@ def test_G29_tls_with_a_client_certificate(authority, localhost, wanted):
 
 
 def is_served(authority, localhost, client, settings):
-    """Whether a client that shows the pair ``client`` gets an answer."""
+    """Return whether a client with the certificate ``client`` gets a response."""
     with Secure(hello, localhost, **settings) as serving:
         try:
             return serving.get(client_context(authority, client)).body == b"hello"
@@ -156,7 +161,7 @@ def is_served(authority, localhost, client, settings):
             return False
 
 
-def test_clients_are_judged_by_their_certificates(authority, stranger, localhost):
+def test_clients_are_accepted_by_their_certificates(authority, stranger, localhost):
     known, unknown = authority.issue("known"), stranger.issue("unknown")
     settings = {"ssl_ca_certs": str(authority.cert)}
     table = {
@@ -176,9 +181,7 @@ def test_clients_are_judged_by_their_certificates(authority, stranger, localhost
     assert served == table
 
 
-def test_a_folder_of_authorities_is_as_good_as_a_file(
-    authority, stranger, localhost, tmp_path
-):
+def test_authorities_can_be_in_a_folder(authority, stranger, localhost, tmp_path):
     for number, one in enumerate((authority, stranger)):
         shutil.copy(one.cert, tmp_path / f"{number}.pem")
     openssl("rehash", tmp_path)
@@ -188,7 +191,30 @@ def test_a_folder_of_authorities_is_as_good_as_a_file(
     assert not is_served(authority, localhost, None, settings)
 
 
-def test_a_revoked_client_is_refused(authority, localhost):
+def test_system_authorities_are_located_when_the_server_starts(
+    authority, stranger, localhost, monkeypatch
+):
+    settings = {"ssl_cert_reqs": "required", "ssl_ca_certs": "system"}
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.cert))
+    assert is_served(authority, localhost, authority.issue("a"), settings)
+    assert not is_served(authority, localhost, stranger.issue("b"), settings)
+
+
+def test_system_authorities_are_the_first_file_that_exists(
+    authority, localhost, monkeypatch, tmp_path
+):
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    places = (str(tmp_path / "none"), str(authority.cert), str(localhost.cert))
+    monkeypatch.setattr(tls, "SYSTEM_CA", places)
+    settings = {"cert_reqs": "required", "ca_certs": "system"}
+    found = tls.check(certfile=str(localhost.cert), **settings)
+    assert found.ca == bytes(authority.cert)
+    monkeypatch.setattr(tls, "SYSTEM_CA", places[:1])
+    with pytest.raises(ConfigError, match=r"finds no authorities.*none"):
+        tls.check(certfile=str(localhost.cert), **settings)
+
+
+def test_a_revoked_client_is_rejected(authority, localhost):
     known, revoked = authority.issue("known"), authority.issue("revoked")
     authority.revoke(revoked)
     settings = {
@@ -200,7 +226,7 @@ def test_a_revoked_client_is_refused(authority, localhost):
     assert not is_served(authority, localhost, revoked, settings)
 
 
-def test_new_connections_get_a_new_certificate_and_a_bad_one_is_refused(
+def test_a_reload_takes_effect_for_new_connections_and_rejects_a_bad_pair(
     authority, tmp_path
 ):
     old, new = authority.issue("old", "DNS:localhost"), authority.issue("new")
@@ -210,26 +236,15 @@ def test_new_connections_get_a_new_certificate_and_a_bad_one_is_refused(
     with Secure(hello, pair, ssl_watch=0) as serving:
         kept = serving.open(client_context(authority))
         shutil.copy(new.cert, pair.cert)
-        assert reload(serving) is False  # the key is another's
+        assert serving.reload() is False  # the key belongs to another certificate
         assert shown_to(serving, authority, "localhost") == "old"
         assert any("stay as they were" in x for x in serving.log.errors())
         shutil.copy(new.key, pair.key)
-        assert reload(serving) is True
+        assert serving.reload() is True
         assert shown_to(serving, authority, "localhost") == "new"
         kept.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert kept.recv(65536).startswith(b"HTTP/1.1 200")
         kept.close()
-
-
-def reload(serving):
-    """Have the server read its certificates again, in its thread."""
-    done = []
-
-    async def run():
-        done.append(serving.server.reload_certificates())
-
-    asyncio.run_coroutine_threadsafe(run(), serving.loop).result(DEADLINE_S)
-    return done[0]
 
 
 def why_not(**settings):
@@ -240,7 +255,7 @@ def why_not(**settings):
     return text
 
 
-def test_what_cannot_be_used_is_told_in_one_line(authority, localhost):
+def test_an_unusable_setting_is_reported_in_one_line(authority, localhost):
     other, locked = authority.issue("other"), authority.issue("l", password="secret")
     with_key = {"ssl_certfile": str(localhost.cert), "ssl_keyfile": str(other.key)}
     assert "does not belong" in why_not(**with_key)
@@ -250,7 +265,7 @@ def test_what_cannot_be_used_is_told_in_one_line(authority, localhost):
     assert "password" in why_not(**wrong)
 
 
-def test_a_locked_key_is_opened_by_its_password(authority):
+def test_an_encrypted_key_is_decrypted_with_its_password(authority):
     locked = authority.issue("locked", "DNS:localhost", password="secret")
     with Secure(hello, locked, ssl_keyfile_password="secret") as serving:
         assert serving.get(client_context(authority)).body == b"hello"

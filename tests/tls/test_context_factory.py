@@ -1,4 +1,4 @@
-"""``ssl_context_factory``, as uvicorn has it."""
+"""``ssl_context_factory``, compatible with uvicorn."""
 
 import ssl
 
@@ -14,7 +14,7 @@ def only_newest(config, default):
     return context
 
 
-def test_what_it_changes_is_in_effect(authority, localhost):
+def test_changes_by_the_factory_are_in_effect(authority, localhost):
     with Secure(hello, localhost, ssl_context_factory=only_newest) as serving:
         assert serving.get(client_context(authority)).body == b"hello"
         old = client_context(authority, maximum_version=ssl.TLSVersion.TLSv1_2)
@@ -22,7 +22,7 @@ def test_what_it_changes_is_in_effect(authority, localhost):
             serving.open(old)
 
 
-def test_clients_can_be_asked_for_certificates(authority, localhost):
+def test_the_factory_can_require_client_certificates(authority, localhost):
     def mutual(config, default):
         context = default()
         context.verify_mode = ssl.CERT_REQUIRED
@@ -39,7 +39,7 @@ def test_clients_can_be_asked_for_certificates(authority, localhost):
             serving.get(client_context(authority))
 
 
-def test_the_files_can_be_its_own(authority, localhost):
+def test_the_factory_can_load_its_own_files(authority, localhost):
     other = authority.issue("other", "DNS:localhost")
 
     def own(config, default):
@@ -64,11 +64,17 @@ def test_the_files_can_be_its_own(authority, localhost):
         (lambda config, default: None, "has to return the context"),
     ],
 )
-def test_what_cannot_be_read_is_refused(localhost, factory, text):
+def test_an_unsupported_context_is_rejected(localhost, factory, text):
     with pytest.raises(bolide.ConfigError, match=f"ssl_context_factory {text}"):
         bolide.Config(hello, **localhost.settings(), ssl_context_factory=factory)
 
 
-def test_it_needs_a_certificate():
+def test_the_factory_has_to_load_a_certificate():
     with pytest.raises(bolide.ConfigError, match="ssl_context_factory has to load a"):
         bolide.Config(hello, ssl_context_factory=only_newest)
+
+
+def test_system_authorities_are_in_the_context_too(authority, localhost, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.cert))
+    config = bolide.Config(hello, **localhost.settings(), ssl_ca_certs="system")
+    assert [x["subject"] for x in config.ssl.get_ca_certs()]

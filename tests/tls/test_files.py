@@ -1,4 +1,4 @@
-"""G6 to G19 over TLS and HTTP/2, where files are read in pieces."""
+"""G6 to G19 over TLS and HTTP/2, where files are read into buffers."""
 
 import contextlib
 import fcntl
@@ -24,7 +24,7 @@ def content(n):
 
 
 def sends(path):
-    """Return an application that sends the file by path, or by descriptor at /fd."""
+    """Return an application that sends the file by path, or at /fd by descriptor."""
 
     async def app(scope, receive, send):
         await start(send)
@@ -41,7 +41,7 @@ def sends(path):
 
 @contextlib.contextmanager
 def over_tls(path, authority, localhost):
-    """Give a connection to a server that sends ``path``."""
+    """Yield a connection to a server that sends ``path``."""
     with (
         Secure(sends(path), localhost, pathsend=True) as serving,
         serving.open(client_context(authority)) as sock,
@@ -50,7 +50,7 @@ def over_tls(path, authority, localhost):
 
 
 @pytest.mark.parametrize("n", [0, 1, 16385, 65536, 3 * MIB + 7])
-def test_G19_files_over_tls(authority, localhost, tmp_path, n):
+def test_G19_files_are_sent_over_tls(authority, localhost, tmp_path, n):
     path = tmp_path / "file"
     path.write_bytes(content(n))
     with over_tls(path, authority, localhost) as sock:
@@ -61,7 +61,7 @@ def test_G19_files_over_tls(authority, localhost, tmp_path, n):
         assert read_answer(sock).body == content(n)[1:] + b"."
 
 
-def test_G19_a_slow_client_over_tls_gets_all_of_it(authority, localhost, tmp_path):
+def test_G19_a_slow_client_over_tls_gets_the_whole_file(authority, localhost, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(content(2 * MIB))
     with Secure(sends(path), localhost, pathsend=True) as serving:
@@ -92,7 +92,7 @@ def test_G19_a_large_file_over_tls_needs_no_memory(authority, localhost, tmp_pat
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
 @pytest.mark.parametrize("n", [0, 10, 16385, 5 * MIB + 3])
-def test_G19_files_over_http2(authority, localhost, tmp_path, scheme, n):
+def test_G19_files_are_sent_over_http2(authority, localhost, tmp_path, scheme, n):
     if shutil.which("curl") is None:
         pytest.skip("there is no curl")
     path, got = tmp_path / "file", tmp_path / "got"
@@ -115,7 +115,7 @@ def test_G19_files_over_http2(authority, localhost, tmp_path, scheme, n):
 
 
 def connect_over_unix(path, context):
-    """Return a connection over TLS to a server's Unix socket."""
+    """Return a TLS connection to a server's Unix socket."""
     plain = socket.socket(socket.AF_UNIX)
     plain.settimeout(DEADLINE_S)
     plain.connect(path)
@@ -123,7 +123,7 @@ def connect_over_unix(path, context):
 
 
 def rest_of(sock):
-    """Return what comes until the connection ends, in whatever way."""
+    """Return what is received until the connection ends in any way."""
     data = bytearray()
     while True:
         try:
@@ -136,7 +136,9 @@ def rest_of(sock):
 
 
 class Small(Secure):
-    """Serves where a peer that does not read soon stops the server from sending."""
+    """Serves over sockets with small buffers, so that a slow peer stops the server
+    from sending.
+    """
 
     def __init__(self, kind, tmp_path, *args):
         self.kind, self.path = kind, str(tmp_path / "socket")
@@ -161,10 +163,12 @@ class Small(Secure):
 
 @pytest.mark.parametrize("kind", ["unix", "tcp"])
 @pytest.mark.parametrize("left", [0, 1, 100_000, 1 * MIB + 5000])
-def test_G19_a_file_that_becomes_shorter_over_tls(
+def test_G19_a_file_truncated_during_a_tls_response_ends_the_connection(
     authority, localhost, tmp_path, kind, left
 ):
-    """The answer is cut, nothing foreign is sent, and the server goes on to serve."""
+    """The response is cut, no other bytes are sent, and the server continues to
+    serve.
+    """
     path = tmp_path / "file"
     path.write_bytes(content(8 * MIB))
     context = client_context(authority)
@@ -189,7 +193,7 @@ def test_G19_a_file_that_becomes_shorter_over_tls(
 
 
 def wait_until_blocked(sock):
-    """Wait until no more bytes come to a socket that nobody reads."""
+    """Wait until a socket that is not read receives no more bytes."""
     before, now = -1, 0
     while now != before:
         time.sleep(0.1)
@@ -197,5 +201,5 @@ def wait_until_blocked(sock):
 
 
 def unread(sock):
-    """Return how many bytes wait in a socket."""
+    """Return how many bytes a socket has for us to read."""
     return int.from_bytes(fcntl.ioctl(sock, termios.FIONREAD, bytes(4)), sys.byteorder)

@@ -1,4 +1,4 @@
-"""What a client over TLS, or behind a proxy, has sent before it leaves arrives."""
+"""What a client over TLS or behind a proxy sent before it disconnected is received."""
 
 import contextlib
 import socket
@@ -6,12 +6,15 @@ import ssl
 import threading
 
 import pytest
-from serving import DEADLINE_S, Serving, answer, read_body, request
+from rawframes import PREFACE, headers, settings
+from serving import DEADLINE_S, LOOPS, Serving, answer, read_body, request
 from talking import Secure, client_context
+
+CLIENTS = 20
 
 
 class Held:
-    """Keeps the loop of ``serving`` from turning while its block runs."""
+    """Keeps the loop of ``serving`` from turning within its block."""
 
     def __init__(self, serving):
         self.held, self.release = threading.Event(), threading.Event()
@@ -29,7 +32,7 @@ class Held:
 
 
 class Told:
-    """An application that keeps what it is sent."""
+    """An application that records what it receives."""
 
     def __init__(self):
         self.bodies, self.ended = [], threading.Event()
@@ -54,7 +57,7 @@ def listen_at(path):
 def test_a_request_over_tls_of_a_client_that_closes_at_once_is_served(
     authority, localhost, tmp_path, kind, version
 ):
-    """The client closes without close_notify, with tickets that it has not read."""
+    """The client closes without close_notify and without reading its tickets."""
     path, told = str(tmp_path / "socket"), Told()
     context = client_context(authority)
     context.maximum_version = ssl.TLSVersion[version]
@@ -73,8 +76,50 @@ def test_a_request_over_tls_of_a_client_that_closes_at_once_is_served(
     assert told.bodies == [b"x" * 10_000]
 
 
+@pytest.mark.parametrize("pieces", ["one record", "two records"])
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_http2_requests_of_clients_that_close_at_once_are_served(
+    authority, localhost, loop, version, pieces
+):
+    """Neither SETTINGS nor tickets are read, so the close becomes a reset.
+
+    A reset discards what the client's kernel has not sent yet; TCP_NODELAY makes it
+    send everything before.
+    """
+    paths, all_came = set(), threading.Event()
+    context = client_context(authority)
+    context.maximum_version = ssl.TLSVersion[version]
+    context.set_alpn_protocols(["h2"])
+
+    async def app(scope, receive, send):
+        paths.add(scope["path"])
+        if len(paths) == CLIENTS:
+            all_came.set()
+        with contextlib.suppress(OSError):
+            await answer(send)
+
+    with Secure(app, localhost, loop=loop) as serving:
+        for n in range(CLIENTS):
+            plain = serving.connect()
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = context.wrap_socket(plain, server_hostname="localhost")
+            sent = [PREFACE + settings(), get(f"/{n}")]
+            for piece in sent if pieces == "two records" else [b"".join(sent)]:
+                sock.sendall(piece)
+            sock.close()
+        all_came.wait(DEADLINE_S)
+    assert sorted(paths) == sorted(f"/{n}" for n in range(CLIENTS))
+
+
+def get(path):
+    """Return HEADERS of a GET of ``path`` on stream 1."""
+    block = b"\x82\x87\x41\x01a\x04" + bytes([len(path)]) + path.encode()
+    return headers(1, block)
+
+
 def test_the_last_flight_and_a_request_arrive_together(authority, localhost, tmp_path):
-    """The server's tickets fail to leave; the request is served all the same."""
+    """The server fails to send its tickets, but the request is served."""
     path, told = str(tmp_path / "socket"), Told()
     into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = client_context(authority).wrap_bio(into, out, server_hostname="localhost")
@@ -99,7 +144,7 @@ def test_the_last_flight_and_a_request_arrive_together(authority, localhost, tmp
     assert told.bodies == [b"x"]
 
 
-def test_a_request_behind_a_proxy_header_is_served(tmp_path):
+def test_a_request_after_a_proxy_header_is_served(tmp_path):
     path, told = str(tmp_path / "socket"), Told()
     line = b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"
     settings = {
@@ -125,7 +170,7 @@ def test_a_request_behind_a_proxy_header_is_served(tmp_path):
 
 
 async def serve_binds(serving):
-    """Serve on what the settings name."""
+    """Serve on the binds of ``settings``."""
     import asyncio
 
     serving.loop = asyncio.get_running_loop()

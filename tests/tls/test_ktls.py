@@ -1,4 +1,4 @@
-"""The kernel encrypts what is sent (kTLS); tools/ktls.sh has one that does."""
+"""The kernel encrypts the output (kTLS); tools/ktls.sh runs a kernel that can."""
 
 import contextlib
 import hashlib
@@ -16,7 +16,7 @@ from talking import Secure, client_context
 from test_attacks import Bytes, key_update, raw
 from test_files import sends
 
-from bolide.tls import ktls_refusal
+from bolide.config.tls import ktls_refusal
 
 pytestmark = pytest.mark.skipif(
     bool(ktls_refusal()), reason=f"the kernel does not encrypt here: {ktls_refusal()}"
@@ -36,16 +36,16 @@ def content(n):
 
 
 def counted(name):
-    """Return one of the kernel's counters."""
+    """Return a counter of the kernel."""
     lines = Path("/proc/net/tls_stat").read_text().splitlines()
     return int(dict(line.split() for line in lines)[name])
 
 
 @contextlib.contextmanager
 def kernel_encrypts(connections=1):
-    """Hold that the kernel encrypts so many new connections in the block.
+    """Assert that the kernel encrypts so many new connections within the block.
 
-    It encrypts until they end.
+    It does so until they end.
     """
     before = counted("TlsTxSw")
     yield
@@ -57,7 +57,7 @@ def kernel_encrypts(connections=1):
 
 
 async def app(scope, receive, send):
-    """Answer with as many bytes as the path says; in pieces below /pieces."""
+    """Respond with as many bytes as the path says; below /pieces in several parts."""
     *pieces, n = scope["path"].split("/")[1:]
     body = content(int(n))
     if not pieces:
@@ -71,7 +71,7 @@ async def app(scope, receive, send):
 
 
 def of(authority, version):
-    """Return what a client of one version trusts."""
+    """Return a client context for one version."""
     return client_context(authority, minimum_version=version, maximum_version=version)
 
 
@@ -86,7 +86,7 @@ def of(authority, version):
         (V2, "ECDHE-ECDSA-CHACHA20-POLY1305"),
     ],
 )
-def test_each_cipher_is_the_kernels(authority, localhost, version, cipher):
+def test_the_kernel_encrypts_each_cipher(authority, localhost, version, cipher):
     with (
         kernel_encrypts(),
         secure(app, localhost, ssl_ciphers=cipher) as serving,
@@ -99,7 +99,9 @@ def test_each_cipher_is_the_kernels(authority, localhost, version, cipher):
             assert read_answer(sock).body == content(n)
 
 
-def test_a_cipher_that_the_kernel_has_not_is_left_to_the_process(authority, localhost):
+def test_a_cipher_unknown_to_the_kernel_is_encrypted_in_the_process(
+    authority, localhost
+):
     cipher = "ECDHE-ECDSA-AES128-SHA256"
     context = of(authority, V2)
     context.set_ciphers(cipher)
@@ -107,14 +109,14 @@ def test_a_cipher_that_the_kernel_has_not_is_left_to_the_process(authority, loca
         assert serving.get(context, f"/{MIB}").body == content(MIB)
 
 
-def test_off_is_off(authority, localhost):
+def test_ktls_can_be_switched_off(authority, localhost):
     with kernel_encrypts(0), secure(app, localhost, ktls="off") as serving:
         assert serving.get(client_context(authority), "/5").body == content(5)
 
 
 @VERSIONS
 @pytest.mark.parametrize("n", [0, 1, 16384, 65537, 3 * MIB + 7])
-def test_files_go_by_sendfile(authority, localhost, tmp_path, version, n):
+def test_files_are_sent_with_sendfile(authority, localhost, tmp_path, version, n):
     path = tmp_path / "file"
     path.write_bytes(content(n))
     with (
@@ -130,7 +132,7 @@ def test_files_go_by_sendfile(authority, localhost, tmp_path, version, n):
 
 
 def get_by_h2(serving, authority, got, *targets):
-    """Return what curl gets by HTTP/2, one behind the other."""
+    """Return what curl receives over HTTP/2, one request after another."""
     urls = [f"https://localhost:{serving.place[1]}{target}" for target in targets]
     words = ["-sS", "-f", "--http2", "--cacert", authority.cert, "--noproxy", "*"]
     done = subprocess.run(
@@ -145,7 +147,7 @@ def get_by_h2(serving, authority, got, *targets):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
-def test_http2(authority, localhost, tmp_path):
+def test_the_kernel_encrypts_http2(authority, localhost, tmp_path):
     path, got = tmp_path / "file", tmp_path / "got"
     path.write_bytes(content(MIB))
     with kernel_encrypts(), secure(app, localhost) as serving:
@@ -157,14 +159,14 @@ def test_http2(authority, localhost, tmp_path):
 
 
 def narrow(what, localhost, room):
-    """Return a server whose sockets keep about so many bytes for their peers."""
+    """Return a server whose sockets buffer about ``room`` bytes."""
     serving = secure(what, localhost)
     serving.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
     return serving
 
 
 def connect_with_little_room(serving):
-    """Return a connection whose own socket keeps little."""
+    """Return a connection whose own socket has a small buffer."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.settimeout(DEADLINE_S)
@@ -174,8 +176,8 @@ def connect_with_little_room(serving):
 
 @VERSIONS
 @pytest.mark.parametrize("kind", ["body", "file"])
-def test_a_slow_client_gets_all_of_it(authority, localhost, tmp_path, version, kind):
-    """And close_notify behind it, without which the client raises."""
+def test_a_slow_client_gets_everything(authority, localhost, tmp_path, version, kind):
+    """Including close_notify at the end, without which the client raises."""
     path = tmp_path / "file"
     path.write_bytes(content(MIB))
     what = app if kind == "body" else sends(path)
@@ -185,18 +187,18 @@ def test_a_slow_client_gets_all_of_it(authority, localhost, tmp_path, version, k
             plain, server_hostname="localhost", suppress_ragged_eofs=False
         ) as sock:
             sock.sendall(request(f"/{MIB}", fields="Connection: close\r\n"))
-            time.sleep(0.3)  # it is slow
+            time.sleep(0.3)  # a slow client
             data = read_all(sock)
     assert data.partition(b"\r\n\r\n")[2] == content(MIB)
 
 
-def all_behind_its_end(client, target):
-    """Ask, end the client's side, and return what comes until close_notify."""
+def all_after_its_end(client, target):
+    """Send a request, shut down the client's side, and return what is received."""
     client.tls.write(request(target, fields="Connection: close\r\n"))
     with contextlib.suppress(ssl.SSLWantReadError):
         client.tls.unwrap()
     client.sock.sendall(client.out.read())
-    time.sleep(0.1)  # all that the server's socket takes is there by then
+    time.sleep(0.1)  # by then the server's socket is full
     data = b""
     while True:
         try:
@@ -208,13 +210,13 @@ def all_behind_its_end(client, target):
 
 
 @pytest.mark.parametrize("n", [50000 + 1777 * k for k in range(12)])
-def test_nothing_is_lost_behind_the_clients_end(authority, localhost, n):
-    """The server closes at once where the client has ended: all is out by then."""
+def test_nothing_is_lost_after_the_client_s_end(authority, localhost, n):
+    """The server closes at once if the client has ended: everything is sent by then."""
     with kernel_encrypts(), narrow(app, localhost, 8192) as serving:
         serving.connect = lambda: connect_with_little_room(serving)
         with Bytes(serving, authority) as client:
             client.handshake()
-            data = all_behind_its_end(client, f"/{n}")
+            data = all_after_its_end(client, f"/{n}")
     assert data.partition(b"\r\n\r\n")[2] == content(n)
 
 
@@ -242,7 +244,7 @@ def test_tickets_are_sent_by_the_kernel(authority, localhost, version):
                 session = sock.session
 
 
-def test_new_keys_of_the_client_are_followed(localhost):
+def test_key_updates_of_the_client_are_followed(localhost):
     with kernel_encrypts(), secure(app, localhost) as serving, raw(serving) as client:
         for _ in range(3):
             for _ in client.send_keyupdate_request(0):
@@ -253,20 +255,20 @@ def test_new_keys_of_the_client_are_followed(localhost):
                 data += client.read(min=1, max=65536)
 
 
-def test_a_client_that_asks_for_a_new_key_is_closed(localhost):
+def test_a_request_for_a_key_update_closes_the_connection(localhost):
     with kernel_encrypts(), secure(app, localhost) as serving, raw(serving) as client:
         client.say(key_update(1))
         assert client.ending() is None
         assert any("a new key" in line for _, line in serving.log.lines)
 
 
-def test_an_alert_goes_by_the_kernel(localhost):
+def test_an_alert_is_sent_by_the_kernel(localhost):
     with kernel_encrypts(), secure(app, localhost) as serving, raw(serving) as client:
         client.say(key_update(2))
         assert client.ending() == 47  # illegal_parameter
 
 
-def test_a_reset_ends_it(authority, localhost):
+def test_a_reset_ends_the_connection(authority, localhost):
     context = client_context(authority)
     with kernel_encrypts(2), secure(app, localhost) as serving:
         with serving.open(context) as sock:
@@ -278,6 +280,6 @@ def test_a_reset_ends_it(authority, localhost):
         assert not serving.log.errors()
 
 
-def test_plain_http_is_told_so(authority, localhost):
+def test_plain_http_gets_an_error_response(authority, localhost):
     with kernel_encrypts(0), secure(app, localhost) as serving:
         assert b"400" in serving.talk(request("/5"))

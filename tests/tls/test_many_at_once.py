@@ -1,4 +1,4 @@
-"""What many send at once over TLS is heard in order, whoever else it wakes."""
+"""Messages that many clients send at once over TLS are received by all in order."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ CLIENTS, MESSAGES, BYTES = 6, 30, 40_000
 
 
 async def room(scope, receive, send, sends):
-    """Send what each client sends to all."""
+    """Send each client's messages to all clients."""
     await receive()
     await send({"type": "websocket.accept"})
     sends.append(send)
@@ -25,7 +25,9 @@ async def send_all(client, number):
 
 
 async def talk(number, url, context, all_are_there):
-    """Send all messages of one client; return whose messages were heard, and which."""
+    """Send all messages of one client; return whose messages were received, and
+    which.
+    """
     heard = []
     async with connect(url, ssl=context, max_size=None, compression=None) as client:
         await all_are_there.wait()
@@ -46,7 +48,7 @@ async def talk_all(url, context):
 
 
 def test_messages_of_all_reach_all_in_order(authority, localhost):
-    """An application that answers one wakes others, of which bytes were read."""
+    """A message to one client wakes others, whose bytes have already been read."""
     sends = []
 
     async def app(scope, receive, send):

@@ -1,6 +1,6 @@
-"""A port for plain HTTP that sends everybody to https.
+"""A port for plain HTTP that redirects all clients to https.
 
-Covers src/server/redirect.c.
+Covers src/builtin/redirect.c.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from serving import request
 
 @pytest.fixture(scope="module")
 def ports(localhost):
-    """Give the ports of a server: for https, and for http."""
+    """Yield the ports of a server: for https and for http."""
     words = [*localhost.words(), "--redirect-http", "0", "--hsts", "60"]
     with Command("apps:raising", "--port", "0", *words) as command:
         secure, plain = command.where().split(", ")
@@ -25,7 +25,7 @@ def ports(localhost):
 
 
 def location(data):
-    """Return status and Location of an answer."""
+    """Return status and Location of a response."""
     head = data.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
     fields = dict(line.lower().split(": ", 1) for line in head[1:])
     assert "strict-transport-security" not in fields  # RFC 6797 7.2
@@ -65,18 +65,18 @@ def test_host_path_and_query_are_kept(ports, method, target, host, to):
         b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
     ],
 )
-def test_without_a_good_host_it_is_400(ports, sent):
+def test_a_redirect_without_a_valid_host_is_400(ports, sent):
     assert location(talk(ports[1], sent)) == (400, None)
 
 
-def test_a_body_and_further_requests_do_no_harm(ports):
+def test_a_body_and_further_requests_are_harmless(ports):
     post = request("/1", method="POST", body=b"x" * 1000)
     answers = talk(ports[1], post + request("/2", CLOSE))
     assert answers.count(b"HTTP/1.1 308 ") == 2
     assert answers.index(b"/1\r\n") < answers.index(b"/2\r\n")
 
 
-def test_options_of_everything_is_sent_to_the_host(ports):
+def test_options_asterisk_is_redirected_to_the_host(ports):
     answer = talk(ports[1], request("*", CLOSE, method="OPTIONS"))
     assert location(answer) == (308, f"https://a:{ports[0]}")
 
@@ -95,6 +95,6 @@ def test_http2_is_redirected_as_well(ports):
     assert done.stdout.decode() == f"308 2 https://127.0.0.1:{ports[0]}/a?b"
 
 
-def test_there_is_nothing_to_redirect_to_without_tls():
+def test_a_redirect_needs_tls():
     code, _, err = run("apps:hello", "--redirect-http", "80")
     assert (code, err) == (2, "bolide: error: --redirect-http needs --ssl-certfile\n")

@@ -1,4 +1,4 @@
-"""New certificates without a restart: by SIGHUP, by a change of files, in workers."""
+"""New certificates without a restart: on SIGHUP, on a change of files, with workers."""
 
 import shutil
 import signal
@@ -13,7 +13,9 @@ from talking import client_context
 
 @pytest.fixture
 def pairs(authority, tmp_path):
-    """Give two pairs, and the files that a server reads, which hold the first."""
+    """Yield two pairs, and the files that the server reads, which hold the first
+    pair.
+    """
     old = authority.issue("old", "DNS:localhost")
     new = authority.issue("new", "DNS:localhost")
     served = Pair(tmp_path / "a.pem", tmp_path / "a.key")
@@ -22,7 +24,7 @@ def pairs(authority, tmp_path):
 
 
 def put(pair, served):
-    """Put a pair into the files that a server reads, as certbot does."""
+    """Put a pair into the files that the server reads, as certbot does."""
     for theirs, ours in zip(pair, served, strict=True):
         temporary = ours.with_suffix(".new")
         shutil.copy(theirs, temporary)
@@ -30,24 +32,24 @@ def put(pair, served):
 
 
 def open_to(authority, port):
-    """Return a connection over TLS."""
+    """Return a TLS connection."""
     context = client_context(authority, check_hostname=False)
     return context.wrap_socket(connect(port))
 
 
 def shown_by(authority, port):
-    """Return the common name of the certificate that a new connection sees."""
+    """Return the common name of the certificate that a new connection gets."""
     with open_to(authority, port) as sock:
         return dict(x[0] for x in sock.getpeercert()["subject"])["commonName"]
 
 
 def is_answered(sock):
-    """Whether a connection is still good for a request."""
+    """Return whether a connection still serves requests."""
     sock.sendall(request(fields=""))
     return b"\r\n\r\nhello" in read_until(sock, b"hello")
 
 
-def test_a_hangup_has_the_certificates_read_again(authority, pairs):
+def test_sighup_reloads_the_certificates(authority, pairs):
     _old, new, served = pairs
     with serve("hello", *served.words(), "--ssl-watch", "0") as command:
         port = command.port()
@@ -68,7 +70,7 @@ def test_a_hangup_has_the_certificates_read_again(authority, pairs):
 
 
 @pytest.mark.parametrize("words", [(), ("--workers", "2")])
-def test_changed_files_are_read_again(authority, pairs, words):
+def test_changed_files_are_reloaded(authority, pairs, words):
     _old, new, served = pairs
     watching = ["--ssl-watch", "0.02"]
     with serve("hello", *served.words(), *watching, *words) as command:
@@ -77,17 +79,17 @@ def test_changed_files_are_read_again(authority, pairs, words):
         assert is_answered(kept)
         put(new, served)
         command.err.line_with("the certificates were read again")
-        # Workers look at the files one after the other, and say it once.
+        # Workers check the files one after another, and only one of them logs it.
         wait_for(
             lambda: all(shown_by(authority, port) == "new" for _ in range(8)),
-            "an old one is shown",
+            "an old certificate is sent",
         )
         assert is_answered(kept)
         kept.close()
         assert command.stop() == 0
 
 
-def test_a_hangup_gives_workers_the_new_certificates(authority, pairs):
+def test_sighup_reloads_the_certificates_of_workers(authority, pairs):
     _old, new, served = pairs
     words = ["--workers", "2", "--ssl-watch", "0"]
     with serve("hello", *served.words(), *words) as command:
@@ -95,13 +97,15 @@ def test_a_hangup_gives_workers_the_new_certificates(authority, pairs):
         shutil.copy(new.cert, served.cert)
         command.signal(signal.SIGHUP)
         command.err.line_with("does not belong to its certificate")
-        command.err.line_with("the reload is over, the others serve on")
+        command.err.line_with("the reload is abandoned, and the other workers continue")
         assert shown_by(authority, port) == "old"
         put(new, served)
         command.signal(signal.SIGHUP)
-        command.err.line_with("reloaded: 2 new workers serve")
-        # A worker that ends may take one more before it hears of that.
-        wait_for(lambda: shown_by(authority, port) == "new", "the old one is shown")
+        command.err.line_with("reloaded: 2 new workers are serving")
+        # A worker that ends may accept one more connection before it notices.
+        wait_for(
+            lambda: shown_by(authority, port) == "new", "the old certificate is sent"
+        )
         assert command.stop() == 0
 
 
@@ -121,8 +125,8 @@ def test_a_session_outlives_a_reload(authority, pairs):
             assert sock.session_reused
 
 
-def test_new_revocations_are_heeded(authority, pairs, tmp_path):
-    """A ticket from before does not get its client around them."""
+def test_new_revocations_take_effect(authority, pairs, tmp_path):
+    """A client cannot avoid the check with an old ticket."""
     _old, _new, served = pairs
     client = authority.issue("client")
     crl = tmp_path / "crl.pem"

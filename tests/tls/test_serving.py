@@ -1,6 +1,6 @@
-"""Requests and answers over TLS, with the clients that people have.
+"""Requests and responses over TLS, with common clients.
 
-Covers src/server/secure.c.
+Covers src/server/tls_transport.c.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from talking import Secure, client_context, hello
 MIB = 1 << 20
 
 
-def test_curl_gets_an_answer(authority, localhost):
+def test_curl_gets_a_response(authority, localhost):
     if shutil.which("curl") is None:
         pytest.skip("there is no curl")
     with Secure(hello, localhost) as serving:
@@ -34,7 +34,7 @@ def test_curl_gets_an_answer(authority, localhost):
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_both_versions_are_spoken(authority, localhost, version):
+def test_tls_1_2_and_1_3_are_supported(authority, localhost, version):
     context = client_context(
         authority, minimum_version=version, maximum_version=version
     )
@@ -44,7 +44,7 @@ def test_both_versions_are_spoken(authority, localhost, version):
             assert read_answer(sock).body == b"hello"
 
 
-def test_older_versions_are_refused(authority, localhost):
+def test_older_versions_are_rejected(authority, localhost):
     with Secure(hello, localhost) as serving:
         words = ["-connect", f"127.0.0.1:{serving.place[1]}", "-tls1_1"]
         done = subprocess.run(
@@ -72,7 +72,7 @@ def test_bodies_of_every_size_arrive(authority, localhost, n):
         assert read_answer(sock, "POST").body == body
 
 
-def test_a_client_that_reads_slowly_gets_all_of_it(authority, localhost):
+def test_a_slow_reader_gets_the_whole_response(authority, localhost):
     body = hashlib.shake_128(b"b").digest(2 * MIB)
 
     async def app(scope, receive, send):
@@ -105,7 +105,7 @@ def test_requests_in_one_record_are_answered_in_order(authority, localhost):
     assert data.index(b"\r\n\r\n/a") < data.index(b"\r\n\r\n/b")
 
 
-def test_the_end_is_told_by_close_notify(authority, localhost):
+def test_a_connection_ends_with_close_notify(authority, localhost):
     context = client_context(authority)
     context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     with Secure(hello, localhost) as serving:
@@ -115,7 +115,7 @@ def test_the_end_is_told_by_close_notify(authority, localhost):
         )
         with sock:
             sock.sendall(request(fields="Connection: close\r\n"))
-            assert read_all(sock).endswith(b"hello")  # else ssl.SSLEOFError
+            assert read_all(sock).endswith(b"hello")  # otherwise ssl.SSLEOFError
 
 
 def test_plain_http_gets_a_clear_400(localhost):
@@ -131,7 +131,7 @@ def test_garbage_ends_the_connection(localhost):
 
 
 @pytest.mark.parametrize("offered", [["http/1.1"], ["spdy/1", "http/1.1"], []])
-def test_alpn_agrees_on_http_1_1(authority, localhost, offered):
+def test_alpn_selects_http_1_1(authority, localhost, offered):
     context = client_context(authority)
     if offered:
         context.set_alpn_protocols(offered)
@@ -143,7 +143,7 @@ def test_alpn_agrees_on_http_1_1(authority, localhost, offered):
 
 @pytest.mark.parametrize("http2", [False, True])
 def test_alpn_of_http_1_0_alone_is_served(authority, localhost, http2):
-    """curl --http1.0 offers nothing else."""
+    """curl --http1.0 offers only that."""
     context = client_context(authority)
     context.set_alpn_protocols(["http/1.0"])
     with (
@@ -155,8 +155,8 @@ def test_alpn_of_http_1_0_alone_is_served(authority, localhost, http2):
         assert read_answer(sock).body == b"hello"
 
 
-def test_alpn_without_a_common_protocol_is_refused(authority, localhost):
-    """By a fatal alert of its own, 120 (RFC 7301 3.2)."""
+def test_alpn_without_a_common_protocol_is_rejected(authority, localhost):
+    """With the fatal alert 120, no_application_protocol (RFC 7301 3.2)."""
     context = client_context(authority)
     context.set_alpn_protocols(["spdy/1"])
     answers, hellos = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -169,14 +169,14 @@ def test_alpn_without_a_common_protocol_is_refused(authority, localhost):
     assert record[:1] + record[3:] == bytes([21, 0, 2, 2, 120])
 
 
-def test_a_handshake_that_stalls_is_ended(localhost):
+def test_a_stalled_handshake_ends_the_connection(localhost):
     hasty = Secure(hello, localhost, timeout_handshake=0.1)
     with hasty as serving, serving.connect() as sock:
         sock.sendall(bytes.fromhex("1603010200"))
         assert read_all(sock) == b""
 
 
-def test_as_many_handshakes_a_second_are_admitted(authority, localhost):
+def test_handshakes_per_second_are_limited(authority, localhost):
     """The third connection waits until the second is over, and so does the fifth."""
     with Secure(hello, localhost, limit_handshakes=2) as serving:
         began = time.monotonic()
@@ -185,8 +185,8 @@ def test_as_many_handshakes_a_second_are_admitted(authority, localhost):
         assert 1.9 < time.monotonic() - began < 3.5
 
 
-class Heard:
-    """What an application hears of a body that does not come whole."""
+class Received:
+    """What an application receives of an incomplete body."""
 
     def __init__(self):
         self.messages = []
@@ -200,18 +200,19 @@ class Heard:
 
 @pytest.mark.parametrize("fields", ["Content-Length: 10", "Transfer-Encoding: chunked"])
 @pytest.mark.parametrize("orderly", [True, False])
-def test_a_truncated_body_never_passes_for_a_whole_one(
+def test_a_truncated_body_is_never_taken_for_a_complete_one(
     authority, localhost, fields, orderly
 ):
-    heard = Heard()
+    heard = Received()
     with Secure(heard, localhost) as serving:
         sock = serving.open(client_context(authority))
         sock.sendall(request(method="POST", fields=fields + "\r\n") + b"1\r\na")
         if orderly:
-            with contextlib.suppress(OSError):  # an answer may come
+            with contextlib.suppress(OSError):  # a response may arrive
                 sock.unwrap()
         else:
-            # Without close_notify; closed now, unread tickets would make it a reset.
+            # Without close_notify. Closing now would send a reset because of unread
+            # tickets.
             sock = socket.socket(fileno=sock.detach())
             sock.shutdown(socket.SHUT_WR)
         assert heard.has_ended.wait(DEADLINE_S)
@@ -229,8 +230,8 @@ def resident_bytes():
     return int(kib) * 1024
 
 
-def test_clients_that_do_not_read_cost_no_more_than_one_send_each(authority, localhost):
-    """docs/LIMITS.md: at most 325 KiB of ciphertext, whatever the answer has."""
+def test_clients_that_do_not_read_cost_at_most_one_send_each(authority, localhost):
+    """docs/LIMITS.md: at most 325 KiB of ciphertext, however long the response is."""
     body = bytes(16 << 20)
 
     async def app(scope, receive, send):
@@ -242,8 +243,10 @@ def test_clients_that_do_not_read_cost_no_more_than_one_send_each(authority, loc
         before = resident_bytes()
         for sock in socks:
             sock.sendall(request("/large"))
-        for _ in range(3):  # of others, so that each has been written to
+        for _ in range(
+            3
+        ):  # responses to other clients, so that each client was written to
             assert serving.get(context).body == b"small"
         assert resident_bytes() < before + STALLED * 450_000
-        # The first of them finds all of it when it reads.
+        # The first of them receives its whole response when it reads.
         assert read_answer(socks[0]).body == body

@@ -1,4 +1,4 @@
-"""Sessions that are resumed by tickets, and what is offered in a handshake."""
+"""Session resumption with tickets, and what is offered in a handshake."""
 
 import re
 import shutil
@@ -13,10 +13,35 @@ from talking import Secure, client_context, hello
 
 LAST = request(fields="Connection: close\r\n")
 
+# An HTTP/2 client that leaves at once: its preface, SETTINGS and GOAWAY.
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+GOAWAY = bytes((0, 0, 8, 7)) + bytes(13)
+
 
 def context_of(authority, version):
-    """Return what a client of one version trusts."""
+    """Return a client context for one version."""
     return client_context(authority, minimum_version=version, maximum_version=version)
+
+
+def tickets_seen_by(context):
+    """Return a list that gets an item for each ticket that a client receives."""
+    seen = []
+
+    def on_message(sock, direction, version, content_type, kind, data):
+        if direction == "read" and getattr(kind, "name", "") == "NEWSESSION_TICKET":
+            seen.append(data)
+
+    context._msg_callback = on_message
+    return seen
+
+
+def finish(sock):
+    """Make the server end the connection, and read all of it."""
+    if sock.selected_alpn_protocol() == "h2":
+        sock.sendall(PREFACE + GOAWAY)
+    else:
+        sock.sendall(LAST)
+    read_all(sock)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -33,8 +58,8 @@ def test_a_session_is_resumed(authority, localhost, version):
             assert sock.session_reused
 
 
-def test_every_resumption_gives_a_new_ticket(authority, localhost):
-    """Clients of TLS 1.3 use a ticket once (RFC 8446 C.4)."""
+def test_each_resumption_issues_a_new_ticket(authority, localhost):
+    """Clients of TLS 1.3 use each ticket once (RFC 8446 C.4)."""
     context = context_of(authority, ssl.TLSVersion.TLSv1_3)
     session, seen = None, set()
     with Secure(hello, localhost) as serving:
@@ -46,6 +71,29 @@ def test_every_resumption_gives_a_new_ticket(authority, localhost):
                 session = sock.session
                 seen.add(session.id)
     assert len(seen) == 4
+
+
+@pytest.mark.parametrize(
+    ("protocols", "expected"), [([], 2), (["http/1.1"], 2), (["h2", "http/1.1"], 1)]
+)
+def test_a_client_gets_as_many_tickets_as_it_needs(
+    authority, localhost, protocols, expected
+):
+    """A client of HTTP/2 needs one connection, others open several."""
+    context = context_of(authority, ssl.TLSVersion.TLSv1_3)
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    seen = tickets_seen_by(context)
+    with Secure(hello, localhost) as serving:
+        with serving.open(context) as sock:
+            finish(sock)
+            session = sock.session
+        assert len(seen) == expected
+        del seen[:]
+        with serving.open(context, session=session) as sock:
+            finish(sock)
+            assert sock.session_reused
+        assert len(seen) == 1, "a resumption issues one"
 
 
 def test_without_a_session_timeout_there_are_no_tickets(authority, localhost):
@@ -61,7 +109,7 @@ def test_without_a_session_timeout_there_are_no_tickets(authority, localhost):
 
 
 def ask_pid(context, port, session=None):
-    """Return which process answers, the session, and whether it was resumed."""
+    """Return which process responds, the session, and whether it was resumed."""
     with context.wrap_socket(
         connect(port),
         server_hostname="localhost",
@@ -71,7 +119,7 @@ def ask_pid(context, port, session=None):
         return body_of(read_all(sock)), sock.session, sock.session_reused
 
 
-def test_every_worker_resumes_what_one_has_begun(authority, localhost):
+def test_a_session_of_one_worker_is_resumed_by_all(authority, localhost):
     context = client_context(authority)
     with serve("pid", *localhost.words(), "--workers", "2") as command:
         port = command.port()
@@ -85,7 +133,7 @@ def test_every_worker_resumes_what_one_has_begun(authority, localhost):
 
 
 def s_client(serving, authority, *words):
-    """Return what ``openssl s_client`` prints of a handshake."""
+    """Return the output of ``openssl s_client``."""
     where = f"127.0.0.1:{serving.place[1]}"
     done = subprocess.run(
         ["openssl", "s_client", "-connect", where, "-CAfile", authority.cert, *words],
@@ -98,7 +146,7 @@ def s_client(serving, authority, *words):
 
 
 def test_there_is_no_early_data_and_no_compression(authority, localhost):
-    """A request that came before the end of the handshake could be a repetition."""
+    """A request that is sent before the end of the handshake could be a replay."""
     with Secure(hello, localhost) as serving:
         with serving.open(client_context(authority)) as sock:
             sock.sendall(request())
@@ -122,13 +170,13 @@ def test_there_is_no_early_data_and_no_compression(authority, localhost):
         (("-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"), False),
     ],
 )
-def test_only_safe_ciphers_are_taken(authority, localhost, words, taken):
+def test_only_safe_ciphers_are_accepted(authority, localhost, words, taken):
     with Secure(hello, localhost) as serving:
         code, text = s_client(serving, authority, *words)
     assert (code == 0) == taken, text
 
 
-def test_ciphers_can_be_chosen(authority, localhost):
+def test_ciphers_can_be_configured(authority, localhost):
     wanted = "ECDHE-ECDSA-AES256-GCM-SHA384:TLS_AES_256_GCM_SHA384"
     with Secure(hello, localhost, ssl_ciphers=wanted) as serving:
         for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
@@ -139,7 +187,7 @@ def test_ciphers_can_be_chosen(authority, localhost):
 
 
 @pytest.mark.parametrize("asked", ["TLSv1.2", "TLSv1.3"])
-def test_one_version_alone_can_be_spoken(authority, localhost, asked):
+def test_the_server_can_be_limited_to_one_version(authority, localhost, asked):
     with Secure(hello, localhost, ssl_version=asked) as serving:
         with serving.open(client_context(authority)) as sock:
             assert sock.version() == asked
@@ -156,7 +204,9 @@ def test_one_version_alone_can_be_spoken(authority, localhost, asked):
         (["x", "http/1.1"], {}, "http/1.1"),
     ],
 )
-def test_our_order_of_protocols_counts(authority, localhost, offered, settings, agreed):
+def test_alpn_follows_the_server_s_order(
+    authority, localhost, offered, settings, agreed
+):
     context = client_context(authority)
     context.set_alpn_protocols(offered)
     with (
@@ -167,7 +217,7 @@ def test_our_order_of_protocols_counts(authority, localhost, offered, settings, 
 
 
 @pytest.mark.parametrize("stapled", [True, False])
-def test_an_ocsp_response_is_stapled_for_who_asks(
+def test_an_ocsp_response_is_stapled_if_requested(
     authority, localhost, stapled, tmp_path
 ):
     response = authority.answer_ocsp(localhost, tmp_path)
@@ -180,7 +230,7 @@ def test_an_ocsp_response_is_stapled_for_who_asks(
     assert "OCSP" not in plain
 
 
-def test_curl_speaks_http2(authority, localhost):
+def test_curl_negotiates_http2(authority, localhost):
     if shutil.which("curl") is None:
         pytest.skip("there is no curl")
     with Secure(hello, localhost) as serving:

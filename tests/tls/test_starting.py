@@ -1,4 +1,4 @@
-"""What a server says when it starts with TLS, and when it cannot."""
+"""What a server logs when it starts with TLS, and when it cannot."""
 
 import shutil
 import signal
@@ -15,7 +15,7 @@ import bolide
 
 
 def why_not(*words):
-    """Return the one line that a command ends with, which ends with 1."""
+    """Return the only line that a command prints before it exits with 1."""
     code, out, err = run("apps:hello", "--port", "0", *map(str, words))
     assert (code, out) == (1, "")
     (line,) = [x for x in err.splitlines() if " info " not in x]
@@ -25,7 +25,7 @@ def why_not(*words):
 
 @pytest.fixture(scope="module")
 def files(authority, stranger, tmp_path_factory):
-    """Give files that cannot be used, by name."""
+    """Return files that cannot be used, by name."""
     folder = tmp_path_factory.mktemp("files")
     (folder / "garbage").write_text("no PEM")
     names = {"folder": folder, "garbage": folder / "garbage"}
@@ -64,12 +64,12 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def expired(authority):
-    """A pair that nobody should show any more."""
+    """An expired pair."""
     return authority.issue_expired("localhost")
 
 
 def served_name(port):
-    """Return whether a client that looks at nothing is answered."""
+    """Return whether a client without verification gets a response."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with context.wrap_socket(connect(port)) as sock:
@@ -78,7 +78,7 @@ def served_name(port):
 
 
 @pytest.mark.parametrize("words", [[], ["--workers", "2"]], ids=["one", "workers"])
-def test_an_expired_certificate_is_served_and_the_log_says_so(expired, words):
+def test_an_expired_certificate_is_used_and_logged(expired, words):
     with serve("hello", *expired.words(), *words) as command:
         line = command.err.line_with("expired on 2020-01-02")
         assert " error " in line
@@ -87,7 +87,7 @@ def test_an_expired_certificate_is_served_and_the_log_says_so(expired, words):
 
 
 @pytest.mark.parametrize("words", [[], ["--workers", "2"]], ids=["one", "workers"])
-def test_a_reload_takes_an_expired_certificate_and_says_so(
+def test_a_reload_accepts_an_expired_certificate_and_logs_it(
     localhost, expired, tmp_path, words
 ):
     served = Pair(tmp_path / "a.pem", tmp_path / "a.key")
@@ -104,7 +104,7 @@ def test_a_reload_takes_an_expired_certificate_and_says_so(
 
 
 @pytest.mark.parametrize(("cert", "key", "more", "told"), CASES)
-def test_one_clear_line_says_what_cannot_be_used(
+def test_one_clear_line_names_what_cannot_be_used(
     localhost, files, cert, key, more, told
 ):
     known = {**files, "good": localhost}
@@ -115,14 +115,14 @@ def test_one_clear_line_says_what_cannot_be_used(
     assert told.format(*paths, **files) in line
 
 
-def test_a_worker_says_it_once(files):
+def test_an_unusable_certificate_is_logged_once_for_all_workers(files):
     words = ["--ssl-certfile", files["missing"], "--workers", "1"]
     assert "No such file" in why_not(*words)
 
 
 def who_encrypts():
-    """Return what is said at the start; the kernel's own word is asked for as well."""
-    from bolide.tls import ktls_refusal
+    """Return what is logged at the start, with the kernel's state for comparison."""
+    from bolide.config.tls import ktls_refusal
 
     refusal = ktls_refusal()
     path = Path("/proc/sys/net/ipv4/tcp_available_ulp")
@@ -132,7 +132,7 @@ def who_encrypts():
 
 
 @pytest.mark.parametrize("words", [(), ("--workers", "2")])
-def test_the_start_says_once_who_encrypts(authority, localhost, words):
+def test_the_start_logs_once_who_encrypts(authority, localhost, words):
     with serve("hello", *localhost.words(), "--ktls", "auto", *words) as command:
         context = client_context(authority, check_hostname=False)
         with context.wrap_socket(connect(command.port())) as sock:
@@ -147,7 +147,7 @@ def test_the_start_says_once_who_encrypts(authority, localhost, words):
         assert "kTLS" not in command.err.rest()
 
 
-def test_the_start_line_says_https(localhost):
+def test_the_start_line_has_an_https_address(localhost):
     with serve("hello", *localhost.words()) as command:
         assert command.where().startswith("https://127.0.0.1:")
 
@@ -161,7 +161,7 @@ def test_the_start_line_says_https(localhost):
         (None, None),
     ],
 )
-def test_hsts_is_in_every_answer(authority, localhost, given, sent):
+def test_hsts_is_in_every_response(authority, localhost, given, sent):
     with Secure(hello, localhost, hsts=given) as serving:
         for fields in "", "Connection: close\r\n":
             with serving.open(client_context(authority)) as sock:
@@ -170,12 +170,12 @@ def test_hsts_is_in_every_answer(authority, localhost, given, sent):
                 assert answer.field("strict-transport-security") == sent
 
 
-def test_hsts_is_a_number_or_the_whole_value(localhost):
+def test_hsts_is_a_number_of_seconds_or_the_whole_value(localhost):
     with pytest.raises(bolide.ConfigError, match="hsts takes seconds, or max-age"):
         bolide.Config(hello, hsts="soon", **localhost.settings())
 
 
-def test_settings_of_uvicorn_mean_the_same(localhost):
+def test_settings_of_uvicorn_have_the_same_meaning(localhost):
     config = bolide.Config(
         hello,
         **localhost.settings(),

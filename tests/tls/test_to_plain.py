@@ -1,4 +1,4 @@
-"""TLS that is spoken to a port for plain HTTP."""
+"""TLS on a port for plain HTTP."""
 
 import ssl
 
@@ -9,7 +9,7 @@ HELLO = bytes.fromhex("16030100f4010000f00303") + bytes(range(16, 255))
 
 
 async def app(scope, receive, send):
-    """Answer."""
+    """Respond."""
     await answer(send, b"hello")
 
 
@@ -20,8 +20,8 @@ def lines_of(serving):
 
 @pytest.mark.parametrize("size", [1, 2, 5, len(HELLO)])
 @pytest.mark.parametrize("http2", [False, True])
-def test_the_log_says_what_is_wrong(size, http2):
-    """By the first byte, however the hello is cut."""
+def test_the_log_names_the_likely_cause(size, http2):
+    """It is detected from the first byte, however the hello is split."""
     with Serving(app, http2=http2) as serving, serving.connect() as sock:
         sock.sendall(HELLO[:size])
         assert read_all(sock).startswith(b"HTTP/1.1 400 ")
@@ -32,7 +32,7 @@ def test_the_log_says_what_is_wrong(size, http2):
     )
 
 
-def test_it_is_counted_as_tls():
+def test_tls_on_a_plain_port_is_counted_as_tls():
     with Serving(app, metrics_path="/metrics") as serving:
         with serving.connect() as sock, pytest.raises(ssl.SSLError):
             ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")

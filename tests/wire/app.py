@@ -1,6 +1,6 @@
-"""The application behind the wire cases: it echoes, and does wrong where asked to.
+"""The application for the wire cases: it echoes, or misbehaves as the path requests.
 
-What it sees is written down per connection, by the client's address, which is its own.
+It records what it receives per connection, by the client's address, which is unique.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 
 EVENTS = defaultdict(list)
-"""Client address -> what the application saw, in words, in order."""
+"""Client address -> descriptions of what the application received, in order."""
 
 BAD_FIELDS = {
     "crlf-value": (b"x-a", b"v\r\nX-Evil: 1"),
@@ -21,7 +21,7 @@ BAD_FIELDS = {
 
 
 def shown(data):
-    """Return bytes as text in quotes; a long one by its length."""
+    """Return bytes as quoted text, or their length if they are many."""
     if len(data) > 80:
         return f"({len(data)} bytes)"
     return '"' + data.decode("latin-1").encode("unicode_escape").decode() + '"'
@@ -37,7 +37,7 @@ def fields_of(scope):
 
 
 async def read_body(receive, events):
-    """Return the body, or None when the peer went."""
+    """Return the body, or None if the peer disconnected."""
     body = b""
     while True:
         message = await receive()
@@ -50,7 +50,7 @@ async def read_body(receive, events):
 
 
 async def misbehave(path, start, send_body):
-    """Answer as the path asks; return whether it asked for anything."""
+    """Respond as the path says; return whether it says anything."""
     if path == "/stream":
         await start(200)
         await send_body(b"a", True)
@@ -84,7 +84,7 @@ async def misbehave(path, start, send_body):
 
 
 async def app(scope, receive, send):
-    """Serve one request; answers with the body that came unless the path says else."""
+    """Serve one request; respond with its body unless the path says otherwise."""
     assert scope["type"] == "http"
     events = EVENTS[scope["client"][0]]
     target = scope["raw_path"] + (b"?" if scope["query_string"] else b"")

@@ -1,11 +1,10 @@
-"""Wire cases as documents: a heading, why, the bytes, and what must happen.
+"""Wire cases as documents: a heading, the reason, the bytes, and the expected log.
 
-``http half-close`` shuts the sending side behind the bytes; ``http deadline`` ends by a
-deadline of the server; ``http proxy`` talks to a server that expects a PROXY header.
+``http half-close`` shuts down the sending side after the bytes; ``http deadline`` ends
+by a deadline of the server; ``http proxy`` uses a server that expects a PROXY header.
 
-In an ``h2`` block the bytes are frames in hexadecimal, a line each; the preface and an
-empty SETTINGS are sent before them, unless it is an ``h2 bare``.  ``(00*N)`` is 00 N
-times.
+In an ``h2`` block the bytes are frames in hexadecimal, one per line; the preface and an
+empty SETTINGS are sent before them, except for ``h2 bare``. ``(00*N)`` is 00 N times.
 
 In an ``http`` block each line break stands for CR LF. A line that ends in a backslash
 has none. ``\\r \\n \\t \\\\ \\xNN`` are single bytes, ``\\(TEXT*N)`` is TEXT N times.
@@ -33,7 +32,7 @@ PLAIN = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
 
 @dataclass
 class Case:
-    """One case: its name, the bytes that are sent, and the log that must come."""
+    """One case: its name, the bytes that are sent, and the expected log."""
 
     name: str
     sent: bytes
@@ -79,7 +78,7 @@ def read(path):
 
 
 def read_frames(path):
-    """Return the cases of a document of HTTP/2."""
+    """Return the cases of a document for HTTP/2."""
     return [
         Case(
             name=f"{path.stem}: {match['title']}",

@@ -1,6 +1,6 @@
-"""Runs the wire cases: whole, byte by byte, and cut at every byte.
+"""Runs the wire cases: whole, byte by byte, and split at every byte.
 
-usage: run.py [WORD ...]     only cases whose names contain every WORD
+usage: run.py [WORD ...]   only cases whose names contain every WORD
 """
 
 import asyncio
@@ -18,8 +18,9 @@ sys.path.insert(0, str(HERE))
 import app as wire_app  # noqa: E402
 import document  # noqa: E402
 
-from bolide import _engine, binds  # noqa: E402
-from bolide.config import Config  # noqa: E402
+from bolide import _engine  # noqa: E402
+from bolide.config import binds  # noqa: E402
+from bolide.config.config import Config  # noqa: E402
 
 PATIENCE = int(os.environ.get("PATIENCE", "1"))
 DEADLINE_S = 30 * PATIENCE
@@ -33,7 +34,7 @@ PATIENT = {
     "timeout_linger": 30,
 }
 HASTY = {**PATIENT, "timeout_head": 0.5, "timeout_body": 0.5, "timeout_linger": 0.5}
-"""The limits of the two servers: cases that end by a deadline talk to the hasty one."""
+"""The limits of the two servers: cases that end by a deadline use the second one."""
 
 
 def take_chunked(rest):
@@ -52,7 +53,9 @@ def take_chunked(rest):
 
 
 def take_response(data, is_head):
-    """Return the first response in words, whether it is complete, and the rest."""
+    """Return a description of the first response, whether it is complete, and the
+    rest.
+    """
     head, blank, rest = data.partition(b"\r\n\r\n")
     if not blank:
         return "", False, data
@@ -82,7 +85,7 @@ def take_response(data, is_head):
 
 
 def read_responses(data, sent):
-    """Return all responses in words; the last may be marked as cut off."""
+    """Return descriptions of all responses; the last one may be marked as cut off."""
     found = []
     heads = [x.startswith(b"HEAD ") for x in sent.split(b"\r\n\r\n")]
     while data:
@@ -95,7 +98,7 @@ def read_responses(data, sent):
 
 
 class Talk(asyncio.Protocol):
-    """One connection that plays a case in pieces."""
+    """One connection that sends a case in segments."""
 
     def __init__(self, case, pieces):
         self.case = case
@@ -132,7 +135,7 @@ class Talk(asyncio.Protocol):
                 await self.news.wait()
 
     async def send(self):
-        """Send the pieces, each in a segment of its own."""
+        """Send the parts, each in its own segment."""
         for piece in self.pieces:
             if self.transport.is_closing():
                 return
@@ -143,12 +146,14 @@ class Talk(asyncio.Protocol):
             self.transport.write_eof()
 
     def is_answered(self):
-        """Return whether all answers have come, where the connection stays open."""
+        """Return whether all responses were received, if the connection stays open."""
         stays_open = self.case.log[-1:] == ["open"]
         return stays_open and read_responses(self.data, self.case.sent) == self.wanted
 
     async def events(self):
-        """Return what the application saw; it may see the end after the client does."""
+        """Return what the application received; it may notice the end after the
+        client.
+        """
         wanted = len(self.case.log) - len(self.wanted) - 1
         end = time.monotonic() + DEADLINE_S
         while len(wire_app.EVENTS[self.address]) < wanted and time.monotonic() < end:
@@ -186,7 +191,9 @@ def is_timed(case):
 
 
 def ways_to_cut(case):
-    """Return the pieces of each way: whole, by bytes, and in two at many places."""
+    """Return the parts for each way to split: whole, by bytes, and in two at many
+    places.
+    """
     sent = case.sent
     yield [sent]
     if is_timed(case):
@@ -198,16 +205,16 @@ def ways_to_cut(case):
 
 
 NUMBERS = itertools.count(1)
-"""Of connections: a port alone may be another's before the end is read."""
+"""Numbers of connections: a port could be reused before the end is read."""
 
 
 def next_address(number):
-    """Return an address of this machine that no other connection has."""
+    """Return a local address that no other connection uses."""
     return f"127.{1 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
 
 
 async def run_case(case, port, gate):
-    """Return what went wrong, one line a way of cutting."""
+    """Return the failures, one line for each way to split."""
 
     async def one(pieces):
         async with gate:
@@ -244,7 +251,7 @@ async def start_server(limits, flags=0, h2=0):
 
 
 async def main(words):
-    """Run the cases; return how many ways passed and failed."""
+    """Run the cases; return how many passed and failed."""
     patient, patient_port = await start_server(PATIENT)
     hasty, hasty_port = await start_server(HASTY)
     proxied, proxied_port = await start_server(

@@ -1,10 +1,10 @@
-"""Runs the wire cases of HTTP/2: whole, byte by byte, and cut at every byte.
+"""Runs the wire cases of HTTP/2: whole, byte by byte, and split at every byte.
 
-usage: run_h2.py [WORD ...]     only cases whose names contain every WORD
+usage: run_h2.py [WORD ...]   only cases whose names contain every WORD
 
-What must come of a case is the same however its bytes are cut: what the application
-saw, then how each stream was answered or reset, unless the connection was ended for
-what the case does; what was answered before depends on how fast the bytes came.
+The outcome of a case must be the same however its bytes are split: what the application
+received, and how each stream was answered or reset. If the case ends the connection,
+the responses before that depend on timing and are not compared.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ def code(payload):
 
 
 class Talk(asyncio.Protocol):
-    """One connection that plays a case in pieces."""
+    """One connection that sends a case in segments."""
 
     def __init__(self, case, pieces):
         self.case = case
@@ -69,7 +69,7 @@ class Talk(asyncio.Protocol):
         self.news.set()
 
     def take(self, frame):
-        """Note what a frame says."""
+        """Record the content of a frame."""
         kind, flags, payload = frame[3], frame[4], frame[9:]
         stream = int.from_bytes(frame[5:9], "big")
         if kind == HEADERS:
@@ -99,7 +99,9 @@ class Talk(asyncio.Protocol):
                 await self.news.wait()
 
     async def events(self):
-        """Return what the application saw; it may see the end after the client does."""
+        """Return what the application received; it may notice the end after the
+        client.
+        """
         words = ("answer", "reset", "goaway", "open", "closed")
         wanted = sum(not x.startswith(words) for x in self.case.log)
         end = time.monotonic() + DEADLINE_S
@@ -136,15 +138,19 @@ class Talk(asyncio.Protocol):
 
 
 def is_as_wanted(log, wanted):
-    """Whether each line is one that is wanted: "this, or that" is what some versions of
-    nghttp2 see to before bolide does."""
+    """Return whether each line is an expected one: "this, or that" lists the
+    results with different versions of nghttp2, some of which handle the case before
+    bolide does.
+    """
     return len(log) == len(wanted) and all(
         line in choice.split(", or ") for line, choice in zip(log, wanted, strict=True)
     )
 
 
 def ways_to_cut(sent):
-    """Return the pieces of each way: whole, by bytes, and in two at many places."""
+    """Return the parts for each way to split: whole, by bytes, and in two at many
+    places.
+    """
     yield [sent]
     if len(sent) <= 4000:
         yield [sent[i : i + 1] for i in range(len(sent))]
@@ -153,7 +159,7 @@ def ways_to_cut(sent):
 
 
 async def run_case(case, port, gate):
-    """Return what went wrong, one line a way of cutting."""
+    """Return the failures, one line for each way to split."""
 
     async def one(pieces):
         async with gate:
@@ -178,7 +184,7 @@ async def run_case(case, port, gate):
 
 
 async def main(words):
-    """Run the cases; return how many ways failed."""
+    """Run the cases; return how many failed."""
     server, port = await start_server(PATIENT, h2=1)
     cases = [
         c for p in sorted(HERE.glob("http2/*.md")) for c in document.read_frames(p)

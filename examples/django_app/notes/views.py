@@ -1,4 +1,4 @@
-"""Asynchronous views on the notes."""
+"""Asynchronous views for the notes."""
 
 from django.http import HttpResponseNotAllowed, JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -21,7 +21,7 @@ async def add(request):
 
 
 async def lines(request, count):
-    """Stream so many lines."""
+    """Stream ``n`` lines."""
 
     async def each():
         for number in range(count):

@@ -11,6 +11,8 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/timer.h"
+#include "session/loan.h"
+#include "session/secure.h"
 #include "session/socket.h"
 #include "session/world.h"
 
@@ -23,6 +25,13 @@ app_begin(void)
 {
     memset(&app, 0, sizeof app);
     app.is_clean = true;
+    app.asked[ASKED_MAX].is_other = true;
+}
+
+struct asked *
+app_asked(unsigned asked)
+{
+    return &app.asked[asked < ASKED_MAX ? asked : ASKED_MAX];
 }
 
 static char
@@ -47,33 +56,6 @@ app_body_byte(unsigned asked, uint64_t offset)
     return (char)(asked * 11 + offset * 5 + (offset >> 8));
 }
 
-/* Lent bytes: memory of their own, so that a use after the release is seen. */
-
-struct loan {
-    unsigned nrefs;
-    char bytes[];
-};
-
-static void
-loan_retain(void *owner)
-{
-    ((struct loan *)owner)->nrefs++;
-    app.nlent++;
-}
-
-static void
-loan_release(void *owner)
-{
-    struct loan *loan = owner;
-
-    CHECK(loan->nrefs > 0);
-    app.nlent--;
-    if (--loan->nrefs == 0)
-        free(loan);
-}
-
-static const struct lender lender = {loan_retain, loan_release, .bytes_min = 2048};
-
 static const uint32_t sizes[] = {0,    1,     10,    100,   2047,
                                  4096, 16384, 16385, 70000, 1 << 20};
 
@@ -85,7 +67,7 @@ choose_size(void)
     return app.given + size > GIVEN_MAX ? 0 : size;
 }
 
-/* What an answer of the stream means for the call. */
+/* Updates the call by the result of a stream function. */
 static void
 note_sent(struct call *call, size_t n, bool last, int err)
 {
@@ -106,23 +88,20 @@ send_bytes(struct call *call, bool last)
 {
     size_t n = choose_size();
     bool copies = script_choice(&world.script, 2) == 0;
-    struct loan *loan = malloc(sizeof *loan + n);
+    struct loan *loan = loan_new(n, &app.nlent);
 
-    CHECK(loan != NULL);
-    loan->nrefs = 0;
-    loan_retain(loan);
     for (size_t i = 0; i < n; i++)
         loan->bytes[i] = given_byte(call->number, call->sent + i);
     struct chunk chunk = {
         .bytes = slice_new(loan->bytes, n),
-        .lender = copies ? NULL : &lender,
+        .lender = copies ? NULL : &loan_lender,
         .owner = loan,
     };
     note_sent(call, n, last, stream_send_body(call->stream, &chunk, last));
     loan_release(loan);
 }
 
-/* A file of `n` bytes, which begin at some place in it. */
+/* Creates a file with `n` bytes, which begin at some offset in it. */
 static void
 send_file(struct call *call, bool last)
 {
@@ -229,8 +208,10 @@ pull(struct call *call)
 static void
 fail(struct call *call)
 {
+    bool returns = script_choice(&world.script, 2) == 1;
+
     call->failed = !call->ended;
-    stream_fail(call->stream, ERR_APP_FAILED);
+    stream_fail(call->stream, returns ? ERR_APP_INCOMPLETE : ERR_APP_FAILED);
 }
 
 /* Does one thing.  The stream may be over afterwards. */
@@ -309,6 +290,7 @@ call_of(struct stream *s)
 {
     struct call *call = s->app;
 
+    world_step();
     CHECK(call != NULL && call->stream == s);
     return call;
 }
@@ -430,16 +412,29 @@ on_close(struct stream *s, int why)
     }
 }
 
-static void
-ignore_peer(struct peer *peer)
+static bool
+has_live_calls(void)
 {
-    (void)peer;
+    for (unsigned i = 0; i < app.ncalls; i++) {
+        if (app.calls[i].stream != NULL)
+            return true;
+    }
+    return false;
 }
 
 static void
-ignore_endpoint(struct endpoint *endpoint)
+on_peer_gone(struct peer *peer)
 {
-    (void)endpoint;
+    (void)peer;
+    CHECK(!has_live_calls());
+    world.npeers_gone++;
+}
+
+/* The connection's endpoint is of no listener. */
+static void
+on_endpoint_gone(struct endpoint *endpoint)
+{
+    CHECK(endpoint == NULL);
 }
 
 const struct stream_handler app_handler = {
@@ -451,26 +446,100 @@ const struct stream_handler app_handler = {
     .on_deadline = on_deadline,
     .on_shutdown = on_shutdown,
     .on_close = on_close,
-    .on_peer_gone = ignore_peer,
-    .on_endpoint_gone = ignore_endpoint,
+    .on_peer_gone = on_peer_gone,
+    .on_endpoint_gone = on_endpoint_gone,
 };
 
 /* From outside */
 
-void
-app_act(void)
+/* Returns a call that is not over, or NULL. */
+static struct call *
+choose_call(void)
 {
     if (app.ncalls == 0)
-        return;
+        return NULL;
     unsigned first = script_choice(&world.script, 256) % app.ncalls;
     for (unsigned i = 0; i < app.ncalls; i++) {
         struct call *call = &app.calls[(first + i) % app.ncalls];
-        if (call->stream != NULL) {
-            act(call);
-            act_some(call);
-            return;
-        }
+        if (call->stream != NULL)
+            return call;
     }
+    return NULL;
+}
+
+void
+app_act(void)
+{
+    struct call *call = choose_call();
+
+    if (call == NULL)
+        return;
+    act(call);
+    act_some(call);
+}
+
+/* What it waits for still arrives, but is not received. */
+static void
+cancel(struct call *call)
+{
+    act_some(call);
+    if (call->stream == NULL)
+        return;
+    if (call->socket != NULL)
+        socket_cancel(call->socket);
+    else
+        fail(call);
+}
+
+void
+app_cancel(void)
+{
+    struct call *call = choose_call();
+
+    if (call != NULL)
+        cancel(call);
+}
+
+void
+app_cancel_all(void)
+{
+    for (unsigned i = 0; i < app.ncalls; i++) {
+        if (app.calls[i].stream != NULL)
+            cancel(&app.calls[i]);
+    }
+}
+
+unsigned
+app_sockets(void)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < app.ncalls; i++)
+        n += app.calls[i].socket != NULL;
+    return n;
+}
+
+static void
+check_owed(const struct call *call)
+{
+    const struct asked *asked = app_asked(call->asked);
+
+    if (call->socket != NULL || call->stream == NULL)
+        return;
+    CHECK(!call->waits || world_unsent(call->stream) > 0);
+    /* The rest of a body is discarded when the response is complete. */
+    if (!call->pulls || call->failed || call->ended || call->is_tunnel ||
+        !app.is_clean || asked->is_other || (world.is_tls && !secure_is_intact()))
+        return;
+    CHECK((!world.is_reset && !world.client_shut) || !world_is_reading());
+    CHECK(call->received == asked->sent && call->stream->body_ended == asked->ended);
+}
+
+void
+app_check_owed(void)
+{
+    for (unsigned i = 0; i < app.ncalls; i++)
+        check_owed(&app.calls[i]);
 }
 
 void

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/session/client.h — a client that sends requests, whole or in parts, and frames
- * in any order, as the script says; and checks what it is sent: each response is what the
- * application gave, complete or visibly not. */
+/* tests/fuzz/session/client.h — a client that sends requests, whole or in parts, and
+ * frames in any order, as the script defines; and checks what it receives: each
+ * response is what the application sent, complete or detectably aborted. */
 #ifndef FUZZ_SESSION_CLIENT_H
 #define FUZZ_SESSION_CLIENT_H
+
+void client1_begin(void);
 
 /* The client sends something of HTTP/1.1. */
 void client1_act(void);

@@ -92,7 +92,7 @@ send_request(void)
     client.seen[i].number = -1;
     unsigned choice = script_choice(script, 8);
     bool tunnel = choice == 7;
-    client.seen[i].is_tunnel = tunnel;
+    client.seen[i].is_tunnel = app_asked(i)->is_other = tunnel;
     snprintf(path, sizeof path, "/n%u", i);
     n += put_field(block + n, ":method", tunnel ? "CONNECT" : methods[choice % 4]);
     n += put_field(block + n, ":scheme", "http");
@@ -108,7 +108,7 @@ send_request(void)
         n += put_field(block + n, "content-length", "5000");
     if (!tunnel && script_choice(script, 2) == 0) {
         flags |= NGHTTP2_FLAG_END_STREAM;
-        client.seen[i].ended = true;
+        client.seen[i].ended = app_asked(i)->ended = true;
     }
     send_frame(NGHTTP2_HEADERS, flags, id_of(i), block, n);
 }
@@ -129,6 +129,8 @@ send_data(unsigned i)
     send_frame(NGHTTP2_DATA, seen->ended ? NGHTTP2_FLAG_END_STREAM : 0, id_of(i), bytes,
                n);
     seen->body_at += n;
+    app_asked(i)->sent += n;
+    app_asked(i)->ended = seen->ended;
 }
 
 /* A frame of a WebSocket, in as many frames of HTTP/2 as it takes. */
@@ -153,7 +155,7 @@ send_trailers(unsigned i)
 
     if (client.seen[i].ended)
         return;
-    client.seen[i].ended = true;
+    client.seen[i].ended = app_asked(i)->ended = true;
     send_frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM,
                id_of(i), block, n);
 }

@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/fuzz/session/script.h — the bytes of one input, read as choices: what the client
- * sends, what the transport takes, what the application does, how time passes. */
+/* tests/fuzz/session/script.h — the bytes of one input, read as choices: what the
+ * client sends, what the transport accepts, what the application does, how time
+ * passes. */
 #ifndef FUZZ_SESSION_SCRIPT_H
 #define FUZZ_SESSION_SCRIPT_H
 
 #include <stdbool.h> /* bool */
 #include <stddef.h>  /* size_t */
 #include <stdint.h>  /* uint8_t */
-#include <stdlib.h>  /* abort */
 
-/* Ends the process, so that the input is kept, unless `holds`. */
-#define CHECK(holds)                                                                   \
-    do {                                                                               \
-        if (!(holds))                                                                  \
-            check_failed(__FILE__, __LINE__, #holds);                                  \
-    } while (0)
-
-_Noreturn void check_failed(const char *file, int line, const char *text);
+#include "check.h" /* CHECK */
 
 struct script {
     const uint8_t *bytes; /* [at, n) are left; borrowed */
@@ -29,14 +22,14 @@ script_is_over(const struct script *script)
     return script->at == script->n;
 }
 
-/* The next byte; 0 when none is left. */
+/* Returns the next byte; 0 if none is left. */
 static inline uint8_t
 script_byte(struct script *script)
 {
     return script->at < script->n ? script->bytes[script->at++] : 0;
 }
 
-/* A choice among `n` <= 256 things: 0 to n - 1. */
+/* Returns a choice among `n` <= 256 alternatives: 0 to n - 1. */
 static inline unsigned
 script_choice(struct script *script, unsigned n)
 {

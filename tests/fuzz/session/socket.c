@@ -11,13 +11,14 @@
 #include "session/world.h"
 #include "ws/receive.h"
 #include "ws/send.h"
+#include "ws/session.h"
 
 #define LETTER 'w' /* all messages are made of it */
 
 struct socket {
     struct ws ws;
-    struct stream *stream; /* NULL: the tunnel is gone */
-    struct buf rest;       /* what ws_feed has left */
+    struct stream *stream; /* NULL: the tunnel is lost */
+    struct buf rest;       /* input that ws_feed has not consumed */
     bool is_feeding;
     bool is_sending;   /* inside a call of the tunnel */
     bool writable_due; /* ws_on_writable is to be called when it has returned */
@@ -25,7 +26,7 @@ struct socket {
     int lost_why;
     bool is_told; /* on_close was called */
     bool is_paused;
-    bool eof_due; /* ws_on_eof is to be called when all before has been fed */
+    bool eof_due; /* ws_on_eof is to be called when all input has been fed */
 };
 
 static struct ws_shared shared;
@@ -199,7 +200,8 @@ pump(struct socket *socket)
     }
 }
 
-/* What could not be done inside a call of the tunnel; frees a WebSocket that is over. */
+/* Does what could not be done inside a call of the tunnel; frees a WebSocket that
+ * has ended. */
 static void
 settle(struct socket *socket)
 {
@@ -224,7 +226,7 @@ socket_begin(struct clock *clock)
 {
     struct ws_config config = WS_CONFIG_DEFAULT;
 
-    config.message_bytes = 300000;
+    config.message_bytes = SOCKET_MESSAGE_BYTES;
     ws_shared_init(&shared, &config, &handler, clock);
 }
 
@@ -307,6 +309,13 @@ void
 socket_act(struct socket *socket)
 {
     do_something(socket);
+    settle(socket);
+}
+
+void
+socket_cancel(struct socket *socket)
+{
+    (void)!ws_close(&socket->ws, 1011, slice_of(""));
     settle(socket);
 }
 

@@ -2,45 +2,31 @@
 /* tests/fuzz/session/world.c — see world.h. */
 #include "session/world.h"
 
-#include <stdio.h>   /* fprintf */
-#include <string.h>  /* memset */
-#include <sys/uio.h> /* struct iovec */
-#include <time.h>    /* struct timespec */
-#include <unistd.h>  /* pread */
-
-static int world_gettime(clockid_t id, struct timespec *out);
-#define clock_gettime world_gettime
-#include "base/clock.c"
-#undef clock_gettime
-
 #include "base/err.h"
-#include "net/poller.h"
+#include "http1/session.h"
+#include "http1/state.h"
+#include "http2/session.h"
+#include "http2/state.h"
 #include "server/conn.h"
+#include "server/handshake.h"
 #include "server/server.c" /* struct server, and conn_open with its turn */
+#include "session/app.h"
+#include "session/memory.h"
+#include "session/poller.h"
+#include "session/secure.h"
+#include "session/socket.h"
+#include "session/transport.h"
 
-#define FD 1000 /* of the connection; no call of the system sees it */
+#define LATE_TURNS 64u      /* within which an expired deadline is noticed */
+#define IDLE_TURNS 8u       /* after which nothing more happens unless time passes */
+#define SETTLE_TURNS 20000u /* within which everything possible has happened */
+#define IDLE_STEPS 1u       /* of a turn in which nothing happens: the poll */
+#define OTHER_BYTES 98304u  /* of a connection's memory */
+#define REQUESTS_MAX 5u     /* after which on_full is called */
 
-struct world world;
-
-_Noreturn void
-check_failed(const char *file, int line, const char *text)
-{
-    fprintf(stderr, "%s:%d: this does not hold: %s\n", file, line, text);
-    abort();
-}
-
-/* The clock */
-
-static uint64_t now_ns;
-
-static int
-world_gettime(clockid_t id, struct timespec *out)
-{
-    (void)id;
-    out->tv_sec = (time_t)(now_ns / 1000000000);
-    out->tv_nsec = (long)(now_ns % 1000000000);
-    return 0;
-}
+/* Calls of one input and of one turn: many times what the corpus needs. */
+#define STEPS_MAX 200000u
+#define TURN_STEPS_MAX 2000u
 
 struct clock *
 world_clock(void)
@@ -48,202 +34,29 @@ world_clock(void)
     return &world.server->turn.service.clock;
 }
 
-uint64_t
-world_now_ms(void)
-{
-    return now_ns / 1000000;
-}
-
-void
-world_wait(uint64_t ms)
-{
-    now_ns += ms * 1000000;
-}
-
-/* The poller: one connection, one alarm. */
-
-struct poller {
-    void *arg;
-    unsigned events;
-    bool is_watching;
-    uint64_t alarm_ns; /* 0: off */
-};
-
-static struct poller the_poller;
+/* What the poller asks */
 
 int
-poller_new(struct poller **out)
+world_fd(void)
 {
-    the_poller = (struct poller){.arg = NULL};
-    *out = &the_poller;
-    return 0;
+    return WORLD_FD;
 }
 
-void
-poller_free(struct poller *poller)
-{
-    (void)poller;
-}
-
-int
-poller_fd(const struct poller *poller)
-{
-    (void)poller;
-    return -1;
-}
-
-int
-poller_set(struct poller *poller, int fd, unsigned events, void *arg, bool known)
-{
-    CHECK(fd == FD && known == poller->is_watching);
-    poller->arg = arg;
-    poller->events = events;
-    poller->is_watching = true;
-    return 0;
-}
-
-void
-poller_del(struct poller *poller, int fd)
-{
-    CHECK(fd == FD && poller->is_watching);
-    poller->is_watching = false;
-}
-
-static bool
-is_readable(void)
-{
-    return (world.may_read > 0 && world.to_server.len > 0) || world.is_reset ||
-           (world.client_shut && world.to_server.len == 0);
-}
-
-int
-poller_poll(struct poller *poller, struct poller_ready *ready, int max, bool *alarm)
+unsigned
+world_events(unsigned watched)
 {
     unsigned events = 0;
 
-    CHECK(max > 0);
-    if (poller->alarm_ns != 0 && poller->alarm_ns <= now_ns) {
-        poller->alarm_ns = 0;
-        *alarm = true;
-    }
-    if (!poller->is_watching)
-        return 0;
-    if (is_readable())
-        events |= poller->events & POLLER_READ;
-    if (world.may_write > 0 || world.is_reset)
-        events |= poller->events & POLLER_WRITE;
+    if (transport_is_readable())
+        events |= watched & POLLER_READ;
+    if (world.may_write.bytes > 0 || world.is_reset)
+        events |= watched & POLLER_WRITE;
     if (world.client_shut)
-        events |= poller->events & POLLER_HUP;
+        events |= watched & POLLER_HUP;
     if (world.is_reset && (events & POLLER_READ) == 0)
-        events |= POLLER_DEAD; /* what can be read comes first, as in net/poller.c */
-    *ready = (struct poller_ready){poller->arg, events};
-    return events != 0;
+        events |= POLLER_DEAD; /* what can be read comes first, as in net/poller.h */
+    return events;
 }
-
-void
-poller_alarm(struct poller *poller, int64_t ms)
-{
-    CHECK(ms == -1 || ms >= 1);
-    poller->alarm_ns = ms == -1 ? 0 : now_ns + (uint64_t)ms * 1000000;
-}
-
-/* The transport */
-
-static void
-check_is_open(const struct io *io)
-{
-    CHECK(io->fd == FD && !world.is_closed);
-}
-
-static ssize_t
-world_read(struct io *io, char *at, size_t n)
-{
-    struct slice in = buf_bytes(&world.to_server);
-
-    check_is_open(io);
-    CHECK(n >= IO_READ_MIN);
-    if (in.len == 0 && world.is_reset)
-        return ERR_RESET;
-    if (in.len == 0 && world.client_shut)
-        return ERR_EOF;
-    in = slice_first(in, in.len < world.may_read ? in.len : world.may_read);
-    in = slice_first(in, in.len < n ? in.len : n);
-    if (in.len == 0)
-        return ERR_AGAIN;
-    memcpy(at, in.ptr, in.len);
-    buf_consume(&world.to_server, in.len);
-    world.may_read -= in.len;
-    return (ssize_t)in.len;
-}
-
-static void
-receive(const char *bytes, size_t n)
-{
-    CHECK(!world.server_shut);
-    CHECK(buf_append(&world.to_client, slice_new(bytes, n)) == 0);
-    world.may_write -= n;
-}
-
-static ssize_t
-world_writev(struct io *io, const struct iovec *iov, int n)
-{
-    size_t taken = 0;
-
-    check_is_open(io);
-    CHECK(n > 0);
-    if (world.is_reset)
-        return ERR_RESET;
-    for (int i = 0; i < n && world.may_write > 0; i++) {
-        size_t len = iov[i].iov_len;
-        len = len < world.may_write ? len : world.may_write;
-        receive(iov[i].iov_base, len);
-        taken += len;
-    }
-    return taken > 0 ? (ssize_t)taken : ERR_AGAIN;
-}
-
-static ssize_t
-world_write_file(struct io *io, int fd, uint64_t offset, size_t n)
-{
-    static char bytes[IO_FILE_BYTES];
-
-    check_is_open(io);
-    CHECK(n > 0 && n <= sizeof bytes);
-    if (world.is_reset)
-        return ERR_RESET;
-    if (world.may_write == 0)
-        return ERR_AGAIN;
-    ssize_t got =
-        pread(fd, bytes, n < world.may_write ? n : world.may_write, (off_t)offset);
-    if (got <= 0)
-        return ERR_IO;
-    receive(bytes, (size_t)got);
-    return got;
-}
-
-static void
-world_shutdown(struct io *io)
-{
-    check_is_open(io);
-    world.server_shut = true;
-}
-
-static void
-world_close(struct io *io, bool reset)
-{
-    check_is_open(io);
-    world.is_closed = true;
-    world.was_reset = reset;
-    io->fd = -1;
-}
-
-static const struct io_ops world_io = {
-    .read = world_read,
-    .writev = world_writev,
-    .write_file = world_write_file,
-    .shutdown = world_shutdown,
-    .close = world_close,
-};
 
 /* The server */
 
@@ -255,10 +68,26 @@ on_schedule(void *owner)
     world.is_scheduled = true;
 }
 
+/* The last connection may also have ended in a stage that was reported. */
 static void
-ignore_owner(void *owner)
+on_stage(void *owner)
+{
+    uint8_t stage = (uint8_t)server_stage(world.server);
+
+    (void)owner;
+    CHECK(stage > world.stage ||
+          (stage == world.stage && server_connections(world.server) == 0));
+    world.stage = stage;
+    if (stage == SERVER_CANCELLED)
+        app_cancel_all();
+}
+
+static void
+on_full(void *owner)
 {
     (void)owner;
+    CHECK(server_requests(world.server) >= REQUESTS_MAX);
+    world.nfull++;
 }
 
 /* Limits that a short session can reach, in some of the inputs. */
@@ -290,11 +119,12 @@ choose_limits(struct http_limits *limits)
 static void
 open_connection(struct server *server)
 {
+    static struct endpoint endpoint;
     struct addr peer = {.len = 0};
 
+    endpoint = (struct endpoint){.host = "a", .port = 443, .secure = world.is_tls};
     server_begin_turn(server);
-    CHECK(conn_open(&server->turn, FD, &peer, NULL, &h1_protocol) == 0);
-    container_of(server->turn.conns.next, struct conn, link)->io->ops = &world_io;
+    CHECK(conn_open(&server->turn, WORLD_FD, &peer, &endpoint, &h1_protocol) == 0);
     server_end_turn(server);
 }
 
@@ -309,88 +139,309 @@ world_begin(const struct stream_handler *handler, const uint8_t *data, size_t si
         .h2 = H2_UPGRADE,
         .handler = handler,
         .schedule = on_schedule,
-        .on_stage = ignore_owner,
-        .on_full = ignore_owner,
+        .max_requests = REQUESTS_MAX,
+        .on_stage = on_stage,
+        .on_full = on_full,
     };
 
-    memset(&world, 0, sizeof world);
-    now_ns = (uint64_t)1000 * 1000000;
-    world.script = (struct script){data, 0, size};
-    world.may_write = SIZE_MAX / 2;
+    world_reset(data, size);
+    world.may_read = world.may_write = (struct room){.bytes = SIZE_MAX / 2};
+    world.held_before = memory_held();
     buf_init(&world.to_server);
+    buf_init(&world.sent);
     buf_init(&world.to_client);
     choose_limits(&config.limits);
+    uint8_t kind = script_byte(&world.script);
+    world.speaks_h2 = kind % 2 == 0;
+    world.is_tls = (kind & 0x80) != 0;
+    if (world.is_tls)
+        config.tls = secure_context();
+    world.held_before = memory_held();
     CHECK(server_new(&config, &world.server) == 0);
+    world.held_unused = memory_held();
     open_connection(world.server);
+    if (world.is_tls)
+        secure_begin((world.speaks_h2 ? SECURE_H2 : 0) |
+                     ((kind & 0x40) != 0 ? SECURE_OLD : 0) |
+                     ((kind & 0x20) != 0 ? SECURE_SHORT : 0));
 }
 
-/* What a peer can make the server keep of its own bytes: what is unused above the mark
- * stops the reading, and one read may go beyond. */
+/* The connection, or NULL if it has been freed. */
+static const struct conn *
+the_conn(void)
+{
+    if (world.server->turn.nlinks == 0)
+        return NULL;
+    return container_of(world.server->turn.links.next, struct conn, link.node);
+}
+
+static bool
+is_queued(void)
+{
+    const struct conn *conn = the_conn();
+
+    return conn != NULL && link_is_queued(&conn->link);
+}
+
+/* A deadline fires with its slot, unless bytes arrive first. */
+static void
+check_late(void)
+{
+    const struct conn *conn = the_conn();
+    uint64_t now_ms = world.server->turn.service.clock.ms;
+
+    if (conn == NULL)
+        return;
+    bool is_late = conn->link.state != LINK_DEAD &&
+                   conn->link.timer.due_ms < now_ms - 2 * TIMER_GRAIN_MS &&
+                   conn->link.timer.slot_ms < now_ms - 2 * TIMER_GRAIN_MS;
+    world.nlate = is_late ? world.nlate + 1 : 0;
+    CHECK(world.nlate < LATE_TURNS);
+}
+
+static size_t
+free_bytes(const struct pool *pool)
+{
+    return pool->nfree * pool->block_bytes;
+}
+
+/* Bytes that the server's free lists keep. */
+static size_t
+pooled(void)
+{
+    const struct turn *turn = &world.server->turn;
+    const struct service *service = &turn->service;
+
+    return free_bytes(&turn->out_pools.blocks) + free_bytes(&turn->out_pools.lent) +
+           free_bytes(&turn->conn_pool) + free_bytes(&turn->tls_pool) +
+           free_bytes(&service->h1_streams) + free_bytes(&service->h2_streams);
+}
+
+/* Bytes that the application has sent and the socket has not accepted, in blocks of
+ * OUTQ_BLOCK_BYTES. */
+static size_t
+output_bytes(void)
+{
+    const struct outq_pools *pools = &world.server->turn.out_pools;
+
+    return pools->blocks.ntaken * pools->blocks.block_bytes +
+           pools->lent.ntaken * pools->lent.block_bytes;
+}
+
+/* The maximum that a connection may allocate with base/mem.h: docs/LIMITS.md,
+ * "Memory of a connection". */
+static size_t
+memory_limit(const struct conn *conn)
+{
+    const struct http_limits *limits = &world.server->turn.service.limits;
+    size_t received = HTTP_IN_HIGH_BYTES + TURN_SCRATCH_BYTES;
+    size_t socket = SOCKET_MESSAGE_BYTES + received;
+    size_t held = received + app_sockets() * socket;
+
+    if (world.is_tls)
+        held += TLS_SHARED_OUT_BYTES + 65536u;
+    if (conn->link.protocol == &h2_protocol) {
+        const struct h2_session *h = conn->link.session;
+        held += (size_t)h->mux.nexchanges * limits->h2_window_bytes +
+                limits->h2_streams * 2048u + limits->h2_table_bytes;
+    }
+    return 2 * held + OTHER_BYTES;
+}
+
+/* Unread input over the mark pauses reading, and one read may exceed it. */
 static void
 check_memory(void)
 {
-    if (world.server->turn.nconns == 0)
+    const struct conn *conn = the_conn();
+    size_t ours = world.to_server.cap + world.sent.cap + world.to_client.cap +
+                  (world.is_tls ? secure_memory() : 0);
+
+    if (conn == NULL)
         return;
-    const struct conn *conn =
-        container_of(world.server->turn.conns.next, struct conn, link);
-    CHECK(conn->wire.in.len <= HTTP_IN_HIGH_BYTES + TURN_SCRATCH_BYTES);
-    CHECK(conn->timer.due_ms >=
-              world.server->turn.service.clock.ms - 2 * TIMER_GRAIN_MS ||
-          conn->state == CONN_DEAD);
+    CHECK(conn->link.wire.in.len <= HTTP_IN_HIGH_BYTES + TURN_SCRATCH_BYTES);
+    size_t held = memory_held() - world.held_unused - pooled() - output_bytes();
+    CHECK(held <= ours + memory_limit(conn));
+}
+
+/* What http/exchange.h promises of each exchange between two calls, and what HTTP/2
+ * counts of them. */
+static void
+check_exchanges(void)
+{
+    const struct conn *conn = the_conn();
+
+    if (conn == NULL)
+        return;
+    if (conn->link.protocol == &h1_protocol) {
+        const struct h1_session *h1 = conn->link.session;
+        if (h1->exchange != NULL)
+            exchange_check(&h1->exchange->core, conn->link.state == LINK_OPEN);
+        return;
+    }
+    if (conn->link.protocol == &handshake_protocol)
+        return;
+    CHECK(conn->link.protocol == &h2_protocol);
+    const struct mux *m = conn->link.session;
+    size_t unsent = 0;
+    uint32_t n = 0;
+    const struct list_node *node;
+    for (node = m->exchanges.next; node != &m->exchanges; node = node->next, n++) {
+        const struct h2_exchange *x = container_of(node, struct h2_exchange, mux.link);
+        exchange_check(&x->mux.core, true);
+        CHECK(x->promised <= x->mux.out.bytes && x->mux.unsent <= x->mux.out.bytes);
+        unsent += x->mux.unsent;
+    }
+    CHECK(n == m->nexchanges && unsent == m->unsent);
+}
+
+/* Passes what has been sent to the client. */
+static void
+deliver(void)
+{
+    if (world.is_tls) {
+        secure_pump();
+        return;
+    }
+    CHECK(buf_append(&world.to_client, transport_sent()) == 0);
+    transport_sent_done();
 }
 
 void
 world_flush(void)
 {
+    world.nsteps_begun = world.nsteps;
     if (!world.is_scheduled)
         return;
     world.is_scheduled = false;
     server_flush(world.server);
+    deliver();
+    check_exchanges();
 }
 
 void
 world_turn(void)
 {
+    world.nsteps_begun = world.nsteps;
     server_turn(world.server);
+    deliver();
     world_flush();
+    check_exchanges();
+    check_late();
     check_memory();
     world.nturns++;
 }
 
 void
-world_send(const void *bytes, size_t n)
+world_step(void)
 {
-    CHECK(buf_append(&world.to_server, slice_new(bytes, n)) == 0);
+    CHECK(++world.nsteps <= STEPS_MAX);
+    CHECK(world.nsteps - world.nsteps_begun <= TURN_STEPS_MAX);
 }
 
-/* Turns until the connection is gone, a timer's grain of time apart. */
+void
+world_send(const void *bytes, size_t n)
+{
+    if (world.is_tls)
+        secure_send(slice_new(bytes, n));
+    else
+        CHECK(buf_append(&world.to_server, slice_new(bytes, n)) == 0);
+}
+
+bool
+world_has_ended(void)
+{
+    return !world.is_reset && !world.was_reset && (!world.is_tls || secure_has_ended());
+}
+
+size_t
+world_unsent(const struct stream *s)
+{
+    const struct conn *conn = the_conn();
+
+    CHECK(conn != NULL);
+    if (conn->link.protocol == &h1_protocol)
+        return conn->link.wire.out.bytes;
+    return container_of(s, struct mux_exchange, core.stream)->out.bytes +
+           conn->link.wire.out.bytes;
+}
+
+bool
+world_is_reading(void)
+{
+    const struct conn *conn = the_conn();
+
+    return conn != NULL && conn_is_reading(conn);
+}
+
+void
+world_settle(void)
+{
+    unsigned idle = 0;
+
+    world.may_write.bytes = world.may_read.bytes = SIZE_MAX / 2;
+    world.may_write.by_record = world.may_read.by_record = false;
+    for (unsigned i = 0; idle < IDLE_TURNS; i++) {
+        uint64_t before = world.to_server.len + world.to_client.len;
+        unsigned nsteps = world.nsteps;
+        CHECK(i < SETTLE_TURNS);
+        world_turn();
+        bool moves = before != world.to_server.len + world.to_client.len ||
+                     world.nsteps > nsteps + IDLE_STEPS || is_queued();
+        idle = moves ? 0 : idle + 1;
+    }
+}
+
+/* Turns until the connection has been freed, a timer's grain of time apart. */
 static bool
 turn_until_gone(unsigned turns)
 {
-    for (unsigned i = 0; i < turns && world.server->turn.nconns > 0; i++) {
+    for (unsigned i = 0; i < turns && world.server->turn.nlinks > 0; i++) {
         world_turn();
         world_wait(TIMER_GRAIN_MS);
     }
-    return world.server->turn.nconns == 0;
+    return world.server->turn.nlinks == 0;
+}
+
+/* Checks that nothing is left of the connection. */
+static void
+check_gone(void)
+{
+    const struct turn *turn = &world.server->turn;
+    const struct service *service = &turn->service;
+    struct tally *tally = world.server->tally;
+
+    CHECK(world.is_closed && the_poller.watch == NULL);
+    CHECK(service->h1_streams.ntaken == 0 && service->h2_streams.ntaken == 0);
+    CHECK(turn->conn_pool.ntaken == 0 && turn->tls_pool.ntaken == 0);
+    CHECK(turn->out_pools.blocks.ntaken == 0 && turn->out_pools.lent.ntaken == 0);
+    CHECK(turn->nextra == 0 && turn->ndirty == 0 && turn->nahead == 0);
+    CHECK(list_is_empty(&turn->links) && list_is_empty(&turn->dirty) &&
+          list_is_empty(&turn->queued) && list_is_empty(&turn->later) &&
+          list_is_empty(&turn->dead));
+    CHECK(tally_get(tally, TALLY_RUNNING) == 0);
+    CHECK(tally_get(tally, TALLY_WEBSOCKETS) == 0);
+    CHECK(tally_get(tally, TALLY_CONNECTIONS) == 0);
+    CHECK(world.npeers_gone == 1);
+    CHECK(world.nfull == (server_requests(world.server) >= REQUESTS_MAX));
 }
 
 void
 world_end(void (*check)(void))
 {
-    struct service *service = &world.server->turn.service;
-
-    world.may_write = SIZE_MAX / 2;
-    world.may_read = SIZE_MAX / 2;
+    world.may_write.bytes = world.may_read.bytes = SIZE_MAX / 2;
+    world.may_write.by_record = world.may_read.by_record = false;
     server_stop(world.server);
     (void)turn_until_gone(64);
+    if (world.is_tls)
+        secure_close();
     world.client_shut = true;
     CHECK(turn_until_gone(1000));
-    CHECK(world.is_closed && !the_poller.is_watching);
-    CHECK(service->h1_streams.ntaken == 0 && service->h2_streams.ntaken == 0);
-    CHECK(tally_get(world.server->tally, TALLY_RUNNING) == 0);
-    CHECK(tally_get(world.server->tally, TALLY_WEBSOCKETS) == 0);
+    check_gone();
     server_free(world.server);
     check();
     buf_release(&world.to_server);
+    buf_release(&world.sent);
     buf_release(&world.to_client);
+    if (world.is_tls)
+        secure_end();
 }

@@ -1,0 +1,1 @@
+"""The log of bolide itself, and the access log."""

@@ -1,0 +1,1 @@
+"""Counters and monitoring of a running server."""

@@ -1,0 +1,1 @@
+"""A supervisor, its workers, and reloading."""

@@ -1,0 +1,1 @@
+"""What a server needs to serve: sockets, an event loop, the application."""

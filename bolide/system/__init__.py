@@ -1,0 +1,1 @@
+"""Interfaces to the operating system and to this process."""
