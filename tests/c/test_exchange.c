@@ -338,10 +338,11 @@ test_a_sender_waits_if_too_much_is_queued(void)
 {
     fake_x_begin(false);
     (void)send_a_head();
-    is(send_some(70000, false), ERR_AGAIN, "too much");
+    is(send_some(HTTP_OUT_HIGH_BYTES + 1, false), ERR_AGAIN, "too much");
     ok(it.core.stream.waits_for_writable, "on_writable is owed");
     it.takes = SIZE_MAX;
-    is(send_some(70000, false), 0, "a peer that takes it is written to at once");
+    is(send_some(HTTP_OUT_HIGH_BYTES + 1, false), 0,
+       "a peer that takes it is written to at once");
     is(it.queued, 0, "all of it");
     ok(it.core.unsent.due_ms == TIMER_NEVER, "nothing waits for the peer");
     fake_x_end();
@@ -479,7 +480,7 @@ test_the_last_part_may_end_the_exchange_when_it_is_written(void)
     fake_x_begin(false);
     it.core.ops = &ops;
     (void)send_a_head();
-    is(send_some(70000, true), 0, "all of it was written");
+    is(send_some(HTTP_OUT_HIGH_BYTES + 1, true), 0, "all of it was written");
     ok(it.core.is_gone, "the exchange is over");
     it.is_out = true;
     fake_x_end();
@@ -487,7 +488,8 @@ test_the_last_part_may_end_the_exchange_when_it_is_written(void)
     fake_x_begin(false);
     it.core.ops = &ops;
     (void)send_a_head();
-    is(send_some(70000, false), ERR_CLOSED, "a part that is not the last is lost");
+    is(send_some(HTTP_OUT_HIGH_BYTES + 1, false), ERR_CLOSED,
+       "a part that is not the last is lost");
     fake_x_end();
 }
 

@@ -113,11 +113,47 @@ test_an_early_deadline_is_set_again(void)
     fake_fini(&fake);
 }
 
+/* An application that sends a part of a body 16 times in on_request. */
+static int
+stream_on_request(struct stream *s, const struct http_head *head)
+{
+    static char bytes[4096];
+    struct http_response res = {.status = 200};
+    struct chunk part = {.bytes = {bytes, sizeof bytes}}, none = {0};
+    int err = app_on_request(s, head);
+
+    err = err != 0 ? err : stream_send_head(s, &res);
+    for (int i = 0; i < 16 && err == 0; i++)
+        err = stream_send_body(s, &part, false);
+    return err != 0 ? err : stream_send_body(s, &none, true);
+}
+
+static void
+test_64_kib_in_parts_and_their_end_leave_together(void)
+{
+    const struct stream_handler handler = {
+        .on_request = stream_on_request,
+        .on_close = app_on_close,
+    };
+    struct app app = {0};
+    struct fake fake;
+
+    ok(fake_init(&fake, &handler, &app), "a session");
+    fake_feed(&fake, slice_of("GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
+    is_text(app.calls, "GET /a;done;", "no part waits");
+    is(fake.nout, 0, "nothing is written before the end of the turn");
+    ok(fake.wire.out.bytes > 65536, "when all is ready: %zu", fake.wire.out.bytes);
+    fake_serve(&fake);
+    is(fake.wire.out.bytes, 0, "then all of it");
+    fake_fini(&fake);
+}
+
 int
 main(void)
 {
     test_a_response_that_cannot_be_ended_is_cut_off();
     test_a_session_that_is_being_fed_takes_nothing();
     test_an_early_deadline_is_set_again();
+    test_64_kib_in_parts_and_their_end_leave_together();
     return tap_done();
 }
