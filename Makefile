@@ -132,6 +132,9 @@ debian13: export TESTS := $(TESTS)
 debian13:
 	@tools/debian13.sh
 
+build/congestion.so: bench/c/congestion.c
+	@cc -O2 -Wall -Wextra -D_GNU_SOURCE -shared -fPIC -o $@ $< -ldl
+
 build/%_load: bench/c/%_load.c bench/c/load.h
 	@cc -O2 -Wall -Wextra -o $@ $< -lssl -lcrypto
 
@@ -159,12 +162,13 @@ h2spec: build
 	else echo "h2spec: skipped"; fi
 
 bench: build build/crowd_load build/big_load build/event_load build/tls_load \
-		build/ws_load $(VENV)/.bench
+		build/ws_load build/congestion.so $(VENV)/.bench
 	cd bench && PYTHONPATH=$(abspath $(RELEASE))/stage $(abspath $(BIN))/python \
 		run.py $(BENCH)
 
 # What bench measures HTTP/3 with.
 http3-tools: $(VENV)/.build
+	@tools/setup.sh --debian13 $(PYTHON)
 	@tools/http3_tools.sh $(abspath $(BIN))/python
 
 bench-guard: build $(VENV)/.test

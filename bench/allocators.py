@@ -74,7 +74,8 @@ def running(setting, work, port):
     """Start bolide with a setting, for ``with``."""
     env = dict(os.environ)
     if setting.library:
-        env["LD_PRELOAD"] = find_library(setting.library)
+        libraries = [find_library(setting.library), env.get("LD_PRELOAD", "")]
+        env["LD_PRELOAD"] = " ".join(libraries)
     return servers.running("bolide", work, port, setting.options, env)
 
 

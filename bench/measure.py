@@ -13,6 +13,7 @@ LOADS = Path(__file__).parent.parent / "build"
 """The folder of our own load generators."""
 HTTP3 = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "bolide-http3")
 """The folder that ``make http3-tools`` fills."""
+DEFAULT = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 
 
@@ -39,6 +40,12 @@ class Run:
     def cpu(self):
         """Microseconds of the server's processes per request, in total."""
         return self.user + self.kernel
+
+
+def use_cubic():
+    """Let all servers and clients that are started use CUBIC; see congestion.c."""
+    if DEFAULT.read_text().strip() != "cubic":
+        os.environ["LD_PRELOAD"] = str(LOADS / "congestion.so")
 
 
 def tree(pid):

@@ -27,7 +27,7 @@ import rate
 import report
 import servers
 import tls_idle
-from measure import Run, load
+from measure import Run, load, use_cubic
 from works import WORKS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -125,8 +125,8 @@ def heading(names):
             versions.append(f"{name} {metadata.version(package)}")
     return (
         f"CPython {platform.python_version()}, {datetime.date.today()}, {cpu()}, "
-        f"Linux {platform.release()}, one worker on one core; medians of interleaved "
-        f"rounds of a second. {', '.join(versions)}.\n\n"
+        f"Linux {platform.release()} with CUBIC, one worker on one core; medians of "
+        f"interleaved rounds of a second. {', '.join(versions)}.\n\n"
     )
 
 
@@ -152,6 +152,7 @@ def main():
     missing = set(args.servers.split(",")) - set(names)
     if missing:
         print("not installed:", ", ".join(sorted(missing)), file=sys.stderr)
+    use_cubic()
     ports = iter(range(FIRST_PORT, 65000))
     for key in args.only.split(","):
         if key in TABLES:

@@ -106,22 +106,21 @@ WORKS = {
         "echo",
         script=LUA / "post.lua",
         arguments=("1024",),
-        target=1.2,
+        target=1.4,
     ),
     "post64k": Work(
         "POST 64 KiB echo",
         "echo",
         connections=16,
-        script=LUA / "post.lua",
-        arguments=("65536",),
-        target=1.2,
+        load=("big_load", "plain", "65536"),
+        target=1.4,
     ),
     "big": Work(
         "1 MiB answer, one message",
         "big",
         connections=8,
         load=("big_load", "plain"),
-        target=1.2,
+        target=1.1,
     ),
     "upload": Work(
         "POST 10 MiB, counted",
@@ -131,7 +130,7 @@ WORKS = {
         arguments=("10485760",),
         target=1.2,
     ),
-    "stream": Work("16 chunks of 4 KiB", "stream", target=1.2),
+    "stream": Work("16 chunks of 4 KiB", "stream", target=1.4),
     "stream64k": Work(
         "16 chunks of 64 KiB",
         "stream64k",
@@ -146,7 +145,7 @@ WORKS = {
         load=("event_load",),
         seconds=6,
     ),
-    "sleep": Work("sleep(0), 256 connections", "sleepy", connections=256, target=1.1),
+    "sleep": Work("sleep(0), 256 connections", "sleepy", connections=256, target=1.15),
     "sleep10": Work("10 ms, 512 connections", "sleep10", connections=512, target=1.15),
     "fastapi": Work("FastAPI JSON route", "fast", path="/items/7", target=1.15),
     "fastbody": Work(
@@ -189,7 +188,7 @@ WORKS = {
         "hello",
         connections=16,
         streams=16,
-        target=2.0,
+        target=3.0,
         has_nginx=True,
         nginx_target=0.75,
     ),
@@ -199,7 +198,7 @@ WORKS = {
         connections=16,
         streams=16,
         tls=True,
-        target=2.0,
+        target=2.5,
         has_nginx=True,
         nginx_target=0.75,
     ),
@@ -293,28 +292,29 @@ WORKS = {
     ),
     "one": Work("one connection, one at a time", "hello", connections=1),
     "ws128": Work(
-        "WebSocket echo, 128 bytes", "ws", target=1.15, load=("ws_load", "128", "1")
+        "WebSocket echo, 128 bytes", "ws", target=1.2, load=("ws_load", "128", "1")
     ),
     "ws128x16": Work(
         "WebSocket echo, 128 bytes, 16 in flight",
         "ws",
-        target=1.2,
+        target=1.6,
         load=("ws_load", "128", "16"),
     ),
     "ws16k": Work(
-        "WebSocket echo, 16 KiB", "ws", target=1.3, load=("ws_load", "16384", "1")
+        "WebSocket echo, 16 KiB", "ws", target=1.5, load=("ws_load", "16384", "1")
     ),
     "ws1m": Work(
         "WebSocket echo, 1 MiB, 16 sockets",
         "ws",
         connections=16,
-        target=1.2,
+        target=1.5,
         load=("ws_load", "1048576", "1"),
     ),
     "wsroom": Work(
         "WebSocket, one message to 1,000 sockets",
         "room",
         connections=1000,
+        target=1.2,
         load=("ws_load", "1024", "1", "broadcast"),
     ),
 }

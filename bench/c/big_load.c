@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* bench/c/big_load.c — a load of large responses that uses little CPU itself.
  *
- *   usage: big_load PORT CONNECTIONS SECONDS plain|tls
+ *   usage: big_load PORT CONNECTIONS SECONDS plain|tls [BODY_BYTES]
+ *
+ * With BODY_BYTES each request is a POST with a body of so many bytes.
  *
  * A client that copies and decrypts what it receives takes as long for it as the
  * server does, and limits what it measures. This one reads only the first response on
@@ -21,8 +23,11 @@
 #define EVENTS 64
 #define RECORD_HEADER 5
 
-static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 static char bytes[1 << 21];
+static struct {
+    char *bytes; /* owned; freed when the process exits */
+    size_t n;
+} request;
 
 struct client {
     int fd;
@@ -45,15 +50,35 @@ struct load {
 /* Sending */
 
 static void
+write_request(size_t nbody)
+{
+    char head[128] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+    if (nbody > 0)
+        snprintf(head, sizeof head,
+                 "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n",
+                 nbody);
+    size_t nhead = strlen(head);
+    request.n = nhead + nbody;
+    request.bytes = malloc(request.n);
+    if (request.bytes == NULL)
+        fail("malloc");
+    memcpy(request.bytes, head, nhead);
+    memset(request.bytes + nhead, 'x', nbody);
+}
+
+/* The socket blocks: it is sent whole. */
+static void
 ask(struct client *client)
 {
-    int n = sizeof request - 1;
+    ssize_t n = (ssize_t)request.n;
 
     client->began = now();
     client->due = client->answer;
     client->nhead = 0;
-    if (client->ssl != NULL ? SSL_write(client->ssl, request, n) != n
-                            : send(client->fd, request, (size_t)n, MSG_NOSIGNAL) != n)
+    if (client->ssl != NULL
+            ? SSL_write(client->ssl, request.bytes, (int)n) != n
+            : send(client->fd, request.bytes, request.n, MSG_NOSIGNAL) != n)
         fail("cannot ask");
 }
 
@@ -210,10 +235,12 @@ main(int argc, char **argv)
     struct load load = {.epoll = epoll_create1(0)};
     struct epoll_event events[EVENTS];
 
-    if (argc != 5) {
-        fprintf(stderr, "usage: big_load PORT CONNECTIONS SECONDS plain|tls\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr,
+                "usage: big_load PORT CONNECTIONS SECONDS plain|tls [BODY_BYTES]\n");
         return 2;
     }
+    write_request(argc == 6 ? strtoul(argv[5], NULL, 10) : 0);
     int nclients = atoi(argv[2]);
     struct client *clients = calloc((size_t)nclients, sizeof *clients);
     SSL_CTX *ctx =
