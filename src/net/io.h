@@ -55,13 +55,15 @@ struct io_ops {
 /* Embedded in a connection, or in the struct of a transport. */
 struct io {
     const struct io_ops *ops;
-    int fd;             /* owned */
-    bool is_ready;      /* application bytes can be exchanged */
-    bool wants_write;   /* bytes of the transport itself wait for the socket: call
+    int fd;           /* owned */
+    bool is_ready;    /* application bytes can be exchanged */
+    bool wants_write; /* bytes of the transport itself wait for the socket: call
                            writev when it is writable */
-    bool has_more;      /* read has more to return, although the descriptor may not
+    bool has_more;    /* read has more to return, although the descriptor may not
                            be readable */
-    const char *alpn;   /* the negotiated protocol, or ""; static */
+    bool is_partial;  /* set by the caller: it writes more right after the next writev,
+                           such as a file after a head, which may leave together */
+    const char *alpn; /* the negotiated protocol, or ""; static */
     const char *detail; /* the error text of a library, or NULL; static */
 };
 

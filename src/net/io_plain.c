@@ -33,21 +33,35 @@ plain_read(struct io *io, char *at, size_t n)
     return io_receive(io->fd, at, n, 0);
 }
 
-ssize_t
-io_plain_writev(struct io *io, const struct iovec *iov, int n)
+static ssize_t
+write_pieces(int fd, const struct iovec *iov, int n, int flags)
 {
     assert(n > 0);
     const struct msghdr message = {.msg_iov = (struct iovec *)iov,
                                    .msg_iovlen = (size_t)n};
 
     for (;;) {
-        ssize_t sent = n == 1 ? send(io->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-                              : sendmsg(io->fd, &message, MSG_NOSIGNAL);
+        ssize_t sent = n == 1 ? send(fd, iov->iov_base, iov->iov_len, flags)
+                              : sendmsg(fd, &message, flags);
         if (sent >= 0)
             return sent;
         if (errno != EINTR)
             return err_from_errno(errno);
     }
+}
+
+ssize_t
+io_plain_writev(struct io *io, const struct iovec *iov, int n)
+{
+    return write_pieces(io->fd, iov, n, MSG_NOSIGNAL);
+}
+
+/* The kernel keeps the last, incomplete segment for what follows: a head that leaves
+ * alone would wake the peer for it. */
+static ssize_t
+plain_writev(struct io *io, const struct iovec *iov, int n)
+{
+    return write_pieces(io->fd, iov, n, MSG_NOSIGNAL | (io->is_partial ? MSG_MORE : 0));
 }
 
 ssize_t
@@ -105,7 +119,7 @@ plain_close(struct io *io, bool reset)
 
 static const struct io_ops plain_ops = {
     .read = plain_read,
-    .writev = io_plain_writev,
+    .writev = plain_writev,
     .write_file = io_plain_write_file,
     .shutdown = plain_shutdown,
     .close = plain_close,

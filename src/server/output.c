@@ -55,6 +55,7 @@ write_next(struct conn *conn, size_t *offered)
     int n = outq_iov(&conn->link.wire.out, iov, WRITE_PIECES);
     for (int i = 0; i < n; i++)
         *offered += iov[i].iov_len;
+    conn->io->is_partial = *offered < outq_ready(&conn->link.wire.out);
     return n > 0 ? conn->io->ops->writev(conn->io, iov, n) : 0;
 }
 

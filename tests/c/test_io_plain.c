@@ -10,6 +10,10 @@
 #include <signal.h>     /* sigaction */
 #include <sys/time.h>   /* setitimer */
 
+#ifdef __linux__
+#include <linux/tcp.h> /* struct tcp_info with tcpi_data_segs_out */
+#endif
+
 #include "failing.h"
 #include "tap.h"
 
@@ -85,6 +89,44 @@ test_parts_are_sent_together(void)
     io.ops->close(&io, false);
     close(peer);
 }
+
+#ifdef __linux__
+/* Returns how many segments with data a head and what follows it were sent in. */
+static unsigned
+segments_of_two_writes(bool is_partial)
+{
+    static const struct iovec pieces[] = {{"head", 4}, {"body", 4}};
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    struct io io;
+    int peer;
+    char got[8];
+
+    connect_both(&io, &peer);
+    io.is_partial = is_partial;
+    is(io.ops->writev(&io, pieces, 1), 4, "a head");
+    io.is_partial = false;
+    is(io.ops->writev(&io, pieces + 1, 1), 4, "what follows it");
+    is(recv(peer, got, 8, MSG_WAITALL), 8, "the peer has received both");
+    ok(memcmp(got, "headbody", 8) == 0, "in order");
+    is(getsockopt(io.fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0, "its counters");
+    io.ops->close(&io, false);
+    close(peer);
+    return info.tcpi_data_segs_out;
+}
+
+static void
+test_a_head_leaves_with_what_follows_it(void)
+{
+    unsigned n = 2;
+
+    is(segments_of_two_writes(false), 2, "without the hint it leaves alone");
+    /* The kernel waits 200 ms for the rest; the process may be paused for longer. */
+    for (int i = 0; i < 10 && n != 1; i++)
+        n = segments_of_two_writes(true);
+    is(n, 1, "with it they share a segment");
+}
+#endif
 
 static void
 test_a_peer_that_does_not_read_pauses_reading(void)
@@ -236,6 +278,9 @@ main(void)
     test_unread_bytes_are_reported_even_after_a_disconnect();
     test_bytes_are_received_as_sent();
     test_parts_are_sent_together();
+#ifdef __linux__
+    test_a_head_leaves_with_what_follows_it();
+#endif
     test_a_peer_that_does_not_read_pauses_reading();
     test_the_peer_gets_a_reset();
     test_a_reset_by_the_peer_is_reported();
