@@ -235,6 +235,21 @@ app_refuse(struct stream *s, enum ws_opening opening)
     return err != 0 ? err : stream_send_body(s, &text, true);
 }
 
+/* Responds to an extended CONNECT request for WebSocket when they are switched off (RFC
+ * 9220 3); no application may complete it. */
+static int
+app_refuse_protocol(struct stream *s)
+{
+    struct http_field type = {.name = slice_of("content-type"),
+                              .value = slice_of("text/plain; charset=utf-8")};
+    struct http_response response = {.status = 501, .fields = &type, .nfields = 1};
+    struct chunk text = {.bytes = slice_of("WebSockets are not served\n")};
+
+    assert(s->version >= HTTP_2);
+    int err = stream_send_head(s, &response);
+    return err != 0 ? err : stream_send_body(s, &text, true);
+}
+
 static int
 begin_call(struct stream *s, const struct http_head *head)
 {
@@ -246,8 +261,7 @@ begin_call(struct stream *s, const struct http_head *head)
     if (head->webtransport)
         return s->can_tunnel ? on_session(s, head) : app_refuse(s, WS_OPENING_BAD);
     if (!bridge->ws->is_on)
-        return head->version >= HTTP_2 ? app_refuse(s, WS_OPENING_BAD)
-                                       : on_http(s, head);
+        return head->version >= HTTP_2 ? app_refuse_protocol(s) : on_http(s, head);
     enum ws_opening opening = ws_handshake_check(head, accept);
     if (opening == WS_OPENING_NONE)
         return on_http(s, head);

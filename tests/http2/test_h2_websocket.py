@@ -166,7 +166,7 @@ def test_socket_io_works_over_websocket_only():
 @pytest.mark.parametrize(
     ("changes", "settings", "status"),
     [
-        ({}, {"ws": "none"}, 400),
+        ({}, {"ws": "none"}, 501),
         ({"sec-websocket-version": None}, {}, 400),
         ({"sec-websocket-version": "8"}, {}, 426),
     ],
@@ -183,6 +183,13 @@ def test_a_handshake_that_is_rejected_ends_no_other_request(changes, settings, s
         head = [(n, v) for n, v in fields.items() if v is not None]
         assert client.finish(client.ask(head, ends=False)).status == status
         assert client.get().body == b"http"
+
+
+def test_a_websocket_is_no_error_of_the_client_if_they_are_switched_off():
+    with Serving(echo, ws="none") as serving, talk(serving) as client:
+        reply = client.finish(client.ask(connect(), ends=False))
+        assert (reply.status, reply.body) == (501, b"WebSockets are not served\n")
+        assert not [text for level, text in serving.log.lines if level >= 30]
 
 
 def test_the_scope_of_a_request_has_no_upgrade():
