@@ -21,6 +21,7 @@ socket(int domain, int type, int protocol)
 
     /* Sockets of other kinds do not have the option. */
     if (fd >= 0)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, algorithm, sizeof algorithm - 1);
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, algorithm,
+                         sizeof algorithm - 1);
     return fd;
 }

@@ -3,6 +3,8 @@
 #include "tls/trust.h"
 
 #include <assert.h>   /* assert */
+#include <dirent.h>   /* opendir */
+#include <limits.h>   /* PATH_MAX */
 #include <stdio.h>    /* FILE */
 #include <string.h>   /* strlen */
 #include <sys/stat.h> /* stat */
@@ -17,13 +19,35 @@
 /* The most certificates between the client's and the trusted one. */
 #define CHAIN_DEPTH_MAX 8
 
+/* Adds the subjects of the certificates in the files of a folder. OpenSSL's own function
+ * opens whatever is there, and waits for ever for the writer of a FIFO. */
+static bool
+add_subjects(STACK_OF(X509_NAME) * names, const char *path)
+{
+    char name[PATH_MAX];
+    struct stat facts;
+    struct dirent *entry;
+    DIR *folder = opendir(path);
+    bool is_good = folder != NULL;
+
+    while (is_good && (entry = readdir(folder)) != NULL) {
+        int n = snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        is_good = n > 0 && (size_t)n < sizeof name;
+        if (is_good && stat(name, &facts) == 0 && S_ISREG(facts.st_mode))
+            is_good = SSL_add_file_cert_subjects_to_stack(names, name) == 1;
+    }
+    if (folder != NULL)
+        closedir(folder);
+    return is_good;
+}
+
 static int
 load_folder(SSL_CTX *ctx, const char *path, struct tls_why *why)
 {
     STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
 
-    if (SSL_CTX_load_verify_dir(ctx, path) != 1 ||
-        SSL_add_dir_cert_subjects_to_stack(names, path) != 1) {
+    if (names == NULL || SSL_CTX_load_verify_dir(ctx, path) != 1 ||
+        !add_subjects(names, path)) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
         return tls_fail(why, "the CA folder %s cannot be used", path);
     }

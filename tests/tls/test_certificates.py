@@ -4,6 +4,7 @@ Covers src/asgi/scope_tls.c, src/py/tls.c, src/tls/config.c, src/tls/context.c,
 src/tls/identity.c, src/tls/info.c and src/tls/trust.c.
 """
 
+import os
 import shutil
 import ssl
 
@@ -185,6 +186,9 @@ def test_authorities_can_be_in_a_folder(authority, stranger, localhost, tmp_path
     for number, one in enumerate((authority, stranger)):
         shutil.copy(one.cert, tmp_path / f"{number}.pem")
     openssl("rehash", tmp_path)
+    # What is no file is ignored, and nothing waits for the writer of a FIFO.
+    (tmp_path / "more").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     settings = {"ssl_cert_reqs": "required", "ssl_ca_certs": str(tmp_path)}
     assert is_served(authority, localhost, authority.issue("a"), settings)
     assert is_served(authority, localhost, stranger.issue("b"), settings)
