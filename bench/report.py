@@ -10,7 +10,8 @@ def median(runs):
     """Return the median of each figure."""
     names = ("requests", "rate", "p50", "p99", "user", "kernel", "rss")
     figures = {n: statistics.median(getattr(run, n) for run in runs) for n in names}
-    return Run(**figures, errors="; ".join(sorted({r.errors for r in runs} - {""})))
+    most = max(runs, key=lambda run: len(run.errors))
+    return Run(**figures, errors=most.errors)
 
 
 def medians(rounds):
@@ -19,11 +20,17 @@ def medians(rounds):
     return dict(sorted(found.items(), key=lambda item: -item[1].rate))
 
 
+def has_failed(run):
+    """Return whether the server answered nothing, or with errors, which cost less."""
+    return not run.rate or "Non-2xx" in run.errors
+
+
 def best_peer(rounds):
-    """Return the fastest Python peer's name, or None."""
-    return next(
-        (n for n in medians(rounds) if not n.startswith(("bolide", "nginx"))), None
-    )
+    """Return the name of the fastest Python peer that has not failed, or None."""
+    for name, run in medians(rounds).items():
+        if not name.startswith(("bolide", "nginx")) and not has_failed(run):
+            return name
+    return None
 
 
 def ratio(figure, ours, theirs):
@@ -41,7 +48,7 @@ def rows_of(work, rounds):
     # Ordered by the claims: a median of rates may be in another order.
     for name in sorted(runs, key=lambda n: -shares[n]):
         run = runs[name]
-        if not run.rate:
+        if has_failed(run):
             yield f"| {work.name} | {name} | failed | | | | | | | {run.errors} |"
             continue
         share = f"{shares[name]:.2f}" if best else ""

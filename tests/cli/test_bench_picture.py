@@ -8,6 +8,9 @@ from test_docs import ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
 import picture
+import report
+from measure import Run
+from works import WORKS
 
 TABLE = (ROOT / "docs" / "bench-table.md").read_text("utf-8")
 SVG = (ROOT / "docs" / "bench.svg").read_text("utf-8")
@@ -30,6 +33,20 @@ def test_losses_are_drawn_first_and_labelled():
     order = re.findall(r'class="work">([^<]+)<', SVG)
     assert order[: len(lost)] == [picture.ROWS[w] for w in lost]
     assert SVG.count(": lost<") == len(lost)
+
+
+def test_a_peer_that_answers_with_errors_has_failed():
+    bad = "Non-2xx or 3xx responses: 5"
+    rounds = {
+        "bolide": [Run(requests=2, rate=2.0, p50=1.0, p99=1.0)],
+        "fastpysgi": [Run(requests=9, rate=9.0, p50=1.0, p99=1.0, errors=bad)],
+        "weft": [Run(requests=1, rate=1.0, p50=1.0, p99=1.0)],
+    }
+    assert report.best_peer(rounds) == "weft"
+    assert "2.00x weft" in report.verdict(WORKS["hello"], rounds)
+    (failed,) = (x for x in report.rows_of(WORKS["hello"], rounds) if "fastpysgi" in x)
+    assert failed.split("|")[3].strip() == "failed"
+    assert bad in failed
 
 
 def test_a_failure_is_not_a_figure():
