@@ -6,6 +6,7 @@
 
 #include "http/limits.h"
 #include "http/session.h" /* struct service */
+#include "still_time.h"
 
 /* Initializes a service with the default limits, and a log that nobody reads; the test
  * initializes the pools that it needs. */
