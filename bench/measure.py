@@ -13,7 +13,9 @@ LOADS = Path(__file__).parent.parent / "build"
 """The folder of our own load generators."""
 HTTP3 = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "bolide-http3")
 """The folder that ``make http3-tools`` fills."""
-DEFAULT = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+TCP = Path("/proc/sys/net/ipv4")
+DEADLINE_S = 60
+"""What a load takes at the most: a server that stops answering has failed."""
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 
 
@@ -42,9 +44,16 @@ class Run:
         return self.user + self.kernel
 
 
+def congestion_control():
+    """Return what TCP uses: CUBIC if the kernel has it; see congestion.c."""
+    default = (TCP / "tcp_congestion_control").read_text().strip()
+    available = (TCP / "tcp_available_congestion_control").read_text().split()
+    return "cubic" if "cubic" in available else default
+
+
 def use_cubic():
-    """Let all servers and clients that are started use CUBIC; see congestion.c."""
-    if DEFAULT.read_text().strip() != "cubic":
+    """Let all servers and clients that are started use CUBIC, if there is one."""
+    if congestion_control() == "cubic":
         os.environ["LD_PRELOAD"] = str(LOADS / "congestion.so")
 
 
@@ -119,10 +128,18 @@ def command_of_h2(port, work, seconds):
     return [*map(str, command), f"{scheme}://127.0.0.1:{port}{work.path}"]
 
 
+def output_of(command):
+    """Return what a load prints; raise a SubprocessError if it fails or hangs."""
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=DEADLINE_S
+    )
+    return run.stdout
+
+
 def client_of_h2(port, work, seconds, core):
     """Run h2load on its core; return its result."""
     command = ["taskset", "-c", core, *command_of_h2(port, work, seconds)]
-    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    out = output_of(command)
     answered = int(re.search(r"status codes: (\d+) 2xx", out).group(1))
     newer = re.search(r"^request +:(.*)", out, re.M)  # min, max, median, p95, p99
     older = re.search(r"time for request:(.*)", out)  # min, max, mean
@@ -155,7 +172,7 @@ def client(port, work, seconds, core):
     if work.streams:
         return client_of_h2(port, work, seconds, core)
     command = ["taskset", "-c", core, *command_of(port, work, seconds)]
-    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    out = output_of(command)
     p50, p99 = (
         milliseconds(found.group(1)) if found else 0.0
         for found in (re.search(rf"{p}%\s+([\d.]+[a-z]+)", out) for p in (50, 99))

@@ -6,23 +6,23 @@ import statistics
 from measure import Run
 
 
+def has_failed(run):
+    """Return whether the server answered nothing, or with errors, which cost less."""
+    return not run.rate or "Non-2xx" in run.errors
+
+
 def median(runs):
     """Return the median of each figure."""
     names = ("requests", "rate", "p50", "p99", "user", "kernel", "rss")
     figures = {n: statistics.median(getattr(run, n) for run in runs) for n in names}
-    most = max(runs, key=lambda run: len(run.errors))
-    return Run(**figures, errors=most.errors)
+    worst = max(runs, key=lambda run: (has_failed(run), len(run.errors)))
+    return Run(**figures, errors=worst.errors)
 
 
 def medians(rounds):
     """Return the median run of each server, the fastest first."""
     found = {name: median(runs) for name, runs in rounds.items()}
     return dict(sorted(found.items(), key=lambda item: -item[1].rate))
-
-
-def has_failed(run):
-    """Return whether the server answered nothing, or with errors, which cost less."""
-    return not run.rate or "Non-2xx" in run.errors
 
 
 def best_peer(rounds):
@@ -65,6 +65,8 @@ def verdict(work, rounds):
     if not best or "bolide" not in rounds:
         return f"- {work.name}: no peer to compare with"
     mine, peer = rounds["bolide"], rounds[best]
+    if has_failed(median(mine)):
+        return f"- {work.name}: bolide has failed"
     rate = ratio("rate", mine, peer)
     line = f"- {work.name}: {rate:.2f}x {best}"
     if work.target:

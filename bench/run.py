@@ -27,7 +27,7 @@ import rate
 import report
 import servers
 import tls_idle
-from measure import Run, load, use_cubic
+from measure import Run, congestion_control, load, use_cubic
 from works import WORKS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -79,7 +79,7 @@ def compare(work, names, rounds, seconds, ports):
                 try:
                     with servers.at_work(name, process):
                         run = load(process, port, work, seconds, servers.CORE_OF_CLIENT)
-                except subprocess.CalledProcessError as problem:
+                except subprocess.SubprocessError as problem:
                     print(f"{name}: {problem}", file=sys.stderr)
                     del started[name]
                     continue
@@ -125,8 +125,9 @@ def heading(names):
             versions.append(f"{name} {metadata.version(package)}")
     return (
         f"CPython {platform.python_version()}, {datetime.date.today()}, {cpu()}, "
-        f"Linux {platform.release()} with CUBIC, one worker on one core; medians of "
-        f"interleaved rounds of a second. {', '.join(versions)}.\n\n"
+        f"Linux {platform.release()}, TCP with {congestion_control()}, one worker on "
+        f"one core; medians of interleaved rounds of a second. "
+        f"{', '.join(versions)}.\n\n"
     )
 
 

@@ -7,11 +7,10 @@
 #include <stdbool.h> /* bool */
 #include <stdint.h>  /* uint32_t, uint64_t */
 
-/* Water marks and buffer sizes that are not configurable. */
-/* Unsent output above this: send() waits. 64 KiB of content and their framing leave in
- * one write. */
-#define HTTP_OUT_HIGH_BYTES (72u * 1024)
-#define HTTP_OUT_LOW_BYTES (16u * 1024) /* ... and continues below this */
+/* Water marks and buffer sizes that are not configurable. 64 KiB of content and their
+ * framing leave in one write. */
+#define HTTP_OUT_HIGH_BYTES (72u * 1024) /* unsent output above this: send() waits */
+#define HTTP_OUT_LOW_BYTES (16u * 1024)  /* ... and continues below this */
 #define HTTP_OUT_HELD_BYTES                                                            \
     (16u * 1024) /* maximum of a body that waits for its length to be known */
 #define HTTP_DROPPED_BYTES                                                             \

@@ -34,7 +34,8 @@ struct io_ops {
 
     /* Writes the bytes [offset, offset + n) of the file `fd`, n > 0, or a part of
      * them. Returns as writev does; also ERR_FILE if the file ends before or cannot
-     * be read. Bytes that the transport has accepted before are sent nevertheless. */
+     * be read. Bytes that the transport has accepted before are sent nevertheless, unless
+     * the connection is reset. */
     ssize_t (*write_file)(struct io *io, int fd, uint64_t offset, size_t n);
 
     /* Returns whether closing loses no written bytes; if it would, io->wants_write
@@ -61,8 +62,8 @@ struct io {
                            writev when it is writable */
     bool has_more;    /* read has more to return, although the descriptor may not
                            be readable */
-    bool is_partial;  /* set by the caller: it writes more right after the next writev,
-                           such as a file after a head, which may leave together */
+    bool is_partial;  /* set by the caller: more is written right after the next writev,
+                         such as a file after a head; they may leave together */
     const char *alpn; /* the negotiated protocol, or ""; static */
     const char *detail; /* the error text of a library, or NULL; static */
 };

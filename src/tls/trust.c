@@ -4,8 +4,9 @@
 
 #include <assert.h>   /* assert */
 #include <dirent.h>   /* opendir */
+#include <errno.h>    /* errno */
 #include <limits.h>   /* PATH_MAX */
-#include <stdio.h>    /* FILE */
+#include <stdio.h>    /* FILE, snprintf */
 #include <string.h>   /* strlen */
 #include <sys/stat.h> /* stat */
 
@@ -19,8 +20,8 @@
 /* The most certificates between the client's and the trusted one. */
 #define CHAIN_DEPTH_MAX 8
 
-/* Adds the subjects of the certificates in the files of a folder. OpenSSL's own function
- * opens whatever is there, and waits for ever for the writer of a FIFO. */
+/* Adds the subjects of the certificates in the files of a folder. The function of
+ * OpenSSL opens whatever is there, and waits for ever for the writer of a FIFO. */
 static bool
 add_subjects(STACK_OF(X509_NAME) * names, const char *path)
 {
@@ -30,7 +31,12 @@ add_subjects(STACK_OF(X509_NAME) * names, const char *path)
     DIR *folder = opendir(path);
     bool is_good = folder != NULL;
 
-    while (is_good && (entry = readdir(folder)) != NULL) {
+    while (is_good) {
+        errno = 0;
+        entry = readdir(folder);
+        is_good = errno == 0;
+        if (entry == NULL)
+            break;
         int n = snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
         is_good = n > 0 && (size_t)n < sizeof name;
         if (is_good && stat(name, &facts) == 0 && S_ISREG(facts.st_mode))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/c/still_time.h — the monotonic clock stands still in a test that includes this:
- * time passes when the test sets it, however long the test takes. Header only. */
+/* tests/c/still_time.h — on Linux the monotonic clock stands still in a test that
+ * includes this, however long the test takes: only what the test adds to the time of an
+ * engine's clock passes, until that clock is read again. Header only. */
 #ifndef TESTS_STILL_TIME_H
 #define TESTS_STILL_TIME_H
 

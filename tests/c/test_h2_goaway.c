@@ -52,13 +52,6 @@ reset_many(int n, bool with_window, bool answers, int status_code)
     is(fake.complaint, status_code, "%d resets", n);
 }
 
-/* Resets that are allowed for the time that has passed: 100 a second. */
-static int
-more_since(uint64_t began_ns)
-{
-    return (int)((clock_now_ns() - began_ns) / 10000000) + 1;
-}
-
 static void
 test_resets_that_waste_work_are_counted(void)
 {
@@ -71,11 +64,9 @@ test_resets_that_waste_work_are_counted(void)
     is(fake.finished, 0, "of streams without a response: up to the limit");
     end();
 
-    uint64_t began_ns = clock_now_ns();
     reset_many(2000, true, false, ERR_H2_RESETS);
     is(fake.finished, 1, "and not more");
-    ok(app.nrequests >= 401 && app.nrequests <= 401 + more_since(began_ns),
-       "what came late was not begun: %d requests", app.nrequests);
+    is(app.nrequests, 401, "what came late was not begun");
     end();
 
     reset_many(2000, false, true, ERR_H2_RESETS);
@@ -92,15 +83,13 @@ test_running_streams_are_served_when_no_other_may_begin(void)
     H2_PUT_HEADERS(&script, 1, H2_GET, true);
     feed();
     first = app.stream;
-    uint64_t began_ns = clock_now_ns();
     for (int32_t id = 3; id < 3 + 2 * 1000; id += 2) {
         H2_PUT_HEADERS(&script, id, H2_GET, true);
         h2_put_number(&script, NGHTTP2_RST_STREAM, id, NGHTTP2_CANCEL);
     }
     feed();
     is(fake.complaint, ERR_H2_RESETS, "one too many");
-    ok(app.nrequests >= 402 && app.nrequests <= 402 + more_since(began_ns),
-       "later ones do not begin: %d", app.nrequests);
+    is(app.nrequests, 402, "later ones do not begin");
     is(h2_look(&fake, NGHTTP2_GOAWAY, 0).code, NGHTTP2_ENHANCE_YOUR_CALM, "told");
     is(fake.finished, 0, "but the first one runs");
     app.stream = first;

@@ -213,7 +213,7 @@ def test_a_failure_is_500_or_resets_the_stream(localhost):
 
 
 def test_a_client_that_takes_nothing_makes_send_wait(localhost):
-    """What waits for one client is bounded by --h3-send-window and 64 KiB."""
+    """What waits for one client is bounded by --h3-send-window and 72 KiB."""
     sent = []
 
     async def app(scope, receive, send):
