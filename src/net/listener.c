@@ -21,13 +21,6 @@ set_flags(int fd)
     return 0;
 }
 
-/* The limit of unsent bytes that the kernel buffers for each connection; connections
- * inherit the options of their listener. Without a limit it buffers up to
- * net.ipv4.tcp_wmem, 4 MiB, for a peer that reads slowly or not at all, and a few
- * hundred such peers use up the memory for all TCP connections of the machine. Bytes
- * in flight do not count, so downloads do not become slower. */
-#define UNSENT_BYTES (128 * 1024)
-
 int
 listener_init(struct listener *listener, int fd)
 {
@@ -44,7 +37,7 @@ listener_init(struct listener *listener, int fd)
      * them. */
     if (!listener->is_unix) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        os_bound_unsent(fd, UNSENT_BYTES);
+        (void)os_bound_unsent(fd, LISTENER_UNSENT_BYTES);
     }
     listener->fd = fd;
     return 0;

@@ -7,6 +7,12 @@
 #include "base/compiler.h" /* MUST_USE */
 #include "net/addr.h"      /* struct addr */
 
+/* Unsent bytes that the kernel keeps for each connection at first; connections inherit
+ * the options of their listener. Without a limit it keeps up to net.ipv4.tcp_wmem, 4 MiB,
+ * for a peer that reads slowly or not at all, and a few hundred such peers use up the
+ * memory for all TCP connections of the machine. Bytes in flight do not count. */
+#define LISTENER_UNSENT_BYTES (128u * 1024)
+
 struct listener {
     int fd;            /* owned; listening, non-blocking; -1 when closed */
     bool is_unix;      /* an AF_UNIX socket */

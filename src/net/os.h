@@ -30,9 +30,9 @@ void os_replace(int fd, int other);
  * or EINVAL if the file cannot be read. */
 MUST_USE ssize_t os_send_file(int sock, int file, off_t offset, size_t n);
 
-/* Bounds what the kernel keeps of bytes that the connections of a listening TCP socket
- * may not send yet. Does nothing if the system cannot. */
-void os_bound_unsent(int listener, int bytes);
+/* Bounds what the kernel keeps of bytes that a TCP socket, or each connection of a
+ * listening one, may not send yet. Returns false if the system cannot. */
+bool os_bound_unsent(int sock, unsigned bytes);
 
 /* Fills `out` with `n` random bytes, at most 256. Returns whether it did. */
 MUST_USE bool os_random(void *out, size_t n);

@@ -36,10 +36,10 @@ os_send_file(int sock, int file, off_t offset, size_t n)
     return sendfile(sock, file, &offset, n);
 }
 
-void
-os_bound_unsent(int listener, int bytes)
+bool
+os_bound_unsent(int sock, unsigned bytes)
 {
-    (void)setsockopt(listener, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+    return setsockopt(sock, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes) == 0;
 }
 
 bool

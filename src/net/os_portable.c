@@ -97,14 +97,15 @@ os_send_file(int sock, int file, off_t offset, size_t n)
     return narrow_ssize(done);
 }
 
-void
-os_bound_unsent(int listener, int bytes)
+bool
+os_bound_unsent(int sock, unsigned bytes)
 {
 #ifdef TCP_NOTSENT_LOWAT
-    (void)setsockopt(listener, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+    return setsockopt(sock, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes) == 0;
 #else
-    (void)listener;
+    (void)sock;
     (void)bytes;
+    return false;
 #endif
 }
 

@@ -17,6 +17,7 @@
 #include "server/input.h"
 #include "server/link.h"
 #include "server/output.h"
+#include "server/pace.h"
 #include "server/preamble.h"
 #include "server/protocols.h"
 #include "server/refusal.h"
@@ -119,8 +120,10 @@ conn_on_event(struct conn *conn, unsigned events)
     }
     if ((events & POLLER_HUP) != 0)
         conn_note_shut(conn);
-    if ((events & POLLER_WRITE) != 0)
+    if ((events & POLLER_WRITE) != 0) {
+        pace_judge(conn);
         turn_touch(link->turn, link);
+    }
     conn_update(conn);
 }
 

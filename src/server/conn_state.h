@@ -22,6 +22,7 @@ struct conn {
                                previous turn */
     bool wants_write;       /* the transport accepted less than was offered */
     bool was_high;          /* on_drained is to be called */
+    bool is_fast;           /* one of turn->nfast */
     bool is_mute;    /* the peer accepts no more bytes: output is dropped, received data
                         is read, then it is closed */
     bool is_hung_up; /* the peer has closed, and the descriptor is not watched any

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "server/conn_state.h"
 #include "server/output.h"
+#include "server/pace.h"
 #include "server/capacity.h"
 #include "server/link.h"
 #include "server/turn.h"
@@ -17,6 +18,7 @@ ending_close(struct conn *conn, bool reset)
 {
     assert(conn->link.state != LINK_DEAD && conn->io->fd >= 0);
     poller_unwatch(conn->link.turn->poller, &conn->watch);
+    pace_forget(conn);
     conn->io->ops->close(conn->io, reset);
     link_die(&conn->link);
 }

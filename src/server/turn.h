@@ -87,6 +87,7 @@ struct turn {
     unsigned nextra;          /* of them: to be rejected, or about to end
                                  (server/capacity.h) */
     unsigned ndirty;          /* in `dirty`, or removed from it and not served yet */
+    unsigned nfast;           /* whose peers read fast (server/pace.h) */
     unsigned nsending;  /* that have requested to write ahead since the end of a turn */
     unsigned nsenders;  /* ... and in the turn before that */
     size_t ahead_bytes; /* written ahead since the end of a turn (server/output.h) */

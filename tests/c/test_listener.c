@@ -112,7 +112,7 @@ test_connections_are_accepted_until_none_waits(void)
     ok(one != 0, "and it does not delay what is small");
     is(getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &one, &len), 0,
        "and the limit of unsent bytes in the kernel");
-    is(one, UNSENT_BYTES, "which is ours");
+    is(one, LISTENER_UNSENT_BYTES, "which is ours");
     close(fd);
     fd = listener_accept(&listener, &peer);
     ok(fd >= 0, "the second is accepted");
