@@ -19,7 +19,7 @@ set_fast(struct conn *conn, bool is_fast)
                          is_fast ? PACE_FAST_BYTES : LISTENER_UNSENT_BYTES))
         return; /* a Unix socket, or a system without the option */
     conn->is_fast = is_fast;
-    turn->nfast += is_fast ? 1 : -1u;
+    turn->nfast = is_fast ? turn->nfast + 1 : turn->nfast - 1;
     assert(turn->nfast <= PACE_FAST_MAX);
 }
 
