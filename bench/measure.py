@@ -15,7 +15,7 @@ HTTP3 = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "bolide
 """The folder that ``make http3-tools`` fills."""
 TCP = Path("/proc/sys/net/ipv4")
 DEADLINE_S = 60
-"""What a load takes at the most: a server that stops answering has failed."""
+"""The longest time for a load: a server that stops answering has failed."""
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 
 

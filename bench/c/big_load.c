@@ -3,7 +3,7 @@
  *
  *   usage: big_load PORT CONNECTIONS SECONDS plain|tls [BODY_BYTES]
  *
- * With BODY_BYTES each request is a POST with a body of so many bytes.
+ * With BODY_BYTES each request is a POST with a body of that many bytes.
  *
  * A client that copies and decrypts what it receives takes as long for it as the
  * server does, and limits what it measures. This one reads only the first response on

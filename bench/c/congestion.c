@@ -4,7 +4,7 @@
  * Where the default is BBR, the kernel paces each connection by timers. On loopback
  * there is no bottleneck that it could find: its estimates differ by a factor of five
  * from connection to connection, and the timers take up to half of the time of a large
- * response, of whichever server. CUBIC, the default of Linux, does not pace. */
+ * response in every server. CUBIC, the default of Linux, does not pace. */
 #include <dlfcn.h>       /* dlsym */
 #include <netinet/in.h>  /* IPPROTO_TCP */
 #include <netinet/tcp.h> /* TCP_CONGESTION */

@@ -6,11 +6,11 @@
 
 struct conn;
 
-/* A peer reads fast if the socket accepts bytes again within so many ms. */
+/* A peer reads fast if its full socket accepts bytes again within this many ms. */
 #define PACE_FAST_MS 100
 
 /* Unsent bytes that the kernel keeps for a peer that reads fast, instead of
- * LISTENER_UNSENT_BYTES, and the most connections of a server for which it does so. */
+ * LISTENER_UNSENT_BYTES, and the maximum number of such connections of a server. */
 #define PACE_FAST_BYTES (1u << 20)
 #define PACE_FAST_MAX 64u
 

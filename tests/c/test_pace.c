@@ -84,7 +84,7 @@ test_a_peer_that_reads_slowly_gets_nothing(void)
 }
 
 static void
-test_so_many_connections_at_the_most(void)
+test_the_number_of_fast_connections_is_limited(void)
 {
     static struct conn conns[PACE_FAST_MAX + 1];
 
@@ -134,7 +134,7 @@ main(void)
     clock_begin(&turn.service.clock);
     test_the_kernel_keeps_more_for_a_peer_that_reads_fast();
     test_a_peer_that_reads_slowly_gets_nothing();
-    test_so_many_connections_at_the_most();
+    test_the_number_of_fast_connections_is_limited();
     test_a_unix_socket_takes_no_place();
     test_without_a_deadline_no_peer_is_judged();
     return tap_done();
