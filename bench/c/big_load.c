@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* bench/c/big_load.c — a load of large responses that uses little CPU itself.
  *
- *   usage: big_load PORT CONNECTIONS SECONDS plain|tls [BODY_BYTES]
+ *   usage: big_load PORT CONNECTIONS SECONDS plain|tls [BODY_BYTES [PATH]]
  *
- * With BODY_BYTES each request is a POST with a body of that many bytes.
+ * With BODY_BYTES other than 0 each request is a POST with a body of that many bytes.
  *
  * A client that copies and decrypts what it receives takes as long for it as the
  * server does, and limits what it measures. This one reads only the first response on
@@ -50,15 +50,17 @@ struct load {
 /* Sending */
 
 static void
-write_request(size_t nbody)
+write_request(const char *path, size_t nbody)
 {
-    char head[128] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    char head[256], length[64] = "";
 
     if (nbody > 0)
-        snprintf(head, sizeof head,
-                 "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n",
-                 nbody);
-    size_t nhead = strlen(head);
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n", nbody);
+    int n = snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
+                     nbody > 0 ? "POST" : "GET", path, length);
+    if (n < 0 || (size_t)n >= sizeof head)
+        fail("the path is too long");
+    size_t nhead = (size_t)n;
     request.n = nhead + nbody;
     request.bytes = malloc(request.n);
     if (request.bytes == NULL)
@@ -235,12 +237,12 @@ main(int argc, char **argv)
     struct load load = {.epoll = epoll_create1(0)};
     struct epoll_event events[EVENTS];
 
-    if (argc != 5 && argc != 6) {
-        fprintf(stderr,
-                "usage: big_load PORT CONNECTIONS SECONDS plain|tls [BODY_BYTES]\n");
+    if (argc < 5 || argc > 7) {
+        fprintf(stderr, "usage: big_load PORT CONNECTIONS SECONDS plain|tls"
+                        " [BODY_BYTES [PATH]]\n");
         return 2;
     }
-    write_request(argc == 6 ? strtoul(argv[5], NULL, 10) : 0);
+    write_request(argc > 6 ? argv[6] : "/", argc > 5 ? strtoul(argv[5], NULL, 10) : 0);
     int nclients = atoi(argv[2]);
     struct client *clients = calloc((size_t)nclients, sizeof *clients);
     SSL_CTX *ctx =

@@ -32,11 +32,12 @@ struct io_ops {
      * these. n is 0 only if io->wants_write. */
     ssize_t (*writev)(struct io *io, const struct iovec *iov, int n);
 
-    /* Writes the bytes [offset, offset + n) of the file `fd`, n > 0, or a part of
-     * them. Returns as writev does; also ERR_FILE if the file ends before or cannot
-     * be read. Bytes that the transport has accepted before are sent nevertheless, unless
-     * the connection is reset. */
+    /* Writes the bytes [offset, offset + n) of the file `fd`, 0 < n <= file_bytes, or a
+     * part of them. Returns as writev does; also ERR_FILE if the file ends before or
+     * cannot be read. Bytes that the transport has accepted before are sent
+     * nevertheless, unless the connection is reset. */
     ssize_t (*write_file)(struct io *io, int fd, uint64_t offset, size_t n);
+    uint32_t file_bytes;
 
     /* Returns whether closing loses no written bytes; if it would, io->wants_write
      * is set. NULL: closing never loses bytes. */
@@ -50,22 +51,24 @@ struct io_ops {
     void (*close)(struct io *io, bool reset);
 };
 
-/* The most bytes of a file that a transport writes in one call. */
-#define IO_FILE_BYTES 262144u
+/* file_bytes of a transport whose kernel reads the file. */
+#define IO_FILE_BYTES (1u << 20)
 
 /* Embedded in a connection, or in the struct of a transport. */
 struct io {
     const struct io_ops *ops;
-    int fd;           /* owned */
-    bool is_ready;    /* application bytes can be exchanged */
-    bool wants_write; /* bytes of the transport itself wait for the socket: call
+    int fd;              /* owned */
+    bool is_ready;       /* application bytes can be exchanged */
+    bool wants_write;    /* bytes of the transport itself wait for the socket: call
                            writev when it is writable */
-    bool has_more;    /* read has more to return, although the descriptor may not
+    bool has_more;       /* read has more to return, although the descriptor may not
                            be readable */
-    bool is_partial;  /* set by the caller: more is written right after the next writev,
-                         such as a file after a head; they may leave together */
-    const char *alpn; /* the negotiated protocol, or ""; static */
-    const char *detail; /* the error text of a library, or NULL; static */
+    bool is_partial : 1; /* set by the caller: more is written right after the next
+                            writev or write_file, such as a file after a head; they
+                            may leave together */
+    bool is_corked : 1;  /* the kernel sends only full segments */
+    const char *alpn;    /* the negotiated protocol, or ""; static */
+    const char *detail;  /* the error text of a library, or NULL; static */
 };
 
 /* Initializes `io` as the plain transport over `fd`, a non-blocking socket whose

@@ -34,6 +34,11 @@ MUST_USE ssize_t os_send_file(int sock, int file, off_t offset, size_t n);
  * listening one, may not send yet. Returns false if the system cannot. */
 bool os_bound_unsent(int sock, unsigned bytes);
 
+/* Makes a TCP socket send only full segments, or ends that, which sends the rest. The
+ * rest is sent after 200 ms in any case. Does nothing if the system cannot, or for
+ * another socket. */
+void os_cork(int sock, bool is_corked);
+
 /* Fills `out` with `n` random bytes, at most 256. Returns whether it did. */
 MUST_USE bool os_random(void *out, size_t n);
 

@@ -42,6 +42,14 @@ os_bound_unsent(int sock, unsigned bytes)
     return setsockopt(sock, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes) == 0;
 }
 
+void
+os_cork(int sock, bool is_corked)
+{
+    int on = is_corked;
+
+    (void)setsockopt(sock, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+}
+
 bool
 os_random(void *out, size_t n)
 {

@@ -109,6 +109,24 @@ os_bound_unsent(int sock, unsigned bytes)
 #endif
 }
 
+/* On macOS, ending TCP_NOPUSH does not send the rest. */
+void
+os_cork(int sock, bool is_corked)
+{
+#if defined(TCP_CORK) || (defined(TCP_NOPUSH) && !defined(__APPLE__))
+#ifdef TCP_CORK
+    const int option = TCP_CORK;
+#else
+    const int option = TCP_NOPUSH;
+#endif
+    int on = is_corked;
+    (void)setsockopt(sock, IPPROTO_TCP, option, &on, sizeof on);
+#else
+    (void)sock;
+    (void)is_corked;
+#endif
+}
+
 bool
 os_random(void *out, size_t n)
 {

@@ -43,20 +43,23 @@ write_own(struct conn *conn)
 static ssize_t
 write_next(struct conn *conn, size_t *offered)
 {
-    const struct outq_node *file = outq_file(&conn->link.wire.out);
+    const struct outq *out = &conn->link.wire.out;
+    const struct outq_node *file = outq_file(out);
+    struct io *io = conn->io;
     struct iovec iov[WRITE_PIECES];
 
     *offered = 0;
     if (UNLIKELY(file != NULL)) {
-        *offered = file->len < IO_FILE_BYTES ? file->len : IO_FILE_BYTES;
-        return conn->io->ops->write_file(conn->io, ((struct file *)file->owner)->fd,
-                                         file->offset, *offered);
+        *offered = file->len < io->ops->file_bytes ? file->len : io->ops->file_bytes;
+        io->is_partial = *offered < outq_ready(out);
+        return io->ops->write_file(io, ((struct file *)file->owner)->fd, file->offset,
+                                   *offered);
     }
-    int n = outq_iov(&conn->link.wire.out, iov, WRITE_PIECES);
+    int n = outq_iov(out, iov, WRITE_PIECES);
     for (int i = 0; i < n; i++)
         *offered += iov[i].iov_len;
-    conn->io->is_partial = *offered < outq_ready(&conn->link.wire.out);
-    return n > 0 ? conn->io->ops->writev(conn->io, iov, n) : 0;
+    io->is_partial = *offered < outq_ready(out);
+    return n > 0 ? io->ops->writev(io, iov, n) : 0;
 }
 
 int

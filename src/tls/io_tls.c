@@ -430,7 +430,7 @@ tls_write_file(struct io *io, int fd, uint64_t offset, size_t n)
     if (done != 0)
         return done == ERR_AGAIN && moved ? 0 : done;
     ssize_t got =
-        io_file_read(fd, offset, piece, n < IO_FILE_BYTES ? n : IO_FILE_BYTES);
+        io_file_read(fd, offset, piece, n < TLS_FILE_BYTES ? n : TLS_FILE_BYTES);
     if (got < 0)
         return got;
     return tls_writev(
@@ -485,6 +485,7 @@ static const struct io_ops tls_ops = {
     .read = tls_read,
     .writev = tls_writev,
     .write_file = tls_write_file,
+    .file_bytes = TLS_FILE_BYTES,
     .shutdown = tls_shutdown,
     .close = tls_close,
 };
@@ -521,6 +522,7 @@ static const struct io_ops kernel_ops = {
     .read = tls_read,
     .writev = kernel_writev,
     .write_file = io_plain_write_file,
+    .file_bytes = IO_FILE_BYTES,
     .is_out = kernel_is_out,
     .shutdown = tls_shutdown,
     .close = tls_close,

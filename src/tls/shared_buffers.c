@@ -14,7 +14,7 @@ tls_shared_buffers_init(struct tls_shared_buffers *shared, struct clock *clock)
     *shared = (struct tls_shared_buffers){.clock = clock};
     shared->in = mem_alloc(TLS_SHARED_IN_BYTES);
     shared->out = mem_alloc(TLS_SHARED_OUT_BYTES);
-    shared->piece = mem_alloc(IO_FILE_BYTES);
+    shared->piece = mem_alloc(TLS_FILE_BYTES);
     if (shared->in == NULL || shared->out == NULL || shared->piece == NULL) {
         tls_shared_buffers_fini(shared);
         return ERR_NOMEM;

@@ -29,6 +29,9 @@ struct bio_method_st;
 /* Ciphertext of one recv; larger records are completed in place. */
 #define TLS_SHARED_IN_BYTES 8192u
 
+/* The most bytes of a file that are read and encrypted in one call. */
+#define TLS_FILE_BYTES (256u * 1024u)
+
 /* The buffers that the TLS connections of one thread share. They are empty between
  * two calls. */
 struct tls_shared_buffers {
@@ -39,7 +42,8 @@ struct tls_shared_buffers {
     size_t in_at, in_end;
     char *out; /* owned; ciphertext to be sent */
     size_t out_len;
-    char *piece;       /* owned; plaintext collected for one record */
+    char *piece;       /* owned; plaintext collected for one record, or a part of a
+                          file */
     unsigned receives; /* calls to recv in this read */
     size_t room;       /* free bytes in the reader's buffer */
     int ended; /* result of the last recv without bytes: ERR_AGAIN, ERR_EOF, ... */

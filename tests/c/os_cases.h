@@ -30,6 +30,7 @@ test_sockets_do_not_block_and_end_with_exec(void)
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     int client = socket(AF_INET, SOCK_STREAM, 0);
     int pair[2] = {-1, -1};
+    char byte = 0;
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     ok(bind(listener, (struct sockaddr *)&at, len) == 0 && listen(listener, 1) == 0 &&
@@ -41,6 +42,10 @@ test_sockets_do_not_block_and_end_with_exec(void)
     int fd = os_accept(listener, (struct sockaddr *)&peer, &len);
     ok(fd >= 0 && has_flags(fd), "an accepted socket");
     is(peer.sin_addr.s_addr, htonl(INADDR_LOOPBACK), "with the peer's address");
+    os_cork(fd, true);
+    is(write(fd, "x", 1), 1, "a byte that may wait");
+    os_cork(fd, false);
+    is(read(client, &byte, 1), 1, "is sent when it may not wait any more");
     close(fd);
     close(client);
     close(listener);
@@ -51,7 +56,7 @@ test_sockets_do_not_block_and_end_with_exec(void)
     is(write(pair[0], "x", 1), 1, "they are connected");
     int other = dup(0);
     os_replace(other, pair[1]);
-    char byte = 0;
+    byte = 0;
     is(read(other, &byte, 1), 1, "a descriptor is replaced");
     is(byte, 'x', "by the other");
     ok((fcntl(other, F_GETFD) & FD_CLOEXEC) != 0, "which exec closes");

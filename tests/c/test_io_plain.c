@@ -126,6 +126,46 @@ test_a_head_leaves_with_what_follows_it(void)
         n = segments_of_two_writes(true);
     is(n, 1, "with it they share a segment");
 }
+
+static bool
+is_corked(int fd)
+{
+    int on = 0;
+    socklen_t len = sizeof on;
+
+    is(getsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, &len), 0, "the option");
+    return on != 0;
+}
+
+static void
+test_parts_of_a_file_leave_in_full_segments(void)
+{
+    static const struct iovec end = {"end", 3};
+    FILE *file = tmpfile();
+    struct io io;
+    int peer;
+    char got[13];
+
+    ok(file != NULL && fputs("hello", file) >= 0 && fflush(file) == 0, "a file");
+    connect_both(&io, &peer);
+    is(io.ops->write_file(&io, fileno(file), 0, 5), 5, "a whole file");
+    ok(!is_corked(io.fd), "is sent at once");
+    is(recv(peer, got, 5, MSG_WAITALL), 5, "the peer has received it");
+    io.is_partial = true;
+    is(io.ops->write_file(&io, fileno(file), 0, 5), 5, "a file before other bytes");
+    ok(is_corked(io.fd), "waits for them");
+    io.is_partial = false;
+    is(io.ops->writev(&io, &end, 1), 3, "which follow");
+    ok(!is_corked(io.fd), "and are sent at once");
+    is(io.ops->write_file(&io, fileno(file), 3, 5), 2, "a file that is too short");
+    ok(is_corked(io.fd), "waits for its rest");
+    is(io.ops->write_file(&io, fileno(file), 5, 3), ERR_FILE, "which is missing");
+    io.ops->close(&io, false);
+    is(recv(peer, got, 10, MSG_WAITALL), 10, "a close sends it nevertheless");
+    ok(memcmp(got, "helloendlo", 10) == 0, "in order");
+    close(peer);
+    fclose(file);
+}
 #endif
 
 static void
@@ -280,6 +320,7 @@ main(void)
     test_parts_are_sent_together();
 #ifdef __linux__
     test_a_head_leaves_with_what_follows_it();
+    test_parts_of_a_file_leave_in_full_segments();
 #endif
     test_a_peer_that_does_not_read_pauses_reading();
     test_the_peer_gets_a_reset();

@@ -222,7 +222,7 @@ static void
 test_a_truncated_file_sends_no_other_bytes(void)
 {
     static const size_t lefts[] = {
-        0, 1, 1000, 100000, IO_FILE_BYTES - 1, IO_FILE_BYTES + 10};
+        0, 1, 1000, 100000, TLS_FILE_BYTES - 1, TLS_FILE_BYTES + 10};
 
     for (size_t i = 0; i < COUNT(lefts); i++)
         cut_while_owed(lefts[i]);
