@@ -189,6 +189,10 @@ bridge_clear(struct bridge *bridge)
         Py_CLEAR(bridge->paths[i].raw);
         Py_CLEAR(bridge->paths[i].text);
     }
+    for (int i = 0; i < BRIDGE_HOSTS; i++) {
+        bridge->hosts[i].kind = 0;
+        Py_CLEAR(bridge->hosts[i].text);
+    }
 }
 
 PyObject *

@@ -35,6 +35,15 @@ struct bridge_path {
     PyObject *text; /* str, without the root path */
 };
 
+/* Addresses that are cached with their text (a power of two). */
+#define BRIDGE_HOSTS 64
+
+struct bridge_host {
+    uint8_t bytes[16]; /* those of struct peer_addr ... */
+    uint8_t kind;      /* ... and its kind; PEER_NONE if the slot is free */
+    PyObject *text;    /* str, or NULL */
+};
+
 #define BRIDGE_EXTENSIONS 5 /* of a request, at most */
 
 struct bridge {
@@ -66,9 +75,10 @@ struct bridge {
     PyObject *root_path; /* str, empty or beginning with "/" */
 
     /* Values that clients with persistent connections repeat: the last (name, value)
-     * pair by enum field_id, and paths by a hash. */
+     * pair by enum field_id, and paths and the addresses of clients by a hash. */
     PyObject *fields[FIELD_END];
     struct bridge_path paths[BRIDGE_PATHS];
+    struct bridge_host hosts[BRIDGE_HOSTS];
 
     uint64_t tls_id;     /* peer_tls.server_id that `tls` was made for; 0: none */
     uint32_t tls_agreed; /* its version and cipher suite */

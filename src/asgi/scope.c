@@ -232,44 +232,65 @@ headers_list(struct bridge *bridge, const struct http_head *head)
 
 /* Addresses */
 
-static PyObject *
-new_client(const struct peer_addr *addr)
+/* Clients have several connections, and connections through a proxy share its address,
+ * so the last address of each slot is kept. */
+static struct bridge_host *
+host_slot(struct bridge *bridge, const struct peer_addr *addr)
 {
+    unsigned key = 0;
+
+    for (size_t i = 0; i < sizeof addr->bytes; i++)
+        key = key * 31 + addr->bytes[i];
+    return &bridge->hosts[(key ^ key >> 6) % BRIDGE_HOSTS];
+}
+
+static PyObject *
+host_text(struct bridge *bridge, const struct peer_addr *addr)
+{
+    struct bridge_host *slot = host_slot(bridge, addr);
     char host[PEER_HOST_BYTES];
 
-    (void)peer_addr_text(addr, host);
-    return Py_BuildValue("(si)", host, (int)addr->port);
-}
-
-/* A proxy has connections with many clients, and often sends several requests of one
- * of them. */
-static PyObject *
-named_client(struct peer *peer, const struct peer_addr *addr)
-{
-    if (addr->kind == PEER_NONE)
-        return Py_None;
-    if (peer->app_named == NULL || !peer_addr_equal(addr, &peer->named)) {
-        PyObject *client = new_client(addr);
-        if (client == NULL)
+    assert(addr->kind != PEER_NONE);
+    if (slot->kind != addr->kind ||
+        memcmp(slot->bytes, addr->bytes, sizeof slot->bytes) != 0) {
+        PyObject *text = text_of_ascii(slice_new(host, peer_addr_text(addr, host)));
+        if (text == NULL)
             return NULL;
-        PyObject *last = peer->app_named;
-        peer->app_named = client;
-        peer->named = *addr;
-        Py_XDECREF(last);
+        slot->kind = addr->kind;
+        memcpy(slot->bytes, addr->bytes, sizeof slot->bytes);
+        Py_XSETREF(slot->text, text);
     }
-    return peer->app_named;
+    return Py_NewRef(slot->text);
 }
 
 static PyObject *
-scope_client_of(struct peer *peer, const struct forwarded *forwarded)
+new_client(struct bridge *bridge, const struct peer_addr *addr)
+{
+    PyObject *client = PyTuple_New(2);
+    if (client == NULL)
+        return NULL;
+    PyObject *host = host_text(bridge, addr);
+    PyObject *port = PyLong_FromLong(addr->port);
+    PyTuple_SET_ITEM(client, 0, host);
+    PyTuple_SET_ITEM(client, 1, port);
+    if (host == NULL || port == NULL)
+        Py_CLEAR(client);
+    return client;
+}
+
+/* Returns a new reference. */
+static PyObject *
+client_of(struct bridge *bridge, struct peer *peer, const struct forwarded *forwarded)
 {
     if (UNLIKELY(forwarded != NULL) && forwarded->has_client)
-        return named_client(peer, &forwarded->client);
+        return forwarded->client.kind != PEER_NONE
+                   ? new_client(bridge, &forwarded->client)
+                   : Py_NewRef(Py_None);
     if (peer->addr.kind == PEER_NONE)
-        return Py_None;
+        return Py_NewRef(Py_None);
     if (peer->app == NULL)
-        peer->app = new_client(&peer->addr);
-    return peer->app;
+        peer->app = new_client(bridge, &peer->addr);
+    return Py_XNewRef((PyObject *)peer->app);
 }
 
 static PyObject *
@@ -308,11 +329,10 @@ void
 scope_drop_peer(struct peer *peer)
 {
     assert(PyGILState_Check());
-    PyObject *client = peer->app, *named = peer->app_named, *tls = peer->app_tls;
+    PyObject *client = peer->app, *tls = peer->app_tls;
 
-    peer->app = peer->app_named = peer->app_tls = NULL;
+    peer->app = peer->app_tls = NULL;
     Py_XDECREF(client);
-    Py_XDECREF(named);
     Py_XDECREF(tls);
 }
 
@@ -362,7 +382,7 @@ fill_connection(struct bridge *bridge, PyObject *scope, struct peer *peer,
     module_state *st = bridge->st;
     const struct forwarded *forwarded = head->forwarded;
 
-    if (set_borrowed(scope, st->str_client, scope_client_of(peer, forwarded)) < 0)
+    if (dict_set_new(scope, st->str_client, client_of(bridge, peer, forwarded)) < 0)
         return -1;
     if (UNLIKELY(forwarded != NULL) && forwarded->host.len > 0)
         return dict_set_new(scope, st->str_server, named_server(peer, forwarded));

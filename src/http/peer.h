@@ -72,25 +72,15 @@ struct peer_tls_ops {
 /* The remote end: one per connection, in its memory. */
 struct peer {
     struct endpoint *endpoint; /* borrowed; outlives the connection */
-    void *app;       /* owned by the handler, e.g. a cached object; NULL at first;
+    void *app;     /* owned by the handler, e.g. a cached object; NULL at first;
                         released in stream_handler.on_peer_gone */
-    void *app_tls;   /* the same, for the data of `tls` */
-    void *app_named; /* the same, for `named`: a cached object */
+    void *app_tls; /* the same, for the data of `tls` */
     const struct peer_tls_ops *tls; /* NULL: the connection does not use TLS */
     struct peer_addr addr;          /* the peer, or the client that a PROXY header
                                        names */
-    struct peer_addr via;   /* the proxy that sent the PROXY header; PEER_NONE: none */
-    struct peer_addr named; /* owned by the handler: the client of app_named */
-    bool is_trusted;        /* as a proxy: what it reports about clients is believed */
+    struct peer_addr via; /* the proxy that sent the PROXY header; PEER_NONE: none */
+    bool is_trusted;      /* as a proxy: what it reports about clients is believed */
 };
-
-/* Returns whether both are the same address and port. */
-static inline bool
-peer_addr_equal(const struct peer_addr *a, const struct peer_addr *b)
-{
-    return a->kind == b->kind && a->port == b->port &&
-           memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
 
 /* Fills *out with the address of the socket at the remote end (net/addr.h); with zeros
  * for a Unix socket. */

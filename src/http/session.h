@@ -49,6 +49,7 @@ struct service {
     struct forwarding forwarding; /* which peers are believed about clients */
     /* Memory for struct stream and what the protocol puts after it. */
     struct pool h1_streams, h2_streams, h3_streams;
+    const struct h1_scan *h1_scan; /* how heads of HTTP/1 are searched */
     struct http_field *fields; /* scratch for one head: limits.fields elements and 4 */
     uint64_t nrequests;        /* begun so far, for the handler */
     struct tally *tally;       /* borrowed: the counters */
@@ -107,13 +108,13 @@ struct wire {
     uint64_t read_due_ms; /* when session_ops.on_deadline is called; TIMER_NEVER: not at
                              all. The session may set it at any time, and touches the
                              wire if it sets it outside of feed and on_deadline. */
-    bool wants_read;      /* set by the session: false stops reading */
-    int refusal;  /* why requests that were read must not begin (accounting_admit()):
+    int16_t refusal; /* why requests that were read must not begin (accounting_admit()):
                      ERR_OVERLOAD, ERR_CONNECTION_LIMIT, or 0 */
-    bool at_eof;  /* the peer has sent its last byte */
-    bool is_shut; /* on_shut was called */
-    bool is_dead; /* nothing can be written any more; fini follows */
-    bool lingers; /* set before finish: the peer may still be sending. Its data is
+    bool wants_read; /* set by the session: false stops reading */
+    bool at_eof;     /* the peer has sent its last byte */
+    bool is_shut;    /* on_shut was called */
+    bool is_dead;    /* nothing can be written any more; fini follows */
+    bool lingers;    /* set before finish: the peer may still be sending. Its data is
                      discarded for some time, otherwise our response could be lost to a
                      reset (RFC 9112 9.6) */
     bool ends_with_reset; /* set before finish: an orderly end would look like a

@@ -55,7 +55,6 @@ h1_begin(struct wire *wire)
     if (h == NULL)
         return NULL;
     h->wire = wire;
-    h->scan = h1_scan_best();
     wire->wants_read = true;
     wire->read_due_ms = due_in(wire, wire->service->limits.keep_alive_ms);
     return h;
@@ -150,7 +149,8 @@ begin_exchange(struct h1_session *h, struct slice *in, bool *is_head)
     assert(in->len > 0);
     if (UNLIKELY(is_tls(h, *in)))
         return ERR_TLS_UNEXPECTED;
-    ssize_t n = h1_parse_head(h->scan, &service->limits, *in, &h->progress, &head);
+    ssize_t n =
+        h1_parse_head(service->h1_scan, &service->limits, *in, &h->progress, &head);
     if (n < 0)
         return UNLIKELY(n != ERR_AGAIN) ? h1_try_h2(h, *in, narrow_int(n))
                                         : narrow_int(n);

@@ -41,8 +41,7 @@ enum h1_phase {
 };
 
 struct h1_session {
-    struct wire *wire; /* borrowed: the connection owns both */
-    const struct h1_scan *scan;
+    struct wire *wire;            /* borrowed: the connection owns both */
     struct h1_exchange *exchange; /* owned; NULL in H1_IDLE and H1_HEAD */
     struct slice *feeding; /* the available bytes during feed; NULL outside of it */
     struct h1_progress progress;

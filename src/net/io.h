@@ -66,8 +66,8 @@ struct io {
     bool is_partial : 1; /* set by the caller: more is written right after the next
                             writev or write_file, such as a file after a head; they
                             may leave together */
+    bool has_h2 : 1;     /* TLS has negotiated HTTP/2 */
     bool is_corked : 1;  /* the kernel sends only full segments */
-    const char *alpn;    /* the negotiated protocol, or ""; static */
     const char *detail;  /* the error text of a library, or NULL; static */
 };
 

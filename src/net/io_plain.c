@@ -156,5 +156,5 @@ static const struct io_ops plain_ops = {
 void
 io_plain_init(struct io *io, int fd)
 {
-    *io = (struct io){.ops = &plain_ops, .fd = fd, .is_ready = true, .alpn = ""};
+    *io = (struct io){.ops = &plain_ops, .fd = fd, .is_ready = true};
 }

@@ -17,8 +17,9 @@ struct conn {
                              one has returned; or NULL */
     uint64_t send_due_ms; /* when the peer must have accepted bytes; TIMER_NEVER */
     uint64_t linger_end_ms; /* LINK_LINGERING: when it ends in any case */
-    uint64_t ahead_turn;    /* turn->number when it last wrote ahead ... */
-    size_t ahead_bytes;     /* ... and the bytes written ahead since the end of the
+    uint32_t ahead_turn;    /* the low bits of turn->number when it last wrote
+                               ahead ... */
+    uint32_t ahead_bytes;   /* ... and the bytes written ahead since the end of the
                                previous turn */
     bool wants_write;       /* the transport accepted less than was offered */
     bool was_high;          /* on_drained is to be called */

@@ -127,7 +127,7 @@ read_scratch(struct conn *conn)
     if (UNLIKELY(link->protocol == &handshake_protocol) && conn->io->is_ready &&
         n != ERR_TLS_PLAIN) {
         int err =
-            change_protocol(link, protocol_by_alpn(&turn->service, conn->io->alpn));
+            change_protocol(link, protocol_of_tls(&turn->service, conn->io->has_h2));
         if (err != 0)
             return err;
     }

@@ -142,8 +142,8 @@ may_write_ahead(struct conn *conn)
 {
     struct turn *turn = conn->link.turn;
 
-    if (conn->ahead_turn != turn->number) {
-        conn->ahead_turn = turn->number;
+    if (conn->ahead_turn != (uint32_t)turn->number) {
+        conn->ahead_turn = (uint32_t)turn->number;
         conn->ahead_bytes = 0;
         turn->nsending++;
     }
@@ -166,7 +166,7 @@ output_ahead(struct conn *conn)
         return false;
     }
     size_t n = write_ready(conn);
-    conn->ahead_bytes += n;
+    conn->ahead_bytes += narrow_u32(n);
     conn->link.turn->ahead_bytes += n;
     return true;
 }

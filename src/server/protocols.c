@@ -2,6 +2,7 @@
 /* server/protocols.c — see protocols.h for the contract. */
 #include "server/protocols.h"
 
+#include "http1/scan.h"
 #include "http1/session.h"
 #include "http1/state.h"
 #include "http2/session.h"
@@ -15,6 +16,7 @@ init_streams(struct service *service, size_t nfree_max)
 {
     size_t note = service->note_bytes;
 
+    service->h1_scan = h1_scan_best();
     pool_init(&service->h1_streams, sizeof(struct h1_exchange) + note, nfree_max);
     pool_init(&service->h2_streams, sizeof(struct h2_exchange) + note, nfree_max);
 #ifdef HAVE_HTTP3
@@ -33,8 +35,7 @@ fini_streams(struct service *service)
 }
 
 const struct protocol *
-protocol_by_alpn(const struct service *service, const char *alpn)
+protocol_of_tls(const struct service *service, bool has_h2)
 {
-    return service->h2 != H2_OFF && strcmp(alpn, "h2") == 0 ? &h2_protocol
-                                                            : &h1_protocol;
+    return service->h2 != H2_OFF && has_h2 ? &h2_protocol : &h1_protocol;
 }

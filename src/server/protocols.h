@@ -9,14 +9,13 @@
 /* The protocol of connections over a plain transport, until they ask for another. */
 extern const struct protocol h1_protocol;
 
-/* Initializes the pools of exchanges, of which `nfree_max` free ones are kept; each has
+/* Initializes what heads are searched with, and the pools of exchanges, of which `nfree_max` free ones are kept; each has
  * service->note_bytes for the access log after it. */
 void init_streams(struct service *service, size_t nfree_max);
 
 void fini_streams(struct service *service);
 
-/* Returns the protocol that TLS has negotiated; `alpn` may be "". */
-const struct protocol *protocol_by_alpn(const struct service *service,
-                                        const char *alpn);
+/* Returns the protocol after a TLS handshake that has negotiated HTTP/2 or has not. */
+const struct protocol *protocol_of_tls(const struct service *service, bool has_h2);
 
 #endif

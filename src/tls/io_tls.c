@@ -173,16 +173,14 @@ io_tls_is_plain(const struct io_tls *t)
     return (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
 }
 
-static const char *
-agreed_protocol(const SSL *ssl)
+static bool
+has_negotiated_h2(const SSL *ssl)
 {
     const unsigned char *name;
     unsigned len;
 
     SSL_get0_alpn_selected(ssl, &name, &len);
-    if (len == 2 && memcmp(name, "h2", 2) == 0)
-        return "h2";
-    return len == 8 && memcmp(name, "http/1.1", 8) == 0 ? "http/1.1" : "";
+    return len == 2 && memcmp(name, "h2", 2) == 0;
 }
 
 /* Continues the handshake. Returns 0 when it is complete. */
@@ -200,7 +198,7 @@ shake_hands(struct io_tls *t)
     if (SSL_accept(t->ssl) != 1)
         return io_tls_read_ended(t);
     t->io.is_ready = true;
-    t->io.alpn = agreed_protocol(t->ssl);
+    t->io.has_h2 = has_negotiated_h2(t->ssl);
     if (BIO_get_ktls_send(SSL_get_wbio(t->ssl)))
         t->io.ops = &kernel_ops;
     else
@@ -570,8 +568,7 @@ int
 io_tls_init(struct io_tls *t, int fd, struct tls_shared_buffers *shared,
             struct tls_context *context)
 {
-    *t = (struct io_tls){.io = {.ops = &tls_ops, .fd = fd, .alpn = ""},
-                         .shared = shared};
+    *t = (struct io_tls){.io = {.ops = &tls_ops, .fd = fd}, .shared = shared};
     buf_init(&t->left);
     t->burst_ms = clock_ms(shared->clock);
     t->ssl = SSL_new(context->identities[0].ctx);

@@ -11,6 +11,7 @@
 #include "base/timer.h"
 #include "fake_service.h"
 #include "http/session.h"
+#include "http1/scan.h"
 #include "http1/session.h"
 #include "http1/state.h"
 #include "http2/state.h"
@@ -130,6 +131,7 @@ fake_init_as(struct fake *fake, const struct protocol *protocol,
 {
     memset(fake, 0, sizeof *fake);
     fake_service_init(&fake->service, handler, arg, fake->fields, &fake->tally);
+    fake->service.h1_scan = h1_scan_best();
     pool_init(&fake->service.h1_streams, sizeof(struct h1_exchange), 4);
     pool_init(&fake->service.h2_streams, sizeof(struct h2_exchange), 4);
     outq_pools_init(&fake->pools, 4);

@@ -3,6 +3,8 @@
  * has drained: over a transport that accepts as much as the test allows. */
 #include "server/conn.c"
 
+#include "http1/state.h" /* struct h1_session */
+
 #include "fake_turn.h"
 
 static void
@@ -96,11 +98,20 @@ test_nothing_is_discarded_without_room(struct turn *turn)
     disconnect(turn, conn);
 }
 
+static void
+test_an_idle_connection_is_small(void)
+{
+    ok(sizeof(struct conn) <= 440 && sizeof(struct h1_session) <= 40,
+       "malloc takes 448 and 48 bytes for %zu and %zu", sizeof(struct conn),
+       sizeof(struct h1_session));
+}
+
 int
 main(void)
 {
     struct turn turn;
 
+    test_an_idle_connection_is_small();
     turn_set_up(&turn);
     test_drained_is_reported_even_if_one_write_clears_the_high_mark(&turn);
     test_drained_waits_for_the_low_mark(&turn);

@@ -188,7 +188,7 @@ test_all_connections_share_the_limit_of_written_bytes(void)
         ok(output_ahead(&conns[i]), "and is sent, as its share is 128 KiB");
         outq_clear(&conns[i].link.wire.out);
         begin_much(&conns[i], 100u << 10);
-        conns[i].ahead_turn = turn.number;
+        conns[i].ahead_turn = (uint32_t)turn.number;
         conns[i].ahead_bytes = OUTPUT_AHEAD_BYTES / 4;
         ok(!output_ahead(&conns[i]), "not more than its share");
         ok(!list_is_empty(&conns[i].link.dirty),

@@ -357,7 +357,7 @@ decline(struct handler *handler, struct stream *s, const struct http_head *head)
 }
 
 static void
-check_refusal(int reason, size_t step)
+check_refusal(int16_t reason, size_t step)
 {
     struct app app = {.answers_at_once = true};
     struct handler link = {.offer = decline, .is_exempt = own_health};

@@ -120,7 +120,23 @@ def test_each_request_of_a_connection_has_its_own_client():
             sock.sendall(request("/", fields + (CLOSE if len(clients) == 3 else "")))
             sock.recv(65536)
     assert [x[0] for x in clients] == [f"203.0.113.{n}" for n in (1, 1, 2, 1)]
-    assert clients[0] is clients[1]
+    assert clients[0][0] is clients[1][0]  # the text is kept
+
+
+def test_connections_from_one_address_share_its_text():
+    clients = []
+
+    async def app(scope, receive, send):
+        clients.append(scope["client"])
+        await answer(send)
+
+    with Serving(app) as serving:
+        for _ in range(2):
+            with serving.connect() as sock:
+                sock.sendall(request("/", CLOSE))
+                sock.recv(65536)
+    assert clients[0][0] is clients[1][0]
+    assert clients[0][1] != clients[1][1]
 
 
 class OverSocket(Serving):
