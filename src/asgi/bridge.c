@@ -38,6 +38,22 @@ fill_task_options(struct bridge *bridge)
     return PyDict_SetItem(bridge->task_options, st->str_loop, bridge->loop);
 }
 
+/* Makes the Future that a Task is resumed with; of a Future asyncio knows the result
+ * without a call by name. */
+static int
+make_ended(struct bridge *bridge)
+{
+    module_state *st = bridge->st;
+
+    bridge->ended = PyObject_CallMethodNoArgs(bridge->loop, st->str_create_future);
+    if (bridge->ended == NULL)
+        return -1;
+    PyObject *result =
+        PyObject_CallMethodOneArg(bridge->ended, st->str_set_result, Py_None);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
 int
 bridge_init(struct bridge *bridge, PyObject *app, PyObject *loop, PyObject *root_path,
             PyObject *log, PyObject *log_exception)
@@ -54,7 +70,7 @@ bridge_init(struct bridge *bridge, PyObject *app, PyObject *loop, PyObject *root
     bridge->log_exception = Py_NewRef(log_exception);
     bridge->call_soon = PyObject_GetAttr(loop, bridge->st->str_call_soon);
     bridge->state = PyDict_New();
-    if (bridge->call_soon == NULL || bridge->state == NULL)
+    if (bridge->call_soon == NULL || bridge->state == NULL || make_ended(bridge) < 0)
         return -1;
     return fill_task_options(bridge) < 0 ? -1 : fill_asgi(bridge);
 }
@@ -145,6 +161,7 @@ bridge_visit(struct bridge *bridge, visitproc visit, void *arg)
     Py_VISIT(bridge->loop);
     Py_VISIT(bridge->call_soon);
     Py_VISIT(bridge->create_task);
+    Py_VISIT(bridge->ended);
     Py_VISIT(bridge->task_options);
     Py_VISIT(bridge->log);
     Py_VISIT(bridge->log_exception);
@@ -171,6 +188,7 @@ bridge_clear(struct bridge *bridge)
     Py_CLEAR(bridge->loop);
     Py_CLEAR(bridge->call_soon);
     Py_CLEAR(bridge->create_task);
+    Py_CLEAR(bridge->ended);
     Py_CLEAR(bridge->task_options);
     Py_CLEAR(bridge->log);
     Py_CLEAR(bridge->log_exception);

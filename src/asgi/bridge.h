@@ -55,6 +55,7 @@ struct bridge {
     PyObject *call_soon;     /* loop.call_soon */
     PyObject *create_task;   /* loop.create_task if the loop has a task factory; NULL:
                                 asyncio.Task itself */
+    PyObject *ended;         /* an asyncio.Future that has ended */
     PyObject *task_options;  /* the keyword arguments of asyncio.Task, a dict */
     PyObject *log;           /* callable(level, line) */
     PyObject *log_exception; /* callable(message, exception) */

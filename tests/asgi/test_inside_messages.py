@@ -184,7 +184,7 @@ def test_a_close_code_must_be_a_number():
 
 
 def test_a_denial_waits_for_a_client_that_reads_slowly():
-    size, ended = 3_000_000, threading.Event()
+    size, ended = 30_000_000, threading.Event()
 
     async def app(scope, receive, send):
         await receive()
