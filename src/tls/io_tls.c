@@ -216,6 +216,7 @@ decrypt(struct io_tls *t, char *at, size_t n)
 
     do {
         shared->room = n - got;
+        shared->records++;
         int step = SSL_read(t->ssl, at + got, narrow_len(n - got));
         if (step <= 0) {
             int why = io_tls_read_ended(t);
@@ -253,7 +254,7 @@ tls_read(struct io *io, char *at, size_t n)
     if (t->broken != 0)
         return t->broken;
     shared->in_at = shared->in_end = 0;
-    shared->receives = 0;
+    shared->receives = shared->records = 0;
     shared->ended = 0;
     shared->room = n;
     if (ERR_peek_error() != 0)

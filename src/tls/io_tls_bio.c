@@ -47,7 +47,7 @@ bio_read(BIO *bio, char *at, int wanted)
     assert(shared->in_at <= shared->in_end && shared->in_end <= TLS_SHARED_IN_BYTES);
     BIO_clear_retry_flags(bio);
     if (shared->in_at == shared->in_end && shared->ended == 0) {
-        if (shared->receives++ == RECEIVES_MAX)
+        if (shared->receives++ == RECEIVES_MAX || shared->records > TLS_RECORDS_MAX)
             shared->ended = ERR_AGAIN; /* the descriptor reports that there is more */
         else if (n > TLS_SHARED_IN_BYTES ||
                  shared->room < TLS_RECORD_BYTES + TLS_SHARED_IN_BYTES) {

@@ -32,6 +32,10 @@ struct bio_method_st;
 /* The most bytes of a file that are read and encrypted in one call. */
 #define TLS_FILE_BYTES (256u * 1024u)
 
+/* A read ends after so many records, and those that have been received with them: a
+ * peer whose records have one byte would otherwise occupy the turn for 10 ms. */
+#define TLS_RECORDS_MAX 128u
+
 /* The buffers that the TLS connections of one thread share. They are empty between
  * two calls. */
 struct tls_shared_buffers {
@@ -45,6 +49,7 @@ struct tls_shared_buffers {
     char *piece;       /* owned; plaintext collected for one record, or a part of a
                           file */
     unsigned receives; /* calls to recv in this read */
+    unsigned records;  /* records with data in this read, about */
     size_t room;       /* free bytes in the reader's buffer */
     int ended; /* result of the last recv without bytes: ERR_AGAIN, ERR_EOF, ... */
 };

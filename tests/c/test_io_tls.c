@@ -228,6 +228,45 @@ test_a_truncated_file_sends_no_other_bytes(void)
         cut_while_owed(lefts[i]);
 }
 
+/* Sends `n` records of one byte at once. */
+static void
+send_small_records(struct both *b, int n)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    char *bytes;
+
+    SSL_set0_wbio(b->client, out);
+    for (int i = 0; i < n; i++)
+        is(SSL_write(b->client, "x", 1), 1, "a record");
+    long len = BIO_get_mem_data(out, &bytes);
+    is(send(b->other, bytes, (size_t)len, 0), len, "they are sent");
+}
+
+static void
+test_a_read_ends_after_some_small_records(void)
+{
+    const int all = 4000, smallest = 5 + 1 + 1 + 16;
+    const int most = (int)TLS_RECORDS_MAX + (int)TLS_SHARED_IN_BYTES / smallest + 1;
+    static char room[1 << 17];
+    struct both b;
+    ssize_t n;
+    int got = 0, reads = 0;
+
+    begin(&b);
+    ok(shake(&b), "the handshake completes");
+    send_small_records(&b, all);
+    while ((n = b.t.io.ops->read(&b.t.io, room, sizeof room)) > 0) {
+        got += (int)n;
+        reads++;
+        if (n > most)
+            ok(false, "%zd records in one read", n);
+    }
+    is(n, ERR_AGAIN, "then nothing is left");
+    is(got, all, "all are read");
+    ok(reads >= all / most, "in %d reads, between which others are served", reads);
+    finish(&b);
+}
+
 static void
 test_a_wrong_first_record_ends_at_once(void)
 {
@@ -417,6 +456,7 @@ main(void)
     }
     test_parts_are_received_completely_however_the_socket_blocks();
     test_a_truncated_file_sends_no_other_bytes();
+    test_a_read_ends_after_some_small_records();
     test_a_wrong_first_record_ends_at_once();
     test_bytes_sent_before_the_end_are_read();
     test_errors_of_other_connections_do_not_matter();
