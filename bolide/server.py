@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import gc
 import mmap
 import os
 import signal
@@ -35,6 +34,7 @@ from bolide.serving.stopping import Stopping
 from bolide.system import file_limit
 from bolide.system.fork_hooks import guard
 from bolide.system.forked import children_end_here
+from bolide.system.full_collections import collected
 from bolide.system.threads import start_without_signals
 from bolide.systemd import Notifier
 
@@ -172,12 +172,14 @@ class Server(Stopping):
             factory = config.get_loop_factory()
             if not config.loaded:
                 config.load()
-            if self._owns_process and config.gc_freeze:
-                gc.freeze()
         except BaseException:
             self._close_listeners()
             raise
-        with asyncio.Runner(loop_factory=factory) as runner, children_end_here():
+        with (
+            collected(self._owns_process, config.gc_freeze, config.gc_adapt),
+            asyncio.Runner(loop_factory=factory) as runner,
+            children_end_here(),
+        ):
             runner.run(self._serve(sockets))
 
     def _begin_to_serve(self) -> None:

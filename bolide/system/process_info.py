@@ -10,7 +10,8 @@ from bolide.system.fallbacks import usable_cpus
 def resident_bytes(pid: int) -> int:
     """Return the resident memory of a process; 0 if it has ended."""
     try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        # Bytes: a process that has changed its user may not be able to load a codec.
+        with open(f"/proc/{pid}/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return 0

@@ -322,6 +322,13 @@ async def frozen(scope, receive, send):
     await answer(send, b"%d" % gc.get_freeze_count())
 
 
+async def threshold(scope, receive, send):
+    """Respond with the threshold of full collections."""
+    import gc
+
+    await answer(send, b"%d" % gc.get_threshold()[2])
+
+
 async def page_faults(scope, receive, send):
     """Respond with how many page faults it takes to touch 16 MiB that were freed
     before.
