@@ -316,7 +316,7 @@ class Settings(Http2Limits, Http3Settings):
         help="exclude what the application imported from garbage collection")
     gc_adapt: bool = setting(
         default=True, group=PROCESSES,
-        help="collect garbage fully less often while there is next to none")
+        help="run full garbage collections less often while they find little")
     heartbeat: float = setting(
         default=0, unit="s", low=0, high=_YEAR, group=PROCESSES, aliases=("--timeout",),
         example="60",

@@ -29,11 +29,19 @@ Python.
 
 GROWTH_BYTES = 64 << 20
 """If the process has grown by so much, and by a quarter, since the last full
-collection, the next one is due.
+collection, Python's threshold applies until the next one.
 """
 
 LONGEST_S = 60.0
-"""The next one is also due after this time."""
+"""The same after this time."""
+
+LOOK_S = 1.0
+"""How often the memory of the process is read at most."""
+
+PYTHONS = gc.get_threshold()
+"""The thresholds before the application is imported."""
+
+_INT_MAX = 2**31 - 1
 
 
 class Pacer:
@@ -45,38 +53,57 @@ class Pacer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._resident, self._clock = resident, clock
-        self._young, self._middle, self._full = self._last = gc.get_threshold()
+        self._young, self._middle, self._full = self._last = PYTHONS
         self._times = FIRST
-        self._is_due = False
-        self._bytes, self._at = resident(), clock()
+        self._used = {self._full}
+        self._is_on = self._is_due = False
+        self._bytes = resident()
+        self._at = self._looked = clock()
 
     def begin(self) -> bool:
-        """Adapt from now on; return whether this Python has full collections, and this
-        system reports the memory of processes.
+        """Adapt from now on; return whether this Python has full collections, the
+        application has not set its own thresholds, and this system reports the memory
+        of processes.
         """
-        if not (gc.isenabled() and all(self._last) and self._bytes):
+        can_adapt = gc.isenabled() and all(PYTHONS) and self._full * MOST <= _INT_MAX
+        if not (can_adapt and gc.get_threshold() == PYTHONS and self._bytes):
             return False
         gc.callbacks.append(self._on_collection)
+        self._is_on = True
         self._set(self._times)
         return True
 
     def end(self) -> None:
         """Restore Python's threshold; may be called twice."""
+        if not self._is_on:
+            return
+        if not self._is_changed():
+            self._set(1)
+        self._is_on = False
         if self._on_collection in gc.callbacks:
             gc.callbacks.remove(self._on_collection)
-            if gc.get_threshold() == self._last:
-                self._set(1)
 
     def _set(self, times: int) -> None:
-        gc.set_threshold(self._young, self._middle, self._full * times)
-        self._last = gc.get_threshold()
+        if self._is_on and not self._is_changed():
+            gc.set_threshold(self._young, self._middle, self._full * times)
+            self._last = gc.get_threshold()
+            self._used.add(self._last[2])
+
+    def _is_changed(self) -> bool:
+        """Return whether the application has set its own thresholds, which are kept."""
+        now = gc.get_threshold()
+        if now in (self._last, PYTHONS):
+            return False
+        if now[2] in self._used:
+            if now[:2] == PYTHONS[:2]:  # saved before, and set again
+                return False
+            gc.set_threshold(now[0], now[1], self._full)  # it has set only these
+        return True
 
     def _on_collection(self, phase: str, info: dict[str, int]) -> None:
-        if phase != "stop" or info["generation"] == 0:
+        if phase != "stop" or info["generation"] == 0 or self._is_changed():
             return
-        if gc.get_threshold() != self._last:
-            self.end()  # the application has its own
-        elif info["generation"] == 2:
+        if info["generation"] == 2:
             self._judge(info["collected"] + info["uncollectable"])
         elif not self._is_due and self._must_collect():
             self._is_due = True
@@ -87,16 +114,20 @@ class Pacer:
             self._times = min(4 * self._times, MOST)
         elif found > MANY:
             self._times = max(self._times // 4, 1)
-        self._bytes, self._at = self._resident(), self._clock()
+        self._bytes = self._resident() or self._bytes
+        self._at = self._clock()
         self._is_due = False
         self._set(self._times)
 
     def _must_collect(self) -> bool:
-        growth = self._resident() - self._bytes
-        return (
-            growth > max(GROWTH_BYTES, self._bytes // 4)
-            or self._clock() - self._at > LONGEST_S
-        )
+        now = self._clock()
+        if now - self._looked < LOOK_S:
+            return False
+        self._looked = now
+        resident = self._resident() or self._bytes
+        self._bytes = min(self._bytes, resident)
+        has_grown = resident - self._bytes > max(GROWTH_BYTES, self._bytes // 4)
+        return has_grown or now - self._at > LONGEST_S
 
 
 @contextlib.contextmanager

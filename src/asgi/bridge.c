@@ -38,8 +38,8 @@ fill_task_options(struct bridge *bridge)
     return PyDict_SetItem(bridge->task_options, st->str_loop, bridge->loop);
 }
 
-/* Makes the Future that a Task is resumed with; of a Future asyncio knows the result
- * without a call by name. */
+/* Makes the Future that a Task is resumed with: asyncio reads the result of a Future
+ * directly, without a call by name. */
 static int
 make_ended(struct bridge *bridge)
 {

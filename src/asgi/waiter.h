@@ -25,9 +25,9 @@ typedef struct {
     PyObject_HEAD
     struct bridge *bridge; /* borrowed from `owner` */
     PyObject *owner;       /* the Server object */
-    PyObject *callback;    /* the Task's, to be called with this object, or with another
-                           that has ended without an exception; NULL at first */
-    PyObject *context;     /* the context to run it in; NULL: the loop's */
+    PyObject *callback; /* the Task's, to be called with this object or, if the wait was
+                           not cancelled, with bridge->ended; NULL at first */
+    PyObject *context;  /* the context to run it in; NULL: the loop's */
     struct list_node stuck; /* in bridge->stuck while `callback` is still to be called:
                                there was no memory to schedule it on the loop */
     PyObject *reason;       /* the argument of cancel(), or NULL */

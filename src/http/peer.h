@@ -73,7 +73,7 @@ struct peer_tls_ops {
 struct peer {
     struct endpoint *endpoint; /* borrowed; outlives the connection */
     void *app;     /* owned by the handler, e.g. a cached object; NULL at first;
-                        released in stream_handler.on_peer_gone */
+                      released in stream_handler.on_peer_gone */
     void *app_tls; /* the same, for the data of `tls` */
     const struct peer_tls_ops *tls; /* NULL: the connection does not use TLS */
     struct peer_addr addr;          /* the peer, or the client that a PROXY header

@@ -9,8 +9,8 @@
 /* The protocol of connections over a plain transport, until they ask for another. */
 extern const struct protocol h1_protocol;
 
-/* Initializes what heads are searched with, and the pools of exchanges, of which `nfree_max` free ones are kept; each has
- * service->note_bytes for the access log after it. */
+/* Initializes the scanner of HTTP/1 heads, and the pools of exchanges. Up to `nfree_max`
+ * free ones are kept; each has service->note_bytes for the access log after it. */
 void init_streams(struct service *service, size_t nfree_max);
 
 void fini_streams(struct service *service);

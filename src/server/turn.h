@@ -18,8 +18,9 @@ struct conn;
 struct link;
 
 /* Maximum size of one read; all connections of a server read into the same memory, and
- * a connection only keeps what is left over. */
-#define TURN_SCRATCH_BYTES (128u * 1024)
+ * a connection only keeps what is left over. With 128 KiB, an upload takes 20 % more CPU
+ * time, and an application that parses it piece by piece 10 %. */
+#define TURN_SCRATCH_BYTES (256u * 1024)
 
 /* Events handled in one turn. */
 #define TURN_EVENTS 64

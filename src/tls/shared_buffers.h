@@ -32,8 +32,9 @@ struct bio_method_st;
 /* The most bytes of a file that are read and encrypted in one call. */
 #define TLS_FILE_BYTES (256u * 1024u)
 
-/* A read ends after so many records, and those that have been received with them: a
- * peer whose records have one byte would otherwise occupy the turn for 10 ms. */
+/* A read stops receiving after this many records; those that were received with the last
+ * one are still decrypted. A peer whose records have one byte would otherwise occupy the
+ * turn for 10 ms. */
 #define TLS_RECORDS_MAX 128u
 
 /* The buffers that the TLS connections of one thread share. They are empty between
@@ -49,9 +50,10 @@ struct tls_shared_buffers {
     char *piece;       /* owned; plaintext collected for one record, or a part of a
                           file */
     unsigned receives; /* calls to recv in this read */
-    unsigned records;  /* records with data in this read, about */
+    unsigned records;  /* calls of SSL_read in this read */
     size_t room;       /* free bytes in the reader's buffer */
-    int ended; /* result of the last recv without bytes: ERR_AGAIN, ERR_EOF, ... */
+    int ended; /* result of the last recv without bytes: ERR_AGAIN, ERR_EOF, ...;
+                  ERR_AGAIN if a limit is reached */
 };
 
 /* Initializes `shared`; `clock` is borrowed. Returns 0, or ERR_NOMEM with nothing to

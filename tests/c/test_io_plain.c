@@ -157,7 +157,8 @@ test_parts_of_a_file_leave_in_full_segments(void)
     io.is_partial = false;
     is(io.ops->writev(&io, &end, 1), 3, "which follow");
     ok(!is_corked(io.fd), "and are sent at once");
-    is(io.ops->write_file(&io, fileno(file), 3, 5), 2, "a file that is too short");
+    is(io.ops->write_file(&io, fileno(file), 3, IO_FILE_BYTES), 2,
+       "a file that is too short");
     ok(is_corked(io.fd), "waits for its rest");
     is(io.ops->write_file(&io, fileno(file), 5, 3), ERR_FILE, "which is missing");
     io.ops->close(&io, false);

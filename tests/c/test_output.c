@@ -210,6 +210,22 @@ test_all_connections_share_the_limit_of_written_bytes(void)
         outq_clear(&conns[i].link.wire.out);
 }
 
+/* A connection that has never written ahead is then taken for one that has. */
+static void
+test_a_turn_whose_number_has_no_low_bits_is_like_others(void)
+{
+    uint64_t before = turn.number;
+    struct conn conn;
+
+    turn.number = UINT64_C(0xffffffff);
+    begin_turn(0);
+    begin_much(&conn, 100u << 10);
+    ok(output_ahead(&conn), "it writes");
+    is(outq_ready(&conn.link.wire.out), 0, "all of it");
+    outq_clear(&conn.link.wire.out);
+    turn.number = before;
+}
+
 static void
 test_a_muted_or_blocked_connection_writes_nothing(void)
 {
@@ -268,6 +284,7 @@ main(void)
     list_init(&turn.dirty);
     list_init(&turn.later);
     test_all_connections_share_the_limit_of_written_bytes();
+    test_a_turn_whose_number_has_no_low_bits_is_like_others();
     test_a_muted_or_blocked_connection_writes_nothing();
     test_a_turn_limits_what_connections_write();
     outq_pools_fini(&turn.out_pools);

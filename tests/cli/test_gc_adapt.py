@@ -13,6 +13,7 @@ from bolide.system.full_collections import (
     FIRST,
     GROWTH_BYTES,
     LONGEST_S,
+    LOOK_S,
     MANY,
     MOST,
     Pacer,
@@ -43,6 +44,11 @@ class Paced:
         """Return the interval of full collections, in intervals of Python."""
         assert gc.get_threshold()[:2] == DEFAULT[:2]
         return gc.get_threshold()[2] // DEFAULT[2]
+
+    def look(self):
+        """Run a collection after which the pacer may look at the process."""
+        self.now += LOOK_S
+        gc.collect(1)
 
     def find(self, count):
         """Run a full collection that finds about so many objects."""
@@ -79,24 +85,41 @@ def test_the_interval_stays_with_some_garbage_and_shrinks_with_much():
 def test_a_full_collection_is_due_when_the_process_has_grown():
     with Paced() as paced:
         paced.bytes += GROWTH_BYTES
-        gc.collect(1)
+        paced.look()
         assert paced.times() == FIRST
         paced.bytes += 1
-        gc.collect(1)
+        paced.look()
         assert paced.times() == 1
         gc.collect()
         assert paced.times() == 4 * FIRST
-        gc.collect(1)
+        paced.look()
         assert paced.times() == 4 * FIRST
+
+
+def test_growth_counts_from_the_smallest_size_since_the_last_one():
+    with Paced() as paced:
+        paced.bytes -= 50 << 20
+        paced.look()
+        paced.bytes += GROWTH_BYTES + 1
+        paced.look()
+        assert paced.times() == 1
+
+
+def test_the_memory_is_read_once_a_second():
+    with Paced() as paced:
+        paced.look()
+        paced.bytes *= 3
+        paced.now += LOOK_S / 2
+        gc.collect(1)
+        assert paced.times() == FIRST
 
 
 def test_a_full_collection_is_due_after_a_time():
     with Paced() as paced:
-        paced.now += LONGEST_S
-        gc.collect(1)
+        paced.now += LONGEST_S - LOOK_S
+        paced.look()
         assert paced.times() == FIRST
-        paced.now += 1
-        gc.collect(1)
+        paced.look()
         assert paced.times() == 1
         gc.collect()
         assert paced.times() == 4 * FIRST
@@ -110,6 +133,32 @@ def test_the_thresholds_of_the_application_have_priority():
         assert gc.get_threshold() == own
         paced.pacer.end()
         assert gc.get_threshold() == own
+
+
+def test_a_threshold_that_the_application_has_not_set_becomes_that_of_python():
+    with Paced():
+        gc.set_threshold(50_000)
+        gc.collect(1)
+        assert gc.get_threshold() == (50_000, *DEFAULT[1:])
+
+
+def test_thresholds_that_were_saved_and_set_again_are_adapted_further():
+    with Paced() as paced:
+        saved = gc.get_threshold()
+        gc.set_threshold(0)
+        gc.collect()
+        gc.set_threshold(*saved)
+        gc.collect()
+        assert paced.times() == 4 * FIRST
+
+
+def test_thresholds_that_were_set_before_have_priority():
+    gc.set_threshold(10_000, 10, 10)
+    try:
+        assert not Pacer(lambda: 1, lambda: 0.0).begin()
+        assert gc.get_threshold() == (10_000, 10, 10)
+    finally:
+        gc.set_threshold(*DEFAULT)
 
 
 def test_the_end_restores_the_threshold_of_python():
