@@ -53,10 +53,10 @@ class Pacer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._resident, self._clock = resident, clock
-        self._young, self._middle, self._full = self._last = PYTHONS
         self._times = FIRST
-        self._used = {self._full}
-        self._is_on = self._is_due = False
+        self._used = {PYTHONS[2]}
+        """The thresholds of full collections that were in use."""
+        self._is_on = False
         self._bytes = resident()
         self._at = self._looked = clock()
 
@@ -65,7 +65,7 @@ class Pacer:
         application has not set its own thresholds, and this system reports the memory
         of processes.
         """
-        can_adapt = gc.isenabled() and all(PYTHONS) and self._full * MOST <= _INT_MAX
+        can_adapt = gc.isenabled() and all(PYTHONS) and PYTHONS[2] * MOST <= _INT_MAX
         if not (can_adapt and gc.get_threshold() == PYTHONS and self._bytes):
             return False
         gc.callbacks.append(self._on_collection)
@@ -77,27 +77,25 @@ class Pacer:
         """Restore Python's threshold; may be called twice."""
         if not self._is_on:
             return
-        if not self._is_changed():
-            self._set(1)
+        self._set(1)
         self._is_on = False
         if self._on_collection in gc.callbacks:
             gc.callbacks.remove(self._on_collection)
 
     def _set(self, times: int) -> None:
         if self._is_on and not self._is_changed():
-            gc.set_threshold(self._young, self._middle, self._full * times)
-            self._last = gc.get_threshold()
-            self._used.add(self._last[2])
+            young, middle, full = PYTHONS
+            gc.set_threshold(young, middle, full * times)
+            self._used.add(full * times)
 
     def _is_changed(self) -> bool:
         """Return whether the application has set its own thresholds, which are kept."""
-        now = gc.get_threshold()
-        if now in (self._last, PYTHONS):
+        young, middle, full = gc.get_threshold()
+        if full not in self._used:
+            return True
+        if (young, middle) == PYTHONS[:2]:  # ours, or saved before and set again
             return False
-        if now[2] in self._used:
-            if now[:2] == PYTHONS[:2]:  # saved before, and set again
-                return False
-            gc.set_threshold(now[0], now[1], self._full)  # it has set only these
+        gc.set_threshold(young, middle, PYTHONS[2])  # it has set only these
         return True
 
     def _on_collection(self, phase: str, info: dict[str, int]) -> None:
@@ -105,8 +103,7 @@ class Pacer:
             return
         if info["generation"] == 2:
             self._judge(info["collected"] + info["uncollectable"])
-        elif not self._is_due and self._must_collect():
-            self._is_due = True
+        elif self._must_collect():
             self._set(1)
 
     def _judge(self, found: int) -> None:
@@ -116,7 +113,6 @@ class Pacer:
             self._times = max(self._times // 4, 1)
         self._bytes = self._resident() or self._bytes
         self._at = self._clock()
-        self._is_due = False
         self._set(self._times)
 
     def _must_collect(self) -> bool:
@@ -137,8 +133,7 @@ def collected(owns_process: bool, freezes: bool, adapts: bool) -> Iterator[None]
     """
     if owns_process and freezes:
         gc.freeze()
-    pacer = Pacer()
-    if not (owns_process and adapts and pacer.begin()):
+    if not (owns_process and adapts and (pacer := Pacer()).begin()):
         yield
         return
     try:

@@ -208,7 +208,7 @@ bridge_clear(struct bridge *bridge)
         Py_CLEAR(bridge->paths[i].text);
     }
     for (int i = 0; i < BRIDGE_HOSTS; i++) {
-        bridge->hosts[i].kind = 0;
+        bridge->hosts[i].addr.kind = PEER_NONE;
         Py_CLEAR(bridge->hosts[i].text);
     }
 }

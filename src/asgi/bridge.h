@@ -15,6 +15,7 @@
 #include "base/list.h"     /* struct list_node */
 #include "base/slice.h"    /* struct slice */
 #include "http/field.h"    /* FIELD_END */
+#include "http/peer.h"     /* struct peer_addr */
 
 /* Levels of Python's logging module, for bridge_log(). */
 enum bridge_level {
@@ -39,9 +40,8 @@ struct bridge_path {
 #define BRIDGE_HOSTS 64
 
 struct bridge_host {
-    uint8_t bytes[16]; /* those of struct peer_addr ... */
-    uint8_t kind;      /* ... and its kind; PEER_NONE if the slot is free */
-    PyObject *text;    /* str, or NULL */
+    struct peer_addr addr; /* with port 0; its kind is PEER_NONE if the slot is free */
+    PyObject *text;        /* str, or NULL */
 };
 
 #define BRIDGE_EXTENSIONS 5 /* of a request, at most */

@@ -248,16 +248,16 @@ static PyObject *
 host_text(struct bridge *bridge, const struct peer_addr *addr)
 {
     struct bridge_host *slot = host_slot(bridge, addr);
+    struct peer_addr at = *addr;
     char host[PEER_HOST_BYTES];
 
     assert(addr->kind != PEER_NONE);
-    if (slot->kind != addr->kind ||
-        memcmp(slot->bytes, addr->bytes, sizeof slot->bytes) != 0) {
+    at.port = 0;
+    if (!peer_addr_equal(&slot->addr, &at)) {
         PyObject *text = text_of_ascii(slice_new(host, peer_addr_text(addr, host)));
         if (text == NULL)
             return NULL;
-        slot->kind = addr->kind;
-        memcpy(slot->bytes, addr->bytes, sizeof slot->bytes);
+        slot->addr = at;
         Py_XSETREF(slot->text, text);
     }
     return Py_NewRef(slot->text);

@@ -91,8 +91,9 @@ waiter_step(WaiterObject *waiter, PyObject *callback, PyObject *context)
     assert(!PyErr_Occurred() && !waiter->is_resumed);
     assert(waiter->state == WAITER_DONE);
     bridge->may_step = false;
-    /* The callback asks what it is called with for the result, which takes asyncio 6 %
-     * of a WebSocket message for an object that is not a Future. */
+    /* The callback reads the result of its argument. If that is not a Future, asyncio
+     * looks up a method by name, which takes 12 % of the instructions of a WebSocket
+     * message. */
     PyObject *result = PyObject_CallOneArg(callback, bridge->ended);
     assert(!bridge->may_step); /* code that has set it has cleared it again */
     bridge->may_step = true;

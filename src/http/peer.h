@@ -82,6 +82,14 @@ struct peer {
     bool is_trusted;      /* as a proxy: what it reports about clients is believed */
 };
 
+/* Returns whether both are the same address and port. */
+static inline bool
+peer_addr_equal(const struct peer_addr *a, const struct peer_addr *b)
+{
+    return a->kind == b->kind && a->port == b->port &&
+           memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
 /* Fills *out with the address of the socket at the remote end (net/addr.h); with zeros
  * for a Unix socket. */
 void peer_addr_set(struct peer_addr *out, const struct addr *from);

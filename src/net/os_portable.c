@@ -110,17 +110,19 @@ os_bound_unsent(int sock, unsigned bytes)
 }
 
 /* On macOS, ending TCP_NOPUSH does not send the rest. */
+#ifdef TCP_CORK
+#define CORK TCP_CORK
+#elif defined(TCP_NOPUSH) && !defined(__APPLE__)
+#define CORK TCP_NOPUSH
+#endif
+
 void
 os_cork(int sock, bool is_corked)
 {
-#if defined(TCP_CORK) || (defined(TCP_NOPUSH) && !defined(__APPLE__))
-#ifdef TCP_CORK
-    const int option = TCP_CORK;
-#else
-    const int option = TCP_NOPUSH;
-#endif
+#ifdef CORK
     int on = is_corked;
-    (void)setsockopt(sock, IPPROTO_TCP, option, &on, sizeof on);
+
+    (void)setsockopt(sock, IPPROTO_TCP, CORK, &on, sizeof on);
 #else
     (void)sock;
     (void)is_corked;

@@ -3,14 +3,6 @@
 #include "http/peer.c"
 #include "tap.h"
 
-/* Returns whether both are the same address and port. */
-static bool
-are_equal(const struct peer_addr *a, const struct peer_addr *b)
-{
-    return a->kind == b->kind && a->port == b->port &&
-           memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
 static struct addr
 addr_of(int family, const char *host, uint16_t port)
 {
@@ -70,18 +62,18 @@ test_a_unix_socket_has_no_address(void)
     char text[PEER_HOST_BYTES] = "x";
 
     peer_addr_set(&at, &none);
-    ok(are_equal(&at, &nobody), "an unknown address is not trusted");
+    ok(peer_addr_equal(&at, &nobody), "an unknown address is not trusted");
     local.data.ss_family = AF_UNIX;
     at.port = 7;
     peer_addr_set(&at, &local);
-    ok(are_equal(&at, &nobody), "a Unix socket has no address");
+    ok(peer_addr_equal(&at, &nobody), "a Unix socket has no address");
     is(peer_addr_text(&at, text), 0, "it has no text");
     is_text(text, "", "which ends with a NUL");
 }
 
 /* The unused bytes are zero, so that equal addresses have equal bytes. */
 static void
-test_equal_addresses_are_equal_from_any_source(void)
+test_equal_addresses_peer_addr_equal_from_any_source(void)
 {
     struct addr plain = addr_of(AF_INET, "10.0.0.1", 5);
     struct addr mapped = addr_of(AF_INET6, "::ffff:10.0.0.1", 5);
@@ -91,9 +83,9 @@ test_equal_addresses_are_equal_from_any_source(void)
     memset(&b, 0x55, sizeof b);
     peer_addr_set(&a, &plain);
     peer_addr_set(&b, &mapped);
-    ok(are_equal(&a, &b), "mapped into IPv6 or not");
+    ok(peer_addr_equal(&a, &b), "mapped into IPv6 or not");
     b.port++;
-    ok(!are_equal(&a, &b), "another port is another peer");
+    ok(!peer_addr_equal(&a, &b), "another port is another peer");
 }
 
 int
@@ -101,6 +93,6 @@ main(void)
 {
     test_addresses_of_sockets();
     test_a_unix_socket_has_no_address();
-    test_equal_addresses_are_equal_from_any_source();
+    test_equal_addresses_peer_addr_equal_from_any_source();
     return tap_done();
 }

@@ -12,14 +12,6 @@
 
 typedef void walk_line(struct hops *hops, const struct trust *trust, struct slice line);
 
-/* Returns whether both are the same address and port. */
-static bool
-are_equal(const struct peer_addr *a, const struct peer_addr *b)
-{
-    return a->kind == b->kind && a->port == b->port &&
-           memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
 static void
 check(const struct hops *hops, const struct trust *trust)
 {
@@ -57,7 +49,7 @@ read_line(walk_line *walk, const struct trust *trust, struct slice line,
         walk_elements(walk, trust, line, &again);
         CHECK(again.n == hops.n && again.behind == hops.behind);
         CHECK(again.is_hidden == hops.is_hidden);
-        CHECK(are_equal(&again.client, &hops.client));
+        CHECK(peer_addr_equal(&again.client, &hops.client));
     }
     char *joined = malloc(line.len + own.len);
     CHECK(joined != NULL);

@@ -61,9 +61,9 @@ SHORT = Form(
     quiet=0.3, attack=0.4, times=1, around=0.3, short=True, gap=0.1, resolution=50.0,
     lasts=2.4,
 )  # fmt: skip
-"""Where the attackers, the server and the client fill two cores, one attempt in four
-has a pause of 10 to 30 ms, which is 1 % of so short a time; a server that is unfair
-delays others for hundreds of ms. The full form finds the rest.
+"""If the attackers, the server and the client use both cores completely, an attempt may
+have a pause of 10 to 30 ms, which is 1 % of so short a time. The full form finds what
+this one does not.
 """
 
 
